@@ -77,9 +77,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--requirements", nargs="+", type=Path, required=True, metavar="FILE")
     result.add_argument("--constraint", type=Path, metavar="FILE", help="pins of what they pull in")
     result.add_argument("--python", required=True, metavar="X.Y", help="the host's Python, such as 3.13")
-    result.add_argument(
-        "--machine", default=platform.machine(), help="the host's machine; default: as this one"
-    )
+    result.add_argument("--machine", default=platform.machine(), help="default: as this one")
     result.add_argument("--source", nargs="+", action="extend", default=[], metavar="DIR[:AS]")
     result.add_argument("--manifest", default="{}", metavar="JSON", help="what manifest.json says")
     result.add_argument("--out", type=Path, required=True, metavar="FILE.tar.gz")
@@ -105,7 +103,7 @@ def build(options: argparse.Namespace) -> str:
 
 
 def lines(file: Path) -> list[str]:
-    """Return a file's requirements without comments. pip options such as `-r` are refused: they hide inputs."""
+    """Return a file's requirements, comments left out. Options of pip are refused: they hide inputs."""
     try:
         text = file.read_text()
     except OSError as error:
@@ -171,7 +169,7 @@ def pip_download(lib: Lib, wanted: list[str], into: Path, store: Path) -> None:
     command += [f"--platform={tag}" for tag in platforms(lib.machine)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
+        words = "\n".join([line for line in done.stderr.splitlines() if not line.startswith("WARNING")][-12:])
         raise BundleError(
             f"expected pip to find wheels for Python {lib.python} ({lib.machine}) of {', '.join(wanted)}, "
             f"found:\n{words}\nCheck the package index in pip's configuration and the pin it complains about."
@@ -188,10 +186,8 @@ def platforms(machine: str) -> list[str]:
 def missing_requirements(wheels: list[Path], python: str) -> list[str]:
     """Return what these wheels require on that Python (any patch release of it) and is not among them."""
     present = {parse_wheel_filename(wheel.name)[0] for wheel in wheels}
-    hosts = [
-        {"extra": "", "python_version": python, "python_full_version": f"{python}.{patch}"}
-        for patch in (0, 99)
-    ]
+    patches = (f"{python}.0", f"{python}.99")
+    hosts = [{"extra": "", "python_version": python, "python_full_version": patch} for patch in patches]
     found: dict[str, None] = {}
     for requirement in (Requirement(text) for wheel in wheels for text in requires_dist(wheel)):
         if canonicalize_name(requirement.name) not in present and (
@@ -225,7 +221,7 @@ def wheel_files(wheels: list[Path]) -> list[Member]:
 
 
 def installed_path(name: str) -> str | None:
-    """Return where a file of a wheel belongs: of `<name>.data/` only purelib and platlib, merged into `lib/`."""
+    """Return where a file of a wheel belongs: of `<name>.data/`, purelib and platlib merge into `lib/`."""
     parts = PurePosixPath(name).parts
     if not parts[0].endswith(".data"):
         return f"lib/{name}"
@@ -260,7 +256,7 @@ def tar(members: list[Member]) -> bytes:
 
 
 def compressed(data: bytes) -> bytes:
-    """Return the data as one gzip member. A file of several members is valid: the cached layer is one of them."""
+    """Return the data as one gzip member. A file may have several: the cached layer is one of them."""
     return gzip.compress(data, compresslevel=6, mtime=0)
 
 
