@@ -1,0 +1,110 @@
+"""The HTTP side: three services to send to, and the control API that tests and `harness demo` read."""
+
+import json
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from . import pagerduty, slack, webhook
+from .behaviour import Behaviours, UnknownBehaviourError
+from .records import Answer, Store
+from .settings import Settings
+
+Answerer = Callable[[Request, bytes], tuple[Answer, object]]
+
+
+def _reply(answer: Answer) -> Response:
+    if isinstance(answer.body, dict):
+        return JSONResponse(answer.body, status_code=answer.status)
+    return PlainTextResponse(answer.body, status_code=answer.status)
+
+
+class Services:
+    """What senders see. Each request is recorded, the refused ones too."""
+
+    def __init__(self, settings: Settings, store: Store, behaviours: Behaviours) -> None:
+        self._settings = settings
+        self._store = store
+        self._behaviours = behaviours
+
+    async def _take(self, request: Request, receiver: str, answerer: Answerer) -> Response:
+        raw = await request.body()
+        answer, body = answerer(request, raw)
+        if forced := await self._behaviours.status_for(receiver):
+            answer = Answer(
+                status=forced, body="forced by the switch", problems=answer.problems, facts=answer.facts
+            )
+        self._store.add(receiver, answer, body, dict(request.headers))
+        return _reply(answer)
+
+    async def slack(self, request: Request) -> Response:
+        """Take an incoming webhook."""
+        tokens = self._settings.slack_tokens
+        return await self._take(
+            request, "slack", lambda r, raw: slack.answer(raw, path=r.path_params["path"], tokens=tokens)
+        )
+
+    async def pagerduty(self, request: Request) -> Response:
+        """Take an Events API v2 event."""
+        keys = self._settings.pagerduty_keys
+        return await self._take(request, "pagerduty", lambda _, raw: pagerduty.answer(raw, keys=keys))
+
+    async def webhook(self, request: Request) -> Response:
+        """Take any JSON object."""
+        return await self._take(
+            request, "webhook", lambda r, raw: webhook.answer(raw, name=r.path_params["name"])
+        )
+
+
+class Control:
+    """What tests see."""
+
+    def __init__(self, store: Store, behaviours: Behaviours) -> None:
+        self._store = store
+        self._behaviours = behaviours
+
+    async def requests(self, request: Request) -> Response:
+        """List what was received after a sequence number."""
+        try:
+            after = int(request.query_params.get("after", "0"))
+        except ValueError:
+            return JSONResponse({"error": "expected after to be a sequence number"}, status_code=400)
+        records = self._store.after(after, request.query_params.get("receiver"))
+        return JSONResponse({"requests": [r.as_json() for r in records]})
+
+    async def reset(self, _request: Request) -> Response:
+        """Forget the records and let every receiver behave well."""
+        self._behaviours.reset()
+        return JSONResponse({"seq": self._store.clear()})
+
+    async def behaviour(self, request: Request) -> Response:
+        """Make one receiver misbehave, or behave again."""
+        try:
+            wanted = json.loads(await request.body())
+            chosen = self._behaviours.choose(wanted if isinstance(wanted, dict) else {})
+        except (UnknownBehaviourError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse({"receiver": wanted["receiver"], "status": chosen.status, "delay": chosen.delay})
+
+    async def health(self, _request: Request) -> Response:
+        """Answer that the process serves."""
+        return JSONResponse({"status": "ok"})
+
+
+def build(settings: Settings, store: Store, behaviours: Behaviours) -> Starlette:
+    """Return the application over *store*; the mail server shares it."""
+    services, control = Services(settings, store, behaviours), Control(store, behaviours)
+    return Starlette(
+        routes=[
+            Route("/services/{path:path}", services.slack, methods=["POST"]),
+            Route("/v2/enqueue", services.pagerduty, methods=["POST"]),
+            Route("/webhook/{name}", services.webhook, methods=["POST"]),
+            Route("/requests", control.requests),
+            Route("/reset", control.reset, methods=["POST"]),
+            Route("/behaviour", control.behaviour, methods=["POST"]),
+            Route("/health", control.health),
+        ]
+    )

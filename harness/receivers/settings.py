@@ -1,0 +1,35 @@
+"""What the receivers know: which tokens, keys and passwords are good. Read once from a 0640 JSON file."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+class SettingsError(Exception):
+    """The settings file cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    slack_tokens: tuple[str, ...]
+    pagerduty_keys: dict[str, str]  # routing key -> urgency
+    smtp_username: str
+    smtp_password: str
+    address: str = "0.0.0.0"  # noqa: S104  the other lab hosts send here
+    http_port: int = 9080
+    smtp_port: int = 1025
+
+
+def load(path: Path) -> Settings:
+    """Read *path*; raises SettingsError with what was expected and found."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"expected JSON settings in {path}: {error}") from error
+    known = {f.name for f in fields(Settings)}
+    if not isinstance(values, dict) or not set(values) <= known:
+        raise SettingsError(f"expected only {', '.join(sorted(known))} in {path}")
+    try:
+        return Settings(**{**values, "slack_tokens": tuple(values["slack_tokens"])})
+    except (KeyError, TypeError) as error:
+        raise SettingsError(f"expected all required settings in {path}: {error}") from error

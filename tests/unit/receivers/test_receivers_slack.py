@@ -1,0 +1,67 @@
+"""The Slack stand-in refuses what Slack refuses, in Slack's words."""
+
+import json
+
+import pytest
+
+from harness.receivers import slack
+
+PATH = "T000/B000/good"
+
+
+def ask(body: object, path: str = PATH) -> tuple[int, str]:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer, _ = slack.answer(raw, path=path, tokens=("good",))
+    assert bool(answer.problems) == (answer.status != 200)
+    return answer.status, str(answer.body)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"text": "hello"},
+        {"attachments": [{"title": "CriticalErrorRate"}], "channel": "#mita-alerts"},
+        {"blocks": [{"type": "divider"}], "channel": "C024BE91L"},
+    ],
+)
+def test_complete_message_is_taken(message: object) -> None:
+    assert ask(message) == (200, "ok")
+
+
+@pytest.mark.parametrize(
+    ("message", "refusal"),
+    [
+        ({}, (400, "no_text")),
+        ({"text": ""}, (400, "no_text")),
+        ({"username": "x", "channel": "#a"}, (400, "no_text")),
+        (b"not json", (400, "invalid_payload")),
+        ([1], (400, "invalid_payload")),
+        ({"text": {"a": 1}}, (400, "invalid_payload")),
+        ({"text": "x" * 40_001}, (400, "msg_too_long")),
+        ({"attachments": "one"}, (400, "invalid_attachments")),
+        ({"attachments": [{}] * 101}, (400, "too_many_attachments")),
+        ({"blocks": [{}] * 51}, (400, "too_many_blocks")),
+        ({"text": "x", "channel": "#Mita Alerts"}, (404, "channel_not_found")),
+        ({"text": "x", "channel": 5}, (404, "channel_not_found")),
+    ],
+)
+def test_incomplete_message_is_refused(message: object, refusal: tuple[int, str]) -> None:
+    assert ask(message) == refusal
+
+
+@pytest.mark.parametrize(
+    ("path", "refusal"),
+    [
+        ("T000/B000/bad", (403, "invalid_token")),
+        ("T000/B000", (404, "no_service")),
+        ("x/y/good", (404, "no_service")),
+    ],
+)
+def test_unknown_address_is_refused(path: str, refusal: tuple[int, str]) -> None:
+    assert ask({"text": "hello"}, path) == refusal
+
+
+def test_channel_is_a_fact_of_the_record() -> None:
+    answer, _ = slack.answer(b'{"text": "x", "channel": "#mita-incidents"}', path=PATH, tokens=("good",))
+
+    assert answer.facts == {"channel": "#mita-incidents"}
