@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+"""Ansible module `managed_service`: one service with its files, checked before they replace working ones."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mita_service.converge import RefusedError, converge
+from ansible.module_utils.mita_service.model import RequestError, parse
+
+DOCUMENTATION = r"""
+module: managed_service
+short_description: A systemd service with its complete configuration, checked, swapped, applied, ready
+description:
+  - Stages all files beside copies of those that others own and runs the checks there.
+  - Replaces nothing if one fails.
+  - Reloads or restarts only what needs it and waits until the service answers. If not, puts everything back.
+  - Removes what it once wrote and what is no longer listed. Never touches a file that it did not write.
+options:
+  name: {type: str, required: true, description: "Unit name without suffix, and the manifest's name."}
+  unit: {type: str, description: "Text of the unit. Without it the unit is another's."}
+  config_root: {type: path, description: "The tree that is staged as a whole; relative paths start here."}
+  owner: {type: str, default: root, description: "Owner of files that name none."}
+  group: {type: str, default: root, description: "Group of files that name none."}
+  files:
+    type: list
+    elements: dict
+    default: []
+    description: The complete list of files.
+    suboptions:
+      path: {type: path, required: true, description: "Absolute, or relative to config_root."}
+      content: {type: str, required: true, description: "The whole text."}
+      secret: {type: bool, default: false, description: "Never shown in diff, result or journal."}
+      owner: {type: str, description: "Instead of the module's owner."}
+      group: {type: str, description: "Instead of the module's group."}
+      mode: {type: str, description: "Octal digits, 0640 unless given."}
+      apply: {type: str, choices: [none, reload, restart], description: "What a change of this file needs."}
+  directories:
+    type: list
+    elements: dict
+    default: []
+    description: Directories that must exist.
+    suboptions:
+      path: {type: path, required: true, description: "Absolute, or relative to config_root."}
+      owner: {type: str, description: "Instead of the module's owner."}
+      group: {type: str, description: "Instead of the module's group."}
+      mode: {type: str, description: "Octal digits, 0750 unless given."}
+  check:
+    type: list
+    elements: list
+    default: []
+    description: Programs (argv lists) that judge the staged tree, whose path replaces C({root}).
+  apply: {type: str, choices: [none, reload, restart], default: reload, description: "For other files."}
+  restart_token: {type: str, default: "", description: "Any text; a new one restarts the service."}
+  reload_metric: {type: str, description: "Must read 1, with a new time, after a reload."}
+  metrics_url: {type: str, description: "Where reload_metric is read, with the credentials of ready."}
+  ready:
+    type: dict
+    description: How the service says that it serves; without it a running process is enough.
+    suboptions:
+      url: {type: str, description: "Must answer 2xx."}
+      port: {type: int, description: "Must accept a connection; used where no url is given."}
+      host: {type: str, default: 127.0.0.1, description: "The address of port."}
+      timeout: {type: int, default: 30, description: "Seconds."}
+      username: {type: str, description: "For Basic authentication at url."}
+      password: {type: str, description: "For Basic authentication at url."}
+      ca_file: {type: path, description: "PEM on the host: an authority or the certificate."}
+  start_if_exists: {type: path, description: "Enabled, but started only where this path exists."}
+  replaces:
+    type: list
+    elements: str
+    default: []
+    description: Units (with suffix) that are stopped and masked, because this service takes their place.
+"""
+
+APPLY = {"type": "str", "choices": ["none", "reload", "restart"]}
+PLACE: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str"},
+}
+FILE = {
+    **PLACE,
+    "content": {"type": "str", "required": True, "no_log": False},
+    "secret": {"type": "bool", "default": False, "no_log": False},
+    "apply": APPLY,
+}
+READY = {
+    "url": {"type": "str"},
+    "port": {"type": "int"},
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "timeout": {"type": "int", "default": 30},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "ca_file": {"type": "path"},
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "unit": {"type": "str"},
+    "config_root": {"type": "path"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+    "directories": {"type": "list", "elements": "dict", "default": [], "options": PLACE},
+    "check": {"type": "list", "elements": "list", "default": []},
+    "apply": {**APPLY, "default": "reload"},
+    "restart_token": {"type": "str", "default": "", "no_log": False},
+    "reload_metric": {"type": "str"},
+    "metrics_url": {"type": "str"},
+    "ready": {"type": "dict", "options": READY, "required_one_of": [("url", "port")]},
+    "start_if_exists": {"type": "path"},
+    "replaces": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main() -> None:
+    """Run the task."""
+    # no_log keeps the parameters, secrets among them, out of the host's journal; the result is not concerned.
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, no_log=True)
+    try:
+        service = parse(module.params)
+        hide_contents(module)
+        result = converge(service, check_mode=module.check_mode)
+    except (RefusedError, RequestError) as error:
+        module.fail_json(msg=f"{module.params['name']}: {error}")
+    module.exit_json(**asdict(result))
+
+
+def hide_contents(module: AnsibleModule) -> None:
+    """Keep secrets out of everything that the module returns, words of other programs included."""
+    for entry in module.params["files"]:
+        if entry["secret"] and len(entry["content"].strip()) > 3:
+            module.no_log_values |= {entry["content"], entry["content"].strip()}
+        entry["content"] = f"({len(entry['content'])} characters)"
+    if module.params["unit"]:
+        module.params["unit"] = f"({len(module.params['unit'])} characters)"
+
+
+if __name__ == "__main__":
+    main()
