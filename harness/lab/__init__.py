@@ -1,0 +1,1 @@
+"""Lab hosts: systemd in containers, reached over SSH as VMs would be."""

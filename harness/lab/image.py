@@ -1,0 +1,134 @@
+"""The lab hosts' image: made from Debian's packages, named after everything it was made from."""
+
+import hashlib
+import subprocess
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from subprocess import PIPE
+from typing import IO
+
+import docker
+import yaml
+
+from harness.errors import HarnessError
+from harness.lab.hosts import LABEL
+from harness.paths import REPO
+from harness.system import as_root, last_words, say
+
+REPOSITORY = "mita-lab"
+PROVISIONAL = f"{REPOSITORY}:building"
+HERE = Path(__file__).parent
+COMPONENTS = REPO / "roles" / "release" / "vars" / "main.yml"
+BASE_PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo"),
+    *("ca-certificates", "iproute2", "procps", "curl"),
+)
+CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
+
+
+def component_packages(path: Path = COMPONENTS) -> list[str]:
+    """Every distribution package that a role installs, in order, each once."""
+    try:
+        components = yaml.safe_load(path.read_text(encoding="utf-8"))["release_components"]
+        return sorted({package for component in components.values() for package in component["packages"]})
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise HarnessError(
+            f"expected release_components: {{component: {{packages: [...]}}}} in {path}, found {error!r}; "
+            "the image brings those packages along"
+        ) from error
+
+
+def inputs() -> list[Path]:
+    """The files an image is made from."""
+    return [HERE / "customize.sh", *sorted(p for p in (HERE / "rootfs").rglob("*") if p.is_file())]
+
+
+def tag(os_release: str, packages: Iterable[str], files: Iterable[Path]) -> str:
+    """The name of the image made from exactly these inputs; another input gives another name."""
+    digest = hashlib.sha256()
+    for fact in (os_release, *BASE_PACKAGES, *packages, *CHANGES):
+        digest.update(fact.encode() + b"\0")
+    for file in files:
+        digest.update(str(file.relative_to(HERE)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return f"{REPOSITORY}:{os_release}-{digest.hexdigest()[:12]}"
+
+
+def ensure(client: docker.DockerClient, os_release: str) -> str:
+    """The image exists in the engine; its name. Built only when none was made from these inputs."""
+    packages = component_packages()
+    name = tag(os_release, packages, inputs())
+    try:
+        client.images.get(name)
+    except docker.errors.ImageNotFound:
+        _build(client, name, os_release, packages)
+    return name
+
+
+def _build(client: docker.DockerClient, name: str, os_release: str, packages: list[str]) -> None:
+    """mmdebstrap's tar is streamed into the engine; only a whole one gets the image's real name."""
+    say(f"building the image {name} from Debian's packages (about half a minute)")
+    started = time.monotonic()
+    argv = as_root(_mmdebstrap(os_release, packages))
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=PIPE) as process:
+        words = _Progress(process.stderr)
+        try:
+            client.api.import_image(
+                iter(lambda: process.stdout.read(1 << 20), b""),
+                repository=REPOSITORY,
+                tag="building",
+                changes=CHANGES,
+            )
+        except docker.errors.APIError as error:
+            process.terminate()
+            raise HarnessError(
+                f"expected the engine to import the lab image, it answered: {error}"
+            ) from error
+        if process.wait() != 0:
+            raise HarnessError(
+                f"expected mmdebstrap to make an image of {os_release}, it gave up: {words.last()}\n"
+                "check that this machine reaches a Debian mirror (`apt-get update`), then run it again"
+            )
+    client.images.get(PROVISIONAL).tag(name)
+    client.api.remove_image(PROVISIONAL)
+    say(f"image built in {time.monotonic() - started:.0f} s")
+
+
+class _Progress(threading.Thread):
+    """Passes mmdebstrap's steps on as they come, and remembers its last words."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self._lines: list[str] = []
+        self.start()
+
+    def run(self) -> None:
+        for raw in self._stream or ():
+            line = raw.decode(errors="replace").rstrip()
+            self._lines.append(line)
+            if line.startswith("I: ") and "--customize-hook" not in line:
+                say(f"  {line[3:]}")
+            elif "--customize-hook" in line:
+                say("  downloading the packages of every component...")
+
+    def last(self) -> str:
+        """What it complained about, or else its last lines."""
+        self.join(timeout=5)
+        complaints = [line for line in self._lines if line.startswith(("E:", "W:"))]
+        return last_words("\n".join(complaints or self._lines))
+
+
+def _mmdebstrap(os_release: str, packages: list[str]) -> list[str]:
+    customize = f'"{HERE}/customize.sh" "$1" "{HERE}/rootfs" {" ".join(packages)}'
+    return [
+        "mmdebstrap",
+        "--variant=minbase",
+        "--skip=cleanup/apt/lists,cleanup/apt/cache",
+        '--aptopt=Acquire::Languages "none"',
+        f"--include={','.join(BASE_PACKAGES)}",
+        f"--customize-hook={customize}",
+        os_release,
+        "-",
+    ]

@@ -1,0 +1,80 @@
+"""Keys and secrets of this clone's lab: made once, private to this user, gone with `down`."""
+
+import secrets
+import shutil
+from pathlib import Path
+
+from harness.lab.hosts import HOSTS
+from harness.paths import SECRETS_DIR, SSH_DIR
+from harness.system import run
+
+USER_KEY = SSH_DIR / "id_ed25519"
+KNOWN_HOSTS = SSH_DIR / "known_hosts"
+
+_PLAIN = (
+    "postgres_app_password",
+    "postgres_exporter_password",
+    "redis_password",
+    "rollback_webhook_secret",
+    "rollback_admin_secret",
+    "pagerduty_critical_key",
+    "pagerduty_error_key",
+    "smtp_password",
+)
+
+
+def ensure() -> None:
+    """The user's key, one host key per host, known_hosts and every secret exist; what exists is kept."""
+    SSH_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    SECRETS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _ensure_key(USER_KEY, "mita-lab")
+    for host in HOSTS:
+        _ensure_key(host_key(host.name), host.name)
+    _write(KNOWN_HOSTS, "".join(f"[127.0.0.1]:{h.ssh_port} {public(host_key(h.name))}\n" for h in HOSTS))
+    for name in _PLAIN:
+        _ensure_secret(name, secrets.token_hex(16))
+    _ensure_secret("slack_webhook_url", f"http://receivers:9080/services/T000/B000/{secrets.token_hex(12)}")
+
+
+def host_key(name: str) -> Path:
+    """Where the private SSH host key of a lab host is kept on the controller."""
+    return SSH_DIR / "hosts" / name
+
+
+def public(key: Path) -> str:
+    """The public half, without its comment."""
+    return " ".join(key.with_suffix(".pub").read_text(encoding="utf-8").split()[:2])
+
+
+def remove() -> None:
+    """No key and no secret of this lab is left on the controller."""
+    shutil.rmtree(SSH_DIR, ignore_errors=True)
+    shutil.rmtree(SECRETS_DIR, ignore_errors=True)
+
+
+def _ensure_key(path: Path, comment: str) -> None:
+    """Both halves of a key pair are there; the pair is made beside and moved in, public half first."""
+    if path.exists() and path.with_suffix(".pub").exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    for leftover in (fresh, fresh.with_suffix(".new.pub")):
+        leftover.unlink(missing_ok=True)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(fresh)])
+    fresh.with_name(f"{fresh.name}.pub").rename(path.with_suffix(".pub"))
+    fresh.rename(path)
+
+
+def _ensure_secret(name: str, value: str) -> None:
+    path = SECRETS_DIR / name
+    if not path.exists():
+        _write(path, value)
+
+
+def _write(path: Path, text: str) -> None:
+    """The file has this text and was never readable by others, not even half-written."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.rename(path)
