@@ -1,0 +1,96 @@
+"""What other rooms use of this package: read the rules, render the files, compute detection times.
+
+Everything here is pure: files are read, text is returned, nothing is written. Without overrides and at
+factor 1 a file's text comes back byte for byte.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitoring.detection import detection_bounds
+from monitoring.errors import CatalogError
+from monitoring.overrides import Overrides, check, override
+from monitoring.patch import merge
+from monitoring.records import Alert, Recording, load, load_recordings, read, rule_files
+from monitoring.timescale import check_factor, scale_alertmanager, scale_prometheus, scale_rule_file
+
+__all__ = [
+    "Alert",
+    "CatalogError",
+    "Recording",
+    "detection_bounds",
+    "load",
+    "load_recordings",
+    "render_alertmanager",
+    "render_prometheus",
+    "render_rules",
+]
+
+
+def render_rules(
+    directory: Path | str, *, overrides: Overrides | None = None, time_scale: float = 1
+) -> dict[str, str]:
+    """Text of each rule file by its name, with the site's overrides, then the time scale."""
+    overrides = overrides or {}
+    check_factor(time_scale)
+    check(overrides, {alert.name: alert for alert in load(directory)})
+    return {path.name: _render_rule_file(path, overrides, time_scale) for path in rule_files(directory)}
+
+
+def _render_rule_file(path: Path, overrides: Overrides, time_scale: float) -> str:
+    original = read(path)
+    groups = [{**group, "rules": _override_rules(group["rules"], overrides)} for group in original["groups"]]
+    document = {**original, "groups": [group for group in groups if group["rules"]]}
+    if time_scale != 1:
+        document = scale_rule_file(document, time_scale)
+    return path.read_text(encoding="utf-8") if document == original else _dump(document)
+
+
+def _override_rules(rules: list[dict[str, Any]], overrides: Overrides) -> list[dict[str, Any]]:
+    changed = [override(rule, overrides.get(rule.get("alert", ""), {})) for rule in rules]
+    return [rule for rule in changed if rule is not None]
+
+
+def render_prometheus(text: str, *, time_scale: float = 1, overrides: Mapping[str, Any] | None = None) -> str:
+    """prometheus.yml with `overrides` merged over it (scrape_configs by job_name), then the time scale."""
+    return _render(text, overrides, time_scale, scale_prometheus)
+
+
+def render_alertmanager(
+    text: str, *, time_scale: float = 1, overrides: Mapping[str, Any] | None = None
+) -> str:
+    """alertmanager.yml with `overrides` merged over it (receivers by name), then the time scale."""
+    return _render(text, overrides, time_scale, scale_alertmanager)
+
+
+def _render(
+    text: str, overrides: Mapping[str, Any] | None, time_scale: float, scale: Callable[[Any, float], Any]
+) -> str:
+    check_factor(time_scale)
+    original = yaml.safe_load(text)
+    if not isinstance(original, dict):
+        raise CatalogError(f"expected a configuration as a mapping, found {type(original).__name__}")
+    if not isinstance(overrides or {}, Mapping):
+        raise CatalogError(
+            f"expected overrides as a mapping laid over the configuration, found {overrides!r}"
+        )
+    document = merge(original, overrides or {})
+    if time_scale != 1:
+        document = scale(document, time_scale)
+    return text if document == original else _dump(document)
+
+
+def _dump(document: Any) -> str:
+    return "# Rendered from the repository's file with this site's overrides and time scale.\n" + yaml.dump(
+        document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120
+    )
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes a shared part out each time: an alias is hard to read in an installed file."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True

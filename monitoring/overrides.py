@@ -1,0 +1,96 @@
+"""Per-site changes of alerts, no fork: {CriticalErrorRate: {threshold: 0.3, for: 1m, enabled: true}}."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from monitoring.durations import parse_duration
+from monitoring.errors import CatalogError
+from monitoring.promql_parse import parse
+from monitoring.records import SEVERITIES
+from monitoring.thresholds import say_threshold, threshold, with_threshold
+
+Rule = dict[str, Any]
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+def _threshold(rule: Rule, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CatalogError(f"expected a number, found {value!r}")
+    tree = parse(rule["expr"])
+    if threshold(tree) is None:
+        raise CatalogError(
+            f"expected an alert that compares with a single number, found {tree}; change `for` or `enabled`"
+        )
+    rule["expr"] = str(with_threshold(tree, value))
+    annotations = rule.get("annotations", {})
+    rule["annotations"] = {name: say_threshold(name, text, value) for name, text in annotations.items()}
+
+
+def _duration(name: str) -> Callable[[Rule, object], None]:
+    def change(rule: Rule, value: object) -> None:
+        parse_duration(value)
+        rule[name] = str(value)
+
+    return change
+
+
+def _severity(rule: Rule, value: object) -> None:
+    if value not in SEVERITIES:
+        raise CatalogError(f"expected one of {', '.join(SEVERITIES)}, found {value!r}")
+    rule["labels"] = rule.get("labels", {}) | {"severity": value}
+
+
+def _labels(rule: Rule, value: object) -> None:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(part, str) for pair in value.items() for part in pair
+    ):
+        raise CatalogError(f"expected a mapping of names to texts, found {value!r}")
+    if "alertname" in value:
+        raise CatalogError(
+            "expected labels other than `alertname`, found it; the name joins rule, test and runbook"
+        )
+    rule["labels"] = rule.get("labels", {}) | dict(value)
+
+
+def _enabled(_rule: Rule, value: object) -> None:
+    if not isinstance(value, bool):
+        raise CatalogError(f"expected true or false, found {value!r}")
+
+
+FIELDS: dict[str, Callable[[Rule, Any], None]] = {
+    "threshold": _threshold,
+    "for": _duration("for"),
+    "keep_firing_for": _duration("keep_firing_for"),
+    "severity": _severity,
+    "labels": _labels,
+    "enabled": _enabled,
+}
+
+
+def check(overrides: Overrides, alerts: Mapping[str, object]) -> None:
+    """Every named alert and field exists; CatalogError with the list of what is possible otherwise."""
+    if not isinstance(overrides, Mapping):
+        raise CatalogError(f"expected overrides as a mapping of alert names, found {overrides!r}")
+    for name, change in overrides.items():
+        if name not in alerts:
+            raise CatalogError(f"alert override {name}: expected one of {', '.join(sorted(alerts))}")
+        if not isinstance(change, Mapping):
+            raise CatalogError(
+                f"alert override {name}: expected a mapping of {', '.join(FIELDS)}, found {change!r}"
+            )
+        for field in change:
+            if field not in FIELDS:
+                raise CatalogError(
+                    f"alert override {name}: expected fields {', '.join(FIELDS)}, found {field!r}"
+                )
+
+
+def override(rule: Rule, change: Mapping[str, Any]) -> Rule | None:
+    """The changed copy of an alert's rule, or None when the change switches it off."""
+    changed = dict(rule)
+    for field, value in change.items():
+        try:
+            FIELDS[field](changed, value)
+        except CatalogError as error:
+            raise CatalogError(f"alert override {rule['alert']}.{field}: {error}") from None
+    return changed if change.get("enabled", True) else None

@@ -1,0 +1,60 @@
+"""The one number that decides an alert: where it is, and how to replace it everywhere it is stated."""
+
+from dataclasses import replace
+
+from monitoring.errors import CatalogError
+from monitoring.promql import COMPARISONS, Binary, Negative, Node, Number, Paren, bare
+from monitoring.promql_parse import parse
+
+_SAID = "{{ $threshold := "
+
+
+def _number(node: Node) -> float | None:
+    node = bare(node)
+    if isinstance(node, Negative) and isinstance(node.expr, Number):
+        return -node.expr.value
+    return node.value if isinstance(node, Number) else None
+
+
+def comparison(tree: Node) -> Binary | None:
+    """The comparison with a single number that decides: at the top or left of `and`, `unless`."""
+    tree = bare(tree)
+    if not isinstance(tree, Binary):
+        return None
+    if tree.op in COMPARISONS:
+        return tree if _number(tree.rhs) is not None else None
+    return comparison(tree.lhs) if tree.op in ("and", "unless") else None
+
+
+def threshold(tree: Node) -> float | None:
+    """The deciding number, or None where the condition is not a comparison with a single number."""
+    found = comparison(tree)
+    return None if found is None else _number(found.rhs)
+
+
+def with_threshold(tree: Node, value: float) -> Node:
+    """The same condition with another number."""
+    if isinstance(tree, Paren):
+        return replace(tree, expr=with_threshold(tree.expr, value))
+    if not isinstance(tree, Binary) or comparison(tree) is None:
+        raise CatalogError(f"expected a comparison with a single number, found {tree}")
+    if tree.op in COMPARISONS:
+        number: Node = Number(value) if value >= 0 else Negative(Number(-value))
+        return replace(tree, rhs=number)
+    return replace(tree, lhs=with_threshold(tree.lhs, value))
+
+
+def said_threshold(text: str) -> float | None:
+    """The number an annotation states as `{{ $threshold := N }}`, or None."""
+    _, found, rest = text.partition(_SAID)
+    return float(rest.split("}}", 1)[0]) if found else None
+
+
+def say_threshold(name: str, text: str, value: float) -> str:
+    """The annotation with the new number: `verify` is an expression, the others may bind `$threshold`."""
+    if name == "verify":
+        return str(with_threshold(parse(text), value))
+    before, found, rest = text.partition(_SAID)
+    if not found:
+        return text
+    return f"{before}{_SAID}{float(value)!r} }}}}{rest.split('}}', 1)[1]}"
