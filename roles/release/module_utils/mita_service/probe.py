@@ -14,7 +14,7 @@ Seconds = float
 
 
 def get(url: str, ready: Ready | None, timeout: Seconds = 5) -> tuple[int, str]:
-    """Return status and body of *url*, asked with the credentials of *ready*; 0 and the error if it failed."""
+    """Return status and body of *url*, asked as *ready* says; 0 and the error if it failed."""
     request = urllib.request.Request(url, headers=_credentials(ready))  # noqa: S310 - the role's
     handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_context(ready))]
     try:

@@ -1,0 +1,42 @@
+"""Distribution packages: only asked about here, installed by Ansible's apt module."""
+
+import subprocess
+
+from .model import Outcome, Release
+
+BIN = "/usr/bin"
+FORMAT = "${Package}\t${db:Status-Status}\t${Version}\n"
+
+
+def look(release: Release) -> Outcome:
+    """Return where the distribution's programs are and whether a package is missing or of another version."""
+    versions = installed(release.packages)
+    paths = {name: f"{BIN}/{distribution}" for name, distribution in release.binaries.items()}
+    if missing(release, versions):
+        return Outcome(paths=paths, missing=True)
+    token = " ".join(f"{package}={versions[package]}" for package in release.packages)
+    return Outcome(paths=paths, token=token)
+
+
+def missing(release: Release, versions: dict[str, str]) -> bool:
+    """Say whether apt has work to do; only the first package carries the pinned version. Pure."""
+    if any(package not in versions for package in release.packages):
+        return True
+    return bool(release.packages) and not pinned(release.version, versions[release.packages[0]])
+
+
+def pinned(wanted: str, found: str) -> bool:
+    """Say whether the distribution's version *found*, such as 5:2.53.3+ds1-2, is upstream's *wanted*. Pure."""
+    upstream = found.split(":", 1)[-1]
+    rest = upstream[len(wanted) :]
+    return upstream.startswith(wanted) and (not wanted or not rest[:1].isdigit() and not rest.startswith("."))
+
+
+def installed(packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those *packages* that are completely installed."""
+    if not packages:
+        return {}
+    argv = ["dpkg-query", "--show", f"--showformat={FORMAT}", *packages]
+    lines = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.splitlines()
+    rows = [line.split("\t") for line in lines]
+    return {name: version for name, status, version in rows if status == "installed"}
