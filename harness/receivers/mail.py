@@ -39,11 +39,9 @@ class Recorder:
         self._store = store
         self._behaviours = behaviours
 
-    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Record the message and answer as SMTP does; the behaviour switch may turn it away for now."""
-        message = cast(
-            EmailMessage, message_from_bytes(envelope.original_content or b"", policy=default_policy)
-        )
+        message = message_from_bytes(envelope.original_content or b"", policy=default_policy)
         recipients = list(envelope.rcpt_tos)
         refused = await self._behaviours.status_for("smtp")
         status = refused or 250

@@ -33,13 +33,13 @@ class Record:
     facts: Mapping[str, str]
 
     def as_json(self) -> dict[str, object]:
-        """Return the record as the control API shows it: facts, such as `channel`, beside the other fields."""
+        """Return the record as the control API shows it, facts such as `channel` beside the rest."""
         flat = asdict(self)
         return {**flat.pop("facts"), **flat}
 
 
 class Store:
-    """The last KEPT requests. Numbers never start again, so that a reader's `after` stays right over a reset."""
+    """The last KEPT requests. Numbers never start again: a reader's `after` stays right over a reset."""
 
     def __init__(self) -> None:
         self._records: deque[Record] = deque(maxlen=KEPT)

@@ -1,0 +1,152 @@
+"""locust as a subprocess against a local server: pressure that does not yield, honest verdicts, nothing left running."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.load import cli
+from harness.load.run import Wanted, running
+from harness.load.summary import totals
+from harness.load.targets import ForbiddenTargetError
+from harness.paths import REPO
+from harness.wait import until
+
+PATIENCE = 30.0
+
+
+def harness_load(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    cli.add_commands(parser.add_subparsers())
+    options = parser.parse_args(["load", *arguments])
+    return int(options.run(options))
+
+
+def test_slow_server_meets_the_same_pressure(server: Any, tmp_path: Path) -> None:
+    """Every answer takes two seconds: closed-loop users would send half as much."""
+    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "4")
+    code = harness_load(*arguments, "--added-latency", "2", "--slow-over", "1")
+
+    assert code == cli.VALID
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["sent"] >= 0.95 * 80
+    assert summary["slow"] == summary["sent"] == len(server.seen)
+    assert summary["median_p95"] == pytest.approx(2, abs=0.5)
+
+
+def test_results_are_text_csv_and_html(server: Any, tmp_path: Path) -> None:
+    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "3")
+    assert harness_load(*arguments, "--error-ratio", "0.4", "--seed", "1") == cli.VALID
+
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"summary.txt", "locust_stats.csv", "report.html", "seconds.jsonl", "verdict.json"} <= names
+    assert 0.2 < json.loads((tmp_path / "summary.json").read_text())["error_ratio"] < 0.6
+
+
+def test_run_that_cannot_keep_its_rate_is_void(server: Any, tmp_path: Path) -> None:
+    """Twenty a second, five seconds each, but only ten may be in flight: the rest is dropped and the run says so."""
+    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "2")
+    code = harness_load(*arguments, "--added-latency", "5", "--max-in-flight", "10")
+
+    assert code == cli.VOID
+    assert "too many were unanswered" in (tmp_path / "summary.txt").read_text()
+
+
+def test_two_targets_share_the_load(server: Any, tmp_path: Path) -> None:
+    other = server.url.replace("127.0.0.1", "localhost")
+    wanted = Wanted(targets=[server.url, other], out=tmp_path, rate=10, duration=2)
+    with running(wanted) as load:
+        load.wait()
+
+    answered = totals_by_target(load.seconds())
+    assert answered[server.url] == answered[other]
+
+
+def totals_by_target(seconds: list[dict[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for second in seconds:
+        for target, kinds in second["by_target"].items():
+            counts[target] = counts.get(target, 0) + sum(kinds.values())
+    return counts
+
+
+def test_redirect_is_not_followed(server: Any, tmp_path: Path) -> None:
+    server.status = 302
+    with running(Wanted(targets=[server.url], out=tmp_path, rate=5, duration=1)) as load:
+        load.wait()
+
+    assert totals(load.seconds())["lost"] == 0
+
+
+def test_leaving_the_block_ends_locust_and_its_verdict_counts_what_was_planned_until_then(
+    server: Any, tmp_path: Path
+) -> None:
+    with running(Wanted(targets=[server.url], out=tmp_path, rate=20, duration=600)) as load:
+        until("the first seconds", load.seconds, deadline_s=PATIENCE)
+        verdict = load.end()
+
+    assert not load.alive()
+    assert (verdict["valid"], verdict["complete"]) == (True, False)
+
+
+def test_locust_does_not_outlive_its_killed_owner(server: Any, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from harness.load.run import *\n"
+        "with running(Wanted(targets=[sys.argv[1]], out=Path(sys.argv[2]), duration=600)) as load:\n"
+        "    print(load._process.pid, flush=True); load.wait()"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", script, server.url, str(tmp_path)], cwd=REPO, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    locust = int(owner.stdout.readline())
+    until("the first seconds", (tmp_path / "seconds.jsonl").exists, deadline_s=PATIENCE)
+
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    owner.stdout.close()
+
+    until(
+        "locust to end by itself",
+        lambda: not Path(f"/proc/{locust}/cmdline").read_bytes(),
+        deadline_s=PATIENCE,
+    )
+
+
+def test_foreign_target_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ForbiddenTargetError),
+        running(Wanted(targets=["http://example.org"], out=tmp_path / "x")),
+    ):
+        pytest.fail("the block must not run")
+
+    assert not (tmp_path / "x").exists()
+    assert harness_load("--target", "http://example.org") == cli.REFUSED
+
+
+def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "locust", "-f", "harness/load/locustfile.py", "--headless", *arguments]
+    return subprocess.run(
+        command, cwd=REPO, capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+
+
+def test_locust_as_anybody_types_it(server: Any) -> None:
+    outcome = locust("--host", server.url, "-u", "20", "-r", "20", "-t", "3s")
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert "Valid: " in outcome.stdout
+    assert 55 <= len(server.seen) <= 65
+
+
+def test_locust_typed_with_a_foreign_host_sends_nothing() -> None:
+    outcome = locust("--host", "http://example.org", "-u", "1", "-t", "5s")
+
+    assert outcome.returncode == cli.REFUSED
+    assert "expected a target on this machine" in outcome.stdout
