@@ -27,7 +27,7 @@ def home(release: Release, opt: Path = OPT) -> Path:
 
 
 def unpack(release: Release, archive: Path, opt: Path = OPT) -> None:
-    """Put the programs of *archive* into the version's directory, or raise ReleaseError and leave it as it was."""
+    """Put the programs of *archive* into the version's directory, or raise and leave it as it was."""
     verify(release, archive)
     target = home(release, opt)
     fresh = target.with_name(f".{release.version}.new")
@@ -50,8 +50,8 @@ def verify(release: Release, archive: Path) -> None:
         found = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
     if found != release.checksum:
         raise ReleaseError(
-            f"expected the archive of {release.name} {release.version} to be {release.checksum}, found {found}; "
-            "it is another file than the one pinned: do not change the checksum before you know why"
+            f"expected the archive of {release.name} {release.version} to be {release.checksum}, "
+            f"found {found}; it is not the pinned file: do not change the checksum before you know why"
         )
 
 

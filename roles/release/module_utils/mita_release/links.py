@@ -19,7 +19,7 @@ def mend(release: Release, paths: dict[str, str], bin_dir: Path = BIN) -> None:
         if wanted is None:
             link.unlink()
             continue
-        if link.exists() and not link.is_symlink():
+        if (link.exists() or link.is_symlink()) and _target(link) is None:
             raise ReleaseError(
                 f"expected no file of another hand at {link}; move it away, it hides the release"
             )

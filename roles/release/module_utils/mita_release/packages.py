@@ -1,5 +1,6 @@
 """Distribution packages: only asked about here, installed by Ansible's apt module."""
 
+import re
 import subprocess
 
 from .model import Outcome, Release
@@ -26,10 +27,9 @@ def missing(release: Release, versions: dict[str, str]) -> bool:
 
 
 def pinned(wanted: str, found: str) -> bool:
-    """Say whether the distribution's version *found*, such as 5:2.53.3+ds1-2, is upstream's *wanted*. Pure."""
+    """Say whether the distribution's *found*, such as 5:2.53.3+ds1-2, is upstream's *wanted*. Pure."""
     upstream = found.split(":", 1)[-1]
-    rest = upstream[len(wanted) :]
-    return upstream.startswith(wanted) and (not wanted or not rest[:1].isdigit() and not rest.startswith("."))
+    return not wanted or re.fullmatch(rf"{re.escape(wanted)}([^0-9.].*)?", upstream) is not None
 
 
 def installed(packages: tuple[str, ...]) -> dict[str, str]:
