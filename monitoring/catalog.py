@@ -34,7 +34,7 @@ def render_rules(
     directory: Path | str, *, overrides: Overrides | None = None, time_scale: float = 1
 ) -> dict[str, str]:
     """Text of each rule file by its name, with the site's overrides, then the time scale."""
-    overrides = overrides or {}
+    overrides = {} if overrides is None else overrides
     check_factor(time_scale)
     check(overrides, {alert.name: alert for alert in load(directory)})
     return {path.name: _render_rule_file(path, overrides, time_scale) for path in rule_files(directory)}
@@ -73,11 +73,12 @@ def _render(
     original = yaml.safe_load(text)
     if not isinstance(original, dict):
         raise CatalogError(f"expected a configuration as a mapping, found {type(original).__name__}")
-    if not isinstance(overrides or {}, Mapping):
+    overrides = {} if overrides is None else overrides
+    if not isinstance(overrides, Mapping):
         raise CatalogError(
             f"expected overrides as a mapping laid over the configuration, found {overrides!r}"
         )
-    document = merge(original, overrides or {})
+    document = merge(original, overrides)
     if time_scale != 1:
         document = scale(document, time_scale)
     return text if document == original else _dump(document)

@@ -36,7 +36,7 @@ class Number(Node):
     def __str__(self) -> str:
         if self.value in (float("inf"), float("-inf")):
             return "Inf" if self.value > 0 else "-Inf"
-        return f"{self.value:.0f}" if self.value.is_integer() else repr(self.value)
+        return f"{self.value:.0f}" if float(self.value).is_integer() else repr(self.value)
 
 
 @dataclass(frozen=True)

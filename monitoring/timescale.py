@@ -1,9 +1,8 @@
 """The same configuration with every duration divided by a factor: seconds prove what takes minutes.
 
 Scaled in expressions: range selectors, offsets, subqueries, the horizon of predict_linear, and the number
-that the age of something is compared with (`time() - started > 600`). Not scaled: thresholds of any other kind,
-latencies in seconds among them; counts; and the time left until a calendar date (`expiry - time() < 86400`),
-which no factor moves.
+that the age of something is compared with (`time() - started > 600`). Not scaled: other thresholds, latencies
+in seconds among them; counts; the time left until a calendar date (`expiry - time() < 86400`).
 """
 
 from dataclasses import replace
@@ -76,17 +75,13 @@ def _divide(node: Node, factor: float) -> Node:
 
 def scale_rule_file(document: dict[str, Any], factor: float) -> dict[str, Any]:
     """The structure of a rule file with every duration divided."""
-
-    def scale_rule(rule: dict[str, Any]) -> dict[str, Any]:
-        return _scale_keys(rule, _RULE, factor) | {"expr": scale_expression(rule["expr"], factor)}
-
-    groups = [
-        _scale_keys({**group, "rules": []}, _RULE, factor)
-        | {"rules": [scale_rule(rule) for rule in group["rules"]]}
-        for group in document["groups"]
-    ]
-    scaled: dict[str, Any] = document | {"groups": groups}
-    return scaled
+    groups = []
+    for group in document["groups"]:
+        scaled: dict[str, Any] = _scale_keys(group, _RULE, factor)
+        for rule in scaled["rules"]:
+            rule["expr"] = scale_expression(rule["expr"], factor)
+        groups.append(scaled)
+    return {**document, "groups": groups}
 
 
 def scale_alertmanager(document: Any, factor: float) -> Any:
