@@ -1,0 +1,69 @@
+"""Count and time the requests that users make."""
+
+import time
+from collections.abc import Iterable
+
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .metrics import UNMATCHED, Metrics
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestMetrics:
+    """ASGI middleware that counts each request once, by route template and exact status.
+
+    Probes and scrapes (/health/*, /metrics) are not counted: in the lab they come several times a second,
+    always succeed, and would make the error ratio of a quiet service look small. No answer counts as a 500.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_probe(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note_status)
+        finally:
+            self.record(scope, status, time.perf_counter() - started)
+
+    def record(self, scope: Scope, status: int, seconds: float) -> None:
+        """Add one request to the counter and the histogram."""
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        path = template(scope)
+        self.metrics.requests.labels(method, path, str(status)).inc()
+        self.metrics.duration.labels(method, path).observe(seconds)
+
+
+def is_probe(path: str) -> bool:
+    """Whether the request comes from monitoring rather than from a user."""
+    return path == "/metrics" or path.startswith("/health/")
+
+
+def template(scope: Scope) -> str:
+    """Return the template of the route that took the request, such as `/api/users/{user_id}`."""
+    return getattr(scope.get("route"), "path", None) or UNMATCHED
+
+
+def declare_routes(metrics: Metrics, routes: Iterable[BaseRoute]) -> None:
+    """Make the series of every counted route exist at 0."""
+    for route in routes:
+        path, methods = getattr(route, "path", ""), getattr(route, "methods", None) or ()
+        if path and not is_probe(path):
+            success = getattr(route, "status_code", None) or 200
+            refusals = [int(status) for status in getattr(route, "responses", {})]
+            for method in methods:
+                metrics.declare_route(method, path, (success, *refusals, 500))
