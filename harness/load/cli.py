@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.lab.hosts import HOSTS
 from harness.load.options import add_load_options
 from harness.load.profiles import DEFAULT_DURATION_S, PROFILES
 from harness.load.run import Running, Wanted, running
@@ -15,7 +16,10 @@ from harness.load.targets import ForbiddenTargetError
 from harness.paths import RUNS_DIR
 from harness.wait import until
 
-LAB_TARGETS = ("http://127.0.0.1:8081", "http://127.0.0.1:8082")
+APPLICATION_PORT = 8080
+LAB_TARGETS = tuple(
+    f"http://127.0.0.1:{host.ports[APPLICATION_PORT]}" for host in HOSTS if APPLICATION_PORT in host.ports
+)
 VALID, REFUSED, VOID = 0, 2, 3
 
 

@@ -7,6 +7,7 @@ application meets the same pressure as a fast one. `-u` is therefore the request
 import itertools
 import json
 import os
+import signal
 import time
 from random import Random
 from typing import Any
@@ -56,7 +57,8 @@ class Run:
         if not self.options.plan:
             return self.unplanned
         plan = Plan(self.options.plan, self.options.rate, self.options.duration)
-        return plan.arrivals(self.elapsed())
+        started_late = 0 if self._complete() else 1  # users start within the first second
+        return plan.arrivals(self.elapsed() - started_late)
 
     def launch(self, user: "Visitor", late: float) -> None:
         """Start one request now, or count that it could not be started."""
@@ -143,6 +145,9 @@ def _begin(environment: Environment, **_: object) -> None:
         environment.process_exit_code = REFUSED_EXIT_CODE
         if environment.runner:
             gevent.spawn(environment.runner.quit)
+        return
+    if environment.runner:  # locust itself listens to SIGTERM only once a load shape is over
+        gevent.signal_handler(signal.SIGTERM, environment.runner.quit)
 
 
 def _end(**_: object) -> None:

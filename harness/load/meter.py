@@ -1,4 +1,4 @@
-"""What happened in each second of a run, and whether it may be believed. Pure: the caller brings the clock."""
+"""What happened in each second of a run, and whether it may be believed. Pure: the clock is passed in."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,7 +25,7 @@ class Second:
     latencies: list[float] = field(default_factory=list)
 
     def row(self) -> dict[str, object]:
-        """Return the JSON line of this second; p50 and p95 are in seconds and None where nothing was answered."""
+        """Return this second's JSON line; p50 and p95 are seconds, None where nothing was answered."""
         values = asdict(self)
         ordered = sorted(values.pop("latencies"))
         return {**values, "p50": quantile(ordered, 0.50), "p95": quantile(ordered, 0.95)}
@@ -112,7 +112,7 @@ def _doubt(meter: Meter, planned: int) -> str:
         return f"{meter.dropped} requests were not sent because too many were unanswered; lower the rate"
     if share < 1 - RATE_TOLERANCE:
         return (
-            f"expected {planned} requests, sent {meter.sent}, {meter.late} of them over {MOST_LATE_S:g} s late: "
+            f"expected {planned} requests, sent {meter.sent}, {meter.late} of them {MOST_LATE_S:g} s late; "
             f"{share:.1%} where {1 - RATE_TOLERANCE:.0%} is needed; lower the rate or free a core"
         )
     return ""

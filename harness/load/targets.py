@@ -1,32 +1,17 @@
 """Which addresses load may be sent to: this machine and the lab's hosts, nothing else."""
 
 import ipaddress
-from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
+from collections.abc import Callable, Collection
 from socket import gaierror, gethostbyname
 from urllib.parse import urlsplit
 
-import yaml
+from harness.lab.hosts import HOSTS
 
-INVENTORY = Path(__file__).resolve().parents[2] / "inventories" / "lab" / "hosts.yml"
+LAB_HOSTS = frozenset(host.name for host in HOSTS)
 
 
 class ForbiddenTargetError(ValueError):
     """The address is neither this machine nor a lab host; nothing was sent."""
-
-
-def _host_names(node: object) -> Iterable[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "hosts" and isinstance(value, dict):
-                yield from value
-            else:
-                yield from _host_names(value)
-
-
-def lab_hosts(inventory: Path = INVENTORY) -> frozenset[str]:
-    """Return the names of the lab's hosts, from its inventory."""
-    return frozenset(map(str, _host_names(yaml.safe_load(inventory.read_text()))))
 
 
 def _is_loopback(host: str) -> bool:
@@ -47,13 +32,12 @@ def _is_lab(host: str, hosts: Collection[str], resolve: Callable[[str], str]) ->
 
 
 def permitted(
-    url: str, *, hosts: Collection[str] | None = None, resolve: Callable[[str], str] = gethostbyname
+    url: str, *, hosts: Collection[str] = LAB_HOSTS, resolve: Callable[[str], str] = gethostbyname
 ) -> str:
     """Return *url* without a trailing slash if load may go there; raises ForbiddenTargetError."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    names = lab_hosts() if hosts is None and not _is_loopback(host) else hosts or ()
-    if parts.scheme in ("http", "https") and (_is_loopback(host) or _is_lab(host, names, resolve)):
+    if parts.scheme in ("http", "https") and (_is_loopback(host) or _is_lab(host, hosts, resolve)):
         return url.rstrip("/")
     raise ForbiddenTargetError(
         f"expected a target on this machine or a lab host, found {url!r}; load is sent nowhere else. "

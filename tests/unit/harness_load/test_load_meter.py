@@ -63,7 +63,7 @@ def test_run_at_its_rate_is_valid() -> None:
     ("meter", "planned", "word"),
     [
         (pressed(94), 100, "expected 100 requests, sent 94"),
-        (pressed(100, late=MOST_LATE_S + 0.1), 100, "100 of them over 1 s late"),
+        (pressed(100, late=MOST_LATE_S + 0.1), 100, "100 of them 1 s late"),
         (pressed(100, dropped=1), 100, "1 requests were not sent"),
         (pressed(0), 0, "nothing was planned"),
         (pressed(0), 100, "sent 0"),

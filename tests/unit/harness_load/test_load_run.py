@@ -1,4 +1,4 @@
-"""locust as a subprocess against a local server: pressure that does not yield, honest verdicts, nothing left running."""
+"""locust as a subprocess against a local server: steady pressure, honest verdicts, nothing left running."""
 
 import argparse
 import json
@@ -50,7 +50,7 @@ def test_results_are_text_csv_and_html(server: Any, tmp_path: Path) -> None:
 
 
 def test_run_that_cannot_keep_its_rate_is_void(server: Any, tmp_path: Path) -> None:
-    """Twenty a second, five seconds each, but only ten may be in flight: the rest is dropped and the run says so."""
+    """Twenty a second, five seconds each, only ten may be in flight: the rest is dropped and counted."""
     arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "2")
     code = harness_load(*arguments, "--added-latency", "5", "--max-in-flight", "10")
 
@@ -65,7 +65,7 @@ def test_two_targets_share_the_load(server: Any, tmp_path: Path) -> None:
         load.wait()
 
     answered = totals_by_target(load.seconds())
-    assert answered[server.url] == answered[other]
+    assert abs(answered[server.url] - answered[other]) <= 1
 
 
 def totals_by_target(seconds: list[dict[str, Any]]) -> dict[str, int]:
@@ -92,7 +92,7 @@ def test_leaving_the_block_ends_locust_and_its_verdict_counts_what_was_planned_u
         verdict = load.end()
 
     assert not load.alive()
-    assert (verdict["valid"], verdict["complete"]) == (True, False)
+    assert (verdict["valid"], verdict["complete"]) == (True, False), verdict["sentence"]
 
 
 def test_locust_does_not_outlive_its_killed_owner(server: Any, tmp_path: Path) -> None:

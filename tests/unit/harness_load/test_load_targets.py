@@ -1,11 +1,10 @@
 """Load is sent to this machine and the lab, whatever an address looks like."""
 
-from pathlib import Path
 from socket import gaierror
 
 import pytest
 
-from harness.load.targets import ForbiddenTargetError, lab_hosts, permitted
+from harness.load.targets import ForbiddenTargetError, permitted
 
 HOSTS = frozenset({"app1", "app2"})
 
@@ -59,13 +58,3 @@ def test_lab_name_that_leads_nowhere_is_refused() -> None:
 
     with pytest.raises(ForbiddenTargetError):
         permitted("http://app1:8080", hosts=HOSTS, resolve=unknown)
-
-
-def test_lab_hosts_are_those_of_the_inventory(tmp_path: Path) -> None:
-    inventory = tmp_path / "hosts.yml"
-    inventory.write_text(
-        "all:\n  children:\n    application:\n      hosts:\n        app1: {}\n        app2: {}\n"
-        "    data:\n      hosts: {data: {}}\n"
-    )
-
-    assert lab_hosts(inventory) == {"app1", "app2", "data"}
