@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.lab.hosts import HOSTS
+from harness.clients import applications
 from harness.load.options import add_load_options
 from harness.load.profiles import DEFAULT_DURATION_S, PROFILES
 from harness.load.run import Running, Wanted, running
@@ -16,10 +16,6 @@ from harness.load.targets import ForbiddenTargetError
 from harness.paths import RUNS_DIR
 from harness.wait import until
 
-APPLICATION_PORT = 8080
-LAB_TARGETS = tuple(
-    f"http://127.0.0.1:{host.ports[APPLICATION_PORT]}" for host in HOSTS if APPLICATION_PORT in host.ports
-)
 VALID, REFUSED, VOID = 0, 2, 3
 
 
@@ -44,7 +40,7 @@ def add_commands(subparsers: Any) -> None:
 def wanted_from(options: argparse.Namespace) -> Wanted:
     """Return the run that the command line asks for."""
     return Wanted(
-        targets=options.target or LAB_TARGETS,
+        targets=options.target or [application.base for application in applications().values()],
         out=(options.out or RUNS_DIR / f"load-{datetime.now(UTC):%Y%m%d-%H%M%S}").resolve(),
         profile=options.profile,
         rate=options.rate,

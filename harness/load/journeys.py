@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from uuid import uuid4
 
 KNOWN_USERS_KEPT = 500
 REGISTRATION = "/api/register"
@@ -35,24 +36,24 @@ class Users:
         return self._random.choice(self._known) if self._known else None
 
 
-def register(random: Random, _user: str | None = None) -> Call:
+def register(_random: Random, _user: str | None = None) -> Call:
     """A new user registers."""
-    email = f"user-{random.getrandbits(64):016x}@example.org"
+    email = f"user-{uuid4().hex}@example.org"  # never seeded: an address can register once
     return Call(name=REGISTRATION, method="POST", path=REGISTRATION, body={"email": email})
 
 
 def _transact(random: Random, user: str) -> Call:
-    body = {"user_id": user, "amount_cents": random.randint(1, 50_000), "currency": "EUR"}
+    body = {"user_id": int(user), "amount": f"{random.randint(1, 50_000) / 100:.2f}"}
     return Call(name="/api/transactions", method="POST", path="/api/transactions", body=body)
 
 
-def _earn(random: Random, user: str) -> Call:
-    body = {"user_id": user, "amount_cents": random.randint(100, 5_000), "currency": "EUR"}
+def _earn(random: Random, _user: str) -> Call:
+    body = {"source": random.choice(("web", "mobile")), "amount": f"{random.randint(100, 5_000) / 100:.2f}"}
     return Call(name="/api/revenue", method="POST", path="/api/revenue", body=body)
 
 
-def _enqueue(random: Random, user: str) -> Call:
-    body = {"kind": "statement", "payload": {"user_id": user, "month": random.randint(1, 12)}}
+def _enqueue(random: Random, _user: str) -> Call:
+    body = {"kind": random.choice(("email", "statement"))}
     return Call(name="/api/queue/jobs", method="POST", path="/api/queue/jobs", body=body)
 
 

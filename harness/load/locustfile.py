@@ -76,8 +76,8 @@ class Run:
         began = time.perf_counter()
         answer = user.client.request(call.method, call.path, name=call.name, json=call.body, headers=headers)
         self.meter.response(time.time(), time.perf_counter() - began, answer.status_code or 0, str(user.host))
-        if call.name == REGISTRATION and 200 <= (answer.status_code or 0) < 300:
-            self.users.add(str((_object(answer)).get("user_id", "")))
+        if call.name == REGISTRATION and (user_id := _object(answer).get("user_id")) is not None:
+            self.users.add(str(user_id))
 
     def _write_seconds(self) -> None:
         while not self.over.wait(1):

@@ -15,7 +15,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append(self.path)  # type: ignore[attr-defined]
         threading.Event().wait(float(self.headers.get("X-Mita-Delay", "0")))
-        body = b'{"user_id": "u1"}'
+        body = b'{"user_id": 1}'
         self.send_response(500 if self.headers.get("X-Mita-Fail") else self.server.status)  # type: ignore[attr-defined]
         self.send_header("Location", "http://127.0.0.1:9/elsewhere")
         self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,201 @@
+"""HTTP clients of all that a test or a demo asks.
+
+They hold no opinion: they return what was answered, or raise ClientError with what was expected and found.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from harness.errors import HarnessError
+from harness.lab.hosts import HOSTS
+from harness.paths import SECRETS_DIR
+
+CONNECT_S, READ_S = 3.0, 10.0
+APPLICATION_PORT = 8080
+Json = dict[str, Any]
+
+
+class ClientError(HarnessError):
+    """The service did not answer, or not as its interface says."""
+
+
+@dataclass(frozen=True)
+class Http:
+    """One service at one address; every answer is checked."""
+
+    base: str
+    auth: tuple[str, str] | None = None
+
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Return the answer, whatever its status; raises ClientError if none came."""
+        try:
+            return requests.request(
+                method, self.base + path, auth=self.auth, timeout=(CONNECT_S, READ_S), **options
+            )
+        except requests.RequestException as error:
+            raise ClientError(f"expected an answer from {self.base}{path}, found: {error}") from error
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """Return the JSON of a 2xx answer; raises ClientError for every other."""
+        answer = self.send(method, path, **options)
+        if not answer.ok:
+            raise ClientError(
+                f"expected {method} {self.base}{path} to succeed, "
+                f"found {answer.status_code}: {answer.text[:300]}"
+            )
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise ClientError(f"expected JSON from {self.base}{path}, found {answer.text[:100]!r}") from error
+
+    def ready(self, path: str) -> bool:
+        """Tell whether *path* answers 2xx now."""
+        try:
+            return self.send("GET", path).ok
+        except ClientError:
+            return False
+
+
+class Prometheus(Http):
+    def query(self, expression: str, at: float | None = None) -> list[Json]:
+        """Return the samples of an instant query."""
+        parameters: Json = {"query": expression} | ({} if at is None else {"time": at})
+        return list(self.ask("GET", "/api/v1/query", params=parameters)["data"]["result"])
+
+    def value(self, expression: str, at: float | None = None) -> float | None:
+        """Return the value of the only sample; None if there is none or it is not a number."""
+        samples = self.query(expression, at)
+        value = float(samples[0]["value"][1]) if samples else None
+        return None if value is None or value != value else value
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Json]:
+        """Return the series of a range query."""
+        parameters = {"query": expression, "start": start, "end": end, "step": step}
+        return list(self.ask("GET", "/api/v1/query_range", params=parameters)["data"]["result"])
+
+    def alerts(self, **labels: str) -> list[Json]:
+        """Return the pending and firing alerts that carry *labels*."""
+        found = self.ask("GET", "/api/v1/alerts")["data"]["alerts"]
+        return [alert for alert in found if labels.items() <= alert["labels"].items()]
+
+    def targets(self) -> list[Json]:
+        """Return the active scrape targets."""
+        return list(self.ask("GET", "/api/v1/targets", params={"state": "active"})["data"]["activeTargets"])
+
+
+class Alertmanager(Http):
+    def alerts(self, **labels: str) -> list[Json]:
+        """Return the alerts it holds now, suppressed ones too, that carry *labels*."""
+        found = self.ask("GET", "/api/v2/alerts")
+        return [alert for alert in found if labels.items() <= alert["labels"].items()]
+
+
+class Daemon(Http):
+    """The rollback daemon, asked as `admin`."""
+
+    _ROOT = "/api/admin/rollback"
+
+    def status(self) -> Json:
+        """Return what is live, known good and under way."""
+        return dict(self.ask("GET", self._ROOT + "/status"))
+
+    def service(self, name: str) -> Json:
+        """Return the status of one service; empty if the daemon has never heard of it."""
+        return dict(self.status()["services"].get(name, {}))
+
+    def decisions(self, service: str | None = None, limit: int = 200) -> list[Json]:
+        """Return the latest decisions."""
+        return self._listed("/decisions", "decisions", service=service, limit=limit)
+
+    def rollbacks(self, service: str | None = None) -> list[Json]:
+        """Return the rollbacks."""
+        return self._listed("/rollbacks", "rollbacks", service=service)
+
+    def rollback(self, rollback_id: str) -> Json:
+        """Return one rollback with its steps."""
+        return dict(self.ask("GET", f"{self._ROOT}/rollbacks/{rollback_id}"))
+
+    def deployments(self, service: str | None = None) -> list[Json]:
+        """Return the deployments that deploy.yml registered."""
+        return self._listed("/deployments", "deployments", service=service)
+
+    def ledger(self, after: str | int = 0) -> list[Json]:
+        """Return the ledger's entries newer than *after*, oldest first."""
+        return self._listed("/ledger", "entries", after=after)
+
+    def _listed(self, path: str, key: str, **query: object) -> list[Json]:
+        chosen = {name: str(value) for name, value in query.items() if value is not None}
+        found = self.ask("GET", self._ROOT + path, params=chosen)
+        return list(found[key] if isinstance(found, Mapping) else found)
+
+
+class Receivers(Http):
+    """The recording Slack, PagerDuty, webhook and mail servers."""
+
+    def requests(self, after: int = 0, receiver: str | None = None) -> list[Json]:
+        """Return every record newer than *after*, oldest first."""
+        chosen = {} if receiver is None else {"receiver": receiver}
+        found: list[Json] = []
+        while page := self.ask("GET", "/requests", params={"after": after, **chosen})["requests"]:
+            found += page
+            after = int(page[-1]["seq"])
+        return found
+
+    def reset(self) -> int:
+        """Forget all records, let all behave well, and return the last sequence number."""
+        return int(self.ask("POST", "/reset")["seq"])
+
+    def behave(self, receiver: str, *, status: int | None = None, delay: float = 0.0) -> None:
+        """Make *receiver* answer with *status* after *delay* seconds."""
+        self.ask("POST", "/behaviour", json={"receiver": receiver, "status": status, "delay": delay})
+
+
+class Application(Http):
+    def version(self) -> str:
+        """Return the version that answers."""
+        return str(self.ask("GET", "/version")["version"])
+
+
+def secret(name: str) -> str:
+    """Return one of this lab's secrets; raises ClientError if the lab was never up."""
+    try:
+        return (SECRETS_DIR / name).read_text().strip()
+    except OSError as error:
+        raise ClientError(
+            f"expected the lab's secret {name} in {SECRETS_DIR}: run `harness lab up` first"
+        ) from error
+
+
+def address(host: str, port: int) -> str:
+    """Return where *port* of a lab host is published on this machine."""
+    [found] = [h for h in HOSTS if h.name == host]
+    return f"http://127.0.0.1:{found.ports[port]}"
+
+
+def prometheus() -> Prometheus:
+    """Return the lab's Prometheus."""
+    return Prometheus(address("monitor", 9090))
+
+
+def alertmanager() -> Alertmanager:
+    """Return the lab's Alertmanager."""
+    return Alertmanager(address("monitor", 9093))
+
+
+def daemon() -> Daemon:
+    """Return the lab's rollback daemon."""
+    return Daemon(address("monitor", 8000), ("admin", secret("rollback_admin_secret")))
+
+
+def receivers() -> Receivers:
+    """Return the lab's recording receivers."""
+    return Receivers(address("receivers", 9080))
+
+
+def applications() -> dict[str, Application]:
+    """Return the application on each of its hosts."""
+    hosts = [host.name for host in HOSTS if APPLICATION_PORT in host.ports]
+    return {name: Application(address(name, APPLICATION_PORT)) for name in hosts}
