@@ -1,0 +1,89 @@
+"""Filters that turn the repository's Prometheus content and the inventory into the files of one host."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring import catalog
+
+File = dict[str, Any]
+
+
+def prometheus_files(
+    directory: str,
+    *,
+    time_scale: float = 1,
+    overrides: Mapping[str, Any] | None = None,
+    alert_overrides: Mapping[str, Any] | None = None,
+) -> list[File]:
+    """Return prometheus.yml and the rule files of the content in *directory*."""
+    source = Path(directory)
+    try:
+        text = (source / "prometheus.yml").read_text(encoding="utf-8")
+        config = catalog.render_prometheus(text, time_scale=time_scale, overrides=_plain(overrides or {}))
+        rules = catalog.render_rules(
+            source / "rules", overrides=_plain(alert_overrides or {}), time_scale=time_scale
+        )
+    except (catalog.CatalogError, OSError) as error:
+        raise AnsibleFilterError(f"the Prometheus content in {directory} was refused: {error}") from error
+    files = [{"path": "prometheus.yml", "content": config}]
+    return files + [{"path": f"rules/{name}", "content": rules[name]} for name in sorted(rules)]
+
+
+def target_files(
+    jobs: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, Iterable[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    *,
+    environment: str,
+) -> list[File]:
+    """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload."""
+    files = []
+    for job in sorted(jobs):
+        hosts = sorted({host for group in jobs[job]["groups"] for host in groups.get(group, [])})
+        addresses = {host: str(hostvars[host].get("internal_address", host)) for host in hosts}
+        entries = [_target(job, jobs[job], host, addresses[host], environment) for host in hosts]
+        entries += [_given(job, jobs[job], given, environment) for given in jobs[job].get("also", [])]
+        if entries:
+            files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "none"})
+    return files
+
+
+def _target(job: str, spec: Mapping[str, Any], host: str, address: str, environment: str) -> dict[str, Any]:
+    target = f"{address}:{spec['port']}"
+    if "url_path" in spec:
+        target = f"{spec.get('scheme', 'http')}://{target}{spec['url_path']}"
+    labels = {"instance": host, "host": host, "env": environment, "service": spec.get("service", job)}
+    if "url_path" in spec:
+        labels["instance"] = target
+    return {"targets": [target], "labels": labels}
+
+
+def _given(job: str, spec: Mapping[str, Any], given: Mapping[str, Any], environment: str) -> dict[str, Any]:
+    """Return the entry of a target that is no inventory host."""
+    base = {"instance": given["target"], "env": environment, "service": spec.get("service", job)}
+    return {"targets": [given["target"]], "labels": {**base, **given.get("labels", {})}}
+
+
+def _dump(entries: list[dict[str, Any]]) -> str:
+    return yaml.safe_dump(_plain(entries), sort_keys=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* without the tags that Ansible hangs on what it read, which no YAML writer knows."""
+    return json.loads(json.dumps(value))
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {"mita_prometheus_files": prometheus_files, "mita_target_files": target_files}
