@@ -4,10 +4,15 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.errors import HarnessError
 
-AREAS = ("harness.lab.cli",)
+
+def areas() -> list[str]:
+    """The modules that add commands: every `cli.py` in a package of the test bench, found, not listed."""
+    here = Path(__file__).parent
+    return [f"harness.{path.parent.name}.cli" for path in sorted(here.glob("*/cli.py"))]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="harness", description=__doc__)
+    parser = argparse.ArgumentParser(prog="harness", description="The test bench of MITA Monitoring.")
     subparsers = parser.add_subparsers(metavar="AREA", required=True)
-    for area in AREAS:
+    for area in areas():
         importlib.import_module(area).add_commands(subparsers)
     return parser
 

@@ -2,7 +2,7 @@
 
 import socket
 
-import docker
+from docker.models.containers import Container
 
 from harness.errors import HarnessError
 from harness.lab.hosts import Host
@@ -11,12 +11,12 @@ from harness.wait import DeadlineError, until
 DEADLINE_S = 60
 
 
-def wait_for(container: docker.models.containers.Container, host: Host) -> None:
+def wait_for(container: Container, host: Host) -> None:
     """The host has booted and answers SSH; otherwise HarnessError with what it was doing."""
     try:
         until(
             f"{host.name} to have booted and to answer SSH on 127.0.0.1:{host.ssh_port}",
-            lambda: _state(container) == "running" and _greets(host.ssh_port),
+            lambda: state(container) == "running" and greets(host.ssh_port),
             deadline_s=DEADLINE_S,
             explain=lambda: _explain(container),
         )
@@ -24,16 +24,21 @@ def wait_for(container: docker.models.containers.Container, host: Host) -> None:
         raise HarnessError(f"{error}\nlook closer with `harness lab logs {host.name} ssh`") from error
 
 
-def _state(container: docker.models.containers.Container) -> str:
+def state(container: Container) -> str:
+    """What systemd says of the whole host: `running` is good, `degraded` has failed units."""
     return str(container.exec_run(["systemctl", "is-system-running"]).output.decode().strip())
 
 
-def _greets(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-        return connection.recv(8).startswith(b"SSH-")
+def greets(port: int) -> bool:
+    """Whether an SSH server answers on that port of this machine."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            return connection.recv(8).startswith(b"SSH-")
+    except OSError:
+        return False
 
 
-def _explain(container: docker.models.containers.Container) -> str:
+def _explain(container: Container) -> str:
     """The engine's view, systemd's state, the units that failed or still start, the last words of init."""
     container.reload()
     asked = [

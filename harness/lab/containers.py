@@ -1,101 +1,70 @@
-"""One lab host as a container: how it is run so that systemd boots in it, and what it gets before that."""
+"""One lab host in the engine: made as wanted, started, stopped, asked."""
 
-import hashlib
-import io
-import json
-import tarfile
-import time
-import uuid
-from pathlib import Path
-from typing import Any
+import docker
+from docker.models.containers import Container
 
-from harness.lab import keys
-from harness.lab.hosts import LABEL, Host
-from harness.paths import REPO
-
-SPEC_LABEL = f"{LABEL}.spec"
-OWNER_LABEL = f"{LABEL}.owner"
-_CAP_SYS_RESOURCE = 24
-
-Options = dict[str, Any]
+from harness.errors import HarnessError
+from harness.lab import boot, engine, spec
+from harness.lab.hosts import NETWORK, Host, host
+from harness.system import say
 
 
-def options(host: Host, image_id: str, network_id: str) -> Options:
-    """The arguments of `containers.create`; their digest is a label, so that a changed host is recognised."""
-    wanted: Options = {
-        "image": image_id,
-        "name": host.container,
-        "hostname": host.name,
-        "ports": {f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in host.ports.items()},
-        "tmpfs": {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"},  # noqa: S108
-        "stop_signal": "SIGRTMIN+3",
-        **isolation(cgroup_v2=is_cgroup_v2(), may_raise_limits=may_raise_limits()),
-    }
-    return {
-        **wanted,
-        "labels": {LABEL: "host", SPEC_LABEL: _digest(host, wanted, network_id), OWNER_LABEL: str(REPO)},
-    }
+def ensure(client: docker.DockerClient, host: Host, image_id: str, network_id: str) -> None:
+    """The host's container is the one that is wanted now, and it has booted."""
+    wanted = spec.options(host, image_id, network_id)
+    container = _usable(client, host, wanted) or _create(client, host, wanted)
+    if container.status == "paused":
+        container.unpause()
+    elif container.status != "running":
+        container.start()
+    boot.wait_for(container, host)
 
 
-def isolation(*, cgroup_v2: bool, may_raise_limits: bool) -> Options:
-    """What systemd needs of the engine to boot as init.
-
-    `--privileged` asks for every capability and is refused where CAP_SYS_RESOURCE is missing: there all
-    others are given one by one. cgroup v1 has no delegated tree of its own for a container, so the machine's is mounted.
-    """
-    if may_raise_limits:
-        rights: Options = {"privileged": True}
-    else:
-        rights = {
-            "cap_add": ["ALL"],
-            "cap_drop": ["SYS_RESOURCE"],
-            "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
-        }
-    if cgroup_v2 and may_raise_limits:
-        return {**rights, "cgroupns": "private"}
-    return {
-        **rights,
-        "cgroupns": "host",
-        "volumes": {"/sys/fs/cgroup": {"bind": "/sys/fs/cgroup", "mode": "rw"}},
-    }
+def stop(name: str) -> None:
+    """The host has shut down in good order; its disk is kept."""
+    get(name).stop(timeout=30)
 
 
-def is_cgroup_v2() -> bool:
-    """Whether this machine has the unified cgroup tree alone."""
-    return Path("/sys/fs/cgroup/cgroup.controllers").exists()
+def kill(name: str) -> None:
+    """The host is gone from one moment to the next, as in a power cut; its disk is kept."""
+    get(name).kill()
 
 
-def may_raise_limits(status: str | None = None) -> bool:
-    """Whether CAP_SYS_RESOURCE is in the bounding set that the engine's containers inherit."""
-    text = status if status is not None else Path("/proc/self/status").read_text(encoding="ascii")
-    bounding = next(line.split()[1] for line in text.splitlines() if line.startswith("CapBnd:"))
-    return bool(int(bounding, 16) >> _CAP_SYS_RESOURCE & 1)
+def start(name: str) -> None:
+    """The host runs again, booted to the end, with the disk it had."""
+    container = get(name)
+    container.start()
+    boot.wait_for(container, host(name))
 
 
-def first_files(host: Host) -> bytes:
-    """A tar of what a host must have before its first boot: its identity, its SSH key, who may log in.
-
-    The stamp tells Ansible's apt module that the package lists are fresh: they are the image's, on purpose.
-    """
-    private = keys.host_key(host.name)
-    authorized = f"{keys.public(keys.USER_KEY)}\n".encode()
-    files = [
-        ("etc/machine-id", f"{uuid.uuid4().hex}\n".encode(), 0o444, 0),
-        ("etc/ssh/ssh_host_ed25519_key", private.read_bytes(), 0o600, 0),
-        ("etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public(private)}\n".encode(), 0o644, 0),
-        ("home/ops/.ssh/authorized_keys", authorized, 0o600, 1000),
-        ("var/lib/apt/periodic/update-success-stamp", b"", 0o644, 0),
-    ]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path, content, mode, owner in files:
-            member = tarfile.TarInfo(path)
-            member.size, member.mode, member.uid, member.gid = len(content), mode, owner, owner
-            member.mtime = int(time.time())
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+def get(name: str) -> Container:
+    """The container of a lab host that exists; HarnessError tells how to make it."""
+    wanted = host(name)
+    try:
+        return engine.connect().containers.get(wanted.container)
+    except docker.errors.NotFound as error:
+        raise HarnessError(f"expected the lab host {name} to exist, found none; `harness lab up`") from error
 
 
-def _digest(host: Host, wanted: Options, network_id: str) -> str:
-    facts = [wanted, keys.public(keys.USER_KEY), keys.public(keys.host_key(host.name)), network_id]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+def _usable(client: docker.DockerClient, host: Host, wanted: spec.Options) -> Container | None:
+    """The existing container if it is as wanted; any other of that name, or one never started, is removed."""
+    try:
+        container = client.containers.get(host.container)
+    except docker.errors.NotFound:
+        return None
+    as_wanted = container.labels.get(spec.SPEC_LABEL) == wanted["labels"][spec.SPEC_LABEL]
+    if as_wanted and container.status in ("running", "exited", "paused"):
+        return container
+    why = "was left half-made" if as_wanted else "was made from other inputs than now"
+    say(f"lab: {host.name} {why}; making it anew")
+    container.remove(force=True, v=True)
+    return None
+
+
+def _create(client: docker.DockerClient, host: Host, wanted: spec.Options) -> Container:
+    """A new container that has its identity and keys, not yet started."""
+    say(f"lab: creating {host.name}")
+    endpoint = client.api.create_endpoint_config(aliases=[host.name])
+    container = client.containers.create(network=NETWORK, networking_config={NETWORK: endpoint}, **wanted)
+    container.put_archive("/", spec.first_files(host))
+    return container

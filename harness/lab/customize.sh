@@ -5,7 +5,7 @@ set -eu
 root=$1 files=$2
 shift 2
 
-cp -r "$files/." "$root/"
+cp -r --remove-destination "$files/." "$root/"
 chmod 0440 "$root/etc/sudoers.d/ops"
 
 # What a container must not do to the kernel it shares, and what would disturb a test in the middle.

@@ -1,15 +1,122 @@
-"""The Docker engine of this machine."""
+"""The Docker engine of this machine: found, or installed and started from the distribution's packages."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
 
 import docker
 
+from harness import apt
 from harness.errors import HarnessError
+from harness.lab import access
+from harness.paths import CACHE
+from harness.system import as_root, has_systemd, last_words, locked, require_root, say
+from harness.wait import until
+
+START_DEADLINE_S = 90
+LOG = CACHE / "dockerd.log"
 
 
-def connect() -> docker.DockerClient:
-    """A client of an engine that answers."""
+def answering() -> docker.DockerClient | None:
+    """A client of the engine if one answers this user, else None."""
+    socket = access.engine_socket()
+    if socket and access.is_forbidden(socket):
+        access.restart_in_group_of(socket)
     try:
         client = docker.from_env(timeout=300)
         client.ping()
-    except docker.errors.DockerException as error:
-        raise HarnessError(f"expected a Docker engine to answer, found: {error}") from error
+    except (docker.errors.DockerException, OSError):
+        return None
     return client
+
+
+def connect() -> docker.DockerClient:
+    """A client of the engine that is there; nothing is installed or started for it."""
+    client = answering()
+    if client is None:
+        raise HarnessError("expected a Docker engine to answer, found none; `harness lab up` starts one")
+    return client
+
+
+def ensure() -> docker.DockerClient:
+    """A client of an engine that answers; where none did it is installed and started first."""
+    client = answering()
+    if client is not None:
+        return client
+    socket = access.engine_socket()
+    if socket is None:
+        raise HarnessError(
+            f"expected an engine at DOCKER_HOST={os.environ['DOCKER_HOST']}, nothing answers there; "
+            "start it, or unset DOCKER_HOST to have one on this machine"
+        )
+    with locked("engine"):
+        if answering() is None:
+            apt.ensure(apt.ENGINE)
+        if answering() is None:
+            _start(socket)
+        if access.is_forbidden(socket):
+            access.restart_in_group_of(socket)
+            raise HarnessError(f"expected {socket} to be open to this user, it is not; run this as root")
+        return until("the Docker engine to answer", answering, deadline_s=START_DEADLINE_S)
+
+
+def _start(socket: Path) -> None:
+    """An engine listens on the socket: systemd's service, or our own process where no systemd runs."""
+    require_root("start the Docker engine", "start it yourself: dockerd")
+    say("starting the Docker engine")
+    if has_systemd() and str(socket) == access.DEFAULT_SOCKET:
+        _start_service()
+    else:
+        _start_process(socket)
+
+
+def _start_service() -> None:
+    done = subprocess.run(as_root(["systemctl", "start", "docker"]), capture_output=True, text=True)
+    if done.returncode != 0:
+        journal = subprocess.run(
+            as_root(["journalctl", "-u", "docker", "-n", "5", "--no-pager", "-o", "cat"]),
+            capture_output=True,
+            text=True,
+        )
+        raise _cannot_start(journal.stdout or done.stderr, "journalctl -u docker")
+
+
+def _start_process(socket: Path) -> None:
+    """dockerd runs in a session of its own, so that it outlives this command and its terminal.
+
+    LAB_DOCKERD_OPTIONS is passed on, for machines whose engine needs another storage driver or data root.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    options = shlex.split(os.environ.get("LAB_DOCKERD_OPTIONS", ""))
+    dockerd = apt.which("dockerd") or "dockerd"
+    argv = as_root(["env", f"PATH={apt.PATH}", dockerd, f"--host=unix://{socket}", *options])
+    with LOG.open("wb") as log:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+
+    def served() -> bool:
+        if process.poll() is not None:
+            return True
+        return access.is_forbidden(socket) or access.socket_answers(socket)
+
+    until("dockerd to answer", served, deadline_s=START_DEADLINE_S, explain=_log_tail)
+    if process.poll() is not None:
+        raise _cannot_start(_log_tail(), str(LOG))
+
+
+def _log_tail() -> str:
+    """What dockerd complained about, or else the end of its log."""
+    lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
+    complaints = [
+        line for line in lines if "level=error" in line or "level=fatal" in line or "failed" in line
+    ]
+    return last_words("\n".join(complaints or lines))
+
+
+def _cannot_start(words: str, where: str) -> HarnessError:
+    return HarnessError(
+        f"expected the Docker engine to start, it gave up: {last_words(words)}\n"
+        f"mend what it names (all of it: {where}), then run the same again"
+    )

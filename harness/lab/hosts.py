@@ -7,6 +7,7 @@ from harness.errors import HarnessError
 
 NETWORK = "mita-lab"
 LABEL = "mita.lab"
+OWNER_LABEL = f"{LABEL}.owner"
 RELEASES = ("trixie", "bookworm")
 
 

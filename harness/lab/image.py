@@ -12,10 +12,11 @@ from typing import IO
 import docker
 import yaml
 
+from harness import apt
 from harness.errors import HarnessError
 from harness.lab.hosts import LABEL
 from harness.paths import REPO
-from harness.system import as_root, last_words, say
+from harness.system import as_root, can_be_root, last_words, say
 
 REPOSITORY = "mita-lab"
 PROVISIONAL = f"{REPOSITORY}:building"
@@ -55,27 +56,37 @@ def tag(os_release: str, packages: Iterable[str], files: Iterable[Path]) -> str:
     return f"{REPOSITORY}:{os_release}-{digest.hexdigest()[:12]}"
 
 
-def ensure(client: docker.DockerClient, os_release: str) -> str:
-    """The image exists in the engine; its name. Built only when none was made from these inputs."""
-    packages = component_packages()
-    name = tag(os_release, packages, inputs())
+def name_now(os_release: str) -> str:
+    """The name of the image that the inputs of this moment call for."""
+    return tag(os_release, component_packages(), inputs())
+
+
+def ensure(client: docker.DockerClient, os_release: str) -> None:
+    """The image exists in the engine. Built only when none was made from these inputs."""
+    name = name_now(os_release)
     try:
         client.images.get(name)
     except docker.errors.ImageNotFound:
-        _build(client, name, os_release, packages)
-    return name
+        _build(client, name, os_release)
 
 
-def _build(client: docker.DockerClient, name: str, os_release: str, packages: list[str]) -> None:
+def remove_all(client: docker.DockerClient) -> None:
+    """No image of ours is left in the engine, whatever inputs it was made from."""
+    for found in client.images.list(all=True, filters={"label": f"{LABEL}=image"}):
+        client.images.remove(found.id, force=True)
+
+
+def _build(client: docker.DockerClient, name: str, os_release: str) -> None:
     """mmdebstrap's tar is streamed into the engine; only a whole one gets the image's real name."""
     say(f"building the image {name} from Debian's packages (about half a minute)")
     started = time.monotonic()
-    argv = as_root(_mmdebstrap(os_release, packages))
+    argv = _mmdebstrap(os_release)
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=PIPE) as process:
-        words = _Progress(process.stderr)
+        assert process.stdout and process.stderr
+        words, tar = _Progress(process.stderr), process.stdout
         try:
             client.api.import_image(
-                iter(lambda: process.stdout.read(1 << 20), b""),
+                iter(lambda: tar.read(1 << 20), b""),
                 repository=REPOSITORY,
                 tag="building",
                 changes=CHANGES,
@@ -92,20 +103,21 @@ def _build(client: docker.DockerClient, name: str, os_release: str, packages: li
             )
     client.images.get(PROVISIONAL).tag(name)
     client.api.remove_image(PROVISIONAL)
+    client.images.prune({"dangling": True, "label": f"{LABEL}=image"})
     say(f"image built in {time.monotonic() - started:.0f} s")
 
 
 class _Progress(threading.Thread):
     """Passes mmdebstrap's steps on as they come, and remembers its last words."""
 
-    def __init__(self, stream: IO[bytes] | None) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
         self._stream = stream
         self._lines: list[str] = []
         self.start()
 
     def run(self) -> None:
-        for raw in self._stream or ():
+        for raw in self._stream:
             line = raw.decode(errors="replace").rstrip()
             self._lines.append(line)
             if line.startswith("I: ") and "--customize-hook" not in line:
@@ -116,14 +128,15 @@ class _Progress(threading.Thread):
     def last(self) -> str:
         """What it complained about, or else its last lines."""
         self.join(timeout=5)
-        complaints = [line for line in self._lines if line.startswith(("E:", "W:"))]
+        complaints = [line for line in self._lines if not line.startswith("I:")]
         return last_words("\n".join(complaints or self._lines))
 
 
-def _mmdebstrap(os_release: str, packages: list[str]) -> list[str]:
-    customize = f'"{HERE}/customize.sh" "$1" "{HERE}/rootfs" {" ".join(packages)}'
-    return [
-        "mmdebstrap",
+def _mmdebstrap(os_release: str) -> list[str]:
+    """As root where possible; otherwise mmdebstrap finds a way of its own, or says why there is none."""
+    customize = f'"{HERE}/customize.sh" "$1" "{HERE}/rootfs" {" ".join(component_packages())}'
+    argv = [
+        apt.which("mmdebstrap") or "mmdebstrap",
         "--variant=minbase",
         "--skip=cleanup/apt/lists,cleanup/apt/cache",
         '--aptopt=Acquire::Languages "none"',
@@ -132,3 +145,4 @@ def _mmdebstrap(os_release: str, packages: list[str]) -> list[str]:
         os_release,
         "-",
     ]
+    return as_root(argv) if can_be_root() else argv

@@ -5,35 +5,52 @@ from concurrent.futures import ThreadPoolExecutor
 
 import docker
 
-from harness.lab import boot, containers, image, keys
-from harness.lab.engine import connect
-from harness.lab.hosts import HOSTS, LABEL, NETWORK, Host, os_release
-from harness.system import say
+from harness import apt
+from harness.lab import containers, engine, image, keys, tenancy
+from harness.lab.hosts import HOSTS, LABEL, NETWORK, os_release
+from harness.system import locked, say
+
+
+def prepare() -> docker.DockerClient:
+    """What takes long is there: the controller's programs, an engine that answers, the image."""
+    client = engine.ensure()
+    apt.ensure(apt.CONTROLLER)
+    with locked("image"):
+        image.ensure(client, os_release())
+    return client
 
 
 def up() -> None:
-    """Five hosts run, booted to the end and answering SSH, from the image that the inputs call for."""
+    """Five hosts run, booted to the end and answering SSH, from the image that the inputs call for.
+
+    Until this process ends no other clone on this machine takes the lab away.
+    """
     started = time.monotonic()
-    client = connect()
-    image_name = image.ensure(client, os_release())
-    keys.ensure()
-    network = _ensure_network(client)
-    image_id = str(client.images.get(image_name).id)
-    with ThreadPoolExecutor(len(HOSTS)) as pool:
-        list(pool.map(lambda host: _ensure_host(client, host, image_id, network), HOSTS))
-    say(f"lab: {len(HOSTS)} hosts are up ({image_name}, {time.monotonic() - started:.1f} s)")
+    client = engine.ensure()
+    with locked("lab"):
+        tenancy.take(client)
+        tenancy.check_ports(client)
+        prepare()
+        keys.ensure()
+        found = client.images.get(image.name_now(os_release()))
+        network = _ensure_network(client)
+        with ThreadPoolExecutor(len(HOSTS)) as pool:
+            list(pool.map(lambda host: containers.ensure(client, host, str(found.id), network), HOSTS))
+    say(f"lab: {len(HOSTS)} hosts are up ({os_release()}, {time.monotonic() - started:.1f} s)")
 
 
 def down(*, images: bool = False) -> None:
-    """No host, network, volume, key or secret of the lab is left; with `images`, no image either."""
-    client = connect()
-    for container in client.containers.list(all=True, filters={"label": LABEL}):
-        container.remove(force=True, v=True)
-    for network in client.networks.list(filters={"label": LABEL}):
-        network.remove()
-    if images:
-        for found in client.images.list(name=image.REPOSITORY):
-            client.images.remove(found.id, force=True)
+    """No host, network, volume, key or secret of this clone's lab is left; with `images`, no image either."""
+    client = engine.answering()
+    if client is None:
+        say("lab: no Docker engine answers, so no host runs")
+    elif tenancy.is_ours(client):
+        for container in tenancy.hosts(client):
+            container.remove(force=True, v=True)
+        for network in client.networks.list(filters={"label": LABEL}):
+            network.remove()
+    if client is not None and images:
+        image.remove_all(client)
     keys.remove()
     say("lab: nothing is left")
 
@@ -41,45 +58,6 @@ def down(*, images: bool = False) -> None:
 def _ensure_network(client: docker.DockerClient) -> str:
     """The network that resolves the hosts' names to each other; its id."""
     found = client.networks.list(names=[f"^{NETWORK}$"])
-    network = (
-        found[0] if found else client.networks.create(NETWORK, driver="bridge", labels={LABEL: "network"})
-    )
-    return str(network.id)
-
-
-def _ensure_host(client: docker.DockerClient, host: Host, image_id: str, network_id: str) -> None:
-    """The host's container is the one that is wanted now, and it has booted."""
-    wanted = containers.options(host, image_id, network_id)
-    container = _usable(client, host, wanted) or _create(client, host, wanted)
-    if container.status == "paused":
-        container.unpause()
-    elif container.status != "running":
-        container.start()
-    boot.wait_for(container, host)
-
-
-def _usable(
-    client: docker.DockerClient, host: Host, wanted: containers.Options
-) -> docker.models.containers.Container | None:
-    """The existing container if it is as wanted; any other of that name, or one never started, is removed."""
-    try:
-        container = client.containers.get(host.container)
-    except docker.errors.NotFound:
-        return None
-    as_wanted = container.labels.get(containers.SPEC_LABEL) == wanted["labels"][containers.SPEC_LABEL]
-    if as_wanted and container.status in ("running", "exited", "paused"):
-        return container
-    say(f"lab: {host.name} is not as wanted now (or was left half-made) and is made anew")
-    container.remove(force=True, v=True)
-    return None
-
-
-def _create(
-    client: docker.DockerClient, host: Host, wanted: containers.Options
-) -> docker.models.containers.Container:
-    """A new container that has its identity and keys, not yet started."""
-    say(f"lab: creating {host.name}")
-    endpoint = client.api.create_endpoint_config(aliases=[host.name])
-    container = client.containers.create(network=NETWORK, networking_config={NETWORK: endpoint}, **wanted)
-    container.put_archive("/", containers.first_files(host))
-    return container
+    if found:
+        return str(found[0].id)
+    return str(client.networks.create(NETWORK, driver="bridge", labels={LABEL: "network"}).id)
