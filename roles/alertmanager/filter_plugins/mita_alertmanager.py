@@ -1,0 +1,79 @@
+"""Filter that turns the repository's Alertmanager content into the files of one host."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring import catalog
+
+SECRETS = "/etc/alertmanager/secrets/"
+
+File = dict[str, Any]
+
+
+def alertmanager_files(
+    directory: str,
+    *,
+    secrets: Mapping[str, str],
+    time_scale: float = 1,
+    overrides: Mapping[str, Any] | None = None,
+) -> list[File]:
+    """Return alertmanager.yml, its templates and its secrets; raise if a secret is missing."""
+    source = Path(directory)
+    try:
+        text = (source / "alertmanager.yml").read_text(encoding="utf-8")
+        config = catalog.render_alertmanager(text, time_scale=time_scale, overrides=_plain(overrides or {}))
+        templates = {path.name: path.read_text(encoding="utf-8") for path in source.glob("templates/*.tmpl")}
+    except (catalog.CatalogError, OSError) as error:
+        raise AnsibleFilterError(f"the Alertmanager content in {directory} was refused: {error}") from error
+    _refuse_missing_secrets(config, secrets)
+    files: list[File] = [{"path": "alertmanager.yml", "content": config}]
+    files += [{"path": f"templates/{name}", "content": templates[name]} for name in sorted(templates)]
+    # Read again for each notification: a new secret needs no reload.
+    return files + [
+        {"path": f"secrets/{name}", "content": str(secrets[name]), "secret": True, "apply": "none"}
+        for name in sorted(secrets)
+    ]
+
+
+def _refuse_missing_secrets(config: str, secrets: Mapping[str, str]) -> None:
+    named = {
+        path.removeprefix(SECRETS) for path in _strings(yaml.safe_load(config)) if path.startswith(SECRETS)
+    }
+    missing = sorted(named - {name for name, value in secrets.items() if str(value).strip()})
+    if missing:
+        raise AnsibleFilterError(
+            f"alertmanager.yml reads the secrets {', '.join(sorted(named))}; "
+            f"found nothing for {', '.join(missing)}: set them in alertmanager_secrets"
+        )
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* without the tags that Ansible hangs on what it read, which no YAML writer knows."""
+    return json.loads(json.dumps(value))
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {"mita_alertmanager_files": alertmanager_files}
