@@ -28,4 +28,7 @@ chroot "$root" systemctl disable ssh.socket 2>/dev/null || true
 # The packages of every component wait in the archive directory, so that installing needs no network.
 rm -f "$root"/var/cache/apt/archives/*.deb
 APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --quiet=2 --no-install-recommends --download-only install "$@"
+
+# apt's cache is valid only while the lists keep their times, and the tar caps times at the start of the build.
+find "$root/var/lib/apt/lists" -type f -exec touch --date='2020-01-01' {} +
 chroot "$root" apt-cache gencaches
