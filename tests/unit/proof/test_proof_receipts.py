@@ -1,0 +1,132 @@
+"""What was received is held against what should have been: nothing missing, extra or malformed."""
+
+from typing import Any
+
+import yaml
+
+from harness.paths import REPO
+from harness.proof.receipts import Finding, Receipt, compare, is_resolved, names, progress, wrong
+
+CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+MAIN = {
+    "alertname": "CriticalErrorRate",
+    "severity": "critical",
+    "component": "backend",
+    "service": "mita-backend",
+    "env": "lab",
+    "symptom": "http_errors",
+    "rollback": "auto",
+}
+WARNING = {**MAIN, "alertname": "ErrorsRise", "severity": "warning", "rollback": ""}
+Record = dict[str, Any]
+
+
+def slack(channel: str, alert: str = "CriticalErrorRate", state: str = "CRITICAL", **changes: Any) -> Record:
+    title = f"[{state}] {alert} - mita-backend (lab)"
+    record = {"receiver": "slack", "channel": channel, "valid": True, "problems": []}
+    body = {"channel": channel, "attachments": [{"title": title, "text": "it will be resolved soon"}]}
+    return {**record, "headers": {"user-agent": "Alertmanager/0.28"}, "body": body, **changes}
+
+
+def pager(action: str = "trigger") -> Record:
+    body = {"payload": {"summary": "[CRITICAL] CriticalErrorRate on mita-backend"}}
+    record = {
+        "receiver": "pagerduty",
+        "urgency": "critical",
+        "event_action": action,
+        "valid": True,
+        "problems": [],
+    }
+    return {**record, "headers": {"user-agent": "Alertmanager/0.28"}, "body": body}
+
+
+def mail(state: str = "CRITICAL") -> Record:
+    body = {"subject": f"[{state}] CriticalErrorRate on mita-backend"}
+    record = {"receiver": "smtp", "channel": "mikhail@mita.finance", "valid": True, "problems": []}
+    return {**record, "headers": {"From": "alerts@mita.finance"}, "body": body}
+
+
+def complete() -> list[Record]:
+    channels = ("#mita-alerts", "#mita-incidents")
+    told = [slack(channel, state=state) for channel in channels for state in ("CRITICAL", "RESOLVED")]
+    return [*told, pager(), pager("resolve"), mail(), mail("RESOLVED")]
+
+
+def findings(records: list[Record], *fired: dict[str, str], resolves: bool = True) -> list[Receipt]:
+    return compare(CONFIG, records, [MAIN, *fired], main="CriticalErrorRate", resolves=resolves)
+
+
+def test_complete_set_is_exact() -> None:
+    rows = findings(complete())
+
+    assert [row.finding for row in rows] == [Finding.EXACT] * 4
+    assert {(row.firing, row.resolved) for row in rows} == {(1, 1)}
+
+
+def test_missing_page_is_found() -> None:
+    [row] = wrong(findings([r for r in complete() if r["receiver"] != "pagerduty"]))
+
+    assert (str(row.destination), row.finding) == ("pagerduty critical", Finding.MISSING)
+
+
+def test_missing_end_is_found() -> None:
+    [row] = wrong(findings([r for r in complete() if r.get("event_action") != "resolve"]))
+
+    assert (row.firing, row.resolved, row.finding) == (1, 0, Finding.MISSING)
+
+
+def test_end_is_not_asked_for_while_the_alert_still_fires() -> None:
+    assert not wrong(findings([r for r in complete() if not is_resolved(r)], resolves=False))
+
+
+def test_second_notification_is_extra() -> None:
+    [row] = wrong(findings([*complete(), slack("#mita-alerts")]))
+
+    assert (row.firing, row.finding) == (2, Finding.EXTRA)
+
+
+def test_uninvited_channel_is_extra() -> None:
+    [row] = wrong(findings([*complete(), slack("#mita-finance-team")]))
+
+    assert (str(row.destination), row.expected, row.finding) == (
+        "slack #mita-finance-team",
+        "nothing",
+        Finding.EXTRA,
+    )
+
+
+def test_alert_that_never_fired_is_extra() -> None:
+    [row] = wrong(findings([*complete(), slack("#mita-alerts", alert="SomethingElse")]))
+
+    assert "SomethingElse" in row.subject
+
+
+def test_refused_request_is_found() -> None:
+    refused = slack("#mita-alerts", valid=False, problems=["no_text: nothing"])
+    [row] = wrong(findings([*complete(), refused]))
+
+    assert (row.finding, row.subject) == (Finding.REFUSED, "no_text: nothing")
+
+
+def test_inhibited_alert_may_be_silent_but_not_loud() -> None:
+    assert not wrong(findings(complete(), WARNING))
+    assert not wrong(
+        findings([*complete(), slack("#mita-alerts", alert="ErrorsRise", state="WARNING")], WARNING)
+    )
+    assert wrong(findings([*complete(), *[slack("#mita-alerts", alert="ErrorsRise")] * 2], WARNING))
+
+
+def test_progress_of_the_daemon_is_told_apart() -> None:
+    own = slack("#mita-deployments", headers={"user-agent": "mita-rollback"})
+
+    assert progress([*complete(), own]) == [own]
+    assert not wrong(findings([*complete(), own]))
+
+
+def test_alert_is_named_by_its_whole_name_and_not_by_a_link() -> None:
+    record = slack("#a", alert="CriticalErrorRateOfTests")
+    link = slack("#a", alert="Other", body={"text": "<https://docs/runbooks/CriticalErrorRate|Runbook>"})
+
+    assert not names(record, "CriticalErrorRate")
+    assert not names(link, "CriticalErrorRate")
+    assert names(slack("#a"), "CriticalErrorRate")
