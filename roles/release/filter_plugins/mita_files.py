@@ -23,6 +23,16 @@ def exec_line(words: Iterable[str]) -> str:
     return " \\\n    ".join(_quoted(str(word)) for word in words)
 
 
+def environment(values: Mapping[str, str]) -> str:
+    """Return an EnvironmentFile with those values that are not empty, each taken literally by systemd."""
+    return "".join(f"{name}={_literal(str(value))}\n" for name, value in values.items() if str(value))
+
+
+def _literal(value: str) -> str:
+    escaped = re.sub(r'([\\"$`])', r"\\\1", value)
+    return f'"{escaped}"'
+
+
 def _quoted(word: str) -> str:
     literal = word.replace("%", "%%").replace("$", "$$")
     if PLAIN.fullmatch(word):
@@ -36,4 +46,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
-        return {"mita_exec": exec_line, "mita_secret_files": secret_files}
+        return {"mita_environment": environment, "mita_exec": exec_line, "mita_secret_files": secret_files}
