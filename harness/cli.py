@@ -6,19 +6,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import tools
 from harness.errors import HarnessError
 
 
-def areas() -> list[str]:
-    """The modules that add commands: every `cli.py` in a package of the test bench, found, not listed."""
-    here = Path(__file__).parent
-    return [f"harness.{path.parent.name}.cli" for path in sorted(here.glob("*/cli.py"))]
+def areas(command: str | None = None) -> list[str]:
+    """The modules that add commands: every `cli.py` in a package of the test bench, found, not listed.
+
+    Where the command is named like its package that one is enough, and what the others import may be missing.
+    """
+    found = {path.parent.name: path for path in Path(__file__).parent.glob("*/cli.py")}
+    return [f"harness.{name}.cli" for name in ([command] if command in found else sorted(found))]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status: what the command returned, 1 for an explained failure, 130 when interrupted."""
     try:
-        arguments = _parser().parse_args(argv)
+        words = list(sys.argv[1:] if argv is None else argv)
+        arguments = _parser(words[0] if words else None).parse_args(words)
         return int(arguments.run(arguments) or 0)
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
@@ -28,11 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="harness", description="The test bench of MITA Monitoring.")
     subparsers = parser.add_subparsers(metavar="AREA", required=True)
-    for area in areas():
+    for area in areas(command):
         importlib.import_module(area).add_commands(subparsers)
+    tools.add_commands(subparsers)
     return parser
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from harness.lab import containers, keys, lab, status
-from harness.lab.hosts import HOSTS, host
+from harness.lab.hosts import HOSTS
 
 _NAMES = tuple(each.name for each in HOSTS)
 
@@ -36,16 +36,6 @@ def add_commands(subparsers: Any) -> None:
         _add(commands, name, text, lambda a, run=run: run(a.host)).add_argument("host", choices=_NAMES)
 
 
-def ssh_argv(name: str, command: list[str]) -> list[str]:
-    """The ssh command line to a host, with the lab's key and its recorded host keys."""
-    return [
-        "ssh",
-        *("-i", str(keys.USER_KEY), "-o", "IdentitiesOnly=yes"),
-        *("-o", f"UserKnownHostsFile={keys.KNOWN_HOSTS}", "-o", "StrictHostKeyChecking=yes"),
-        *("-p", str(host(name).ssh_port), "ops@127.0.0.1", *command),
-    ]
-
-
 def _add(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
@@ -53,7 +43,7 @@ def _add(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentPars
 
 
 def _ssh(name: str, command: list[str]) -> None:
-    os.execvp("ssh", ssh_argv(name, command))  # noqa: S606  (an argv list, no shell)
+    os.execvp("ssh", ["ssh", "-F", str(keys.CONFIG), name, *command])  # noqa: S606  (an argv list, no shell)
 
 
 def _logs(arguments: argparse.Namespace) -> None:

@@ -4,12 +4,13 @@ import secrets
 import shutil
 from pathlib import Path
 
-from harness.lab.hosts import HOSTS
+from harness.lab.hosts import HOSTS, Host
 from harness.paths import SECRETS_DIR, SSH_DIR
 from harness.system import run
 
 USER_KEY = SSH_DIR / "id_ed25519"
 KNOWN_HOSTS = SSH_DIR / "known_hosts"
+CONFIG = SSH_DIR / "config"
 
 _PLAIN = (
     "postgres_app_password",
@@ -31,9 +32,19 @@ def ensure() -> None:
     for host in HOSTS:
         _ensure_key(host_key(host.name), host.name)
     _write(KNOWN_HOSTS, "".join(f"[127.0.0.1]:{h.ssh_port} {public(host_key(h.name))}\n" for h in HOSTS))
+    _write(CONFIG, "".join(_ssh_config(host) for host in HOSTS))
     for name in _PLAIN:
         _ensure_secret(name, secrets.token_hex(16))
     _ensure_secret("slack_webhook_url", f"http://receivers:9080/services/T000/B000/{secrets.token_hex(12)}")
+
+
+def _ssh_config(host: Host) -> str:
+    """The stanza with which `ssh -F .lab/ssh/config HOST` works, trusting the recorded host key alone."""
+    return (
+        f"Host {host.name}\n  HostName 127.0.0.1\n  Port {host.ssh_port}\n  User ops\n"
+        f"  IdentityFile {USER_KEY}\n  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {KNOWN_HOSTS}\n  StrictHostKeyChecking yes\n"
+    )
 
 
 def host_key(name: str) -> Path:

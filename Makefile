@@ -1,0 +1,40 @@
+# What a person types. Every target sets up what it needs; only git, make and python3 (3.11 or newer) must be there.
+SHELL := /bin/sh
+BOOTSTRAP := @harness/bootstrap.sh
+HARNESS := @.venv/bin/harness
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test test-fast lint lock clean
+
+help: ## This text
+	@echo "MITA Monitoring. The targets:"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
+
+demo: ## A bad release rolls itself back, live (FAULT=error or FAULT=latency)
+	$(BOOTSTRAP) --lab
+	$(HARNESS) demo $(if $(FAULT),--fault $(FAULT))
+
+up: ## The five lab hosts run; `.venv/bin/harness lab status` shows them
+	$(BOOTSTRAP) --lab
+	$(HARNESS) lab up
+
+down: ## Nothing of the lab is left: containers, networks, keys, secrets
+	@if [ -e .lab ] || [ -e .venv ]; then harness/bootstrap.sh && .venv/bin/harness lab down; else echo "lab: nothing is left"; fi
+
+test: ## Everything: test-fast, then the roles and the end-to-end tests on the lab
+	$(BOOTSTRAP) --lab
+	$(HARNESS) test
+
+test-fast: ## Lint, types, unit, contract, rules and consistency tests; no Docker, under a minute
+	$(BOOTSTRAP)
+	$(HARNESS) test --fast
+
+lint: ## Lint and types alone
+	$(BOOTSTRAP)
+	$(HARNESS) test --lint
+
+lock: ## Pin every transitive Python package anew in constraints.txt
+	$(BOOTSTRAP) --lock
+
+clean: ## `down`, then also the images, the Python environment and everything else that this clone made
+	@if [ -e .lab ] || [ -e .venv ]; then harness/bootstrap.sh && .venv/bin/harness lab down --images; fi
+	rm -rf .venv .lab .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,53 @@
+"""From a fresh clone to `.venv/bin/harness`: standard library only, for it runs before anything is installed.
+
+`python3 -m harness.bootstrap` makes the Python environment; with `--lab` it also brings up what the lab needs
+(engine and image) while pip is at work, because each takes as long as the other.
+"""
+
+import argparse
+import subprocess
+import sys
+
+from harness import environment, preflight
+from harness.errors import HarnessError
+from harness.paths import REPO, VENV
+from harness.system import say
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status: 0 if everything asked for is there, 1 with a sentence on the terminal if not."""
+    parser = argparse.ArgumentParser(prog="harness.bootstrap", description=__doc__)
+    parser.add_argument("--lab", action="store_true", help="prepare the lab's engine and image as well")
+    parser.add_argument("--lock", action="store_true", help="only write constraints.txt anew")
+    arguments = parser.parse_args(argv)
+    try:
+        environment.lock() if arguments.lock else _bootstrap(lab=arguments.lab)
+    except HarnessError as error:
+        sys.stderr.write(f"make: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nmake: interrupted; run the same again to go on\n")
+        return 130
+    return 0
+
+
+def _bootstrap(*, lab: bool) -> None:
+    ready = environment.is_current(VENV)
+    if lab:
+        preflight.check(first_run=not ready)
+    if ready:
+        return
+    environment.begin(VENV)
+    preparing = _prepare_lab() if lab else None
+    environment.finish(VENV)
+    if preparing and preparing.wait() != 0:
+        raise HarnessError("the lab could not be prepared; the reason is above")
+
+
+def _prepare_lab() -> subprocess.Popen[bytes]:
+    say("preparing the lab's engine and image meanwhile")
+    return subprocess.Popen([VENV / "bin" / "python", "-m", "harness.cli", "lab", "prepare"], cwd=REPO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
