@@ -1,0 +1,1 @@
+"""The world outside: databases, Prometheus, Alertmanager, Slack, Ansible, systemd."""

@@ -1,0 +1,66 @@
+"""Asking another system over HTTP: short time-outs, one error type, and a memory of how it went."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from rollback.domain.errors import Blind
+from rollback.domain.ports import SourceState
+
+TIMEOUT = (1.0, 3.0)
+"""Seconds to connect, seconds to answer: a decision must not wait for a hanging neighbour."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a system answers and how to prove who asks; an empty URL means that there is none."""
+
+    url: str
+    username: str = ""
+    password: str = ""
+    ca_file: Path | None = None
+
+
+class HttpSource:
+    """One neighbour; every failure to ask it raises Blind and is counted."""
+
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self._name, self._endpoint = name, endpoint
+        self._lock = threading.Lock()
+        self._state = SourceState(name=name, reachable=None, failures=0)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        if endpoint.username:
+            self._session.auth = (endpoint.username, endpoint.password)
+        if endpoint.ca_file:
+            self._session.verify = str(endpoint.ca_file)
+
+    @property
+    def state(self) -> SourceState:
+        """How asking went lately."""
+        return self._state
+
+    def get(self, path: str, params: dict[str, str]) -> Any:
+        """The JSON answer, or Blind."""
+        if not self._endpoint.url:
+            raise Blind(f"No {self._name}_url is configured.")
+        try:
+            url = self._endpoint.url.rstrip("/") + path
+            response = self._session.get(url, params=params, timeout=TIMEOUT, allow_redirects=False)
+            answer = response.json() if response.ok else None
+        except (requests.RequestException, ValueError) as error:
+            raise self._failed(f"{self._name} did not answer: {type(error).__name__}") from error
+        if not response.ok:
+            raise self._failed(f"{self._name} answered {response.status_code} to {path}")
+        with self._lock:
+            self._state = SourceState(name=self._name, reachable=True, failures=self._state.failures)
+        return answer
+
+    def _failed(self, problem: str) -> Blind:
+        with self._lock:
+            failures = self._state.failures + 1
+            self._state = SourceState(name=self._name, reachable=False, failures=failures, error=problem)
+        return Blind(problem)

@@ -1,0 +1,66 @@
+"""The default executor: the playbook of the daemon's own bundle, run by the Ansible in the same bundle."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollback.adapters.executors import CommandPlan
+
+CALLBACK = "mita_steps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaybookSite:
+    """Where things are on this host."""
+
+    bundle: Path
+    playbook: str
+    inventory: Path
+    state: Path
+    timeout: float
+    grace: float
+
+
+def playbook_plan(site: PlaybookSite) -> CommandPlan:
+    """The program that runs the playbook; no configuration file is read, everything is said here."""
+    argv = [
+        sys.executable,
+        "-m",
+        "ansible",
+        "playbook",
+        str(site.bundle / site.playbook),
+        "-i",
+        str(site.inventory),
+        "-e",
+        "app_version={to_version}",
+    ]
+    return CommandPlan(
+        argv=argv,
+        directory=site.bundle,
+        runs=site.state / "runs",
+        timeout=site.timeout,
+        grace=site.grace,
+        environment=_environment(site),
+    )
+
+
+def _environment(site: PlaybookSite) -> dict[str, str]:
+    roles = site.bundle / "roles"
+    return {
+        "PYTHONPATH": f"{site.bundle / 'lib'}:{site.bundle}",
+        "PYTHONUNBUFFERED": "1",
+        "HOME": str(site.state),
+        "LANG": "C.UTF-8",
+        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_HOME": str(site.state / ".ansible"),
+        "ANSIBLE_ROLES_PATH": str(roles),
+        "ANSIBLE_LIBRARY": str(roles / "release" / "library"),
+        "ANSIBLE_MODULE_UTILS": str(roles / "release" / "module_utils"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
+        "ANSIBLE_CALLBACKS_ENABLED": CALLBACK,
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(site.state / ".ansible" / "cp"),
+    }

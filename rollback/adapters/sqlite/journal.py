@@ -1,0 +1,111 @@
+"""Ledger, messages and marks."""
+
+import sqlite3
+from datetime import datetime
+
+from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
+from rollback.adapters.sqlite.reader import Reader
+from rollback.adapters.sqlite.writer import Writer
+from rollback.domain.errors import ConcurrentChange
+from rollback.domain.reasons import LedgerKind
+from rollback.domain.records import LedgerEntry, NewEntry, Notice, NoticeState, WaitingNotice
+
+
+def insert_entry(connection: sqlite3.Connection, entry: NewEntry) -> None:
+    """Write the ledger line inside the caller's transaction."""
+    connection.execute(
+        "INSERT INTO ledger (at, kind, service, rollback_id, data) VALUES (?, ?, ?, ?, ?)",
+        (to_text(entry.at), entry.kind, entry.service, entry.rollback_id, to_json(entry.data)),
+    )
+
+
+def insert_notices(connection: sqlite3.Connection, notices: tuple[Notice, ...], at: datetime) -> None:
+    """Store the messages inside the caller's transaction; they are due at once."""
+    connection.executemany(
+        "INSERT INTO notices (created_at, notice, due_at) VALUES (?, ?, ?)",
+        [(to_text(at), to_json(notice), to_text(at)) for notice in notices],
+    )
+
+
+def set_mark(connection: sqlite3.Connection, name: str, at: datetime) -> None:
+    """Remember when something last happened, inside the caller's transaction."""
+    connection.execute(
+        "INSERT INTO marks (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+        (name, to_text(at)),
+    )
+
+
+def get_mark(connection: sqlite3.Connection, name: str) -> datetime | None:
+    """When it last happened, if ever."""
+    row = connection.execute("SELECT at FROM marks WHERE name = ?", (name,)).fetchone()
+    return maybe_from_text(row["at"] if row else None)
+
+
+class Journal:
+    """The journal part of the store."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer, self._reader = writer, reader
+
+    def append(self, *entries: NewEntry) -> None:
+        """Add entries to the ledger."""
+
+        def insert(connection: sqlite3.Connection) -> None:
+            for entry in entries:
+                insert_entry(connection, entry)
+
+        self._writer.run(insert)
+
+    def ledger(self, after: int, limit: int) -> list[LedgerEntry]:
+        """Entries with an id above *after*, oldest first."""
+        query = "SELECT * FROM ledger WHERE id > ? ORDER BY id LIMIT ?"
+        with self._reader.moment() as connection:
+            return [_entry(row) for row in connection.execute(query, (after, limit))]
+
+    def notices_due(self, now: datetime, limit: int) -> list[WaitingNotice]:
+        """Messages whose time has come, oldest first."""
+        query = "SELECT * FROM notices WHERE state = 'waiting' AND due_at <= ? ORDER BY id LIMIT ?"
+        with self._reader.moment() as connection:
+            return [_notice(row) for row in connection.execute(query, (to_text(now), limit))]
+
+    def settle_notice(self, notice_id: int, state: NoticeState, retry_at: datetime | None) -> None:
+        """Write down what became of one attempt."""
+        query = """
+            UPDATE notices SET state = ?, attempts = attempts + 1, due_at = coalesce(?, due_at)
+            WHERE id = ? AND state = 'waiting'
+        """
+        row = (state, to_text(retry_at) if retry_at else None, notice_id)
+
+        def settle(connection: sqlite3.Connection) -> None:
+            if not connection.execute(query, row).rowcount:
+                raise ConcurrentChange(f"Message {notice_id} is no longer waiting.")
+
+        self._writer.run(settle)
+
+    def mark(self, name: str, at: datetime) -> None:
+        """Remember when something last happened."""
+        self._writer.run(lambda connection: set_mark(connection, name, at))
+
+    def marked(self, name: str) -> datetime | None:
+        """When it last happened, if ever."""
+        with self._reader.moment() as connection:
+            return get_mark(connection, name)
+
+
+def _entry(row: sqlite3.Row) -> LedgerEntry:
+    return LedgerEntry(
+        id=row["id"],
+        at=from_text(row["at"]),
+        kind=LedgerKind(row["kind"]),
+        service=row["service"],
+        data=from_json(row["data"], dict[str, object]),
+    )
+
+
+def _notice(row: sqlite3.Row) -> WaitingNotice:
+    return WaitingNotice(
+        id=row["id"],
+        notice=from_json(row["notice"], Notice),
+        attempts=row["attempts"],
+        created_at=from_text(row["created_at"]),
+    )

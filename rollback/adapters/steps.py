@@ -1,0 +1,40 @@
+"""Progress that a program reports: one JSON object a line, appended to a file that it is told of."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from rollback.domain.ports import Clock
+from rollback.domain.records import Step
+
+LIMIT = 500
+"""So many characters of a detail are kept."""
+
+
+class StepFile:
+    """Reads whole lines as they are appended; a line that is no step is skipped."""
+
+    def __init__(self, path: Path, clock: Clock, on_step: Callable[[Step], None]) -> None:
+        self.path, self._clock, self._on_step = path, clock, on_step
+        self._read_to = path.stat().st_size if path.exists() else 0
+
+    def read(self) -> None:
+        """Report what has been appended since the last call."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._read_to)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read_to += len(line)
+                self._report(line)
+
+    def _report(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+            host, step, status = str(said["host"]), str(said["step"]), str(said["status"])
+        except (ValueError, TypeError, KeyError):
+            return
+        detail = str(said.get("detail", ""))[:LIMIT]
+        self._on_step(Step(at=self._clock.now(), host=host, step=step, status=status, detail=detail))

@@ -1,0 +1,61 @@
+"""An alert as Alertmanager tells it, and what makes two tellings the same one."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class AlertStatus(StrEnum):
+    """The state of one episode of an alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Source(StrEnum):
+    """How an alert reached the daemon."""
+
+    WEBHOOK = "webhook"
+    RECONCILE = "reconcile"
+    PREVIEW = "preview"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One state of one episode: repeats and the twins of an Alertmanager pair are equal in `identity`."""
+
+    fingerprint: str
+    starts_at: datetime
+    status: AlertStatus
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Cut `starts_at` to milliseconds: webhooks may carry more digits than the API tells."""
+        whole = self.starts_at.replace(microsecond=self.starts_at.microsecond // 1000 * 1000)
+        object.__setattr__(self, "starts_at", whole)
+
+    @property
+    def identity(self) -> tuple[str, datetime, AlertStatus]:
+        """What the store keeps only once."""
+        return self.fingerprint, self.starts_at, self.status
+
+    @property
+    def name(self) -> str:
+        """The alert's name, for people; nothing is decided by it."""
+        return self.labels.get("alertname", "")
+
+    @property
+    def service(self) -> str:
+        """The service that the alert is about; empty when it names none."""
+        return self.labels.get("service", "")
+
+    @property
+    def trigger(self) -> str:
+        """The policy key of the alert; empty when it carries none."""
+        return self.labels.get("rollback_trigger", "")
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """True for the always-firing alert that only proves the route to the daemon."""
+        return self.labels.get("rollback") == "heartbeat"

@@ -1,0 +1,98 @@
+"""Everything the daemon raises on purpose.
+
+RollbackError
+├── Refused                     the request is understood and cannot be granted
+│   ├── NotFound                no such decision, rollback or deployment
+│   ├── RollbackInProgress      the service is being rolled back right now
+│   ├── VersionRejected         the version was rolled back and nobody overrode that
+│   └── DeploymentClosed        the deployment is already finished
+├── BadRequest                  the request itself is wrong and will stay wrong
+│   ├── Unauthorized            credentials are missing or wrong
+│   ├── BodyTooLarge            the body is over the limit
+│   └── Undecodable             the body is not what the route takes
+├── Unavailable                 temporarily unable; ask again
+│   ├── StoreUnavailable        the database is locked, full or failing
+│   ├── QueueFull               more writes are waiting than the limit allows
+│   └── ShuttingDown            the daemon takes no new work
+├── Blind                       a system we must ask did not answer; nothing is known
+├── ConcurrentChange            somebody changed the record first; read it again
+├── IllegalTransition           the event has no meaning in this phase; nothing changed
+└── SettingsInvalid             the settings file cannot be used
+"""
+
+# ruff: noqa: N818  (names say what happened; every one ends in the same base)
+
+
+class RollbackError(Exception):
+    """Base of the daemon's errors; the message defaults to the class's own sentence."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or type(self).__name__).strip())
+
+
+class Refused(RollbackError):
+    """The request is understood and cannot be granted."""
+
+
+class NotFound(Refused):
+    """There is no such record."""
+
+
+class RollbackInProgress(Refused):
+    """The service is being rolled back right now; deploy again when that has ended."""
+
+
+class VersionRejected(Refused):
+    """The version was rolled back; deploy another one, or this one with override=true."""
+
+
+class DeploymentClosed(Refused):
+    """The deployment is already finished or was taken over by a later one."""
+
+
+class BadRequest(RollbackError):
+    """The request is wrong and stays wrong when it is repeated."""
+
+
+class Unauthorized(BadRequest):
+    """The credentials are missing or wrong."""
+
+
+class BodyTooLarge(BadRequest):
+    """The body is over the configured limit."""
+
+
+class Undecodable(BadRequest):
+    """The body is not what this route takes."""
+
+
+class Unavailable(RollbackError):
+    """The daemon is temporarily unable; the sender must try again."""
+
+
+class StoreUnavailable(Unavailable):
+    """The database is locked, full or failing."""
+
+
+class QueueFull(Unavailable):
+    """More writes are waiting than the limit allows."""
+
+
+class ShuttingDown(Unavailable):
+    """The daemon is stopping and takes no new work."""
+
+
+class Blind(RollbackError):
+    """A system that must be asked did not answer; nothing is known."""
+
+
+class ConcurrentChange(RollbackError):
+    """Somebody changed the record first; read it again."""
+
+
+class IllegalTransition(RollbackError):
+    """The event has no meaning in this phase; nothing changed."""
+
+
+class SettingsInvalid(RollbackError):
+    """The settings file cannot be used."""

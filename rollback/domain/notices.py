@@ -1,0 +1,71 @@
+"""What people are told, in words a tired person understands. Written with the change that it tells of."""
+
+from rollback.domain.decision import Decision
+from rollback.domain.reasons import Reason, Verdict
+from rollback.domain.records import Notice, Step
+from rollback.domain.rollback import Phase, Rollback, VerificationVerdict
+
+GOOD, WARNING, DANGER = "good", "warning", "danger"
+HOST = "host"
+"""The step that stands for a host as a whole, beside the steps of its tasks."""
+
+VERDICT_TEXTS = {
+    VerificationVerdict.FIXED: "measured healthy again",
+    VerificationVerdict.NOT_FIXED: "the fault is still measured after it: a person must look",
+    VerificationVerdict.WORSE: "hosts stopped answering after it: a person must look now",
+    VerificationVerdict.BLIND: "nothing could be measured: a person must look",
+}
+
+
+def of_decision(decision: Decision) -> tuple[Notice, ...]:
+    """A proposal, or a rollback that is wanted and impossible; other decisions are not worth a message."""
+    if decision.verdict is Verdict.PROPOSE:
+        text = f"Rollback of {_change(decision)} proposed; a person must start it"
+        return (_of_alert(decision, text, WARNING),)
+    if decision.reason is Reason.NO_KNOWN_GOOD:
+        bad = f"{decision.facts.alert.service} {decision.from_version}"
+        return (_of_alert(decision, f"{bad} looks bad, but there is nothing to go back to", DANGER),)
+    return ()
+
+
+def started(rollback: Rollback, alertname: str) -> Notice:
+    """The first message of a rollback."""
+    text = f"Rolling back {rollback.service} {rollback.from_version} to {rollback.to_version}"
+    return _notice(rollback, text, WARNING, Alert=alertname)
+
+
+def of_step(rollback: Rollback, step: Step) -> tuple[Notice, ...]:
+    """One message for each host as a whole; the steps of its tasks stay in the ledger."""
+    if step.step != HOST or step.status == "started":
+        return ()
+    if step.status == "done":
+        return (_notice(rollback, f"{step.host} runs {rollback.to_version}", GOOD),)
+    return (_notice(rollback, f"{step.host} was not restored: {step.detail}", DANGER),)
+
+
+def restored(rollback: Rollback) -> Notice:
+    """Every host runs the target; measuring begins."""
+    return _notice(rollback, f"{rollback.service} {rollback.to_version} is live again, measuring", GOOD)
+
+
+def finished(rollback: Rollback) -> Notice:
+    """The end, good or bad."""
+    change = f"{rollback.service} {rollback.from_version} to {rollback.to_version}"
+    if rollback.phase is Phase.FAILED:
+        return _notice(rollback, f"Rollback of {change} FAILED: {rollback.detail}", DANGER)
+    assert rollback.verification is not None
+    verdict = rollback.verification.verdict
+    colour = GOOD if rollback.phase is Phase.SUCCEEDED else DANGER
+    return _notice(rollback, f"Rollback of {change}: {VERDICT_TEXTS[verdict]}", colour, Verdict=verdict)
+
+
+def _change(decision: Decision) -> str:
+    return f"{decision.facts.alert.service} {decision.from_version} to {decision.to_version}"
+
+
+def _of_alert(decision: Decision, text: str, colour: str) -> Notice:
+    return Notice(text=text, colour=colour, fields={"Alert": decision.facts.alert.name})
+
+
+def _notice(rollback: Rollback, text: str, colour: str, **fields: str) -> Notice:
+    return Notice(text=text, colour=colour, fields={"Rollback": str(rollback.id), **fields})

@@ -1,0 +1,155 @@
+"""What the store keeps and hands out beside alerts, deployments and rollbacks."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from rollback.domain.alert import Alert, Source
+from rollback.domain.deployment import Deployment, Release
+from rollback.domain.reasons import LedgerKind, Reason, Verdict
+from rollback.domain.rollback import Rollback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """One alert of a batch that could not be read; its neighbours were taken."""
+
+    body: str
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What arrived together and is stored in one transaction.
+
+    `retry_before`: an alert that waits to be decided again is only woken when its last evaluation is older
+    than this, so that a storm of repeats costs no more than a single one.
+    """
+
+    at: datetime
+    source: Source
+    alerts: tuple[Alert, ...]
+    retry_before: datetime
+    quarantined: tuple[Quarantined, ...] = ()
+    heartbeat: bool = False
+    receiver: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What became of a batch: `accepted` alerts are new, `duplicates` were known."""
+
+    accepted: int
+    duplicates: int
+    quarantined: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxItem:
+    """A stored alert that waits for a decision."""
+
+    id: int
+    alert: Alert
+    source: Source
+    received_at: datetime
+    decision_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceState:
+    """Everything about one service that a decision or a status page needs, read at one moment."""
+
+    service: str
+    current: Release | None
+    releases: tuple[Release, ...]
+    deployment: Deployment | None
+    handled_by: int | None
+    active_rollback: Rollback | None
+    last_finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRecord:
+    """A stored decision; `body` is its whole content as JSON values."""
+
+    id: int
+    verdict: Verdict
+    reason: Reason
+    rollback_id: int | None
+    alert: Alert
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that an executor did on one host."""
+
+    at: datetime
+    host: str
+    step: str
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One line of the append-only history."""
+
+    id: int
+    at: datetime
+    kind: LedgerKind
+    service: str
+    data: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewEntry:
+    """A ledger line that is about to be written together with the change that it records."""
+
+    at: datetime
+    kind: LedgerKind
+    service: str
+    data: dict[str, object] = field(default_factory=dict)
+    rollback_id: int | None = None
+
+
+class NoticeState(StrEnum):
+    """Where a message to people stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DROPPED = "dropped"  # every attempt failed; people have other channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A message to people, stored with the change that it tells of and sent afterwards."""
+
+    text: str
+    colour: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingNotice:
+    """A stored message whose time to be sent has come."""
+
+    id: int
+    notice: Notice
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """Counts read from the durable records, so that a restart neither loses nor repeats one."""
+
+    rollbacks: dict[str, int]
+    decisions: dict[tuple[str, str, str], int]
+    verifications: dict[str, int]
+    notices: dict[str, int]
+    inbox_pending: int
+    inbox_held: int
+    quarantined: int
+    last_heartbeat: datetime | None
+    services: tuple[ServiceState, ...]

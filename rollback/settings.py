@@ -1,0 +1,277 @@
+"""The settings file: one model, every field documented; docs/settings.md is generated from it."""
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from rollback import durations
+from rollback.domain.errors import SettingsInvalid
+from rollback.domain.policy import Mode, Policy
+
+Duration = Annotated[
+    timedelta, BeforeValidator(durations.parse), PlainSerializer(durations.render, return_type=str)
+]
+Url = Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")]
+
+
+class Model(BaseModel):
+    """Refuses what it does not know: a misspelt setting must not be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ExecutorKind(StrEnum):
+    """How hosts are brought to a version."""
+
+    PLAYBOOK = "playbook"
+    COMMAND = "command"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+class ExecutorSettings(Model):
+    """How a rollback is carried out."""
+
+    kind: ExecutorKind = Field(
+        default=ExecutorKind.PLAYBOOK,
+        description="`playbook` runs the bundled Ansible, `command` runs `argv`.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(minutes=5),
+        description="A run that takes longer is killed with all its processes. Not scaled.",
+    )
+    stop_grace: Duration = Field(
+        default=timedelta(seconds=20),
+        description="How long a run may go on when the daemon is asked to stop. Not scaled.",
+    )
+    playbook: str = Field(
+        default="playbooks/rollback.yml", description="`playbook`: the playbook, relative to the bundle."
+    )
+    inventory: Path = Field(
+        default=Path("/etc/mita-rollback/inventory.yml"),
+        description="`playbook`: hosts and how to reach them.",
+    )
+    argv: list[str] = Field(
+        default=[],
+        description="`command`: the program and its arguments, run without a shell; "
+        "`{service} {from_version} {to_version} {rollback_id}` are replaced.",
+    )
+    directory: Path = Field(default=Path("/"), description="`command`: the working directory.")
+    environment: dict[str, str] = Field(
+        default={},
+        description="`command`: environment beside PATH, HOME, LANG and TZ; nothing else is inherited.",
+    )
+
+    @model_validator(mode="after")
+    def command_has_argv(self) -> Self:
+        """A command executor needs a command."""
+        if self.kind is ExecutorKind.COMMAND and not self.argv:
+            raise ValueError("executor.kind is `command`, so executor.argv must name a program")
+        return self
+
+
+class Settings(Model):
+    """What an operator can choose. Durations are production values; `time_scale` divides the scaled ones."""
+
+    listen_address: str = Field(default="0.0.0.0", description="Address to listen on. Needs a restart.")  # noqa: S104
+    listen_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8000, description="Port to listen on. Needs a restart."
+    )
+    web_tls_cert: Path | None = Field(
+        default=None,
+        description="Certificate chain (PEM); turns TLS on. Turning it on or off needs a restart.",
+    )
+    web_tls_key: Path | None = Field(default=None, description="Private key of `web_tls_cert` (PEM).")
+    web_auth_username: str = Field(
+        default="",
+        description="If set, /metrics, /health and /openapi.json ask for Basic authentication too.",
+    )
+    web_auth_password_file: Path | None = Field(
+        default=None, description="File with the password of `web_auth_username`."
+    )
+    body_limit: PositiveInt = Field(
+        default=4_194_304,
+        ge=1_200_000,
+        description="Largest request body in bytes; 1,000 alerts need 1.13 MB.",
+    )
+
+    webhook_username: str = Field(default="alertmanager", description="Who may post alerts.")
+    webhook_secret_file: Path = Field(
+        default=Path("secrets/rollback_webhook_secret"),
+        description="File with the password of `webhook_username`.",
+    )
+    admin_username: str = Field(default="admin", description="Who may do everything but post alerts.")
+    admin_secret_file: Path = Field(
+        default=Path("secrets/rollback_admin_secret"),
+        description="File with the password of `admin_username`.",
+    )
+
+    database: Path = Field(
+        default=Path("/var/lib/mita-rollback/rollback.db"), description="The SQLite file. Needs a restart."
+    )
+    state_directory: Path = Field(
+        default=Path("/var/lib/mita-rollback"),
+        description="Where the output of rollbacks is kept, under `runs/`.",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.LOGFMT, description="`logfmt` or `json`. Needs a restart."
+    )
+
+    prometheus_url: Url = Field(
+        default="http://127.0.0.1:9090",
+        description="Prometheus. Empty: not asked, so nothing can be verified.",
+    )
+    prometheus_username: str = Field(default="", description="Basic authentication to Prometheus.")
+    prometheus_password_file: Path | None = Field(default=None, description="File with the password for it.")
+    prometheus_ca_file: Path | None = Field(default=None, description="Certificates to trust for Prometheus.")
+    alertmanager_url: Url = Field(
+        default="http://127.0.0.1:9093", description="Alertmanager. Empty: alerts only arrive by webhook."
+    )
+    alertmanager_username: str = Field(default="", description="Basic authentication to Alertmanager.")
+    alertmanager_password_file: Path | None = Field(
+        default=None, description="File with the password for it."
+    )
+    alertmanager_ca_file: Path | None = Field(
+        default=None, description="Certificates to trust for Alertmanager."
+    )
+    slack_webhook_url_file: Path | None = Field(
+        default=None, description="File with the address of a Slack incoming webhook. None: no messages."
+    )
+    slack_channel: str = Field(
+        default="#mita-deployments", description="Channel to name in messages; may be empty."
+    )
+    probes: dict[str, dict[str, Url]] = Field(
+        default={}, description="Per service and host, the readiness probe whose JSON answer has `version`."
+    )
+
+    triggers: dict[str, Mode] = Field(
+        default={
+            "error_rate_threshold": Mode.AUTO,
+            "latency_degradation": Mode.AUTO,
+            "health_check_failure": Mode.AUTO,
+            "database_error": Mode.AUTO,
+        },
+        description="Per value of the label `rollback_trigger`: `off`, `shadow` (decide and record), "
+        "`propose` (and ask a person) or `auto`. Others are unknown and ignored.",
+    )
+    time_scale: Annotated[float, Field(ge=1, le=1000)] = Field(
+        default=1.0,
+        description="Divides every scaled duration, so that a test proves in seconds what takes minutes.",
+    )
+    deployment_window: Duration = Field(
+        default=timedelta(minutes=30),
+        description="A deployment is blamed for alerts that start at most this long after it. Scaled.",
+    )
+    deployment_timeout: Duration = Field(
+        default=timedelta(minutes=15),
+        description="A deployment that reports no end for this long is dead and holds up no rollback. "
+        "Not scaled.",
+    )
+    cooldown: Duration = Field(
+        default=timedelta(minutes=10),
+        description="Time after a rollback of a service before the next one may start. Scaled.",
+    )
+    stale_after: Duration = Field(
+        default=timedelta(hours=1),
+        description="An alert that started longer ago is too old to act on. Scaled.",
+    )
+    clock_tolerance: Duration = Field(
+        default=timedelta(seconds=5),
+        description="How far in the future an alert may start before clocks are distrusted. Not scaled.",
+    )
+    reconcile_interval: Duration = Field(
+        default=timedelta(seconds=15),
+        description="How often Alertmanager is read for alerts that were not delivered. Scaled.",
+    )
+    verification_interval: Duration = Field(
+        default=timedelta(seconds=15),
+        description="Time between two measurements after a restore; the scrape interval. Scaled.",
+    )
+    verification_timeout: Duration = Field(
+        default=timedelta(seconds=90),
+        description="Time after a restore in which the service must be measured healthy. Scaled.",
+    )
+    verification_samples: PositiveInt = Field(
+        default=3, description="So many healthy measurements in a row count as fixed."
+    )
+    max_attempts: PositiveInt = Field(
+        default=3, description="How often a rollback is begun when the daemon dies while it runs."
+    )
+    executor: ExecutorSettings = Field(
+        default=ExecutorSettings(), description="How a rollback is carried out."
+    )
+
+    @model_validator(mode="after")
+    def pairs_are_whole(self) -> Self:
+        """Settings that only make sense together are given together."""
+        pairs = [
+            ("web_tls_cert", "web_tls_key"),
+            ("web_auth_username", "web_auth_password_file"),
+            ("prometheus_username", "prometheus_password_file"),
+            ("alertmanager_username", "alertmanager_password_file"),
+        ]
+        for one, other in pairs:
+            if bool(getattr(self, one)) != bool(getattr(self, other)):
+                raise ValueError(f"{one} and {other} must be given together")
+        return self
+
+    def policy(self) -> Policy:
+        """The rules of decisions, with durations scaled."""
+        scale = self.time_scale
+        return Policy(
+            modes=dict(self.triggers),
+            deployment_window=self.deployment_window / scale,
+            deployment_timeout=self.deployment_timeout,
+            cooldown=self.cooldown / scale,
+            stale_after=self.stale_after / scale,
+            clock_tolerance=self.clock_tolerance,
+            reconcile_interval=self.reconcile_interval / scale,
+            verification_interval=self.verification_interval / scale,
+            verification_timeout=self.verification_timeout / scale,
+            verification_samples=self.verification_samples,
+            max_attempts=self.max_attempts,
+        )
+
+
+def parse(text: str, origin: str) -> Settings:
+    """The settings in the YAML text, or SettingsInvalid with every problem and where it is."""
+    try:
+        content: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsInvalid(f"{origin}: expected YAML, found {error}") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise SettingsInvalid(f"{origin}: expected `setting: value` lines, found {type(content).__name__}")
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        raise SettingsInvalid(_problems(origin, error)) from error
+
+
+def _problems(origin: str, error: ValidationError) -> str:
+    lines = [f"{origin}: {error.error_count()} setting(s) cannot be used; mend them and try again"]
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "the file"
+        unknown = problem["type"] == "extra_forbidden"
+        what = "no such setting; see docs/settings.md" if unknown else problem["msg"]
+        lines.append(f"  {where}: {what.removeprefix('Value error, ')}")
+    return "\n".join(lines)
