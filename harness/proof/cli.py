@@ -1,0 +1,39 @@
+"""`harness demo`: the whole product in one line, live on the terminal."""
+
+import argparse
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.lab import evidence
+from harness.proof.demo import RATE, Demo
+from harness.proof.incident import INCIDENTS
+from harness.proof.screen import Screen
+from harness.wait import DeadlineError
+
+
+def add_commands(subparsers: Any) -> None:
+    """Register `demo`."""
+    parser = subparsers.add_parser("demo", help="a bad release is rolled back by itself", description=__doc__)
+    parser.add_argument("--fault", choices=INCIDENTS, default="error", help="what release 2.0.0 does wrong")
+    parser.add_argument("--rate", type=int, default=RATE, metavar="N", help="requests per second")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo and return 0 only if its proof holds; a failure leaves its evidence and says where."""
+    screen = Screen()
+    demo = Demo(INCIDENTS[options.fault], screen, rate=options.rate)
+    try:
+        if demo.run():
+            screen.say("the proof holds", "bold green")
+            return 0
+        reason = "expected every check above to hold, found that some do not"
+    except (HarnessError, DeadlineError) as error:
+        reason = str(error)
+    screen.save(demo.out / "timeline.txt")
+    raise HarnessError(f"{reason}\nthis run: {demo.out}\nevidence: {_evidence(options.fault)}")
+
+
+def _evidence(fault: str) -> str:
+    """Collect journals, alerts, targets and decisions; return where they are."""
+    return str(evidence.collect(f"demo-{fault}"))

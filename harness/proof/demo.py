@@ -1,0 +1,185 @@
+"""`harness demo`: from bare hosts to a bad release that was rolled back by itself, with the proof of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from harness import clients
+from harness.lab import lab
+from harness.load.run import Running, Wanted, running
+from harness.paths import RUNS_DIR
+from harness.proof import report, steps
+from harness.proof.incident import SERVICE, Incident, Patience, patience_of
+from harness.proof.judgement import GOOD, judge
+from harness.proof.moments import Stage, Story, seconds_of
+from harness.proof.playbook import Playbook
+from harness.proof.receipts import Receipt, compare, wrong
+from harness.proof.screen import Screen
+from harness.proof.sources import Witnesses
+
+BAD = "2.0.0"
+RATE = 30
+LONGEST_LOAD_S = 1800.0
+CALM_S = 60.0
+DONE = frozenset({Stage.LIVE, Stage.FINISHED, Stage.FIRST_GOOD, Stage.RESOLVED})
+AWAITED = (
+    (Stage.FIRST_BAD, "waiting for the first bad response"),
+    (Stage.PENDING, "waiting for the alert to be pending"),
+    (Stage.FIRING, "waiting for the alert to fire"),
+    (Stage.DECIDED, "waiting for the daemon's decision"),
+    (Stage.RESTORED, "waiting for the rollback, host by host"),
+    (Stage.FINISHED, "waiting for the measured verification"),
+    (Stage.FIRST_GOOD, "waiting until no bad response comes any more"),
+    (Stage.RESOLVED, "waiting for the alert to end"),
+)
+
+
+class Demo:
+    """One run: its screen, its folder, and the steps in their order."""
+
+    def __init__(self, incident: Incident, screen: Screen, *, rate: int = RATE) -> None:
+        self.incident = incident
+        self.rate = rate
+        self.screen = screen
+        self.out = RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-demo-{incident.name}"
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    def run(self) -> bool:
+        """Do everything; true only if the proof holds."""
+        self.prepare()
+        patience = patience_of(self.incident)
+        with self.pressed() as load:
+            self.calm(load, patience)
+            witnesses = self.rolled_back(load, patience)
+            checks, rows, facts = judge(self.incident, witnesses)
+            verdict = load.end()
+        checks.append(report.of_load(verdict))
+        report.save(self.out, witnesses.story, rows, checks, facts)
+        self.conclude(rows, checks)
+        return all(check.holds for check in checks)
+
+    def prepare(self) -> None:
+        """Bring up the lab, install everything, build both releases, and have the good one live."""
+        with self.screen.phase("lab: five hosts"):
+            lab.up()
+        builds = [steps.building(GOOD), steps.building(BAD, self.incident.fault)]
+        with self.screen.phase("installation: receivers, then site.yml; both releases are built meanwhile"):
+            with steps.installing(self.out / "site.log") as install:
+                steps.finish(install, steps.INSTALL_S, self.screen.beat)
+            for build in builds:
+                steps.built(build)
+        if set(steps.live_versions().values()) == {GOOD}:
+            self.screen.say(f"release {GOOD} is live on both application hosts: nothing to deploy")
+            return
+        with (
+            self.screen.phase(f"release {GOOD}, a good one"),
+            steps.deploying(GOOD, self.out / f"deploy-{GOOD}.log") as deploy,
+        ):
+            steps.finish(deploy, steps.DEPLOY_S, self.screen.beat)
+
+    @contextmanager
+    def pressed(self) -> Iterator[Running]:
+        """Send honest load to both hosts for the length of the block."""
+        targets = [application.base for application in clients.applications().values()]
+        self.screen.say(f"locust: {self.rate} requests per second to {' and '.join(targets)}", "bold")
+        wanted = Wanted(
+            targets=targets,
+            out=self.out / "load",
+            rate=self.rate,
+            duration=LONGEST_LOAD_S,
+            slow_over=self.incident.slow_over,
+        )
+        with running(wanted) as load:
+            yield load
+
+    def calm(self, load: Running, patience: Patience) -> None:
+        """Wait until nothing is wrong: requests succeed, the alert does not fire, no cooldown runs."""
+        name = self.incident.alert.name
+        prometheus, daemon = clients.prometheus(), clients.daemon()
+
+        def calm() -> bool:
+            cooling = daemon.service(SERVICE).get("cooldown_until")
+            self.screen.beat("waiting for calm" + (f", cooldown until {cooling}" if cooling else ""))
+            good = [row for row in load.seconds() if row["ok"]]
+            return len(good) >= 2 and not prometheus.alerts(alertname=name) and not _future(cooling)
+
+        steps.patiently("calm before the release", calm, CALM_S + patience.cooldown)
+
+    def rolled_back(self, load: Running, patience: Patience) -> Witnesses:
+        """Deploy the bad release and follow the story to its end."""
+        witnesses = Witnesses(
+            story=Story(time.time()),
+            alert=self.incident.alert,
+            service=SERVICE,
+            load=load,
+            records_after=clients.receivers().reset(),
+            ledger_after=_last_id(clients.daemon().ledger()),
+        )
+        least, mean, most = patience.firing
+        self.screen.say(
+            f"release {BAD}, a bad one ({self.incident.fault}); elapsed times count from here", "bold"
+        )
+        self.screen.say(f"  by its rule, {self.incident.alert.name} fires {least:.0f} to {most:.0f} s", "dim")
+        self.screen.say(f"  (mean {mean:.0f} s) after enough responses are bad", "dim")
+        with steps.deploying(BAD, self.out / f"deploy-{BAD}.log") as deploy:
+            self._follow(witnesses, deploy, patience)
+        return witnesses
+
+    def _follow(self, witnesses: Witnesses, deploy: Playbook, patience: Patience) -> None:
+        """Print each moment as it becomes known, until the incident is over and everybody was told."""
+        story = witnesses.story
+
+        def over() -> bool:
+            for moment in witnesses.news():
+                self.screen.plain(story.line(moment), "cyan")
+            deployed = deploy.done()
+            reached = {moment.stage for moment in story.moments}
+            waiting = [text for stage, text in AWAITED if stage not in reached]
+            doing = (
+                f"deploying: {deploy.task()}"
+                if not deployed
+                else (waiting or ["waiting for the last message"])[0]
+            )
+            self.screen.beat(doing)
+            return reached >= DONE and everybody_told(witnesses)
+
+        steps.patiently("the rollback to be finished, verified and told", over, patience.whole)
+
+    def conclude(self, rows: Sequence[Receipt], checks: Sequence[report.Check]) -> None:
+        """Print what every receiver got, every check, and where to look."""
+        self.screen.show(report.receipts_table(rows))
+        for check in checks:
+            self.screen.plain(check.line(), "green" if check.holds else "red bold")
+        for line in addresses():
+            self.screen.plain(line)
+        self.screen.plain(f"This run      {self.out}")
+        self.screen.save(self.out / "timeline.txt")
+
+
+def everybody_told(witnesses: Witnesses) -> bool:
+    """Tell whether the alert's own receivers heard that it fires and that it is over."""
+    labels = {"alertname": witnesses.alert.name, **witnesses.alert.labels}
+    records = witnesses.receivers.requests()
+    rows = compare(witnesses.routing, records, [labels], main=witnesses.alert.name)
+    return not [row for row in wrong(rows) if row.subject == witnesses.alert.name]
+
+
+def addresses() -> list[str]:
+    """Return where a person can look at what happened."""
+    return [
+        f"Prometheus    {clients.prometheus().base}/alerts",
+        f"Alertmanager  {clients.alertmanager().base}",
+        f"Daemon        {clients.daemon().base}/api/admin/rollback/status (user admin)",
+        f"Receivers     {clients.receivers().base}/requests",
+        *(f"{name:<13} {app.base}/version" for name, app in clients.applications().items()),
+    ]
+
+
+def _future(iso: str | None) -> bool:
+    return iso is not None and seconds_of(iso) > time.time()
+
+
+def _last_id(entries: Sequence[dict[str, Any]]) -> Any:
+    return entries[-1]["id"] if entries else 0

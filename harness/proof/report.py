@@ -1,0 +1,61 @@
+"""The end of a demo: who got what, what holds, and everything as files."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from harness.proof.moments import Story
+from harness.proof.receipts import Finding, Receipt
+
+STYLES = {Finding.EXACT: "green", Finding.TOLERATED: "dim"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One condition of success, with what was expected and found."""
+
+    what: str
+    expected: str
+    found: str
+    holds: bool
+
+    def line(self) -> str:
+        """Return the check as a person reads it."""
+        mark = "ok  " if self.holds else "FAIL"
+        return f"{mark}  {self.what}: expected {self.expected}, found {self.found}"
+
+
+def of_load(verdict: Mapping[str, Any]) -> Check:
+    """Judge the pressure itself: a run that did not press as planned proves nothing."""
+    return Check(
+        what="load", expected="a valid run", found=str(verdict["sentence"]), holds=bool(verdict["valid"])
+    )
+
+
+def receipts_table(rows: Sequence[Receipt]) -> Table:
+    """Return what every receiver got beside what it should have got."""
+    table = Table(title="What each receiver got", title_justify="left")
+    for column in ("receiver", "about", "expected", "fires", "is over", ""):
+        table.add_column(column, justify="right" if column in ("fires", "is over") else "left")
+    for row in rows:
+        style = STYLES.get(row.finding, "red bold")
+        cells = (str(row.destination), row.subject, row.expected, str(row.firing), str(row.resolved))
+        table.add_row(*cells, row.finding, style=style)
+    return table
+
+
+def save(
+    out: Path, story: Story, receipts: Sequence[Receipt], checks: Sequence[Check], facts: Mapping[str, Any]
+) -> None:
+    """Write timeline.json: the moments with their elapsed seconds, the receipts, the checks and the facts."""
+    moments = [
+        {"elapsed": round(m.at - story.begin, 3), "at": m.at, "stage": m.stage, "detail": m.detail}
+        for m in story.moments
+    ]
+    rows = [{**asdict(row), "destination": str(row.destination)} for row in receipts]
+    content = {**facts, "moments": moments, "receipts": rows, "checks": [asdict(check) for check in checks]}
+    (out / "timeline.json").write_text(json.dumps(content, indent=2, default=str) + "\n")

@@ -1,0 +1,86 @@
+"""The steps that a demo and a test share: build, install, deploy, as subprocesses that can be watched."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import clients
+from harness.errors import HarnessError
+from harness.paths import REPO
+from harness.proof.playbook import Playbook, playing
+from harness.wait import until
+
+RECEIVERS_PLAY = "harness/receivers/install.yml"
+INSTALL_S = 600.0
+DEPLOY_S = 180.0
+
+
+def building(version: str, fault: str | None = None) -> subprocess.Popen[str]:
+    """Begin to build a release; give the result to `built`."""
+    command = [sys.executable, "-m", "harness.cli", "release", "build", version]
+    command += ["--fault", fault] if fault else []
+    return subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def built(build: subprocess.Popen[str]) -> None:
+    """Wait until the release is built; raises HarnessError with the builder's words."""
+    words, _ = build.communicate()
+    if build.returncode:
+        raise HarnessError(f"expected the release to be built, found: {words.strip()[-1000:]}")
+
+
+@contextmanager
+def installing(log: Path, *arguments: str) -> Iterator[Playbook]:
+    """Install the receivers and everything else for the length of the block."""
+    with playing("the installation", [RECEIVERS_PLAY, "site.yml", *arguments], log) as install:
+        yield install
+
+
+@contextmanager
+def deploying(version: str, log: Path) -> Iterator[Playbook]:
+    """Deploy *version* for the length of the block, also one that was rejected after an earlier rollback."""
+    extra = json.dumps({"app_version": version, "app_override": True})
+    with playing(f"the deployment of {version}", ["playbooks/deploy.yml", "-e", extra], log) as deploy:
+        yield deploy
+
+
+def finish(playbook: Playbook, deadline_s: float, beat: Callable[[str], None] = lambda _: None) -> None:
+    """Wait until *playbook* has succeeded; raises PlaybookError as soon as it failed."""
+
+    def ended() -> bool:
+        beat(playbook.task())
+        return playbook.done()
+
+    patiently(f"{playbook.name} to end", ended, deadline_s)
+
+
+def patiently(what: str, condition: Callable[[], bool], deadline_s: float) -> None:
+    """Wait for *condition*; who does not answer is asked again, any other HarnessError ends it."""
+    failed: list[HarnessError] = []
+
+    def guarded() -> bool:
+        try:
+            return condition()
+        except clients.ClientError:
+            raise
+        except HarnessError as error:
+            failed.append(error)
+            return True
+
+    until(what, guarded, deadline_s=deadline_s, interval_s=0.5)
+    if failed:
+        raise failed[0]
+
+
+def live_versions() -> dict[str, str]:
+    """Return the version that each application host answers with; `none` where nothing answers."""
+    found = {}
+    for name, application in clients.applications().items():
+        try:
+            found[name] = application.version()
+        except clients.ClientError:
+            found[name] = "none"
+    return found
