@@ -1,0 +1,1 @@
+"""The checks of the repository: what `make test`, `make test-fast` and `make lint` run."""

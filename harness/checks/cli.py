@@ -1,0 +1,38 @@
+"""`harness test`: the checks of the repository from the command line."""
+
+import argparse
+from typing import Any
+
+from harness.checks import runner, steps
+from harness.system import say
+from harness.tools import PACKAGES, tool
+
+
+def add_commands(subparsers: Any) -> None:
+    """`harness test` is known to the command line."""
+    parser = subparsers.add_parser("test", help="lint, types and tests; all of them, or a part")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--fast", action="store_true", help="only what needs no lab host and no engine")
+    part.add_argument("--lint", action="store_true", help="only style, structure and types")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.lint:
+        return runner.sum_up(runner.run_together(steps.lint()))
+    if not arguments.fast:
+        _bring_up_lab()
+    for name in PACKAGES:
+        tool(name)
+    outcomes = runner.run_together(steps.fast())
+    if not arguments.fast:
+        outcomes += runner.run_live(steps.on_lab())
+    return runner.sum_up(outcomes)
+
+
+def _bring_up_lab() -> None:
+    """First: it may start this process anew, and a lab that cannot come up is better known at once."""
+    from harness.lab import lab
+
+    say("bringing the lab up")
+    lab.up()
