@@ -177,6 +177,7 @@ def _restore_systemd(now: Situation) -> None:
         systemd.run(["systemctl", "disable", name])
     if not now.unit.running and now.may_start:
         systemd.run(["systemctl", "stop", name])
+        systemd.reset_failed(name)
     for unit in now.unmasked:
         systemd.run(["systemctl", "unmask", unit])
     systemd.run(["systemctl", "daemon-reload"])

@@ -41,7 +41,7 @@ def ensure_ready(service: Service) -> None:
         if ok:
             return True
         now = systemd.state(service.unit_name)
-        died = now.active == "failed" or now.restarts > began
+        died = now.dead or now.restarts > began
         return died
 
     settled_in_time = until(settled, seconds=ready.timeout)
@@ -60,8 +60,7 @@ def _ensure_running(service: Service) -> None:
 
 
 def _restart(service: Service) -> None:
-    if systemd.state(service.unit_name).active == "failed":
-        systemd.run(["systemctl", "reset-failed", service.unit_name])
+    systemd.reset_failed(service.unit_name)
     systemd.run(["systemctl", "restart", service.unit_name])
 
 

@@ -22,6 +22,7 @@ class UnitState:
 
     active: str = "inactive"
     enabled: bool = False
+    sub: str = ""
     restarts: int = 0
     stale: bool = False
 
@@ -29,6 +30,11 @@ class UnitState:
     def running(self) -> bool:
         """Say whether processes of the unit serve."""
         return self.active in ("active", "reloading")
+
+    @property
+    def dead(self) -> bool:
+        """Say whether the unit ended although it should run, even if systemd is about to try again."""
+        return self.active == "failed" or self.sub.startswith("auto-restart")
 
 
 def run(argv: Sequence[str]) -> str:
@@ -45,15 +51,22 @@ def run(argv: Sequence[str]) -> str:
 
 def state(unit: str) -> UnitState:
     """Return the state of *unit*; an unknown unit is inactive and not enabled."""
-    names = "ActiveState,UnitFileState,NRestarts,NeedDaemonReload"
+    names = "ActiveState,SubState,UnitFileState,NRestarts,NeedDaemonReload"
     lines = run(["systemctl", "show", "--property", names, unit]).splitlines()
     values = dict(line.split("=", 1) for line in lines if "=" in line)
     return UnitState(
         active=values.get("ActiveState", "inactive"),
+        sub=values.get("SubState", ""),
         enabled=values.get("UnitFileState") in ENABLED,
         restarts=int(values.get("NRestarts") or 0),
         stale=values.get("NeedDaemonReload") == "yes",
     )
+
+
+def reset_failed(unit: str) -> None:
+    """Forget that *unit* failed, and how often it was started: an old failure must not hinder a new start."""
+    if state(unit).active == "failed":
+        run(["systemctl", "reset-failed", unit])
 
 
 def masked(unit: str) -> bool:

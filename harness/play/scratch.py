@@ -1,0 +1,75 @@
+"""A bare host of its own for role tests, from the lab's image: the site in the lab stays as it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import testinfra
+import yaml
+from docker.models.containers import Container
+
+from harness.lab import boot, image, keys, lab, spec, tenancy
+from harness.lab.hosts import Host, os_release
+from harness.system import run
+
+GROUPS = ("monitoring", "rollback", "application", "postgresql", "redis")
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The bare host: its inventory for Ansible, and itself for questions."""
+
+    inventory: Path
+    host: testinfra.host.Host
+    container: Container
+
+
+@contextmanager
+def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
+    """A booted host called *name*, gone afterwards."""
+    client = lab.prepare()
+    tenancy.take(client)
+    keys.ensure()
+    _ensure_host_key(name)
+    found = client.images.get(image.name_now(os_release()))
+    options = spec.options(Host(name, 0), str(found.id), "")
+    for left in client.containers.list(all=True, filters={"name": f"^{options['name']}$"}):
+        left.remove(force=True, v=True)
+    container = client.containers.create(**options)
+    try:
+        container.put_archive("/", spec.first_files(Host(name, 0)))
+        container.start()
+        port = _ssh_port(container)
+        boot.wait_for(container, Host(name, port))
+        inventory = _write_inventory(name, port, directory)
+        yield Scratch(inventory, testinfra.get_host(f"docker://{container.name}"), container)
+    finally:
+        container.remove(force=True, v=True)
+
+
+def _ensure_host_key(name: str) -> None:
+    key = keys.host_key(name)
+    if not key.exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)])
+
+
+def _ssh_port(container: Container) -> int:
+    container.reload()
+    return int(container.ports["22/tcp"][0]["HostPort"])
+
+
+def _write_inventory(name: str, port: int, directory: Path) -> Path:
+    known_hosts = directory / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{port} {keys.public(keys.host_key(name))}\n")
+    host = {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": port,
+        "ansible_user": "ops",
+        "ansible_ssh_private_key_file": str(keys.USER_KEY),
+        "ansible_ssh_common_args": f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={known_hosts}",
+    }
+    groups: dict[str, object] = {group: {"hosts": {name: {}}} for group in GROUPS}
+    inventory = directory / "hosts.yml"
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {name: host}, "children": groups}}))
+    return inventory
