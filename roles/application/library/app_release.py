@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""Ansible module `app_release`: the releases of one application on its host."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mita_app import history
+from ansible.module_utils.mita_app.errors import ReleaseError
+from ansible.module_utils.mita_app.layout import Layout, check_version
+from ansible.module_utils.mita_app.service import Service
+from ansible.module_utils.mita_app.switch import Request, go_live
+from ansible.module_utils.mita_app.unpack import present
+
+DOCUMENTATION = r"""
+module: app_release
+short_description: Releases of one application on its host
+description:
+  - C(survey) says what is there, C(present) unpacks an archive, C(live) switches, restarts, asks for the
+    version, and puts the host back when the answer does not come.
+options:
+  state: {type: str, choices: [survey, present, live], required: true, description: "What is wanted."}
+  root: {type: path, required: true, description: "Directory of the application."}
+  name: {type: str, required: true, description: "Name in the manifest and of the unit."}
+  version: {type: str, description: "The release."}
+  archive: {type: path, description: "present: the archive on this host; removed afterwards."}
+  checksum: {type: str, description: "present: sha256:<hex> of the archive."}
+  by: {type: str, choices: [deploy, rollback], default: deploy, description: "Who asks."}
+  url: {type: str, description: "live: where the service says that it is ready, and its version."}
+  timeout: {type: float, default: 30, description: "live: seconds until it must have said so."}
+  keep: {type: int, default: 5, description: "live: releases to keep after a deployment."}
+"""
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["survey", "present", "live"], "required": True},
+    "root": {"type": "path", "required": True},
+    "name": {"type": "str", "required": True},
+    "version": {"type": "str"},
+    "archive": {"type": "path"},
+    "checksum": {"type": "str"},
+    "by": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
+    "url": {"type": "str"},
+    "timeout": {"type": "float", "default": 30},
+    "keep": {"type": "int", "default": 5},
+}
+REQUIRED = [("state", "present", ["version", "archive", "checksum"]), ("state", "live", ["version", "url"])]
+
+
+def now() -> str:
+    """Return the time as the history stores it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def survey(layout: Layout) -> dict[str, Any]:
+    """Return what is on the host."""
+    if not layout.releases.is_dir():
+        raise ReleaseError(
+            f"expected {layout.releases} on this host, found nothing; run playbooks/application.yml first"
+        )
+    entries = history.read(layout.history)
+    complete, current = layout.complete(), layout.current_version()
+    return {
+        "changed": False,
+        "current": current,
+        "complete": complete,
+        "status": history.status(entries),
+        "known_good": history.known_good(entries, complete, current),
+    }
+
+
+def make_present(layout: Layout, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Unpack the archive unless the release is here; the archive is gone afterwards."""
+    version = check_version(params["version"])
+    if check_mode:
+        return {"changed": version not in layout.complete()}
+    path = Path(params["archive"])
+    try:
+        with layout.locked():
+            changed = present(
+                layout, path, checksum=params["checksum"], name=params["name"], version=version, at=now()
+            )
+    finally:
+        path.unlink(missing_ok=True)
+    return {"changed": changed}
+
+
+def make_live(layout: Layout, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Switch to the release."""
+    service = Service(f"{params['name']}.service", params["url"], params["timeout"])
+    wanted = Request(check_version(params["version"]), params["by"], params["keep"], check_mode)
+    with layout.locked():
+        outcome = go_live(layout, service, wanted, now)
+    moved = outcome.previous != outcome.version
+    return vars(outcome) | {
+        "diff": {
+            "before": f"{layout.current} -> {outcome.previous}\n" if moved else "",
+            "after": f"{layout.current} -> {outcome.version}\n" if moved else "",
+        }
+    }
+
+
+def main() -> None:
+    """Run the task."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED, supports_check_mode=True)
+    layout, state = Layout(Path(module.params["root"])), module.params["state"]
+    try:
+        if state == "survey":
+            result = survey(layout)
+        elif state == "present":
+            result = make_present(layout, module.params, check_mode=module.check_mode)
+        else:
+            result = make_live(layout, module.params, check_mode=module.check_mode)
+    except ReleaseError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Put a release on the host, whole or not at all."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from . import archive, history
+from .errors import ReleaseError
+from .history import Entry, Event
+from .layout import MARKER, Layout, sync_directory
+
+
+def present(layout: Layout, path: Path, *, checksum: str, name: str, version: str, at: str) -> bool:
+    """Have `releases/<version>` made from this archive; return whether it was not there yet.
+
+    A release that was interrupted while it was unpacked, or that another archive made, is made again; the
+    live one is never touched.
+    """
+    if layout.complete().get(version) == archive.digest(checksum):
+        return False
+    target = layout.releases / version
+    if layout.current_version() == version and target.exists():
+        raise ReleaseError(
+            f"version {version} is live here and was made from another archive; releases do not change: "
+            "give the new one its own version"
+        )
+    manifest = archive.check(path, checksum=checksum, name=name, version=version)
+    check_python(str(manifest.get("python", "")))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=layout.releases))
+    try:
+        extract(path, fresh)
+        compile_all(fresh)
+        write_marker(fresh, archive.digest(checksum))
+        if target.exists():
+            history.append(layout.history, [Entry(at, Event.REPLACED, version, "deploy")])
+            layout.remove(target)
+        fresh.chmod(0o755)
+        fresh.rename(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    sync_directory(layout.releases)
+    return True
+
+
+def check_python(wanted: str) -> None:
+    """Refuse a release whose libraries are made for another Python than the host's."""
+    found = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if wanted != found:
+        raise ReleaseError(
+            f"expected a release for this host's Python {found}, found one for {wanted or 'an unknown one'}; "
+            "build it for this host's Debian (harness release build VERSION --os trixie|bookworm)"
+        )
+
+
+def extract(path: Path, into: Path) -> None:
+    """Unpack regular files only. An archive with anything else, or with a path that leaves it, is refused."""
+    with tarfile.open(path, "r:gz") as stream:
+        for member in stream:
+            name = PurePosixPath(member.name)
+            if name.is_absolute() or ".." in name.parts or not (member.isreg() or member.isdir()):
+                raise ReleaseError(f"{path.name}: expected files inside the archive, found {member.name!r}")
+            source = stream.extractfile(member)
+            if source is None:
+                continue
+            target = into / name
+            target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                shutil.copyfileobj(source, out)
+            target.chmod(0o755 if member.mode & 0o100 else 0o644)
+            os.utime(target, (member.mtime, member.mtime))
+
+
+def compile_all(directory: Path) -> None:
+    """Compile the modules once, here: the service may not write, and would compile at each start."""
+    command = [sys.executable, "-m", "compileall", "-q", "-j", "2", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ReleaseError(
+            f"expected modules that compile, found: {(done.stdout + done.stderr).strip()[-800:]}"
+        )
+
+
+def write_marker(directory: Path, sha256: str) -> None:
+    """Say that everything is here. It is the last file to be written, after the others reached the disk."""
+    os.sync()
+    with (directory / MARKER).open("w") as stream:
+        json.dump({"sha256": sha256}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
