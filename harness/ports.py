@@ -1,7 +1,7 @@
 """Who holds a TCP port of this machine, so that "address in use" becomes a sentence somebody can act on."""
 
-import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -51,8 +51,10 @@ def _listening_inodes(port: int) -> list[str]:
 
 
 def _sockets(process: Path) -> set[str]:
-    """The sockets a process has open; nothing for one that is gone or somebody else's."""
-    try:
-        return {os.readlink(entry) for entry in (process / "fd").iterdir()}  # noqa: PTH115
-    except OSError:
-        return set()
+    """The sockets a process has open, as far as they are ours to see and stay open while we look."""
+    found = set()
+    with suppress(OSError):
+        for entry in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):
+                found.add(str(entry.readlink()))
+    return found

@@ -28,16 +28,23 @@ _PLAIN = (
 def ensure() -> None:
     """The user's key, one host key per host, known_hosts and every secret exist; what exists is kept."""
     SSH_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    SECRETS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _ensure_key(USER_KEY, "mita-lab")
-    _ensure_key(DEPLOY_KEY, "mita-deploy")
+    ensure_key(USER_KEY, "mita-lab")
+    ensure_key(DEPLOY_KEY, "mita-deploy")
     for host in HOSTS:
-        _ensure_key(host_key(host.name), host.name)
+        ensure_key(host_key(host.name), host.name)
     _write(KNOWN_HOSTS, "".join(f"[127.0.0.1]:{h.ssh_port} {public(host_key(h.name))}\n" for h in HOSTS))
     _write(CONFIG, "".join(_ssh_config(host) for host in HOSTS))
-    for name in _PLAIN:
-        _ensure_secret(name, secrets.token_hex(16))
-    _ensure_secret("slack_webhook_url", f"http://receivers:9080/services/T000/B000/{secrets.token_hex(12)}")
+    ensure_secrets(SECRETS_DIR)
+
+
+def ensure_secrets(directory: Path) -> None:
+    """Every secret of the lab is a file there that only this user may read; those that exist are kept."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    values = {name: secrets.token_hex(16) for name in _PLAIN}
+    values["slack_webhook_url"] = f"http://receivers:9080/services/T000/B000/{secrets.token_hex(12)}"
+    for name, value in values.items():
+        if not (directory / name).exists():
+            _write(directory / name, value)
 
 
 def _ssh_config(host: Host) -> str:
@@ -65,23 +72,17 @@ def remove() -> None:
     shutil.rmtree(SECRETS_DIR, ignore_errors=True)
 
 
-def _ensure_key(path: Path, comment: str) -> None:
-    """Both halves of a key pair are there; the pair is made beside and moved in, public half first."""
+def ensure_key(path: Path, comment: str) -> None:
+    """Both halves of a key pair are there; the pair is made beside and moved in, the private half last."""
     if path.exists() and path.with_suffix(".pub").exists():
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
-    for leftover in (fresh, fresh.with_suffix(".new.pub")):
+    for leftover in (fresh, fresh.with_name(f"{fresh.name}.pub")):
         leftover.unlink(missing_ok=True)
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(fresh)])
     fresh.with_name(f"{fresh.name}.pub").rename(path.with_suffix(".pub"))
     fresh.rename(path)
-
-
-def _ensure_secret(name: str, value: str) -> None:
-    path = SECRETS_DIR / name
-    if not path.exists():
-        _write(path, value)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,0 +1,74 @@
+"""The runner says how each step went and never turns a failure green."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness.checks import runner, steps
+from harness.checks.steps import Step
+
+JUNIT = """<testsuites><testsuite>
+<testcase name="a"/><testcase name="b"><failure message="no"/></testcase>
+<testcase name="c"><error/></testcase>
+<testcase name="d"><skipped message="no archive named"/></testcase>
+<testcase name="e"><skipped message="no archive named"/></testcase>
+</testsuite></testsuites>"""
+
+
+def _python(name: str, code: str, report: Path | None = None) -> Step:
+    return Step(name, (sys.executable, "-c", code), report)
+
+
+def test_junit_is_counted_with_the_reasons_for_skipping() -> None:
+    assert runner.read_junit(JUNIT) == (1, 2, Counter({"no archive named": 2}))
+
+
+def test_a_failing_step_fails_the_run_and_shows_its_output(capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = _python("good", "print('quiet')"), _python("bad", "print('the reason'); raise SystemExit(3)")
+
+    status = runner.sum_up(runner.run_together([good, bad]))
+
+    printed = capsys.readouterr().out
+    assert status == 1
+    assert "the reason" in printed
+    assert "quiet" not in printed
+    assert printed.endswith("failed: bad\n1 passed, 1 failed, 0 skipped\n")
+
+
+def test_green_steps_give_zero() -> None:
+    assert runner.sum_up(runner.run_together([_python("good", "pass")])) == 0
+
+
+def test_a_test_run_that_ends_badly_without_a_failed_test_is_a_failure(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    code = f"open({str(report)!r}, 'w').write('<testsuite><testcase/></testsuite>'); raise SystemExit(3)"
+
+    [outcome] = runner.run_together([_python("tests", code, report)])
+
+    assert (outcome.ok, outcome.passed, outcome.failed) == (False, 1, 1)
+
+
+def test_an_old_report_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(JUNIT)
+
+    [outcome] = runner.run_together([_python("tests", "raise SystemExit(2)", report)])
+
+    assert (outcome.passed, outcome.failed) == (0, 1)
+
+
+def test_reasons_to_skip_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    step = _python("tests", "pass")
+
+    runner.sum_up([runner.Outcome(step, True, 1.0, passed=3, skipped=Counter({"no archive named": 2}))])
+
+    assert capsys.readouterr().out == "skipped 2: no archive named\n3 passed, 0 failed, 2 skipped\n"
+
+
+def test_every_folder_of_tests_is_run_by_some_step() -> None:
+    folders = {path.name for path in Path("tests").iterdir() if any(path.rglob("test_*.py"))}
+    run = {step.name.removeprefix("tests/") for step in (*steps.fast(), *steps.on_lab())}
+
+    assert folders <= run
