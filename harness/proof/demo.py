@@ -11,7 +11,7 @@ from harness.lab import lab
 from harness.load.run import Running, Wanted, running
 from harness.paths import RUNS_DIR
 from harness.proof import report, steps
-from harness.proof.incident import SERVICE, Incident, Patience, patience_of
+from harness.proof.incident import CALM_S, SERVICE, Incident, Patience, patience_of
 from harness.proof.judgement import GOOD, judge
 from harness.proof.moments import Stage, Story, seconds_of
 from harness.proof.playbook import Playbook
@@ -22,7 +22,6 @@ from harness.proof.sources import Witnesses
 BAD = "2.0.0"
 RATE = 30
 LONGEST_LOAD_S = 1800.0
-CALM_S = 60.0
 DONE = frozenset({Stage.LIVE, Stage.FINISHED, Stage.FIRST_GOOD, Stage.RESOLVED})
 AWAITED = (
     (Stage.FIRST_BAD, "waiting for the first bad response"),

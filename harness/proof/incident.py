@@ -21,6 +21,7 @@ from monitoring.thresholds import comparison, threshold
 SERVICE = "mita-backend"
 MONITORING = REPO / "monitoring"
 ANSIBLE_S = 60.0  # what a playbook over two hosts may take on a busy machine
+CALM_S = 60.0  # what the lab may need to come to rest
 MARGIN_S = 10.0  # what a busy machine may be late with anything
 
 
@@ -61,7 +62,7 @@ class Incident:
 INCIDENTS: Mapping[str, Incident] = {
     "error": Incident(name="error", fault="error-ratio=0.35", symptom="http_errors", breach_share=0.35),
     "latency": Incident(
-        name="latency", fault="added-latency=1.5", symptom="http_latency", breach_share=1.0, slow_over=1.0
+        name="latency", fault="added-latency=1.5", symptom="http_latency", breach_share=0.7, slow_over=1.0
     ),
 }
 
@@ -108,17 +109,23 @@ def daemon_settings() -> dict[str, float]:
     """Return the daemon's durations in seconds: the role's defaults with the inventory's values over them."""
     defaults = yaml.safe_load((REPO / "roles" / "rollback" / "defaults" / "main.yml").read_text())
     values = {**defaults, **inventory()}
-    return {
-        name: parse_duration(values[f"rollback_{name}"]) / 1000
-        for name in ("cooldown", "verification_timeout")
-    }
+    names = ("cooldown", "verification_timeout", "deployment_window")
+    return {name: parse_duration(values[f"rollback_{name}"]) / 1000 for name in names}
+
+
+def patience_with(alert: Alert, breach_share: float) -> Patience:
+    """Return the time limits of *alert* on the lab."""
+    return patience(alert, breach_share=breach_share, scale=time_scale(), settings=daemon_settings())
 
 
 def patience_of(incident: Incident) -> Patience:
     """Return the time limits of *incident* on the lab."""
-    return patience(
-        incident.alert, breach_share=incident.breach_share, scale=time_scale(), settings=daemon_settings()
-    )
+    return patience_with(incident.alert, incident.breach_share)
+
+
+def window_s() -> float:
+    """Return the length of the daemon's deployment window on the lab, with a margin."""
+    return daemon_settings()["deployment_window"] / time_scale() + MARGIN_S
 
 
 @cache

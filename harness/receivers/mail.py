@@ -62,7 +62,10 @@ class Recorder:
 
 
 class AuthenticatedSMTP(SMTP):
-    """aiosmtpd's protocol, told its settings once."""
+    """aiosmtpd's protocol, told its settings once. It asks as mail providers ask: some clients insist."""
+
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
 
     def __init__(self, settings: Settings, handler: Recorder) -> None:
         self._settings = settings

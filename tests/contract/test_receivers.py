@@ -1,5 +1,6 @@
 """The receivers as their senders and readers see them: the real process, over HTTP and SMTP."""
 
+import base64
 import json
 import secrets
 import smtplib
@@ -155,6 +156,16 @@ def test_login_is_offered_before_plain(receivers: Running) -> None:
     with smtplib.SMTP("127.0.0.1", receivers.smtp_port, timeout=TIMEOUT) as client:
         client.ehlo()
         assert client.esmtp_features["auth"].split() == ["LOGIN", "PLAIN"]
+
+
+def test_login_asks_in_the_words_of_mail_providers(receivers: Running) -> None:
+    """Alertmanager gives up on any other question."""
+    with smtplib.SMTP("127.0.0.1", receivers.smtp_port, timeout=TIMEOUT) as client:
+        client.ehlo()
+        asked = [client.docmd("AUTH", "LOGIN"), client.docmd(base64.b64encode(b"apikey").decode())]
+        client.docmd(base64.b64encode(PASSWORD.encode()).decode())
+
+    assert asked == [(334, base64.b64encode(word)) for word in (b"Username:", b"Password:")]
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -1,0 +1,102 @@
+"""The installed lab as one test sees it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from harness import clients
+from harness.load.run import Running
+from harness.load.summary import totals
+from harness.proof import steps
+from harness.proof.incident import CALM_S, MONITORING, SERVICE, Patience, patience_with, window_s
+from harness.proof.moments import seconds_of
+from harness.proof.playbook import Playbook
+from harness.stack.faults import ErrorRate, Fault
+from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, flowing
+from harness.stack.units import Unit
+from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
+from monitoring.catalog import Alert, load
+
+GOOD = "1.0.0"
+DAEMON_DATABASE = "/var/lib/mita-rollback/rollback.db"
+
+
+class Stack:
+    """Verbs and parts. Counts and records begin with the test; deadlines follow the fault that it causes."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.begin = time.time()
+        self.breach_share = 1.0
+        self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
+        self.alertmanager = Unit("monitor", "alertmanager.service", clients.alertmanager(), "/-/ready")
+        self.alerts = Alerts(self.patience, self.triggers)
+        self.decisions = Decisions(self.patience, lambda: self.begin)
+        self.rollbacks = Rollbacks(lambda: self.patience(self.triggers()[0]), lambda: self.begin)
+        self.receivers = Receipts(self.patience)
+
+    @cached_property
+    def rules(self) -> dict[str, Alert]:
+        """Every alert by its name."""
+        return {alert.name: alert for alert in load(MONITORING / "rules")}
+
+    def triggers(self) -> list[str]:
+        """Return the names of the alerts that may roll back."""
+        return [name for name, alert in self.rules.items() if alert.labels.get("rollback") == "auto"]
+
+    def patience(self, alertname: str) -> Patience:
+        """Return the time limits of an alert at the share of bad answers that the test causes."""
+        return patience_with(self.rules[alertname], self.breach_share)
+
+    def fresh(self) -> None:
+        """Have a daemon without a past, the good release live, and no alert that may roll back."""
+        self.daemon.stop()
+        self.daemon.run("sh", "-c", f"rm -f {DAEMON_DATABASE}*")
+        self.daemon.start()
+        self.deploy(GOOD)
+        self.alerts.until_quiet()
+        self.receivers.mark()
+        self.begin = time.time()
+
+    def deploy(self, version: str, fault: Fault | None = None) -> None:
+        """Deploy a release to both hosts and wait until it is live."""
+        with self.deploying(version, fault) as deploy:
+            steps.finish(deploy, steps.DEPLOY_S)
+
+    @contextmanager
+    def deploying(self, version: str, fault: Fault | None = None) -> Iterator[Playbook]:
+        """Deploy a release for the length of the block; its archive is built first."""
+        steps.built(steps.building(version, fault.spec if fault else None))
+        if fault:
+            self.breach_share = fault.share
+        with steps.deploying(version, self.home / f"deploy-{version}.log") as deploy:
+            yield deploy
+
+    @contextmanager
+    def load(self, errors: ErrorRate | None = None) -> Iterator[Running]:
+        """Press both hosts for the length of the block; with *errors*, this share is asked to fail."""
+        share = errors.share if errors else 0.0
+        if errors:
+            self.breach_share = share * TEST_RATE / (TEST_RATE + ORDINARY_RATE)
+        with flowing(self.home / "load", TEST_RATE, share) as load:
+            steps.patiently("the first good answers", lambda: totals(load.seconds())["ok"] > 0, CALM_S)
+            yield load
+            verdict = load.end()
+        assert verdict["valid"], verdict["sentence"]
+
+    @property
+    def live_version(self) -> str:
+        """The version that both hosts answer with, or each host's where they differ."""
+        found = steps.live_versions()
+        return next(iter(found.values())) if len(set(found.values())) == 1 else str(found)
+
+    def until_window_is_over(self) -> None:
+        """Wait until no deployment is recent enough to be blamed."""
+
+        def over() -> bool:
+            ends = clients.daemon().service(SERVICE).get("deployment_window_ends")
+            return ends is None or seconds_of(ends) < time.time()
+
+        steps.patiently("the deployment window to be over", over, window_s())

@@ -1,0 +1,24 @@
+"""The traffic of an ordinary day, which never stops while tests run.
+
+Without it nobody registers, and an alert that nobody registers is right to fire.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import clients
+from harness.load.run import Running, Wanted, running
+
+ORDINARY_RATE = 4
+TEST_RATE = 30
+DAY_S = 86_400.0
+
+
+@contextmanager
+def flowing(out: Path, rate: int, error_ratio: float = 0.0) -> Iterator[Running]:
+    """Send requests to both application hosts for the length of the block."""
+    targets = [application.base for application in clients.applications().values()]
+    wanted = Wanted(targets=targets, out=out, rate=rate, duration=DAY_S, error_ratio=error_ratio)
+    with running(wanted) as load:
+        yield load

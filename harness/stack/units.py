@@ -1,0 +1,41 @@
+"""A service on a lab host: stopped, started, killed, and waited for."""
+
+from harness import clients
+from harness.errors import HarnessError
+from harness.lab import containers
+from harness.proof.incident import ANSIBLE_S
+from harness.proof.steps import patiently
+
+
+class Unit:
+    """One systemd unit of one host, and the address that answers once it serves."""
+
+    def __init__(self, host: str, name: str, client: clients.Http, ready: str) -> None:
+        self.host, self.name = host, name
+        self._client, self._ready = client, ready
+
+    def run(self, *argv: str) -> str:
+        """Run a command as root on the unit's host; raises HarnessError with its words."""
+        done = containers.get(self.host).exec_run(list(argv))
+        words: str = done.output.decode(errors="replace").strip()
+        if done.exit_code:
+            raise HarnessError(f"expected {' '.join(argv)} on {self.host} to succeed, found: {words}")
+        return words
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        self.run("systemctl", "stop", self.name)
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        self.run("systemctl", "reset-failed", self.name)
+        self.run("systemctl", "start", self.name)
+        self.until_ready()
+
+    def kill(self) -> None:
+        """Kill every process of it without a warning; systemd starts it again."""
+        self.run("systemctl", "kill", "--signal=SIGKILL", self.name)
+
+    def until_ready(self) -> None:
+        """Wait until it serves."""
+        patiently(f"{self.name} to be ready", lambda: self._client.ready(self._ready), ANSIBLE_S)

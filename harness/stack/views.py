@@ -1,0 +1,137 @@
+"""What a test asks each part, as waits for a condition with a computed deadline."""
+
+from collections.abc import Callable
+from typing import Any
+
+from harness import clients
+from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Patience
+from harness.proof.moments import seconds_of
+from harness.proof.receipts import ALERTMANAGER, count, names, sender
+from harness.proof.routing import Destination
+from harness.proof.steps import patiently
+from harness.wait import until
+
+Json = dict[str, Any]
+PatienceOf = Callable[[str], Patience]
+
+
+class Alerts:
+    """Prometheus' alerts."""
+
+    def __init__(self, patience: PatienceOf, triggers: Callable[[], list[str]]) -> None:
+        self._patience, self._triggers = patience, triggers
+        self._prometheus = clients.prometheus()
+
+    def firing(self, alertname: str) -> bool:
+        """Tell whether the alert fires now."""
+        return any(a["state"] == "firing" for a in self._prometheus.alerts(alertname=alertname))
+
+    def until_firing(self, alertname: str) -> None:
+        """Wait until the alert fires, as long as its rule may take."""
+        limit = self._patience(alertname).firing[2] + CALM_S
+        until(f"{alertname} to fire", lambda: self.firing(alertname), deadline_s=limit)
+
+    def until_resolved(self, alertname: str) -> None:
+        """Wait until the alert is neither firing nor pending."""
+        limit = self._patience(alertname).resolved + CALM_S
+        until(
+            f"{alertname} to end", lambda: not self._prometheus.alerts(alertname=alertname), deadline_s=limit
+        )
+
+    def until_quiet(self) -> None:
+        """Wait until no alert that may roll back is firing or pending."""
+
+        def quiet() -> bool:
+            active = {alert["labels"]["alertname"] for alert in self._prometheus.alerts()}
+            return not active & set(self._triggers())
+
+        limit = max(self._patience(name).resolved for name in self._triggers()) + CALM_S
+        patiently("no rollback alert to be active", quiet, limit)
+
+
+class Decisions:
+    """The daemon's decisions about this test's alerts."""
+
+    def __init__(self, patience: PatienceOf, begin: Callable[[], float]) -> None:
+        self._patience, self._begin = patience, begin
+        self._daemon = clients.daemon()
+
+    def of(self, alertname: str) -> list[Json]:
+        """Return the decisions about an alert that were made since the test began."""
+        return [
+            decision
+            for decision in self._daemon.decisions(SERVICE)
+            if decision["alert"]["alertname"] == alertname and seconds_of(decision["at"]) >= self._begin()
+        ]
+
+    def until(self, alertname: str, reason: str) -> Json:
+        """Wait for a decision with this reason and return it."""
+        found = lambda: [d for d in self.of(alertname) if d["reason"] == reason]  # noqa: E731
+        limit = self._patience(alertname).firing[2] + CALM_S + ANSIBLE_S
+        return until(f"a decision about {alertname} with reason {reason}", found, deadline_s=limit)[0]
+
+
+class Rollbacks:
+    """The daemon's rollbacks since the test began."""
+
+    def __init__(self, patience: Callable[[], Patience], begin: Callable[[], float]) -> None:
+        self._patience, self._begin = patience, begin
+        self._daemon = clients.daemon()
+
+    def all(self) -> list[Json]:
+        """Return them, with their steps."""
+        ours = [r for r in self._daemon.rollbacks(SERVICE) if seconds_of(r["requested_at"]) >= self._begin()]
+        return [self._daemon.rollback(r["id"]) for r in ours]
+
+    def count(self) -> int:
+        """Return how many there were."""
+        return len(self.all())
+
+    def only(self) -> Json:
+        """Return the only one."""
+        found = self.all()
+        assert len(found) == 1, f"expected exactly one rollback, found {[r['phase'] for r in found]}"
+        return found[0]
+
+    def until_phase(self, *phases: str) -> Json:
+        """Wait until a rollback is in one of these phases and return it."""
+        return self._until(f"a rollback to be {' or '.join(phases)}", lambda r: r["phase"] in phases)
+
+    def until_step(self) -> Json:
+        """Wait until the playbook of a rollback is at work on a host, and not yet done."""
+        return self._until("a rollback at work", lambda r: r["phase"] == "running" and bool(r["steps"]))
+
+    def _until(self, what: str, wanted: Callable[[Json], bool]) -> Json:
+        limit = self._patience().whole
+        return until(what, lambda: [r for r in self.all() if wanted(r)], deadline_s=limit)[0]
+
+
+class Receipts:
+    """What the recording receivers got since the test began."""
+
+    def __init__(self, patience: PatienceOf) -> None:
+        self._patience = patience
+        self._receivers = clients.receivers()
+        self._after = 0
+
+    def mark(self) -> None:
+        """Count from here on."""
+        self._after = self._receivers.reset()
+
+    def records(self) -> list[Json]:
+        """Return everything since the mark."""
+        return self._receivers.requests(after=self._after)
+
+    def until_notified(self, service: str, place: str, *, alertname: str) -> None:
+        """Wait until Alertmanager told this place that the alert fires."""
+
+        def told() -> bool:
+            found = [record for record in self.records() if sender(record) == ALERTMANAGER]
+            return count(found, Destination(service, place), alertname)[0] > 0
+
+        limit = self._patience(alertname).notified + CALM_S
+        until(f"{service} {place} to hear that {alertname} fires", told, deadline_s=limit)
+
+    def about(self, alertname: str) -> list[Json]:
+        """Return what anybody was told about an alert."""
+        return [record for record in self.records() if names(record, alertname)]

@@ -1,0 +1,41 @@
+"""The lab, installed once; for each test a known state; on failure the evidence, with its place in the report."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.lab import evidence, lab
+from harness.proof import steps
+from harness.stack import Stack
+from harness.stack.traffic import ORDINARY_RATE, flowing
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Collect what the lab knows when a test that uses it failed, and say where it is."""
+    report: Any = yield
+    if report.failed and "installed" in getattr(item, "fixturenames", ()):
+        report.sections.append(("evidence", str(evidence.collect(item.name))))
+    return report
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Everything is installed, the good release is live, and ordinary traffic flows until the last test."""
+    home = tmp_path_factory.mktemp("lab")
+    lab.up()
+    with steps.installing(home / "site.log") as install:
+        steps.finish(install, steps.INSTALL_S)
+    Stack(home).deploy("1.0.0")
+    with flowing(home / "ordinary", ORDINARY_RATE):
+        yield home
+
+
+@pytest.fixture
+def stack(installed: Path, tmp_path: Path) -> Stack:
+    """The lab in a known state: release 1.0.0 live, a daemon without a past, no rollback alert active."""
+    fresh = Stack(tmp_path)
+    fresh.fresh()
+    return fresh

@@ -1,0 +1,45 @@
+"""A bad release under honest load is rolled back by itself, and only a bad one."""
+
+import pytest
+
+from harness.stack import ErrorRate, SlowAnswers, Stack
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.mark.proves("CriticalErrorRate")
+def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
+    """Alert, routing, rollback, measured recovery, no human."""
+    with stack.load():
+        stack.deploy("3.0.0", fault=ErrorRate(0.35))
+        stack.alerts.until_firing("CriticalErrorRate")
+        stack.receivers.until_notified("pagerduty", "critical", alertname="CriticalErrorRate")
+        stack.rollbacks.until_phase("succeeded")
+        stack.alerts.until_resolved("CriticalErrorRate")
+
+    rollback = stack.rollbacks.only()
+    assert (rollback["from_version"], rollback["to_version"]) == ("3.0.0", "1.0.0")
+    assert rollback["verification"]["verdict"] == "fixed"
+    assert stack.live_version == "1.0.0"
+
+
+@pytest.mark.proves("CriticalP95Latency")
+def test_release_that_became_slow_is_rolled_back_once(stack: Stack) -> None:
+    with stack.load():
+        stack.deploy("3.1.0", fault=SlowAnswers(seconds=1.5, share=0.7))
+        stack.receivers.until_notified("slack", "#mita-incidents", alertname="CriticalP95Latency")
+        stack.rollbacks.until_phase("succeeded")
+        stack.alerts.until_resolved("CriticalP95Latency")
+
+    assert stack.rollbacks.only()["verification"]["verdict"] == "fixed"
+    assert stack.live_version == "1.0.0"
+
+
+def test_healthy_release_under_the_same_load_is_left_alone(stack: Stack) -> None:
+    with stack.load():
+        stack.deploy("1.1.0")
+        stack.until_window_is_over()
+
+    assert stack.rollbacks.count() == 0
+    assert stack.live_version == "1.1.0"
+    assert [name for name in stack.triggers() if stack.receivers.about(name)] == []
