@@ -1,7 +1,8 @@
 """Asking another system over HTTP: short time-outs, one error type, and a memory of how it went."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +21,24 @@ class Endpoint:
 
     url: str
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     ca_file: Path | None = None
 
 
 class HttpSource:
     """One neighbour; every failure to ask it raises Blind and is counted."""
 
-    def __init__(self, name: str, endpoint: Endpoint) -> None:
+    def __init__(self, name: str, endpoint: Callable[[], Endpoint]) -> None:
         self._name, self._endpoint = name, endpoint
         self._lock = threading.Lock()
         self._state = SourceState(name=name, reachable=None, failures=0)
         self._session = requests.Session()
         self._session.trust_env = False
-        if endpoint.username:
-            self._session.auth = (endpoint.username, endpoint.password)
-        if endpoint.ca_file:
-            self._session.verify = str(endpoint.ca_file)
+
+    @property
+    def configured(self) -> bool:
+        """False when the site has no such system."""
+        return bool(self._endpoint().url)
 
     @property
     def state(self) -> SourceState:
@@ -45,11 +47,18 @@ class HttpSource:
 
     def get(self, path: str, params: dict[str, str]) -> Any:
         """The JSON answer, or Blind."""
-        if not self._endpoint.url:
+        endpoint = self._endpoint()
+        if not endpoint.url:
             raise Blind(f"No {self._name}_url is configured.")
         try:
-            url = self._endpoint.url.rstrip("/") + path
-            response = self._session.get(url, params=params, timeout=TIMEOUT, allow_redirects=False)
+            response = self._session.get(
+                endpoint.url.rstrip("/") + path,
+                params=params,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                auth=(endpoint.username, endpoint.password) if endpoint.username else None,
+                verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+            )
             answer = response.json() if response.ok else None
         except (requests.RequestException, ValueError) as error:
             raise self._failed(f"{self._name} did not answer: {type(error).__name__}") from error

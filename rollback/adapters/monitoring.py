@@ -1,6 +1,7 @@
 """Prometheus and Alertmanager as evidence."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,10 +19,9 @@ SHORTEST_STEP = 1.0
 class HttpMonitoring:
     """Asks the HTTP interfaces of both; raises Blind when one cannot be asked or says nonsense."""
 
-    def __init__(self, prometheus: Endpoint, alertmanager: Endpoint) -> None:
+    def __init__(self, prometheus: Callable[[], Endpoint], alertmanager: Callable[[], Endpoint]) -> None:
         self._prometheus = HttpSource("prometheus", prometheus)
         self._alertmanager = HttpSource("alertmanager", alertmanager)
-        self._without_prometheus = not prometheus.url
 
     def began(self, alert: Alert) -> datetime | None:
         """Since when the alert's condition has been true, read at the moment at which it began to fire.
@@ -29,7 +29,7 @@ class HttpMonitoring:
         Prometheus keeps that as the value of ALERTS_FOR_STATE. Asking for the past moment gives the same
         answer however late the alert arrived.
         """
-        if self._without_prometheus:
+        if not self._prometheus.configured:
             return None
         query = f"ALERTS_FOR_STATE{{alertname={json.dumps(alert.name)}}}"
         moment = alert.starts_at + timedelta(milliseconds=1)
@@ -42,6 +42,8 @@ class HttpMonitoring:
 
     def firing(self) -> list[Alert]:
         """The alerts for the daemon that are active now; silenced ones are a person's choice and left out."""
+        if not self._alertmanager.configured:
+            return []
         params = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
         found = self._alertmanager.get("/api/v2/alerts", {**params, "filter": OURS})
         return [_alert(item) for item in _expect(found, list, "a list of alerts")]

@@ -51,6 +51,7 @@ class Reconciler:
     ) -> None:
         self._store, self._clock, self._monitoring = store, clock, monitoring
         self._intake, self._policy = intake, policy
+        self._blind = False
 
     def tick(self) -> Receipt | None:
         """Read Alertmanager once; None when it could not be asked, which is counted and never fatal."""
@@ -79,8 +80,11 @@ class Reconciler:
         try:
             alerts = self._monitoring.firing()
         except Blind as error:
-            LOG.warning("alertmanager_not_read", error=str(error))
+            if not self._blind:
+                LOG.warning("alertmanager_not_read", error=str(error))
+            self._blind = True
             return None
+        self._blind = False
         receipt = self._intake.receive(Source.RECONCILE, tuple(alerts)).result()
         if receipt.accepted:
             LOG.info("alerts_found", accepted=receipt.accepted, duplicates=receipt.duplicates)

@@ -57,6 +57,17 @@ class Restorer:
             LOG.info("rollback_handed_over", rollback=rollback.id, phase=rollback.phase)
         return rollback
 
+    def give_up(self, rollback_id: int, problem: str, pause: Pause) -> None:
+        """End a rollback that cannot be driven further, so that a person is called."""
+        rollback = self._store.rollback(rollback_id)
+        if rollback.phase in (Phase.PENDING, Phase.RUNNING):
+            self._fail(rollback, problem, pause)
+        elif rollback.phase is Phase.VERIFYING:
+            now = self._clock.now()
+            blind = Verification(verdict=VerificationVerdict.BLIND, at=now)
+            after = replace(rollback.apply(_event(blind)), verification=blind, detail=problem)
+            self._end(rollback, after, pause)
+
     def _claim(self, rollback: Rollback, pause: Pause) -> Rollback:
         alertname = self._store.decision(rollback.decision_id).alert.name
         after = rollback.apply(Claimed(at=self._clock.now()))

@@ -21,7 +21,7 @@ class Teller:
 
     def work(self) -> int:
         """Send what is due; return how many messages were settled or put off."""
-        due = self._store.notices_due(self._clock.now(), limit=20)
+        due = self._store.notices_due(self._clock.now(), limit=5)
         for waiting in due:
             self._send(waiting)
         return len(due)

@@ -1,0 +1,196 @@
+"""The daemon as seen by Prometheus; counted from durable records where there are any."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import prometheus_client
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+
+from rollback.domain.deployment import known_good
+from rollback.domain.errors import StoreUnavailable
+from rollback.domain.ports import Monitoring, Store
+from rollback.domain.reasons import Reason, verdict_of
+from rollback.domain.records import NoticeState, ServiceState, Tally
+from rollback.domain.rollback import ACTIVE, Phase, VerificationVerdict
+
+WEBHOOK_CODES = (202, 400, 401, 413, 500, 503)
+OTHER = "other"
+"""The trigger label of decisions whose alert named a trigger that the site does not know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReloadState:
+    """How the last reading of the settings went."""
+
+    successful: bool
+    succeeded_at: float
+
+
+class Metrics:
+    """Everything under /metrics."""
+
+    def __init__(
+        self,
+        store: Store,
+        monitoring: Monitoring,
+        triggers: Callable[[], Iterable[str]],
+        reload_state: Callable[[], ReloadState],
+        version: str,
+    ) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._webhooks = Counter(
+            "mita_rollback_webhook_requests_total",
+            "Webhook deliveries by answered status.",
+            ["code"],
+            registry=self._registry,
+        )
+        for code in WEBHOOK_CODES:
+            self._webhooks.labels(str(code))
+        ProcessCollector(registry=self._registry)
+        self._registry.register(_Records(store, monitoring, triggers, reload_state, version))
+
+    def count_webhook(self, code: int) -> None:
+        """One delivery was answered."""
+        self._webhooks.labels(str(code)).inc()
+
+    def render(self) -> tuple[bytes, str]:
+        """The exposition and its media type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+class _Records(prometheus_client.registry.Collector):
+    """Reads the records anew for every scrape."""
+
+    def __init__(
+        self,
+        store: Store,
+        monitoring: Monitoring,
+        triggers: Callable[[], Iterable[str]],
+        reload_state: Callable[[], ReloadState],
+        version: str,
+    ) -> None:
+        self._store, self._monitoring, self._triggers = store, monitoring, triggers
+        self._reload_state, self._version = reload_state, version
+
+    def describe(self) -> list[Metric]:
+        """Nothing: the registry must not read the database when the collector is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric; without those from the database, and mita_rollback_store_up 0, when it fails."""
+        build = GaugeMetricFamily("mita_rollback_build_info", "The daemon's version.", labels=["version"])
+        build.add_metric([self._version], 1)
+        yield build
+        yield from self._reload()
+        yield from self._sources()
+        try:
+            tally = self._store.tally()
+        except StoreUnavailable:
+            yield _gauge("mita_rollback_store_up", "1 while the database can be read.", 0)
+            return
+        yield _gauge("mita_rollback_store_up", "1 while the database can be read.", 1)
+        yield from _counts(tally, set(self._triggers()))
+        yield from _states(tally.services)
+
+    def _reload(self) -> Iterator[Metric]:
+        state = self._reload_state()
+        yield _gauge(
+            "mita_rollback_config_last_reload_successful",
+            "1 when the settings on disk are the ones in use.",
+            float(state.successful),
+        )
+        yield _gauge(
+            "mita_rollback_config_last_reload_success_timestamp_seconds",
+            "When settings were last read successfully.",
+            state.succeeded_at,
+        )
+
+    def _sources(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            "mita_rollback_source_up", "1 if it answered the last time.", labels=["source"]
+        )
+        failures = CounterMetricFamily(
+            "mita_rollback_source_failures", "Times it could not be asked.", labels=["source"]
+        )
+        for source in self._monitoring.sources():
+            failures.add_metric([source.name], source.failures)
+            if source.reachable is not None:
+                up.add_metric([source.name], float(source.reachable))
+        yield up
+        yield failures
+
+
+def _counts(tally: Tally, triggers: set[str]) -> Iterator[Metric]:
+    ended = [phase for phase in Phase if phase not in ACTIVE]
+    yield _counter("mita_rollback", "Rollbacks by how they ended.", "result", ended, tally.rollbacks)
+    yield _counter(
+        "mita_rollback_verifications",
+        "What measuring after a restore showed.",
+        "verdict",
+        list(VerificationVerdict),
+        tally.verifications,
+    )
+    notices = [NoticeState.SENT, NoticeState.DROPPED]
+    yield _counter("mita_rollback_notices", "Messages to people.", "result", notices, tally.notices)
+    yield CounterMetricFamily(
+        "mita_rollback_quarantined_alerts", "Alerts that could not be read.", value=tally.quarantined
+    )
+    yield _decisions(tally, triggers)
+    yield _gauge("mita_rollback_inbox_pending", "Alerts that wait for a decision.", tally.inbox_pending)
+    yield _gauge("mita_rollback_inbox_held", "Alerts to be decided again.", tally.inbox_held)
+    heartbeat = tally.last_heartbeat
+    yield _gauge(
+        "mita_rollback_last_watchdog_timestamp_seconds",
+        "When the always-firing alert last arrived; 0 if never.",
+        heartbeat.timestamp() if heartbeat else 0,
+    )
+
+
+def _decisions(tally: Tally, triggers: set[str]) -> Metric:
+    """Decisions, born at 0 for every reason of every known trigger."""
+    counts = {(verdict_of(r), r, t): 0 for r in Reason for t in (*triggers, OTHER)}
+    for (_, reason, trigger), count in tally.decisions.items():
+        key = (verdict_of(Reason(reason)), Reason(reason), trigger if trigger in triggers else OTHER)
+        counts[key] = counts.get(key, 0) + count
+    labels = ["verdict", "reason", "trigger"]
+    family = CounterMetricFamily("mita_rollback_decisions", "Decisions about alerts.", labels=labels)
+    for values, count in sorted(counts.items()):
+        family.add_metric(values, count)
+    return family
+
+
+def _states(services: tuple[ServiceState, ...]) -> Iterator[Metric]:
+    """Per service. The label is not called `service`: that is the daemon's own, put on by the scrape."""
+    label = ["application"]
+    running = GaugeMetricFamily("mita_rollback_in_progress", "1 while one is under way.", labels=label)
+    started = GaugeMetricFamily(
+        "mita_rollback_started_timestamp_seconds", "When it was requested; 0 if none is.", labels=label
+    )
+    good = GaugeMetricFamily(
+        "mita_rollback_known_good_available", "1 if there is a version to go back to.", labels=label
+    )
+    for state in services:
+        active = state.active_rollback
+        running.add_metric([state.service], float(active is not None))
+        started.add_metric([state.service], active.requested_at.timestamp() if active else 0)
+        if state.current:
+            target = known_good(state.releases, state.current.version)
+            good.add_metric([state.service], float(target is not None))
+    yield from (running, started, good)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(
+    name: str, text: str, label: str, known: Iterable[str], counts: dict[str, int]
+) -> CounterMetricFamily:
+    """A counter with a series for every known value, at 0 from the start."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value in known:
+        family.add_metric([str(value)], counts.get(value, 0))
+    return family

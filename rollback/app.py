@@ -1,0 +1,150 @@
+"""The daemon as a process: command line, signals, systemd, and the only real clock.
+
+python3 -m rollback.app [--settings FILE]    run
+python3 -m rollback.app --check FILE         say whether the settings can be used
+python3 -m rollback.app --docs               print docs/settings.md
+"""
+
+import argparse
+import asyncio
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from rollback import __version__
+from rollback.adapters import logs, sdnotify
+from rollback.adapters.metrics import ReloadState
+from rollback.adapters.sqlite import SqliteStore
+from rollback.assembly import assemble
+from rollback.domain.errors import RollbackError, SettingsInvalid
+from rollback.live import Live, changed_but_fixed, load, load_certificate, tls_context
+from rollback.server import listen, make_server
+from rollback.settings_docs import render
+
+LOG = structlog.get_logger("rollback.app")
+DEFAULT_SETTINGS = Path("/etc/mita-rollback/settings.yml")
+AFTER_GRACE_SECONDS = 10.0
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The current moment, in UTC."""
+        return datetime.now(UTC)
+
+
+class Daemon:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._clock = file, SystemClock()
+        self._live = load(file)
+        self._reloaded = self._success()
+        settings = self._live.settings
+        logs.configure(settings.log_format)
+        self._tls = _context(self._live)
+        self._socket = listen(settings.listen_address, settings.listen_port)
+        self._store = SqliteStore(settings.database)
+        parts = assemble(self._store, self._clock, lambda: self._live, lambda: self._reloaded)
+        self._worker = parts.worker
+        self._server = make_server(parts.application, self._tls, self._answering)
+
+    async def serve(self) -> None:
+        """Run until SIGTERM or SIGINT; what was accepted is in the database when this returns."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self._worker.start()
+        watchdog = asyncio.create_task(self._feed_watchdog())
+        await self._server.serve(sockets=[self._socket])
+        watchdog.cancel()
+        grace = self._live.settings.executor.stop_grace.total_seconds()
+        whole = await asyncio.to_thread(self._worker.join, grace + AFTER_GRACE_SECONDS)
+        self._store.close()
+        LOG.info("stopped", everything_finished=whole)
+
+    def reload(self) -> None:
+        """Replace the settings by those on disk, or keep the old ones and say why."""
+        sdnotify.reloading()
+        try:
+            self._replace(load(self._file))
+        except SettingsInvalid as error:
+            self._reloaded = ReloadState(successful=False, succeeded_at=self._reloaded.succeeded_at)
+            LOG.error("settings_kept", problem=str(error))
+            sdnotify.notify(READY=1, STATUS="the settings on disk cannot be used, the former ones are")
+        else:
+            self._reloaded = self._success()
+            LOG.info("settings_reloaded")
+            sdnotify.notify(READY=1, STATUS="settings reloaded")
+
+    def _replace(self, new: Live) -> None:
+        old = self._live.settings
+        if fixed := changed_but_fixed(old, new.settings):
+            LOG.warning("restart_needed", settings=", ".join(fixed))
+        certificate, key = new.settings.web_tls_cert, new.settings.web_tls_key
+        if self._tls and certificate and key:
+            load_certificate(self._tls, new.directory / certificate, new.directory / key)
+        self._live = new
+
+    def _success(self) -> ReloadState:
+        return ReloadState(successful=True, succeeded_at=self._clock.now().timestamp())
+
+    def _answering(self) -> None:
+        host, port, *_ = self._socket.getsockname()
+        LOG.info("listening", address=host, port=port, tls=self._tls is not None, version=__version__)
+        sdnotify.notify(READY=1, STATUS=f"listening on port {port}")
+
+    def _stop(self) -> None:
+        LOG.info("stopping")
+        sdnotify.notify(STOPPING=1)
+        self._worker.stop()
+        self._server.should_exit = True
+
+    async def _feed_watchdog(self) -> None:
+        """Tell systemd that all is well, as long as it is; silence makes it restart the daemon."""
+        interval = sdnotify.watchdog_interval()
+        while interval:
+            if trouble := self._worker.trouble():
+                LOG.error("watchdog_not_fed", trouble="; ".join(trouble))
+            else:
+                sdnotify.notify(WATCHDOG=1)
+            await asyncio.sleep(interval)
+
+
+def _context(live: Live) -> ssl.SSLContext | None:
+    certificate, key = live.settings.web_tls_cert, live.settings.web_tls_key
+    if certificate is None or key is None:
+        return None
+    return tls_context(live.directory / certificate, live.directory / key)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line says; 2 when settings cannot be used."""
+    parser = argparse.ArgumentParser(prog="python3 -m rollback.app", description="The rollback daemon.")
+    parser.add_argument("--settings", type=Path, default=DEFAULT_SETTINGS, metavar="FILE")
+    parser.add_argument("--check", type=Path, metavar="FILE", help="validate the settings and exit")
+    parser.add_argument("--docs", action="store_true", help="print docs/settings.md and exit")
+    options = parser.parse_args(arguments)
+    try:
+        if options.docs:
+            print(render(), end="")  # noqa: T201
+        elif options.check:
+            load(options.check)
+            print(f"{options.check}: the settings can be used")  # noqa: T201
+        else:
+            asyncio.run(Daemon(options.settings).serve())
+    except RollbackError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

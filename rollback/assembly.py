@@ -1,0 +1,100 @@
+"""Which concrete part goes where."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from rollback import __version__
+from rollback.adapters.executors import CommandExecutor, CommandPlan
+from rollback.adapters.metrics import Metrics, ReloadState
+from rollback.adapters.monitoring import HttpMonitoring
+from rollback.adapters.playbook import PlaybookSite, playbook_plan
+from rollback.adapters.probes import HttpProbes
+from rollback.adapters.slack import SlackMessenger
+from rollback.adapters.sqlite import SqliteStore
+from rollback.api.build import Parts, build
+from rollback.domain.policy import Policy
+from rollback.domain.ports import Clock
+from rollback.live import Live
+from rollback.service.deciding import Decider
+from rollback.service.desk import Desk
+from rollback.service.intake import Intake, Reconciler
+from rollback.service.restoring import Restorer
+from rollback.service.telling import Teller
+from rollback.service.verifying import Verifier
+from rollback.settings import ExecutorKind
+from rollback.worker import Worker
+
+BUNDLE = Path(__file__).resolve().parent.parent
+"""Where this package, its libraries and the playbook were unpacked together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """The two halves of the daemon; they meet only in the store."""
+
+    worker: Worker
+    application: FastAPI
+
+
+def assemble(
+    store: SqliteStore, clock: Clock, live: Callable[[], Live], reload_state: Callable[[], ReloadState]
+) -> Assembled:
+    """Put the daemon together. Everything that a reload may change is asked for when it is used."""
+
+    def policy() -> Policy:
+        return live().policy
+
+    monitoring = HttpMonitoring(lambda: live().prometheus, lambda: live().alertmanager)
+    probes = HttpProbes(lambda: live().settings.probes)
+    intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, policy)
+    executor = CommandExecutor(lambda: _plan(live()), clock, os.environ)
+    verifier = Verifier(store, clock, monitoring, probes, policy)
+    messenger = SlackMessenger(lambda: live().slack_url, lambda: live().settings.slack_channel)
+    worker = Worker(
+        store,
+        decider,
+        Reconciler(store, clock, monitoring, intake, policy),
+        Restorer(store, clock, executor, probes, verifier, policy),
+        Teller(store, clock, messenger),
+        lambda: policy().reconcile_interval.total_seconds(),
+    )
+    metrics = Metrics(store, monitoring, lambda: live().settings.triggers, reload_state, __version__)
+    parts = Parts(
+        intake=intake,
+        desk=Desk(store, clock, monitoring, decider, policy),
+        accounts=lambda: live().accounts,
+        body_limit=lambda: live().settings.body_limit,
+        metrics=metrics.render,
+        trouble=lambda: [*worker.trouble(), *([] if store.alive else ["the writer has ended"])],
+        counted=metrics.count_webhook,
+        alerts_arrived=worker.kick,
+    )
+    return Assembled(worker=worker, application=build(parts))
+
+
+def _plan(live: Live) -> CommandPlan:
+    """What the executor runs, by the settings of this moment."""
+    settings, chosen = live.settings, live.settings.executor
+    timeout, grace = chosen.timeout.total_seconds(), chosen.stop_grace.total_seconds()
+    if chosen.kind is ExecutorKind.COMMAND:
+        return CommandPlan(
+            argv=chosen.argv,
+            directory=chosen.directory,
+            runs=settings.state_directory / "runs",
+            timeout=timeout,
+            grace=grace,
+            environment=chosen.environment,
+        )
+    site = PlaybookSite(
+        bundle=BUNDLE,
+        playbook=chosen.playbook,
+        inventory=live.inventory,
+        state=settings.state_directory,
+        timeout=timeout,
+        grace=grace,
+    )
+    return playbook_plan(site)

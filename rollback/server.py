@@ -1,0 +1,62 @@
+"""The HTTP server: an own listening socket, signals left to the daemon."""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from rollback.domain.errors import SettingsInvalid
+
+BACKLOG = 1024
+GRACEFUL_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+"""Longer than Alertmanager keeps an idle connection, so that it is never closed under a delivery."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that says when it answers and leaves signals alone."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the daemon."""
+        yield
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket, or SettingsInvalid with what is in the way."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsInvalid(f"cannot listen on {address} port {port}: {error}") from error
+
+
+def make_server(
+    application: FastAPI, context: ssl.SSLContext | None, on_started: Callable[[], None]
+) -> Server:
+    """A server for the application; it keeps no access log: what matters is logged where it happens."""
+    config = uvicorn.Config(
+        application,
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        ssl_context_factory=None if context is None else lambda *_: context,
+    )
+    return Server(config, on_started)
