@@ -123,13 +123,38 @@ class Daemon(Http):
         return self._listed("/deployments", "deployments", service=service)
 
     def ledger(self, after: str | int = 0) -> list[Json]:
-        """Return the ledger's entries newer than *after*, oldest first."""
-        return self._listed("/ledger", "entries", after=after)
+        """Return every entry of the ledger newer than *after*, oldest first."""
+        found: list[Json] = []
+        while page := self._listed("/ledger", "entries", after=after, limit=1000):
+            found += page
+            after = page[-1]["id"]
+        return found
 
     def _listed(self, path: str, key: str, **query: object) -> list[Json]:
         chosen = {name: str(value) for name, value in query.items() if value is not None}
         found = self.ask("GET", self._ROOT + path, params=chosen)
         return list(found[key] if isinstance(found, Mapping) else found)
+
+
+class Webhook(Http):
+    """The daemon, asked as `alertmanager`."""
+
+    def deliver(self, alerts: list[Json]) -> Json:
+        """Deliver alerts, given as Alertmanager's API shows them, as a second Alertmanager would."""
+        names = ("fingerprint", "startsAt", "endsAt", "labels", "annotations", "generatorURL")
+        body = {
+            "version": "4",
+            "status": "firing",
+            "receiver": "rollback",
+            "alerts": [{"status": "firing", **{n: alert[n] for n in names}} for alert in alerts],
+            "groupKey": "twin",
+            "groupLabels": {},
+            "commonLabels": {},
+            "commonAnnotations": {},
+            "externalURL": self.base,
+            "truncatedAlerts": 0,
+        }
+        return dict(self.ask("POST", "/api/admin/rollback/trigger", json=body))
 
 
 class Receivers(Http):
@@ -188,6 +213,11 @@ def alertmanager() -> Alertmanager:
 def daemon() -> Daemon:
     """Return the lab's rollback daemon."""
     return Daemon(address("monitor", 8000), ("admin", secret("rollback_admin_secret")))
+
+
+def webhook() -> Webhook:
+    """Return the lab's rollback daemon as Alertmanager reaches it."""
+    return Webhook(address("monitor", 8000), ("alertmanager", secret("rollback_webhook_secret")))
 
 
 def receivers() -> Receivers:

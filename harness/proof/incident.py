@@ -113,9 +113,10 @@ def daemon_settings() -> dict[str, float]:
     return {name: parse_duration(values[f"rollback_{name}"]) / 1000 for name in names}
 
 
-def patience_with(alert: Alert, breach_share: float) -> Patience:
-    """Return the time limits of *alert* on the lab."""
-    return patience(alert, breach_share=breach_share, scale=time_scale(), settings=daemon_settings())
+def patience_with(alert: Alert, breach_share: float, scale: float | None = None) -> Patience:
+    """Return the time limits of *alert* on the lab, or on the lab brought to another time *scale*."""
+    scale = scale or time_scale()
+    return patience(alert, breach_share=breach_share, scale=scale, settings=daemon_settings())
 
 
 def patience_of(incident: Incident) -> Patience:
@@ -123,9 +124,9 @@ def patience_of(incident: Incident) -> Patience:
     return patience_with(incident.alert, incident.breach_share)
 
 
-def window_s() -> float:
+def window_s(scale: float | None = None) -> float:
     """Return the length of the daemon's deployment window on the lab, with a margin."""
-    return daemon_settings()["deployment_window"] / time_scale() + MARGIN_S
+    return daemon_settings()["deployment_window"] / (scale or time_scale()) + MARGIN_S
 
 
 @cache

@@ -15,7 +15,7 @@ from harness.proof.sources import Witnesses
 
 GOOD = "1.0.0"
 MEASURED_S = 5  # the last seconds of load, which must be good again
-BEFORE_S = 60.0  # an alert that fired shortly before the release may still be told to be over
+BEFORE_S = 180.0  # an alert that fired shortly before the release may still be told to be over
 
 
 def judge(incident: Incident, witnesses: Witnesses) -> tuple[list[Check], list[Receipt], dict[str, Any]]:

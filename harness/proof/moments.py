@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from harness.errors import HarnessError
 from harness.proof.receipts import destination, is_resolved, names, sender
 
 Row = Mapping[str, Any]
@@ -74,12 +75,20 @@ def _ledger_detail(entry: Row) -> str:
     return ", ".join(part for part in (host, *plain, route) if part)
 
 
-def from_ledger(entries: Iterable[Row], service: str) -> list[Moment]:
-    """Return the moments in the daemon's ledger; kinds that tell no story are left out."""
+def _concerns(entry: Row, service: str, alertname: str) -> bool:
+    """Tell whether a ledger entry belongs to the story of this alert of this service."""
+    named = {alert["alertname"] for alert in entry.get("alerts", ())} or {entry.get("alertname", alertname)}
+    return (
+        entry["kind"] in LEDGER_STAGES and entry.get("service") in (service, "", None) and alertname in named
+    )
+
+
+def from_ledger(entries: Iterable[Row], service: str, alertname: str) -> list[Moment]:
+    """Return the moments in the daemon's ledger; kinds that tell no story, and other alerts, are left out."""
     return [
         Moment(at=seconds_of(entry["at"]), stage=LEDGER_STAGES[entry["kind"]], detail=_ledger_detail(entry))
         for entry in entries
-        if entry["kind"] in LEDGER_STAGES and entry.get("service") in (service, None)
+        if _concerns(entry, service, alertname)
     ]
 
 
@@ -157,6 +166,14 @@ class Story:
     def at(self, stage: Stage) -> float | None:
         """Return when *stage* was first reached."""
         return next((moment.at for moment in self.moments if moment.stage is stage), None)
+
+    def between(self, first: Stage, second: Stage) -> float:
+        """Return the seconds from one stage to another; raises HarnessError if one was not reached."""
+        begin, end = self.at(first), self.at(second)
+        if begin is None or end is None:
+            missing = first if begin is None else second
+            raise HarnessError(f"expected the stage {missing!r} to be reached, found {self.moments}")
+        return end - begin
 
     def line(self, moment: Moment) -> str:
         """Return a moment as a person reads it: elapsed seconds, what, details."""

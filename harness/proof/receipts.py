@@ -77,11 +77,11 @@ def count(records: Sequence[Record], place: Destination, alertname: str) -> tupl
 
 def _finding(firing: int, resolved: int, *, resolves: bool, tolerant: bool) -> Finding:
     wanted_resolved = 1 if resolves else 0
-    if firing > 1 or resolved > max(1, wanted_resolved) or (resolved and not resolves):
-        return Finding.EXTRA
     if firing == 1 and resolved == wanted_resolved:
         return Finding.EXACT
-    return Finding.TOLERATED if tolerant else Finding.MISSING
+    if tolerant:
+        return Finding.TOLERATED
+    return Finding.EXTRA if firing > 1 or resolved > wanted_resolved else Finding.MISSING
 
 
 def _row(
@@ -92,7 +92,7 @@ def _row(
     return Receipt(
         destination=delivery.destination,
         subject=alertname,
-        expected="at most once" if lenient else "fires and is over" if resolves else "fires",
+        expected="may be told" if lenient else "fires and is over" if resolves else "fires",
         firing=firing,
         resolved=resolved,
         finding=_finding(firing, resolved, resolves=resolves, tolerant=lenient),

@@ -53,7 +53,7 @@ class Witnesses:
         entries = self.daemon.ledger(after=self.ledger_after)
         if entries:
             self.ledger_after = entries[-1]["id"]
-        return from_ledger(entries, self.service)
+        return from_ledger(entries, self.service, self.alert.name)
 
     def _alerts(self) -> Iterable[Moment]:
         active = self.prometheus.alerts(alertname=self.alert.name)

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from harness import clients
 from harness.load.run import Running
 from harness.load.summary import totals
 from harness.proof import steps
 from harness.proof.incident import CALM_S, MONITORING, SERVICE, Patience, patience_with, window_s
-from harness.proof.moments import seconds_of
+from harness.proof.moments import Story, seconds_of
 from harness.proof.playbook import Playbook
+from harness.proof.sources import Witnesses
 from harness.stack.faults import ErrorRate, Fault
 from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, flowing
 from harness.stack.units import Unit
@@ -26,8 +28,9 @@ DAEMON_DATABASE = "/var/lib/mita-rollback/rollback.db"
 class Stack:
     """Verbs and parts. Counts and records begin with the test; deadlines follow the fault that it causes."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, scale: float | None = None) -> None:
         self.home = home
+        self.scale = scale
         self.begin = time.time()
         self.breach_share = 1.0
         self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
@@ -48,7 +51,7 @@ class Stack:
 
     def patience(self, alertname: str) -> Patience:
         """Return the time limits of an alert at the share of bad answers that the test causes."""
-        return patience_with(self.rules[alertname], self.breach_share)
+        return patience_with(self.rules[alertname], self.breach_share, self.scale)
 
     def fresh(self) -> None:
         """Have a daemon without a past, the good release live, and no alert that may roll back."""
@@ -86,6 +89,26 @@ class Stack:
             verdict = load.end()
         assert verdict["valid"], verdict["sentence"]
 
+    def deliver_again(self, alertname: str) -> dict[str, Any]:
+        """Deliver the firing alert once more, as the twin of an HA pair would; return the daemon's answer."""
+        firing = clients.alertmanager().alerts(alertname=alertname)
+        return clients.webhook().deliver(firing)
+
+    def until_decided(self) -> None:
+        """Wait until no alert waits for a decision."""
+        steps.patiently(
+            "every alert to be decided", lambda: not clients.daemon().status()["inbox_pending"], CALM_S
+        )
+
+    def ledger(self, kind: str) -> list[dict[str, Any]]:
+        """Return the ledger's entries of a kind since the test began."""
+        entries = clients.daemon().ledger()
+        return [e for e in entries if e["kind"] == kind and seconds_of(e["at"]) >= self.begin]
+
+    def follow(self, alertname: str, load: Running) -> Witnesses:
+        """Begin the story of an alert; ask the witnesses for `news` while it happens."""
+        return Witnesses(story=Story(time.time()), alert=self.rules[alertname], service=SERVICE, load=load)
+
     @property
     def live_version(self) -> str:
         """The version that both hosts answer with, or each host's where they differ."""
@@ -99,4 +122,4 @@ class Stack:
             ends = clients.daemon().service(SERVICE).get("deployment_window_ends")
             return ends is None or seconds_of(ends) < time.time()
 
-        steps.patiently("the deployment window to be over", over, window_s())
+        steps.patiently("the deployment window to be over", over, window_s(self.scale))

@@ -1,21 +1,21 @@
-"""The lab, installed once; for each test a known state; on failure the evidence, with its place in the report."""
+"""The lab, installed once; for each test a known state; on failure the evidence and its place."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.lab import evidence, lab
 from harness.proof import steps
+from harness.proof.playbook import playing
 from harness.stack import Stack
 from harness.stack.traffic import ORDINARY_RATE, flowing
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Collect what the lab knows when a test that uses it failed, and say where it is."""
-    report: Any = yield
+    report = yield
     if report.failed and "installed" in getattr(item, "fixturenames", ()):
         report.sections.append(("evidence", str(evidence.collect(item.name))))
     return report
@@ -39,3 +39,18 @@ def stack(installed: Path, tmp_path: Path) -> Stack:
     fresh = Stack(tmp_path)
     fresh.fresh()
     return fresh
+
+
+@pytest.fixture
+def production_stack(installed: Path, tmp_path: Path) -> Iterator[Stack]:
+    """The lab in a known state at production timing; scaled again afterwards."""
+    plays = ["playbooks/monitoring.yml", "playbooks/rollback_daemon.yml"]
+    try:
+        with playing("production timing", [*plays, "-e", "time_scale=1"], tmp_path / "slow.log") as play:
+            steps.finish(play, steps.INSTALL_S)
+        fresh = Stack(tmp_path, scale=1)
+        fresh.fresh()
+        yield fresh
+    finally:
+        with playing("the lab's timing", plays, tmp_path / "fast.log") as play:
+            steps.finish(play, steps.INSTALL_S)

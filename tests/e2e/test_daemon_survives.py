@@ -9,12 +9,13 @@ FAULT = ErrorRate(0.35)
 
 
 def test_alertmanager_that_sends_twice_causes_one_rollback(stack: Stack) -> None:
-    """Killed after it delivered, Alertmanager forgets that it did and delivers again."""
+    """Its twin delivers the same alert; and killed after it delivered, it forgets that and delivers again."""
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)
         stack.decisions.until("CriticalErrorRate", "accepted")
+        assert stack.deliver_again("CriticalErrorRate") == {"accepted": 0, "duplicates": 1, "quarantined": 0}
         stack.alertmanager.kill()
-        stack.until_webhooks(2)
+        stack.alertmanager.until_ready()
         stack.rollbacks.until_phase("succeeded")
 
     assert stack.rollbacks.count() == 1

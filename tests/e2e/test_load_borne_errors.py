@@ -38,7 +38,8 @@ def test_alert_that_was_firing_before_the_deployment_does_not_roll_it_back(stack
     with stack.load(errors=ERRORS):
         stack.alerts.until_firing("CriticalErrorRate")
         stack.deploy("1.1.0")
-        stack.until_daemon_looked_again("CriticalErrorRate")
+        assert stack.deliver_again("CriticalErrorRate")["duplicates"] == 1
+        stack.until_decided()
 
     assert stack.rollbacks.count() == 0
     assert stack.live_version == "1.1.0"

@@ -31,7 +31,13 @@ def second(t: int, bad: float | None = None, good: float | None = None) -> dict[
 
 LEDGER = [
     {"id": 1, "at": iso(0), "kind": "deployment_started", "service": "mita-backend", "version": "2.0.0"},
-    {"id": 2, "at": iso(20), "kind": "webhook_received", "service": None, "alerts": 1},
+    {
+        "id": 2,
+        "at": iso(20),
+        "kind": "webhook_received",
+        "service": "",
+        "alerts": [{"alertname": "CriticalErrorRate"}],
+    },
     {
         "id": 3,
         "at": iso(21),
@@ -63,7 +69,7 @@ LEDGER = [
 
 
 def test_ledger_tells_the_daemons_part_of_this_service_only() -> None:
-    found = from_ledger(LEDGER, "mita-backend")
+    found = from_ledger(LEDGER, "mita-backend", "CriticalErrorRate")
 
     assert [(m.stage, m.detail) for m in found] == [
         (Stage.DEPLOYING, "2.0.0"),
@@ -71,6 +77,13 @@ def test_ledger_tells_the_daemons_part_of_this_service_only() -> None:
         (Stage.DECIDED, "roll_back, accepted"),
         (Stage.HOST, "app1 probe ok"),
     ]
+
+
+def test_other_alerts_are_no_part_of_the_story() -> None:
+    decided = {**LEDGER[2], "alertname": "UserRegistrationDown"}
+    received = {**LEDGER[1], "alerts": [{"alertname": "UserRegistrationDown"}]}
+
+    assert from_ledger([decided, received], "mita-backend", "CriticalErrorRate") == []
 
 
 def test_alert_is_pending_when_prometheus_says_and_fires_when_alertmanager_says() -> None:

@@ -108,12 +108,10 @@ def test_refused_request_is_found() -> None:
     assert (row.finding, row.subject) == (Finding.REFUSED, "no_text: nothing")
 
 
-def test_inhibited_alert_may_be_silent_but_not_loud() -> None:
+def test_other_alert_may_be_told_where_it_belongs_and_nowhere_else() -> None:
     assert not wrong(findings(complete(), WARNING))
-    assert not wrong(
-        findings([*complete(), slack("#mita-alerts", alert="ErrorsRise", state="WARNING")], WARNING)
-    )
-    assert wrong(findings([*complete(), *[slack("#mita-alerts", alert="ErrorsRise")] * 2], WARNING))
+    assert not wrong(findings([*complete(), *[slack("#mita-alerts", alert="ErrorsRise")] * 2], WARNING))
+    assert wrong(findings([*complete(), slack("#mita-incidents", alert="ErrorsRise")], WARNING))
 
 
 def test_progress_of_the_daemon_is_told_apart() -> None:

@@ -1,0 +1,33 @@
+"""The same incident at factor 1: what other tests see in seconds takes minutes, as in production."""
+
+import pytest
+
+from harness.proof.moments import Stage
+from harness.stack import ErrorRate, Stack
+
+pytestmark = [pytest.mark.lab, pytest.mark.factor1]
+
+
+@pytest.mark.proves("CriticalErrorRate")
+def test_error_rate_with_production_timing(
+    production_stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The alert fires when its rule says; the time of every stage is printed."""
+    stack = production_stack
+    with stack.load() as load:
+        witnesses = stack.follow("CriticalErrorRate", load)
+        stack.deploy("3.0.0", fault=ErrorRate(0.35))
+        stack.alerts.until_firing("CriticalErrorRate")
+        witnesses.news()
+        stack.rollbacks.until_phase("succeeded")
+        stack.alerts.until_resolved("CriticalErrorRate")
+        witnesses.news()
+
+    story = witnesses.story
+    with capsys.disabled():
+        print("", *map(story.line, story.moments), sep="\n")  # noqa: T201
+    least, _, most = stack.patience("CriticalErrorRate").firing
+    assert least <= story.between(Stage.FIRST_BAD, Stage.FIRING)
+    assert story.between(Stage.LIVE, Stage.FIRING) <= most + 1
+    assert stack.rollbacks.only()["verification"]["verdict"] == "fixed"
+    assert stack.live_version == "1.0.0"

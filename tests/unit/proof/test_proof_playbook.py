@@ -1,0 +1,79 @@
+"""A playbook that is watched: its task, its words when it fails, and no way to leave it behind."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness import clients
+from harness.errors import HarnessError
+from harness.proof import steps
+from harness.proof.playbook import PlaybookError, playing
+from harness.wait import DeadlineError, until
+
+PATIENCE = 60.0
+
+
+def play(tmp_path: Path, task: str) -> list[str]:
+    book = tmp_path / "play.yml"
+    book.write_text(
+        f"- hosts: localhost\n  connection: local\n  gather_facts: false\n"
+        f"  tasks:\n    - name: Do the work\n      {task}\n"
+    )
+    return ["-i", "localhost,", str(book)]
+
+
+def test_playbook_that_succeeds_is_done(tmp_path: Path) -> None:
+    arguments = play(tmp_path, "ansible.builtin.debug: {msg: hello}")
+    with playing("the work", arguments, tmp_path / "log") as playbook:
+        steps.finish(playbook, PATIENCE)
+
+    assert playbook.task() == "Do the work"
+
+
+def test_failure_is_told_in_the_playbooks_own_words(tmp_path: Path) -> None:
+    arguments = play(tmp_path, "ansible.builtin.fail: {msg: the disk is full}")
+    with (
+        playing("the work", arguments, tmp_path / "log") as playbook,
+        pytest.raises(
+            PlaybookError, match=r"expected the work to succeed(.|\n)*the disk is full(.|\n)*whole log"
+        ),
+    ):
+        steps.finish(playbook, PATIENCE)
+
+
+def test_leaving_the_block_ends_the_playbook_and_its_children(tmp_path: Path) -> None:
+    arguments = play(tmp_path, f"ansible.builtin.shell: echo $$ > {tmp_path}/pid; exec sleep 600")
+    with playing("the work", arguments, tmp_path / "log"):
+        pid = int(until("the work to begin", (tmp_path / "pid").read_text, deadline_s=PATIENCE))
+
+    until("the child to be gone", lambda: not alive(pid), deadline_s=PATIENCE)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_wait_goes_on_while_a_service_does_not_answer_and_ends_when_something_failed() -> None:
+    answers: list[Exception | None] = [clients.ClientError("not yet"), None]
+
+    def condition() -> bool:
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+        return True
+
+    steps.patiently("an answer", condition, PATIENCE)
+    answers = [HarnessError("it failed")] * 2
+    with pytest.raises(HarnessError, match="it failed"):
+        steps.patiently("an answer", condition, PATIENCE)
+    assert len(answers) == 1
+
+
+def test_wait_ends_at_its_deadline() -> None:
+    with pytest.raises(DeadlineError, match="expected the impossible"):
+        steps.patiently("the impossible", lambda: False, 0.1)
