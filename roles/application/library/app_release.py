@@ -92,12 +92,13 @@ def make_live(layout: Layout, params: dict[str, Any], *, check_mode: bool) -> di
     with layout.locked():
         outcome = go_live(layout, service, wanted, now)
     moved = outcome.previous != outcome.version
-    return vars(outcome) | {
+    result: dict[str, Any] = vars(outcome) | {
         "diff": {
             "before": f"{layout.current} -> {outcome.previous}\n" if moved else "",
             "after": f"{layout.current} -> {outcome.version}\n" if moved else "",
         }
     }
+    return result
 
 
 def main() -> None:
