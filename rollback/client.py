@@ -1,0 +1,91 @@
+"""The daemon as a program elsewhere sees it: over HTTP, as the user admin."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+SETTINGS = Path("/etc/mita-rollback/settings.yml")
+ROOT = "/api/admin/rollback"
+TIMEOUT = (3.0, 15.0)
+
+
+class ClientError(Exception):
+    """The daemon could not be asked; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """Where the daemon answers and how to prove who asks."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    verify: str | bool = True
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """The JSON answer, or ClientError."""
+        session = requests.Session()
+        session.trust_env = False
+        try:
+            response = session.get(
+                self.url + ROOT + path,
+                params={name: value for name, value in query.items() if value is not None},
+                auth=(self.username, self.password),
+                verify=self.verify,
+                timeout=TIMEOUT,
+            )
+            answer: dict[str, Any] = response.json()
+        except requests.exceptions.SSLError as error:
+            raise ClientError(f"{self.url} has a certificate that is not trusted; give --ca-file") from error
+        except (requests.RequestException, ValueError) as error:
+            raise ClientError(
+                f"expected the daemon's answer at {self.url}, found none ({type(error).__name__}); "
+                "is it running? see: systemctl status rollback; journalctl -u rollback"
+            ) from error
+        if response.status_code == 401:
+            raise ClientError(f"{self.url} refused the secret; give the right one with --secret-file")
+        if not response.ok:
+            raise ClientError(str(answer.get("error") or answer))
+        return answer
+
+
+def connect(settings: Path, url: str, secret_file: Path | None, ca_file: Path | None) -> Daemon:
+    """The daemon that the command line means, filled up from the settings file."""
+    known = _settings(settings) if not (url and secret_file) else {}
+    secret = secret_file or settings.parent / known.get("admin_secret_file", "secrets/rollback_admin_secret")
+    certificate = known.get("web_tls_cert")
+    default = f"{'https' if certificate else 'http'}://localhost:{known.get('listen_port', 8000)}"
+    trusted = ca_file or (settings.parent / certificate if certificate and not url else None)
+    return Daemon(
+        url=(url or default).rstrip("/"),
+        username=known.get("admin_username", "admin"),
+        password=_read(secret),
+        verify=str(trusted) if trusted else True,
+    )
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except PermissionError as error:
+        raise ClientError(f"{file} may only be read by root: run this with sudo") from error
+    except (OSError, yaml.YAMLError) as error:
+        raise ClientError(
+            f"expected the daemon's settings at {file}, found: {error}; "
+            "run this on the daemon's host, or give --url and --secret-file"
+        ) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except PermissionError as error:
+        raise ClientError(f"{file} may only be read by root: run this with sudo") from error
+    except OSError as error:
+        raise ClientError(
+            f"expected the admin secret at {file}, found: {error}; give --secret-file"
+        ) from error
