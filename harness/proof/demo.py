@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness import clients
+from harness.errors import HarnessError
 from harness.lab import lab
 from harness.load.run import Running, Wanted, running
 from harness.paths import RUNS_DIR
@@ -133,6 +134,7 @@ class Demo:
         def over() -> bool:
             for moment in witnesses.news():
                 self.screen.plain(story.line(moment), "cyan")
+            require_success(story)
             deployed = deploy.done()
             reached = {moment.stage for moment in story.moments}
             waiting = [text for stage, text in AWAITED if stage not in reached]
@@ -155,6 +157,13 @@ class Demo:
             self.screen.plain(line)
         self.screen.plain(f"This run      {self.out}")
         self.screen.save(self.out / "timeline.txt")
+
+
+def require_success(story: Story) -> None:
+    """Raise HarnessError if the rollback ended otherwise than it must: waiting longer would not help."""
+    ended = [m.detail for m in story.moments if m.stage is Stage.FINISHED and "succeeded" not in m.detail]
+    if ended:
+        raise HarnessError(f"expected the rollback to succeed, found: {'; '.join(ended)}")
 
 
 def everybody_told(witnesses: Witnesses) -> bool:

@@ -30,18 +30,18 @@ def harness_load(*arguments: str) -> int:
 
 def test_slow_server_meets_the_same_pressure(server: Any, tmp_path: Path) -> None:
     """Every answer takes two seconds: closed-loop users would send half as much."""
-    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "4")
+    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "3")
     code = harness_load(*arguments, "--added-latency", "2", "--slow-over", "1")
 
     assert code == cli.VALID
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["sent"] >= 0.95 * 80
+    assert summary["sent"] >= 0.95 * 60
     assert summary["slow"] == summary["sent"] == len(server.seen)
     assert summary["median_p95"] == pytest.approx(2, abs=0.5)
 
 
 def test_results_are_text_csv_and_html(server: Any, tmp_path: Path) -> None:
-    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "3")
+    arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "2")
     assert harness_load(*arguments, "--error-ratio", "0.4", "--seed", "1") == cli.VALID
 
     names = {path.name for path in tmp_path.iterdir()}
@@ -50,9 +50,9 @@ def test_results_are_text_csv_and_html(server: Any, tmp_path: Path) -> None:
 
 
 def test_run_that_cannot_keep_its_rate_is_void(server: Any, tmp_path: Path) -> None:
-    """Twenty a second, five seconds each, only ten may be in flight: the rest is dropped and counted."""
+    """Twenty a second, three seconds each, only ten may be in flight: the rest is dropped and counted."""
     arguments = ("--target", server.url, "--out", str(tmp_path), "--rate", "20", "--duration", "2")
-    code = harness_load(*arguments, "--added-latency", "5", "--max-in-flight", "10")
+    code = harness_load(*arguments, "--added-latency", "3", "--max-in-flight", "10")
 
     assert code == cli.VOID
     assert "too many were unanswered" in (tmp_path / "summary.txt").read_text()
@@ -138,11 +138,11 @@ def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_locust_as_anybody_types_it(server: Any) -> None:
-    outcome = locust("--host", server.url, "-u", "20", "-r", "20", "-t", "3s")
+    outcome = locust("--host", server.url, "-u", "20", "-r", "20", "-t", "2s")
 
     assert outcome.returncode == 0, outcome.stderr
     assert "Valid: " in outcome.stdout
-    assert 55 <= len(server.seen) <= 65
+    assert 36 <= len(server.seen) <= 44
 
 
 def test_locust_typed_with_a_foreign_host_sends_nothing() -> None:
