@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from harness import clients
 from harness.errors import HarnessError
 from harness.paths import REPO
 from monitoring.catalog import Alert, detection_bounds, load
@@ -90,8 +91,8 @@ def routing(directory: Path = MONITORING) -> dict[str, Any]:
     return dict(yaml.safe_load((directory / "alertmanager.yml").read_text()))
 
 
-def patience(alert: Alert, *, breach_share: float, scale: float, settings: Mapping[str, float]) -> Patience:
-    """Return the time limits of *alert* under a time *scale*; *settings* are the daemon's, in seconds."""
+def patience(alert: Alert, *, breach_share: float, scale: float, policy: Mapping[str, float]) -> Patience:
+    """Return the time limits of *alert* under a time *scale*; *policy* is the daemon's, in force."""
     route = routing()["route"]
     wait, interval = (parse_duration(route[name]) / 1000 / scale for name in ("group_wait", "group_interval"))
     scrape_and_evaluation = 30 / scale
@@ -100,23 +101,20 @@ def patience(alert: Alert, *, breach_share: float, scale: float, settings: Mappi
         notified=wait + MARGIN_S,
         resolved=window(alert) / 1000 / scale + scrape_and_evaluation + MARGIN_S,
         over=interval + MARGIN_S,
-        verified=settings["verification_timeout"] / scale + MARGIN_S,
-        cooldown=settings["cooldown"] / scale + MARGIN_S,
+        verified=policy["verification_timeout"] + MARGIN_S,
+        cooldown=policy["cooldown"] + MARGIN_S,
     )
 
 
-def daemon_settings() -> dict[str, float]:
-    """Return the daemon's durations in seconds: the role's defaults with the inventory's values over them."""
-    defaults = yaml.safe_load((REPO / "roles" / "rollback" / "defaults" / "main.yml").read_text())
-    values = {**defaults, **inventory()}
-    names = ("cooldown", "verification_timeout", "deployment_window")
-    return {name: parse_duration(values[f"rollback_{name}"]) / 1000 for name in names}
+def policy_in_force() -> dict[str, float]:
+    """Return the daemon's durations as they are in force, scaled, in seconds."""
+    return dict(clients.daemon().status()["policy"])
 
 
 def patience_with(alert: Alert, breach_share: float, scale: float | None = None) -> Patience:
     """Return the time limits of *alert* on the lab, or on the lab brought to another time *scale*."""
     scale = scale or time_scale()
-    return patience(alert, breach_share=breach_share, scale=scale, settings=daemon_settings())
+    return patience(alert, breach_share=breach_share, scale=scale, policy=policy_in_force())
 
 
 def patience_of(incident: Incident) -> Patience:
@@ -124,9 +122,9 @@ def patience_of(incident: Incident) -> Patience:
     return patience_with(incident.alert, incident.breach_share)
 
 
-def window_s(scale: float | None = None) -> float:
-    """Return the length of the daemon's deployment window on the lab, with a margin."""
-    return daemon_settings()["deployment_window"] / (scale or time_scale()) + MARGIN_S
+def window_s() -> float:
+    """Return the length of the daemon's deployment window, with a margin."""
+    return policy_in_force()["deployment_window"] + MARGIN_S
 
 
 @cache

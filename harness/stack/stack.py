@@ -122,4 +122,4 @@ class Stack:
             ends = clients.daemon().service(SERVICE).get("deployment_window_ends")
             return ends is None or seconds_of(ends) < time.time()
 
-        steps.patiently("the deployment window to be over", over, window_s(self.scale))
+        steps.patiently("the deployment window to be over", over, window_s())

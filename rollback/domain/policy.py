@@ -1,6 +1,6 @@
 """What the site allows. Durations are already scaled."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 
@@ -29,6 +29,11 @@ class Policy:
     verification_timeout: timedelta
     verification_samples: int
     max_attempts: int
+
+    def durations(self) -> dict[str, timedelta]:
+        """Every duration in force, by its name."""
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in values if isinstance(value, timedelta)}
 
     def mode(self, trigger: str) -> Mode | None:
         """The mode of *trigger*; None when the site knows no such trigger."""

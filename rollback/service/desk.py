@@ -42,6 +42,7 @@ class Desk:
             "inbox_held": tally.inbox_held,
             "quarantined": tally.quarantined,
             "triggers": dict(policy.modes),
+            "policy": {name: value.total_seconds() for name, value in policy.durations().items()},
             "last_watchdog": iso(tally.last_heartbeat),
             "sources": {
                 source.name: {

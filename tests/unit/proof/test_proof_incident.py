@@ -6,7 +6,7 @@ from harness.proof.incident import INCIDENTS, patience, routing
 from monitoring.catalog import detection_bounds
 from monitoring.durations import parse_duration
 
-SETTINGS = {"cooldown": 600.0, "verification_timeout": 90.0}
+POLICY = {"cooldown": 40.0, "verification_timeout": 6.0}
 
 
 @pytest.mark.parametrize("name", INCIDENTS)
@@ -22,7 +22,7 @@ def test_incident_finds_the_one_alert_that_may_roll_it_back(name: str) -> None:
 def test_time_limits_follow_the_rule_and_the_scale() -> None:
     incident = INCIDENTS["error"]
     slow, fast = (
-        patience(incident.alert, breach_share=0.35, scale=scale, settings=SETTINGS) for scale in (1, 15)
+        patience(incident.alert, breach_share=0.35, scale=scale, policy=POLICY) for scale in (1, 15)
     )
 
     assert slow.firing == detection_bounds(incident.alert, breach_share=0.35)
