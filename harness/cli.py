@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
-        print("\nharness: interrupted; run the same again to go on", file=sys.stderr)  # noqa: T201
-        return 130
+        print("\nharness: interrupted; run the same again to go on", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(130)  # without waiting for threads that wait for a host to boot
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

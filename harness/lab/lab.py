@@ -1,13 +1,14 @@
 """Bring the lab up and take it down. Every step may be repeated, and picks up what an interruption left."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import docker
 
 from harness import apt
 from harness.lab import containers, engine, image, keys, tenancy
-from harness.lab.hosts import HOSTS, LABEL, NETWORK, os_release
+from harness.lab.hosts import HOSTS, LABEL, NETWORK, Host, os_release
 from harness.system import locked, say
 
 
@@ -34,8 +35,7 @@ def up() -> None:
         keys.ensure()
         found = client.images.get(image.name_now(os_release()))
         network = _ensure_network(client)
-        with ThreadPoolExecutor(len(HOSTS)) as pool:
-            list(pool.map(lambda host: containers.ensure(client, host, str(found.id), network), HOSTS))
+        _for_every_host(lambda host: containers.ensure(client, host, str(found.id), network))
     say(f"lab: {len(HOSTS)} hosts are up ({os_release()}, {time.monotonic() - started:.1f} s)")
 
 
@@ -53,6 +53,15 @@ def down(*, images: bool = False) -> None:
         image.remove_all(client)
     keys.remove()
     say("lab: nothing is left")
+
+
+def _for_every_host(work: Callable[[Host], None]) -> None:
+    """All hosts at once. An interruption is passed on at once too: what the threads still do may be repeated."""
+    pool = ThreadPoolExecutor(len(HOSTS))
+    try:
+        list(pool.map(work, HOSTS))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _ensure_network(client: docker.DockerClient) -> str:
