@@ -56,7 +56,7 @@ def down(*, images: bool = False) -> None:
 
 
 def _for_every_host(work: Callable[[Host], None]) -> None:
-    """All hosts at once. An interruption is passed on at once too: what the threads still do may be repeated."""
+    """All hosts at once. An interruption is passed on at once: what threads still do may be repeated."""
     pool = ThreadPoolExecutor(len(HOSTS))
     try:
         list(pool.map(work, HOSTS))
