@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+from .exposition import SUPERVISOR
 from .faults import FaultError
 from .settings import Settings, SettingsError
 
@@ -18,6 +19,7 @@ def main() -> None:
         sys.exit(f"mita-backend: {error}")
     clear(settings)
     stay_with_this_release()
+    os.environ[SUPERVISOR] = str(os.getpid())
     for fault in settings.faults:
         fault.at_start()
     uvicorn.run(

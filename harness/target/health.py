@@ -54,7 +54,7 @@ class Health:
         return len(self.last) == len(self.checks) and all(found.health > 0 for found in self.last.values())
 
     async def sample(self, name: str) -> None:
-        """Measure one component and publish it, and the mean of all with it."""
+        """Measure one component and publish it, and the mean of all once all are known."""
         found = await measure(self.checks[name])
         health = found.health
         for fault in self.faults:
@@ -65,7 +65,8 @@ class Health:
             log.warning("component %s does not work: %s", name, found.error or "reported by the release")
         self.metrics.component_health.labels(name).set(health)
         self.metrics.component_time.labels(name).set(found.milliseconds)
-        self.metrics.health.set(sum(known.health for known in self.last.values()) / len(self.checks))
+        if len(self.last) == len(self.checks):
+            self.metrics.health.set(sum(known.health for known in self.last.values()) / len(self.checks))
 
     async def watch(self, name: str, stop: asyncio.Event) -> None:
         """Measure a component every second until told to stop. A slow one does not delay the others."""

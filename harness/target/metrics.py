@@ -6,13 +6,13 @@ scrape adds them up; each gauge says how the workers' values become one.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from fastapi import HTTPException
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0, 10.0)
 UNMATCHED = "unmatched"  # the `path` of whatever no route knows, so that scanners cannot add series
-COMPONENTS = ("database", "redis", "jwt")
 QUEUES = ("jobs",)
 
 
@@ -20,6 +20,8 @@ class Metrics:
     """The application's series in one registry. The names are the seed's; `path` is the route's template."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+
         def counter(name: str, text: str) -> Counter:
             return Counter(name, text, registry=registry)
 
@@ -45,9 +47,6 @@ class Metrics:
         self.jobs = counter("mita_queue_processed_total", "Queued jobs that were worked off.")
         self.active_users = gauge("daily_active_users", "Users seen since midnight UTC.")
         self.queue_depth = gauge("mita_queue_depth", "Jobs waiting.", ("queue",))
-        self.health = gauge(
-            "mita_middleware_health_status", "Mean health of components, 0 to 1.", mode="livemin"
-        )
         self.component_health = gauge(
             "mita_middleware_component_health", "1 works, 0.5 slow, 0 fails.", ("component",), mode="livemin"
         )
@@ -59,6 +58,16 @@ class Metrics:
         self.disk = gauge("mita_disk_usage_percent", "Disk space in use where the application runs.")
         self.build_info = gauge("mita_build_info", "Always 1; the label is the release.", ("version",))
 
+    @cached_property
+    def health(self) -> Gauge:
+        """The mean of the components, made when it is first known: a 0 until then would be an alarm."""
+        return Gauge(
+            "mita_middleware_health_status",
+            "Mean health of components, 0 to 1.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+
     def declare_route(self, method: str, path: str, statuses: tuple[int, ...]) -> None:
         """Make the series of a route exist at 0 with every status it is known to answer."""
         self.duration.labels(method, path)
@@ -66,11 +75,8 @@ class Metrics:
             self.requests.labels(method, path, str(status))
 
     def declare(self, version: str) -> None:
-        """Make what has labels exist before the first measurement: no component is known to work yet."""
+        """Make what has labels exist where its value is known from the start."""
         self.build_info.labels(version).set(1)
-        for component in COMPONENTS:
-            self.component_health.labels(component).set(0)
-            self.component_time.labels(component).set(0)
         for queue in QUEUES:
             self.queue_depth.labels(queue).set(0)
         self.declare_route("GET", UNMATCHED, (404,))

@@ -27,18 +27,27 @@ class RequestMetrics:
             await self.app(scope, receive, send)
             return
         status = 500
+        recorded = False
         started = time.perf_counter()
 
-        async def note_status(message: Message) -> None:
+        def record(status: int) -> None:
+            nonlocal recorded
+            if not recorded:
+                self.record(scope, status, time.perf_counter() - started)
+            recorded = True
+
+        async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif not message.get("more_body"):
+                record(status)  # before the client has it: who saw the answer finds it counted
             await send(message)
 
         try:
-            await self.app(scope, receive, note_status)
+            await self.app(scope, receive, watch)
         finally:
-            self.record(scope, status, time.perf_counter() - started)
+            record(500)
 
     def record(self, scope: Scope, status: int, seconds: float) -> None:
         """Add one request to the counter and the histogram."""

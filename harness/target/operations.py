@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from .api import Parts
-from .exposition import exposition
+from .exposition import SUPERVISOR, exposition
 
 router = APIRouter()
 
@@ -42,7 +42,7 @@ async def version(service: Parts) -> dict[str, object]:
 async def metrics(request: Request, service: Parts) -> Response:
     """Return the series of all workers."""
     require_credentials(service.settings.metrics_credentials, request.headers.get("authorization", ""))
-    text = exposition(service.settings.metrics_dir, os.getppid())
+    text = exposition(service.settings.metrics_dir, int(os.environ[SUPERVISOR]))
     for fault in service.settings.faults:
         text = fault.exposition(text)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,352 @@
+"""What the application exposes is what rules and dashboards were written for, with two real workers."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness.release.backing import Backing, backing_services
+from harness.release.running import Running, started, until_ready
+from harness.wait import until
+
+Labels = dict[str, str]
+Samples = dict[str, list[tuple[Labels, float]]]
+
+COUNTERS = {
+    "http_requests_total": {"method", "path", "status"},
+    "transaction_processing_total": set(),
+    "transaction_processing_errors_total": set(),
+    "user_registration_success_total": set(),
+    "user_registration_attempts_total": set(),
+    "revenue_processing_total": set(),
+    "revenue_processing_errors_total": set(),
+    "http_request_duration_seconds_count": {"method", "path"},
+}
+GAUGES = {
+    "daily_active_users": set(),
+    "mita_middleware_health_status": set(),
+    "mita_middleware_component_health": {"component"},
+    "mita_middleware_component_response_time_ms": {"component"},
+    "mita_cpu_usage_percent": set(),
+    "mita_memory_usage_percent": set(),
+    "mita_disk_usage_percent": set(),
+    "mita_queue_depth": {"queue"},
+    "mita_build_info": {"version"},
+    "process_cpu_seconds_total": set(),
+    "process_start_time_seconds": set(),
+    "process_resident_memory_bytes": set(),
+    "process_virtual_memory_bytes": set(),
+    "process_open_fds": set(),
+    "process_max_fds": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def backing() -> Iterator[Backing]:
+    with backing_services() as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def app(backing: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The application with two workers, in the lab's mood: headers may ask for faults."""
+    with started(tmp_path_factory.mktemp("app"), backing, MITA_LAB="1", MITA_WORKERS="2") as running:
+        yield until_ready(running)
+
+
+def scrape(app: Running) -> Samples:
+    text = requests.get(f"{app.url}/metrics", timeout=10).text
+    samples: Samples = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return samples
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    """Return the sum of the samples of that name which have these labels."""
+    return sum(found for own, found in samples.get(name, []) if labels.items() <= own.items())
+
+
+def requests_with(app: Running, **labels: str) -> float:
+    return value(scrape(app), "http_requests_total", **labels)
+
+
+def call(app: Running, method: str, path: str, **options: object) -> int:
+    """Make a request on a connection of its own and return the status: any worker may take it."""
+    return requests.request(method, app.url + path, timeout=20, **options).status_code  # type: ignore[arg-type]
+
+
+def register(app: Running, email: str) -> int:
+    answer = requests.post(f"{app.url}/api/register", json={"email": email}, timeout=20)
+    assert answer.status_code == 201, answer.text
+    return int(answer.json()["user_id"])
+
+
+# In the order in which they must run: the first ones see an application that nobody used yet.
+
+
+def test_counters_exist_at_zero_before_the_first_request(app: Running) -> None:
+    samples = scrape(app)
+
+    for name, labels in COUNTERS.items():
+        assert samples.get(name), f"{name} is missing"
+        assert {frozenset(own) for own, _ in samples[name]} == {frozenset(labels)}, name
+        assert value(samples, name) == 0, name
+
+
+def test_gauges_exist_with_the_labels_that_rules_use(app: Running) -> None:
+    samples = scrape(app)
+
+    for name, labels in GAUGES.items():
+        assert {frozenset(own) for own, _ in samples.get(name, [])} == {frozenset(labels)}, name
+    assert {own["component"] for own, _ in samples["mita_middleware_component_health"]} == {
+        "database",
+        "redis",
+        "jwt",
+    }
+    assert value(samples, "mita_build_info", version="1.0.0") == 1
+
+
+@pytest.mark.parametrize("status", ["201", "500"])
+@pytest.mark.parametrize("path", ["/api/register", "/api/transactions", "/api/revenue"])
+def test_success_and_failure_of_each_route_are_known_at_zero(app: Running, path: str, status: str) -> None:
+    found = [own for own, _ in scrape(app)["http_requests_total"] if own["path"] == path]
+
+    assert {"method": "POST", "path": path, "status": status} in found
+
+
+@pytest.mark.parametrize("edge", ["0.4", "1.0"])
+def test_histogram_has_the_bucket_edges_of_the_alerts(app: Running, edge: str) -> None:
+    edges = {own["le"] for own, _ in scrape(app)["http_request_duration_seconds_bucket"]}
+
+    assert edge in edges
+
+
+def test_probes_and_scrapes_are_not_counted(app: Running) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert call(app, "GET", path) == 200
+
+    assert requests_with(app) == 0
+
+
+def test_path_is_the_template_whatever_the_user(app: Running) -> None:
+    user = register(app, "template@example.org")
+    for path in (f"/api/users/{user}", "/api/users/999999", "/api/users/no-number"):
+        call(app, "GET", path)
+
+    series = [own for own, _ in scrape(app)["http_requests_total"]]
+    assert requests_with(app, path="/api/users/{user_id}") == 3
+    assert not [own for own in series if "999999" in own["path"] or "no-number" in own["path"]]
+
+
+def test_unknown_paths_and_methods_make_one_series_each(app: Running) -> None:
+    for path in ("/wp-login.php", "/.env", "/api/nothing"):
+        assert call(app, "GET", path) == 404
+    call(app, "PROPFIND", "/coffee")
+
+    samples = scrape(app)
+    assert value(samples, "http_requests_total", path="unmatched", status="404", method="GET") == 3
+    assert value(samples, "http_requests_total", path="unmatched", method="OTHER") == 1
+
+
+def test_failure_asked_for_by_header_is_counted_as_500(app: Running) -> None:
+    before = requests_with(app, status="500")
+
+    assert call(app, "POST", "/api/revenue", json={"amount": 1}, headers={"X-Mita-Fail": "1"}) == 500
+
+    assert requests_with(app, status="500") == before + 1
+    assert value(scrape(app), "revenue_processing_total") == 0
+
+
+def test_delay_asked_for_by_header_is_in_the_measured_duration(app: Running) -> None:
+    path = "/api/queue/jobs"
+
+    call(app, "POST", path, json={}, headers={"X-Mita-Delay": "0.5"})
+
+    samples = scrape(app)
+    assert value(samples, "http_request_duration_seconds_bucket", path=path, le="0.4") == 0
+    assert value(samples, "http_request_duration_seconds_count", path=path) == 1
+
+
+def test_delay_that_makes_no_sense_is_refused(app: Running) -> None:
+    assert call(app, "GET", "/api/users/1", headers={"X-Mita-Delay": "-1"}) == 400
+
+
+def test_foreign_token_is_counted_as_exactly_401(app: Running) -> None:
+    assert call(app, "GET", "/api/users/1", headers={"Authorization": "Bearer a.b.c"}) == 401
+
+    assert requests_with(app, path="/api/users/{user_id}", status="401") == 1
+
+
+def test_business_is_counted_once_and_stored(app: Running) -> None:
+    before = scrape(app)
+    user = register(app, "business@example.org")
+    assert call(app, "POST", "/api/register", json={"email": "business@example.org"}) == 409
+    assert call(app, "POST", "/api/transactions", json={"user_id": user, "amount": "12.50"}) == 201
+    assert call(app, "POST", "/api/transactions", json={"user_id": 999999, "amount": 1}) == 404
+    assert call(app, "POST", "/api/revenue", json={"amount": "0.99"}) == 201
+
+    after = scrape(app)
+    grown = {name: value(after, name) - value(before, name) for name in COUNTERS}
+    assert grown["user_registration_attempts_total"] == 2
+    assert grown["user_registration_success_total"] == 1
+    assert grown["transaction_processing_total"] == 2
+    assert grown["transaction_processing_errors_total"] == 0
+    assert grown["revenue_processing_total"] == 1
+    stored = requests.get(f"{app.url}/api/users/{user}", timeout=10).json()
+    assert (stored["transactions"], float(stored["total"])) == (1, 12.5)
+
+
+def test_users_of_today_are_counted_once_each(app: Running) -> None:
+    user = register(app, "active@example.org")
+    for _ in range(3):
+        call(app, "GET", f"/api/users/{user}")
+
+    registered = value(scrape(app), "user_registration_success_total")
+    until(
+        "every registered user to be active today",
+        lambda: value(scrape(app), "daily_active_users") == registered,
+        deadline_s=10,
+    )
+
+
+def test_queued_jobs_are_worked_off(app: Running) -> None:
+    done = value(scrape(app), "mita_queue_processed_total")
+    for _ in range(5):
+        assert call(app, "POST", "/api/queue/jobs", json={"kind": "email"}) == 202
+
+    until(
+        "the queue to be empty",
+        lambda: (
+            value(scrape(app), "mita_queue_processed_total") >= done + 5
+            and value(scrape(app), "mita_queue_depth") == 0
+        ),
+        deadline_s=10,
+    )
+
+
+def test_requests_of_both_workers_are_summed(app: Running) -> None:
+    before = requests_with(app, path="/version")
+    for _ in range(60):
+        call(app, "GET", "/version")
+
+    shares = [requests_of_worker(file, "/version") for file in sorted(app.metrics_dir.glob("counter_*.db"))]
+    assert sum(1 for share in shares if share > 0) == 2, f"expected both workers to serve, found {shares}"
+    assert requests_with(app, path="/version") == before + 60 == sum(shares)
+
+
+def requests_of_worker(file: Path, path: str) -> float:
+    """Return what the worker whose values are in this file counted for a path."""
+    registry = CollectorRegistry()
+    metrics = MultiProcessCollector(registry, path=str(file.parent)).merge([str(file)])  # type: ignore[no-untyped-call]
+    samples = [sample for metric in metrics for sample in metric.samples]
+    return float(
+        sum(s.value for s in samples if s.name == "http_requests_total" and s.labels["path"] == path)
+    )
+
+
+def test_start_time_is_the_services_whichever_worker_answers(app: Running) -> None:
+    times = {value(scrape(app), "process_start_time_seconds") for _ in range(20)}
+
+    assert len(times) == 1
+
+
+def test_worker_that_dies_takes_no_count_along(app: Running) -> None:
+    before = requests_with(app)
+    victim = int(next(app.metrics_dir.glob("gauge_livemin_*.db")).stem.rpartition("_")[2])
+    os.kill(victim, signal.SIGKILL)
+
+    def replaced() -> bool:
+        pids = {file.stem.rpartition("_")[2] for file in app.metrics_dir.glob("gauge_livemin_*.db")}
+        return len(pids) == 2 and str(victim) not in pids
+
+    until("a new worker instead of the dead one", replaced, deadline_s=20, explain=app.log)
+    assert requests_with(app) >= before
+    assert value(scrape(app), "mita_build_info") == 1
+
+
+def test_redis_outage_is_measured_and_over_when_redis_is_back(app: Running, backing: Backing) -> None:
+    backing.redis.stop()
+    try:
+        until_health(app, "redis", 0)
+        samples = scrape(app)
+        assert 0 < value(samples, "mita_middleware_health_status") < 1
+        until("no worker to be ready", lambda: not any_ready(app), deadline_s=10)
+        assert call(app, "GET", "/health/live") == 200
+    finally:
+        backing.redis.start()
+    until_health(app, "redis", 1)
+
+
+def any_ready(app: Running) -> bool:
+    return any(call(app, "GET", "/health/ready") == 200 for _ in range(6))
+
+
+def test_database_outage_fails_transactions_and_counts_them(app: Running, backing: Backing) -> None:
+    user = register(app, "outage@example.org")
+    before = value(scrape(app), "transaction_processing_errors_total")
+    backing.postgres.stop()
+    try:
+        assert call(app, "POST", "/api/transactions", json={"user_id": user, "amount": 1}) == 500
+        until_health(app, "database", 0)
+        assert value(scrape(app), "transaction_processing_errors_total") == before + 1
+    finally:
+        backing.postgres.start()
+    until_health(app, "database", 1)
+    until("transactions to work", lambda: transacts(app, user), deadline_s=10)
+
+
+def transacts(app: Running, user: int) -> bool:
+    return call(app, "POST", "/api/transactions", json={"user_id": user, "amount": 1}) == 201
+
+
+def until_health(app: Running, component: str, health: float) -> None:
+    until(
+        f"health {health} of {component}",
+        lambda: value(scrape(app), "mita_middleware_component_health", component=component) == health,
+        deadline_s=20,
+        explain=app.log,
+    )
+
+
+def test_two_services_started_at_once_share_one_schema(backing: Backing, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with started(tmp_path / "one", backing) as one, started(tmp_path / "two", backing) as two:
+        until_ready(one)
+        until_ready(two)
+
+
+def test_service_starts_with_empty_counters_and_ends_when_asked(backing: Backing, tmp_path: Path) -> None:
+    stale = tmp_path / "metrics" / "counter_1.db"
+    stale.parent.mkdir()
+    stale.write_bytes(b"left behind")
+
+    with started(tmp_path, backing) as app:
+        until_ready(app)
+        assert not stale.exists()
+        assert app.stop() in (0, -signal.SIGTERM)
+
+
+def test_headers_are_ignored_outside_the_lab(backing: Backing, tmp_path: Path) -> None:
+    with started(tmp_path, backing, MITA_LAB="0") as app:
+        until_ready(app)
+        headers = {"X-Mita-Fail": "1", "X-Mita-Delay": "nonsense"}
+
+        assert call(app, "POST", "/api/queue/jobs", json={}, headers=headers) == 202
+
+
+def test_metrics_ask_for_credentials_where_there_are_some(backing: Backing, tmp_path: Path) -> None:
+    with started(tmp_path, backing, MITA_METRICS_CREDENTIALS="prometheus:planted") as app:
+        until_ready(app)
+
+        assert call(app, "GET", "/metrics") == 401
+        assert call(app, "GET", "/metrics", auth=("prometheus", "wrong")) == 401
+        assert call(app, "GET", "/metrics", auth=("prometheus", "planted")) == 200
