@@ -12,7 +12,7 @@ from harness.lab import lab
 from harness.load.run import Running, Wanted, running
 from harness.paths import RUNS_DIR
 from harness.proof import report, steps
-from harness.proof.incident import CALM_S, SERVICE, Incident, Patience, patience_of
+from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Incident, Patience, patience_of
 from harness.proof.judgement import GOOD, judge
 from harness.proof.moments import Stage, Story, seconds_of
 from harness.proof.playbook import Playbook
@@ -70,7 +70,8 @@ class Demo:
                 steps.finish(install, steps.INSTALL_S, self.screen.beat)
             for build in builds:
                 steps.built(build)
-        if set(steps.live_versions().values()) == {GOOD}:
+        steps.patiently("no rollback to be under way", settled, ANSIBLE_S * 2)
+        if set(steps.live_versions().values()) == {GOOD} and known_as_live(GOOD):
             self.screen.say(f"release {GOOD} is live on both application hosts: nothing to deploy")
             return
         with (
@@ -157,6 +158,17 @@ class Demo:
             self.screen.plain(line)
         self.screen.plain(f"This run      {self.out}")
         self.screen.save(self.out / "timeline.txt")
+
+
+def settled() -> bool:
+    """Tell whether the daemon has no rollback under way, such as one that an interrupted demo left."""
+    return clients.daemon().service(SERVICE).get("active_rollback") is None
+
+
+def known_as_live(version: str) -> bool:
+    """Tell whether the daemon knows this version as the live one, and could so return to it."""
+    current = clients.daemon().service(SERVICE).get("current")
+    return current is not None and current["version"] == version
 
 
 def require_success(story: Story) -> None:
