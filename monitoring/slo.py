@@ -94,9 +94,9 @@ def _burn_alert(objective: dict[str, Any], level: str, burn: dict[str, Any]) -> 
         summary=f"{{{{ $labels.service }}}} spends its {objective['name']} budget too fast",
         description=(
             f"{{{{ $value | humanizePercentage }}}} of the requests to {{{{ $labels.service }}}} in "
-            f"{{{{ $labels.env }}}} in the last {burn['long']} were not {objective['promise']}; "
-            f"{_budget(objective)} of all may be. The limit here is {burn['burn']} times that, also over the "
-            f"last {burn['short']}."
+            f"{{{{ $labels.env }}}} in the last {burn['long']} were {objective['failure']}; "
+            f"{100 - 100 * objective['objective']:.6g}% may be. The limit here is {burn['burn']} times that, "
+            f"also over the last {burn['short']}."
         ),
     )
 
@@ -110,9 +110,9 @@ def _exhausted_alert(objective: dict[str, Any], period: str) -> str:
         symptom="slo_budget",
         summary="{{ $labels.service }} has spent its error budget",
         description=(
-            f"{{{{ $threshold := {_budget(objective)} }}}}{{{{ $value | humanizePercentage }}}} of the requests "
-            f"to {{{{ $labels.service }}}} in {{{{ $labels.env }}}} in the last {period} were not "
-            f"{objective['promise']}; {{{{ $threshold | humanizePercentage }}}} may be. Only repairs should "
+            f"{{{{ $threshold := {_budget(objective)} }}}}{{{{ $value | humanizePercentage }}}} of the "
+            f"requests to {{{{ $labels.service }}}} in {{{{ $labels.env }}}} in the last {period} were "
+            f"{objective['failure']}; {{{{ $threshold | humanizePercentage }}}} may be. Only repairs should "
             "be deployed until it recovers."
         ),
     )
