@@ -109,9 +109,8 @@ def _start_process(socket: Path) -> None:
 def _log_tail() -> str:
     """What dockerd complained about, or else the end of its log."""
     lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
-    complaints = [
-        line for line in lines if "level=error" in line or "level=fatal" in line or "failed" in line
-    ]
+    marks = ("level=error", "level=fatal", "failed to start daemon")
+    complaints = [line for line in lines if any(mark in line for mark in marks)]
     return last_words("\n".join(complaints or lines))
 
 

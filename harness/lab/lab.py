@@ -43,7 +43,7 @@ def down(*, images: bool = False) -> None:
     """No host, network, volume, key or secret of this clone's lab is left; with `images`, no image either."""
     client = engine.answering()
     if client is None:
-        say("lab: no Docker engine answers, so no host runs")
+        say("lab: no Docker engine answers, so no host runs; one that is started later may still list them")
     elif tenancy.is_ours(client):
         for container in tenancy.hosts(client):
             container.remove(force=True, v=True)
@@ -52,7 +52,7 @@ def down(*, images: bool = False) -> None:
     if client is not None and images:
         image.remove_all(client)
     keys.remove()
-    say("lab: nothing is left")
+    say("lab: nothing of this clone's lab is left")
 
 
 def _for_every_host(work: Callable[[Host], None]) -> None:

@@ -2,7 +2,7 @@
 
 import docker
 
-from harness.lab import boot, engine, keys
+from harness.lab import boot, engine
 from harness.lab.hosts import HOSTS, OWNER_LABEL, Host
 from harness.paths import REPO
 from harness.system import say
@@ -15,7 +15,9 @@ def show() -> int:
     say(f"{'host':<10} {'container':<10} {'system':<10} {'ssh':<22} published on 127.0.0.1")
     for row in rows:
         say(row.rstrip())
-    return 0 if all(" running " in row and "answers" in row for row in rows) and keys.USER_KEY.exists() else 1
+    return (
+        0 if all("running    running" in row and "answers" in row and "(" not in row for row in rows) else 1
+    )
 
 
 def _row(client: docker.DockerClient, host: Host) -> str:
