@@ -1,0 +1,87 @@
+"""Filters that turn the inventory into the daemon's settings, its own inventory and its known hosts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+Vars = Mapping[str, Any]
+
+# What the role `application` is told when the daemon runs the playbook: as the site says, where it says something.
+CARRIED = (
+    "application_port",
+    "application_ready_timeout",
+    "application_keep_releases",
+    "application_web_tls_cert",
+)
+PROBE = "/health/ready"
+NOTE = "# Written by the role `rollback`; changes made here are lost.\n"
+
+
+def settings_text(settings: Vars, changes: Vars) -> str:
+    """Return settings.yml: what the role knows, then what the site says, which wins."""
+    return NOTE + _dump({**settings, **changes})
+
+
+def inventory_text(hostvars: Mapping[str, Vars], hosts: Sequence[str], connection: Vars) -> str:
+    """Return the inventory with which the daemon reaches the application hosts."""
+    named = {name: _host(name, hostvars[name]) for name in hosts}
+    group = {"hosts": named, "vars": dict(connection)}
+    return NOTE + _dump({"all": {"children": {"application": group}}})
+
+
+def probe_urls(hostvars: Mapping[str, Vars], hosts: Sequence[str]) -> dict[str, str]:
+    """Return each host's readiness probe as the daemon's host reaches it."""
+    return {name: _probe(name, hostvars[name]) for name in hosts}
+
+
+def known_hosts_text(
+    hostvars: Mapping[str, Vars], hosts: Sequence[str], keys: Sequence[str], port: int
+) -> str:
+    """Return one line per host with the host key that was read over a connection trusted already."""
+    addresses = [_address(name, hostvars[name]) for name in hosts]
+    names = [address if port == 22 else f"[{address}]:{port}" for address in addresses]
+    return "".join(f"{name} {' '.join(key.split()[:2])}\n" for name, key in zip(names, keys, strict=True))
+
+
+def _host(name: str, variables: Vars) -> dict[str, Any]:
+    carried = {key: variables[key] for key in CARRIED if key in variables}
+    return {"ansible_host": _address(name, variables), **carried}
+
+
+def _probe(name: str, variables: Vars) -> str:
+    scheme = "https" if variables.get("application_web_tls_cert") else "http"
+    return f"{scheme}://{_address(name, variables)}:{variables.get('application_port', 8080)}{PROBE}"
+
+
+def _address(name: str, variables: Vars) -> str:
+    return str(variables.get("internal_address", name))
+
+
+def _dump(content: Any) -> str:
+    return yaml.safe_dump(_plain(content), sort_keys=False, width=120)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value without the tags that Ansible hangs on what it read."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {
+            "mita_rollback_settings": settings_text,
+            "mita_rollback_inventory": inventory_text,
+            "mita_rollback_probes": probe_urls,
+            "mita_rollback_known_hosts": known_hosts_text,
+        }
