@@ -1,0 +1,167 @@
+"""Every alert reaches exactly the receivers that its labels ask for, as amtool reads the real file."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.paths import REPO
+from harness.rules.programs import amtool
+from monitoring.catalog import Alert, load
+
+CONFIG = REPO / "monitoring" / "alertmanager.yml"
+ALERTS = load(REPO / "monitoring" / "rules")
+ROUTED_BY = ("severity", "component", "rollback", "symptom")
+
+BY_SEVERITY = {
+    "critical": ["critical"],
+    "error": ["error"],
+    "warning": ["warning-slack", "warning-mail"],
+    "info": ["nobody-else"],
+    "none": [],
+}
+BY_COMPONENT = {
+    "database": ["slack-database"],
+    "authentication": ["slack-security"],
+    "revenue": ["slack-finance"],
+    "transactions": ["slack-finance"],
+    "rollback": ["slack-deployments"],
+}
+BY_ROLLBACK = {"auto": ["rollback"], "heartbeat": ["dead-man", "rollback-heartbeat"]}
+
+# What each receiver sends: PagerDuty key, Slack channels with the mention before the message, mail.
+DESTINATIONS: dict[str, tuple[str | None, dict[str, str], bool]] = {
+    "critical": ("pagerduty_critical_key", {"#mita-alerts": "<!here>", "#mita-incidents": ""}, True),
+    "error": ("pagerduty_error_key", {"#mita-alerts": "<!channel>"}, True),
+    "warning-slack": (None, {"#mita-alerts": ""}, False),
+    "warning-mail": (None, {}, True),
+    "unrouted": (None, {"#mita-alerts": ""}, True),
+    "slack-database": (None, {"#mita-database": ""}, False),
+    "slack-security": (None, {"#mita-security": ""}, False),
+    "slack-finance": (None, {"#mita-finance-team": ""}, False),
+    "slack-deployments": (None, {"#mita-deployments": ""}, False),
+    "rollback": (None, {}, False),
+    "rollback-heartbeat": (None, {}, False),
+    "dead-man": (None, {}, False),
+    "nobody-else": (None, {}, False),
+}
+
+
+@cache
+def configuration() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    return document
+
+
+@cache
+def receivers_of(labels: tuple[str, ...]) -> list[str]:
+    run = amtool("config", "routes", "test", f"--config.file={CONFIG}", *labels)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip().split(",")
+
+
+def asked_for(labels: dict[str, str]) -> list[str]:
+    both = labels["component"] == "rollback" and labels["symptom"] == "auth"
+    return (
+        BY_ROLLBACK.get(labels.get("rollback", ""), [])
+        + (["slack-security"] if both else [])
+        + BY_COMPONENT.get(labels["component"], [])
+        + BY_SEVERITY[labels["severity"]]
+    )
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=[alert.name for alert in ALERTS])
+def test_an_alert_reaches_exactly_its_receivers(alert: Alert) -> None:
+    labels = tuple(f"{name}={alert.labels[name]}" for name in ROUTED_BY if name in alert.labels)
+    assert receivers_of(labels) == asked_for(dict(alert.labels))
+
+
+def test_an_unknown_severity_still_reaches_a_person() -> None:
+    assert receivers_of(("severity=unheard-of",)) == ["unrouted"]
+
+
+def destination(receiver: dict[str, Any]) -> tuple[str | None, dict[str, str], bool]:
+    keys = [config["routing_key_file"].rpartition("/")[2] for config in receiver.get("pagerduty_configs", [])]
+    channels = {config["channel"]: mention(config) for config in receiver.get("slack_configs", [])}
+    return keys[0] if keys else None, channels, bool(receiver.get("email_configs"))
+
+
+def mention(slack: dict[str, Any]) -> str:
+    text = str(slack.get("pretext", ""))
+    return next((found for found in ("<!here>", "<!channel>") if found in text), "")
+
+
+def test_receivers_send_where_the_seed_says() -> None:
+    assert {r["name"]: destination(r) for r in configuration()["receivers"]} == DESTINATIONS
+
+
+def test_every_mail_goes_to_the_address_of_the_seed() -> None:
+    mails = [mail["to"] for r in configuration()["receivers"] for mail in r.get("email_configs", [])]
+    assert set(mails) == {"mikhail@mita.finance"}
+
+
+def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield route
+    for child in route.get("routes", []):
+        yield from routes(child)
+
+
+def test_the_rollback_route_is_first_and_never_waits() -> None:
+    route = configuration()["route"]["routes"][0]
+    assert route["matchers"] == ['rollback="auto"']
+    assert (route["receiver"], route["continue"], route["group_wait"]) == ("rollback", True, "0s")
+    assert route["group_by"] == ["alertname", "service", "env"]
+
+
+def test_people_get_the_timing_of_the_seed() -> None:
+    root = configuration()["route"]
+    assert (root["group_wait"], root["group_interval"]) == ("30s", "5m")
+    mail = next(route for route in root["routes"] if route["receiver"] == "warning-mail")
+    assert mail["group_interval"] == "15m"
+
+
+def test_only_warnings_are_muted_and_all_of_them() -> None:
+    muted = [route for route in routes(configuration()["route"]) if "mute_time_intervals" in route]
+    assert all(route["matchers"] == ['severity="warning"'] for route in muted)
+    channels = {name for names in BY_COMPONENT.values() for name in names}
+    for route in configuration()["route"]["routes"]:
+        if route["receiver"] in channels:
+            assert [child["mute_time_intervals"] for child in route["routes"]] == [["off-hours"]]
+
+
+def test_the_night_is_two_ranges_in_local_time_on_every_day() -> None:
+    [interval] = configuration()["time_intervals"]
+    assert interval["time_intervals"] == [
+        {
+            "weekdays": ["sunday:saturday"],
+            "times": [
+                {"start_time": "18:00", "end_time": "24:00"},
+                {"start_time": "00:00", "end_time": "08:00"},
+            ],
+            "location": "Europe/Sofia",
+        }
+    ]
+
+
+def test_what_inhibits_compares_labels_that_every_alert_has() -> None:
+    """Two missing labels count as equal; `env` and `host` come with the series, the others are on every alert."""
+    for rule in configuration()["inhibit_rules"]:
+        assert set(rule.get("equal", [])) <= {"service", "env", "symptom", "host"}
+        assert not any(
+            "alertname" in matcher for matcher in rule["source_matchers"] + rule["target_matchers"]
+        )
+
+
+def test_secrets_are_files_beside_the_configuration() -> None:
+    text = CONFIG.read_text()
+    assert "password:" not in text
+    assert "routing_key:" not in text
+    assert "api_url:" not in text
+    assert text.count("/etc/alertmanager/secrets/") == 5
+
+
+def test_amtool_accepts_the_file_and_its_templates() -> None:
+    run = amtool("check-config", CONFIG)
+    assert run.returncode == 0, run.stdout + run.stderr
