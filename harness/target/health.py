@@ -26,7 +26,7 @@ class Measurement:
     error: str = ""
 
 
-async def measure(check: Check) -> Measurement:
+async def measure(check: Check, slow_ms: float = SLOW_MS) -> Measurement:
     """Run a check and time it. A failure is a measurement."""
     started = time.perf_counter()
     error = ""
@@ -35,13 +35,16 @@ async def measure(check: Check) -> Measurement:
     except Exception as caught:  # whatever a component throws, it does not work
         error = type(caught).__name__
     elapsed_ms = (time.perf_counter() - started) * 1000
-    return Measurement(0.0 if error else 0.5 if elapsed_ms > SLOW_MS else 1.0, elapsed_ms, error)
+    return Measurement(0.0 if error else 0.5 if elapsed_ms > slow_ms else 1.0, elapsed_ms, error)
 
 
 class Health:
     """The last measurement of every component, in this worker."""
 
-    def __init__(self, checks: dict[str, Check], metrics: Metrics, faults: list[Fault]) -> None:
+    def __init__(
+        self, checks: dict[str, Check], metrics: Metrics, faults: list[Fault], slow_ms: float = SLOW_MS
+    ) -> None:
+        self.slow_ms = slow_ms
         self.checks = checks
         self.metrics = metrics
         self.faults = faults
@@ -55,7 +58,7 @@ class Health:
 
     async def sample(self, name: str) -> None:
         """Measure one component and publish it, and the mean of all once all are known."""
-        found = await measure(self.checks[name])
+        found = await measure(self.checks[name], self.slow_ms)
         health = found.health
         for fault in self.faults:
             health = fault.component_health(health, time.monotonic() - self.started)

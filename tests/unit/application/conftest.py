@@ -1,0 +1,86 @@
+"""Releases in a directory, and a service that obeys."""
+
+import hashlib
+import io
+import json
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from roles.application.module_utils.mita_app.errors import ReleaseError
+from roles.application.module_utils.mita_app.layout import MARKER, Layout
+
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+Build = Callable[..., tuple[Path, str]]
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """An empty tree, as the role leaves it."""
+    (tmp_path / "root" / "releases").mkdir(parents=True)
+    return Layout(tmp_path / "root")
+
+
+def put(layout: Layout, version: str, sha256: str = "0" * 64) -> None:
+    """Have a complete release without unpacking one."""
+    directory = layout.releases / version
+    directory.mkdir()
+    (directory / MARKER).write_text(json.dumps({"sha256": sha256}))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Make archives; the values given replace those of a good one."""
+
+    def make(
+        version: str = "1.0.0", *, members: dict[str, bytes] | None = None, **manifest: object
+    ) -> tuple[Path, str]:
+        described = {"name": "mita-backend", "version": version, "python": THIS_PYTHON, **manifest}
+        contents = {
+            "app/target/__init__.py": b"VALUE = 1\n",
+            **(members or {}),
+            "manifest.json": json.dumps(described).encode(),
+        }
+        path = tmp_path / f"{version}.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for name, content in contents.items():
+                info = tarfile.TarInfo(name)
+                info.size, info.mode = len(content), 0o644
+                archive.addfile(info, io.BytesIO(content))
+        return path, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+    return make
+
+
+@dataclass
+class FakeService:
+    """A service that becomes whatever `current` points at, unless that version is bad."""
+
+    layout: Layout
+    bad: set[str] = field(default_factory=set)
+    runs: str | None = None
+    did: list[str] = field(default_factory=list)
+
+    def restart(self) -> None:
+        self.runs = self.layout.current_version()
+        self.did.append(f"restart {self.runs}")
+
+    def stop(self) -> None:
+        self.runs = None
+        self.did.append("stop")
+
+    def answers(self, version: str) -> tuple[bool, str]:
+        return self.runs == version and version not in self.bad, str(self.runs)
+
+    def wait_for(self, version: str) -> None:
+        if not self.answers(version)[0]:
+            raise ReleaseError(f"expected {version} to be ready, found {self.runs}")
+
+
+@pytest.fixture
+def service(layout: Layout) -> FakeService:
+    return FakeService(layout)
