@@ -18,7 +18,9 @@ up: ## The five lab hosts run; `.venv/bin/harness lab status` shows them
 	$(HARNESS) lab up
 
 down: ## Nothing of the lab is left: containers, networks, keys, secrets
-	@if [ -e .lab ] || [ -e .venv ]; then harness/bootstrap.sh && .venv/bin/harness lab down; else echo "lab: nothing is left"; fi
+	@if [ -x .venv/bin/harness ]; then .venv/bin/harness lab down; \
+	elif [ -e .lab/ssh ]; then harness/bootstrap.sh && .venv/bin/harness lab down; \
+	else echo "lab: nothing of this clone's lab is left"; fi
 
 test: ## Everything: test-fast, then the roles and the end-to-end tests on the lab
 	$(BOOTSTRAP) --lab
@@ -36,5 +38,5 @@ lock: ## Pin every transitive Python package anew in constraints.txt
 	$(BOOTSTRAP) --lock
 
 clean: ## `down`, then also the images, the Python environment and everything else that this clone made
-	@if [ -e .lab ] || [ -e .venv ]; then harness/bootstrap.sh && .venv/bin/harness lab down --images; fi
+	@if [ -x .venv/bin/harness ]; then .venv/bin/harness lab down --images; fi
 	rm -rf .venv .lab .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -122,7 +122,10 @@ def _pip(venv: Path, *arguments: str) -> None:
 
 
 def _pip_gave_up(words: str) -> str:
-    errors = "\n".join(line for line in words.splitlines() if line.startswith("ERROR"))
+    """pip's own reason; where the index did not answer, that is the reason, whatever it concluded from it."""
+    lines = words.splitlines()
+    unreachable = [line for line in lines if "connection broken by" in line]
+    errors = "\n".join(unreachable[:1] or [line for line in lines if line.startswith("ERROR")])
     return (
         f"expected pip to install the pinned requirements, it gave up: {last_words(errors or words)}\n"
         "check that this machine reaches its package index (`pip config list` shows which), then run it again"

@@ -1,5 +1,6 @@
 """Run steps, say how each went, and sum up in one line that a machine reads too."""
 
+import os
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from harness.checks.steps import Step
-from harness.paths import REPO
+from harness.paths import REPO, VENV
 from harness.system import say
 
 
@@ -55,13 +56,15 @@ def _run(step: Step, *, live: bool) -> Outcome:
     if step.report:
         step.report.parent.mkdir(parents=True, exist_ok=True)
         step.report.unlink(missing_ok=True)
-    pipe = None if live else subprocess.PIPE
+    pipe, merged = (None, None) if live else (subprocess.PIPE, subprocess.STDOUT)
+    path = f"{VENV / 'bin'}:{os.environ['PATH']}"
     done = subprocess.run(
         step.argv,
         cwd=REPO,
+        env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=pipe,
-        stderr=subprocess.STDOUT if pipe else None,
+        stderr=merged,
         text=True,
     )
     seconds, ok, output = time.monotonic() - started, done.returncode == 0, done.stdout or ""

@@ -19,7 +19,7 @@ class Step:
 def lint() -> list[Step]:
     """Style, structure and types, the slow ones first so that two cores end together."""
     return [
-        _program("ansible-lint", "--offline", "--quiet", "--nocolor"),
+        _program("ansible-lint", "--offline", "-q", "--nocolor"),
         _program("mypy"),
         _program("yamllint", "--strict", "."),
         _program("lint-imports"),
