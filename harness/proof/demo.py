@@ -13,7 +13,7 @@ from harness.load.run import Running, Wanted, running
 from harness.paths import RUNS_DIR
 from harness.proof import report, steps
 from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Incident, Patience, patience_of
-from harness.proof.judgement import GOOD, judge
+from harness.proof.judgement import judge
 from harness.proof.moments import Stage, Story, seconds_of
 from harness.proof.playbook import Playbook
 from harness.proof.receipts import Receipt, compare, wrong
@@ -64,21 +64,18 @@ class Demo:
         """Bring up the lab, install everything, build both releases, and have the good one live."""
         with self.screen.phase("lab: five hosts"):
             lab.up()
-        builds = [steps.building(GOOD), steps.building(BAD, self.incident.fault)]
+        builds = [steps.building(steps.GOOD), steps.building(BAD, self.incident.fault)]
         with self.screen.phase("installation: receivers, then site.yml; both releases are built meanwhile"):
             with steps.installing(self.out / "site.log") as install:
                 steps.finish(install, steps.INSTALL_S, self.screen.beat)
             for build in builds:
                 steps.built(build)
         steps.patiently("no rollback to be under way", settled, ANSIBLE_S * 2)
-        if set(steps.live_versions().values()) == {GOOD} and known_as_live(GOOD):
-            self.screen.say(f"release {GOOD} is live on both application hosts: nothing to deploy")
+        if set(steps.live_versions().values()) == {steps.GOOD} and known_as_live(steps.GOOD):
+            self.screen.say(f"release {steps.GOOD} is live on both application hosts: nothing to deploy")
             return
-        with (
-            self.screen.phase(f"release {GOOD}, a good one"),
-            steps.deploying(GOOD, self.out / f"deploy-{GOOD}.log") as deploy,
-        ):
-            steps.finish(deploy, steps.DEPLOY_S, self.screen.beat)
+        with self.screen.phase(f"release {steps.GOOD}, a good one"):
+            steps.deploy_good(self.out, self.screen.beat)
 
     @contextmanager
     def pressed(self) -> Iterator[Running]:

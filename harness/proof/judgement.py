@@ -6,6 +6,7 @@ from typing import Any
 
 from harness import clients
 from harness.load.summary import totals
+from harness.proof import steps
 from harness.proof.incident import SERVICE, Incident
 from harness.proof.moments import Stage, seconds_of
 from harness.proof.receipts import Finding, Receipt, Record, compare, progress, wrong
@@ -13,7 +14,6 @@ from harness.proof.report import Check
 from harness.proof.routing import Destination, Labels
 from harness.proof.sources import Witnesses
 
-GOOD = "1.0.0"
 MEASURED_S = 5  # the last seconds of load, which must be good again
 BEFORE_S = 180.0  # an alert that fired shortly before the release may still be told to be over
 
@@ -58,7 +58,7 @@ def progress_row(records: Sequence[Record]) -> Receipt:
 def _live() -> list[Check]:
     found = {name: application.version() for name, application in clients.applications().items()}
     return [
-        Check(what=f"version live on {name}", expected=GOOD, found=version, holds=version == GOOD)
+        Check(what=f"version live on {name}", expected=steps.GOOD, found=version, holds=version == steps.GOOD)
         for name, version in found.items()
     ]
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from harness import clients
 from harness.errors import HarnessError
 from harness.paths import REPO
-from harness.proof.playbook import Playbook, playing
+from harness.proof.playbook import Playbook, PlaybookError, playing
 from harness.wait import until
 
 RECEIVERS_PLAY = "harness/receivers/install.yml"
 INSTALL_S = 600.0
 DEPLOY_S = 180.0
+GOOD, INTERIM = "1.0.0", "0.9.0"
+LIVE_FROM_OTHER_SOURCES = "releases do not change"
 
 
 def building(version: str, fault: str | None = None) -> subprocess.Popen[str]:
@@ -45,6 +47,27 @@ def deploying(version: str, log: Path) -> Iterator[Playbook]:
     extra = json.dumps({"app_version": version, "app_override": True})
     with playing(f"the deployment of {version}", ["playbooks/deploy.yml", "-e", extra], log) as deploy:
         yield deploy
+
+
+def deploy_good(home: Path, beat: Callable[[str], None] = lambda _: None) -> None:
+    """Have release GOOD live on both hosts, made from the sources of now.
+
+    A live release is never replaced by another archive of the same version: after a change of its sources the
+    hosts go over INTERIM, which is as good.
+    """
+    try:
+        _deploy(GOOD, home, beat)
+    except PlaybookError as error:
+        if LIVE_FROM_OTHER_SOURCES not in str(error):
+            raise
+        built(building(INTERIM))
+        _deploy(INTERIM, home, beat)
+        _deploy(GOOD, home, beat)
+
+
+def _deploy(version: str, home: Path, beat: Callable[[str], None]) -> None:
+    with deploying(version, home / f"deploy-{version}.log") as deploy:
+        finish(deploy, DEPLOY_S, beat)
 
 
 def finish(playbook: Playbook, deadline_s: float, beat: Callable[[str], None] = lambda _: None) -> None:

@@ -21,7 +21,6 @@ from harness.stack.units import Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
 from monitoring.catalog import Alert, load
 
-GOOD = "1.0.0"
 DAEMON_DATABASE = "/var/lib/mita-rollback/rollback.db"
 
 
@@ -58,7 +57,8 @@ class Stack:
         self.daemon.stop()
         self.daemon.run("sh", "-c", f"rm -f {DAEMON_DATABASE}*")
         self.daemon.start()
-        self.deploy(GOOD)
+        steps.built(steps.building(steps.GOOD))
+        steps.deploy_good(self.home)
         self.alerts.until_quiet()
         self.receivers.mark()
         self.begin = time.time()

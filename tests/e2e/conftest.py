@@ -28,7 +28,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     lab.up()
     with steps.installing(home / "site.log") as install:
         steps.finish(install, steps.INSTALL_S)
-    Stack(home).deploy("1.0.0")
+    steps.built(steps.building(steps.GOOD))
+    steps.deploy_good(home)
     with flowing(home / "ordinary", ORDINARY_RATE):
         yield home
 
