@@ -59,15 +59,15 @@ class Service:
     def wait_for(self, version: str) -> None:
         """Return once the service is ready as this version; raise when it died or took too long."""
         began, restarts = time.time(), self.restarts()
-        last = ""
+        ready, last = False, ""
 
         def settled() -> bool:
-            nonlocal last
+            nonlocal ready, last
             ready, last = self.answers(version)
             return ready or self.restarts() > restarts
 
         in_time = until(settled, self.timeout_s)
-        if not self.answers(version)[0]:
+        if not ready:
             reason = f"within {self.timeout_s:g} s" if not in_time else "and not to end"
             raise ReleaseError(
                 f"expected {self.unit} to get ready as version {version} {reason}, found: {last}\n"
