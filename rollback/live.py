@@ -1,7 +1,7 @@
 """The settings in use, and how a reload replaces them whole or not at all."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rollback.adapters.http_source import Endpoint
@@ -24,7 +24,7 @@ class Live:
     accounts: Accounts
     prometheus: Endpoint
     alertmanager: Endpoint
-    slack_url: str
+    slack_url: str = field(repr=False)
 
     @property
     def inventory(self) -> Path:

@@ -29,8 +29,9 @@ def configure(log_format: str) -> None:
 
 
 def _one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Keep tracebacks and other texts with line ends on the line of their event."""
-    return {name: v.replace("\n", " | ") if isinstance(v, str) else v for name, v in event.items()}
+    """Keep tracebacks and other texts on the line of their event, and leave out what is not there."""
+    known = {name: value for name, value in event.items() if value is not None}
+    return {n: v.replace("\n", " | ") if isinstance(v, str) else v for n, v in known.items()}
 
 
 class _Bridge(logging.Handler):

@@ -1,0 +1,126 @@
+"""What is read from the network: payloads and credentials."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from rollback.api.auth import Account, require
+from rollback.api.payload import read
+from rollback.domain.errors import Unauthorized, Undecodable
+
+ACCOUNT = Account(username="alertmanager", password="open:sesame")
+
+
+def body(*alerts: Any, **changes: Any) -> bytes:
+    return json.dumps({"version": "4", "receiver": "r", "alerts": alerts, **changes}).encode()
+
+
+def wire(**changes: Any) -> dict[str, Any]:
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "A"},
+        "startsAt": "2026-03-01T12:00:00.123456789Z",
+        "fingerprint": "f",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://p",
+    }
+    return {name: value for name, value in {**alert, **changes}.items() if value is not None}
+
+
+def test_alerts_are_read_with_their_time_cut_to_milliseconds() -> None:
+    receiver, [alert], quarantined = read(body(wire(annotations={"verify": "up"})))
+
+    assert (receiver, quarantined) == ("r", ())
+    assert alert.starts_at.isoformat() == "2026-03-01T12:00:00.123000+00:00"
+    assert alert.annotations == {"verify": "up"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        wire(status="pending"),
+        wire(fingerprint=None),
+        wire(fingerprint=""),
+        wire(startsAt="yesterday"),
+        wire(startsAt="2026-03-01T12:00:00"),
+        wire(labels={"n": 1}),
+        wire(labels=None),
+        "text",
+        None,
+        [],
+    ],
+    ids=str,
+)
+def test_one_bad_alert_is_set_aside_and_its_neighbours_are_taken(bad: Any) -> None:
+    _, alerts, [quarantined] = read(body(wire(), bad, wire(fingerprint="g")))
+
+    assert [alert.fingerprint for alert in alerts] == ["f", "g"]
+    assert quarantined.problem
+    assert quarantined.body == json.dumps(bad)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"[]", b"null", body(version="3"), body(alerts={}), b'{"version":"4"}', b"\xff\xfe"],
+)
+def test_a_body_that_is_no_webhook_is_refused(text: bytes) -> None:
+    with pytest.raises(Undecodable, match="version 4"):
+        read(text)
+
+
+def test_half_a_surrogate_is_no_json_text() -> None:
+    with pytest.raises(Undecodable):
+        read(body(wire()).replace(b'"A"', b'"\\ud800"'))
+
+
+def test_strange_but_legal_text_is_kept() -> None:
+    _, [alert], _ = read(body(wire(labels={"alertname": "A\x00\U0001f525"})))
+
+    assert alert.name == "A\x00\U0001f525"
+
+
+def request(header: str | None) -> Request:
+    headers = [] if header is None else [(b"authorization", header.encode("latin-1"))]
+    return Request({"type": "http", "headers": headers})
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
+def test_the_right_credentials_pass_and_a_password_may_hold_colons(scheme: str) -> None:
+    require(request(basic("alertmanager:open:sesame").replace("Basic", scheme)), ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic !!!",
+        "Basic your-secret",
+        basic("alertmanager"),
+        basic("alertmanager:wrong"),
+        basic("admin:open:sesame"),
+        basic(":"),
+        basic("alertmanager:open:sesame").replace("Basic", "Bearer"),
+        "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
+    ],
+    ids=str,
+)
+def test_everything_else_is_refused(header: str | None) -> None:
+    with pytest.raises(Unauthorized):
+        require(request(header), ACCOUNT)
+
+
+def test_one_of_several_accounts_is_enough() -> None:
+    require(request(basic("b:2")), Account(username="a", password="1"), Account(username="b", password="2"))
+
+
+def test_the_password_is_in_no_representation() -> None:
+    assert "sesame" not in repr(ACCOUNT)

@@ -1,0 +1,155 @@
+"""Alerts that nobody delivered, heartbeats, outages, and messages to people."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from rollback.adapters.memory import MemoryStore
+from rollback.domain.alert import Source
+from rollback.domain.errors import Blind
+from rollback.domain.ports import Fired
+from rollback.domain.reasons import LedgerKind
+from rollback.domain.records import Notice, NoticeState
+from rollback.service.intake import ALIVE, Intake, Reconciler
+from rollback.service.telling import ATTEMPTS, Teller
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Scene:
+    store: MemoryStore
+    clock: Any
+    monitoring: Any
+    make: Any
+
+    def __post_init__(self) -> None:
+        policy = self.make.policy()
+        self.intake = Intake(self.store, self.clock, lambda: policy)
+        self.reconciler = Reconciler(self.store, self.clock, self.monitoring, self.intake, lambda: policy)
+
+
+@pytest.fixture
+def scene(store: MemoryStore, clock: Any, monitoring: Any, make: Any) -> Scene:
+    return Scene(store, clock, monitoring, make)
+
+
+def test_an_undelivered_alert_is_found_and_waits_like_any_other(scene: Scene) -> None:
+    scene.monitoring.active = [scene.make.alert()]
+
+    scene.reconciler.tick()
+
+    [item] = scene.store.waiting(10)
+    assert item.source is Source.RECONCILE
+    assert [entry.kind for entry in scene.store.entries] == [LedgerKind.ALERT_SEEN]
+
+
+def test_what_was_delivered_and_is_found_again_is_one_alert(scene: Scene) -> None:
+    scene.intake.receive(Source.WEBHOOK, (scene.make.alert(),))
+    scene.monitoring.active = [scene.make.alert()]
+
+    receipt = scene.reconciler.tick()
+
+    assert receipt is not None
+
+    assert (receipt.accepted, receipt.duplicates) == (0, 1)
+    assert len(scene.store.waiting(10)) == 1
+
+
+def test_an_alertmanager_that_does_not_answer_is_survived(scene: Scene) -> None:
+    scene.monitoring.blind = True
+
+    assert scene.reconciler.tick() is None
+    assert scene.store.marked(ALIVE) == NOON
+
+
+def test_a_heartbeat_is_remembered_and_never_decided(scene: Scene) -> None:
+    beat = scene.make.alert(labels={"rollback": "heartbeat"})
+
+    scene.intake.receive(Source.WEBHOOK, (beat,))
+
+    assert scene.store.tally().last_heartbeat == NOON
+    assert not scene.store.waiting(10)
+    assert not scene.store.entries
+
+
+def test_after_an_outage_what_fired_meanwhile_is_journalled(scene: Scene) -> None:
+    scene.store.mark(ALIVE, NOON - timedelta(minutes=20))
+    labels = {"alertname": "Anything", "service": "shop", "rollback_trigger": "x"}
+    scene.monitoring.fired = [Fired(labels=labels, first=NOON, last=NOON)]
+
+    assert scene.reconciler.catch_up() == 1
+    assert scene.monitoring.asked == ["fired 11:40 12:00"]
+    [entry] = scene.store.entries
+    assert (entry.kind, entry.data["source"]) == (LedgerKind.ALERT_SEEN, "prometheus")
+
+
+def test_the_examined_gap_is_not_longer_than_an_alert_stays_fresh(scene: Scene) -> None:
+    scene.store.mark(ALIVE, NOON - timedelta(days=30))
+
+    scene.reconciler.catch_up()
+
+    assert scene.monitoring.asked == ["fired 11:00 12:00"]
+
+
+@pytest.mark.parametrize("seconds", [None, 29])
+def test_without_an_outage_nothing_is_examined(scene: Scene, seconds: int | None) -> None:
+    if seconds:
+        scene.store.mark(ALIVE, NOON - timedelta(seconds=seconds))
+
+    assert scene.reconciler.catch_up() == 0
+    assert not scene.monitoring.asked
+
+
+def test_a_blind_catch_up_is_survived(scene: Scene) -> None:
+    scene.store.mark(ALIVE, NOON - timedelta(minutes=20))
+    scene.monitoring.blind = True
+
+    assert scene.reconciler.catch_up() == 0
+
+
+def waiting_notice(store: MemoryStore, make: Any) -> None:
+    make.live(store, "1", minutes=-60)
+    store.tell((Notice(text="hello", colour="good"),), NOON)
+
+
+def test_a_message_is_sent_once(store: MemoryStore, clock: Any, messenger: Any, make: Any) -> None:
+    waiting_notice(store, make)
+    teller = Teller(store, clock, messenger)
+
+    assert [teller.work(), teller.work()] == [1, 0]
+    assert messenger.sent == ["hello"]
+
+
+def test_a_message_that_fails_is_tried_again_later_and_later_and_then_dropped(
+    store: MemoryStore, clock: Any, messenger: Any, make: Any
+) -> None:
+    waiting_notice(store, make)
+    messenger.failure = Blind("500")
+    teller, due = Teller(store, clock, messenger), []
+
+    for second in range(120):
+        clock.at = NOON + timedelta(seconds=second)
+        due += [second] * teller.work()
+
+    assert due == [0, 1, 3, 7, 15, 31]
+    assert len(due) == ATTEMPTS
+    assert store.messages[0].state is NoticeState.DROPPED
+
+
+def test_a_message_goes_out_once_slack_is_back(
+    store: MemoryStore, clock: Any, messenger: Any, make: Any
+) -> None:
+    waiting_notice(store, make)
+    messenger.failure = Blind("500")
+    teller = Teller(store, clock, messenger)
+    teller.work()
+
+    messenger.failure = None
+    clock.move(minutes=1)
+    teller.work()
+
+    assert messenger.sent == ["hello"]
+    assert store.messages[0].state is NoticeState.SENT

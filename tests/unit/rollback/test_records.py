@@ -1,0 +1,114 @@
+"""Small rules: identity of alerts, known-good versions, verdicts of measurements, durations."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from rollback import durations
+from rollback.adapters.codec import from_text, to_text
+from rollback.domain.deployment import known_good, live_release
+from rollback.domain.rollback import Sample, VerificationVerdict
+from rollback.domain.verification import fixed, verdict_at_deadline
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def test_one_episode_told_with_more_digits_or_in_another_zone_is_the_same(make: Any) -> None:
+    told = make.alert(starts_at=datetime.fromisoformat("2026-03-01T12:00:00.123456+00:00"))
+    elsewhere = make.alert(starts_at=datetime.fromisoformat("2026-03-01T14:00:00.123+02:00"))
+
+    assert told.identity == elsewhere.identity
+
+
+def test_the_next_episode_and_the_end_of_this_one_are_others(make: Any) -> None:
+    alert = make.alert()
+
+    assert alert.identity != make.alert(minutes=6).identity
+    assert alert.identity != make.alert(status="resolved").identity
+
+
+def test_known_good_is_what_was_live_last_apart_from_what_is_left(make: Any) -> None:
+    older = make.release("1", live_at=NOON - timedelta(hours=2))
+    newer = make.release("2", live_at=NOON - timedelta(hours=1))
+    bad = make.release("3", live_at=NOON)
+
+    assert known_good((older, newer, bad), leaving="3") == newer
+    assert live_release((older, newer, bad)) == bad
+
+
+@pytest.mark.parametrize(
+    "unfit", [{"rejected_at": NOON}, {"rollback_safe": False}, {"live_at": None}], ids=str
+)
+def test_rejected_unsafe_and_never_live_versions_are_no_target(make: Any, unfit: dict[str, Any]) -> None:
+    good = make.release("1", live_at=NOON - timedelta(hours=2))
+    other = make.release("2", **{"live_at": NOON - timedelta(hours=1), **unfit})
+
+    assert known_good((good, other), leaving="3") == good
+    assert known_good((other,), leaving="3") is None
+
+
+def samples(*values: bool | None, unready: tuple[str, ...] = ()) -> tuple[Sample, ...]:
+    whole = [Sample(at=NOON, healthy=value) for value in values]
+    return (*whole[:-1], Sample(at=NOON, healthy=values[-1], unready_hosts=unready))
+
+
+@pytest.mark.parametrize(
+    ("measured", "is_fixed"),
+    [
+        (samples(True, True, True), True),
+        (samples(False, True, True, True), True),
+        (samples(True, True, None, True), True),
+        (samples(True, True), False),
+        (samples(True, True, False, True), False),
+        (samples(True, True, True, None), False),
+        (samples(True, True, True, unready=("app1",)), False),
+        ((), False),
+    ],
+)
+def test_fixed_means_healthy_often_enough_in_a_row(measured: tuple[Sample, ...], is_fixed: bool) -> None:
+    assert fixed(measured, needed=3) is is_fixed
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        (samples(False, False), VerificationVerdict.NOT_FIXED),
+        (samples(False, True), VerificationVerdict.NOT_FIXED),
+        (samples(False, None, None), VerificationVerdict.NOT_FIXED),
+        (samples(None, None), VerificationVerdict.BLIND),
+        (samples(True, None), VerificationVerdict.BLIND),
+        ((), VerificationVerdict.BLIND),
+        (samples(False, False, unready=("app1",)), VerificationVerdict.WORSE),
+        (samples(None, unready=("app1",)), VerificationVerdict.WORSE),
+    ],
+)
+def test_verdict_when_time_is_up(measured: tuple[Sample, ...], verdict: VerificationVerdict) -> None:
+    assert verdict_at_deadline(measured) is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30m", 1800), ("1h30m", 5400), ("90s", 90), ("500ms", 0.5), ("2d", 172800)]
+)
+def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert durations.parse(text) == timedelta(seconds=seconds)
+    assert durations.parse(durations.render(durations.parse(text))) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "1.5h", "-1s", "5 m", "5x", 5, None])
+def test_anything_else_is_no_duration(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        durations.parse(text)
+
+
+def test_stored_times_sort_as_text_whatever_their_zone() -> None:
+    east = datetime(2026, 3, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+    later = NOON + timedelta(microseconds=1)
+
+    assert to_text(east) == to_text(NOON) < to_text(later)
+    assert from_text(to_text(later)) == later
+
+
+def test_a_time_without_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="with a zone"):
+        to_text(NOON.replace(tzinfo=None))
