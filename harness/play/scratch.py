@@ -1,5 +1,6 @@
 """A bare host of its own for role tests, from the lab's image: the site in the lab stays as it is."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,8 +35,7 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
     _ensure_host_key(name)
     found = client.images.get(image.name_now(os_release()))
     options = spec.options(Host(name, 0), str(found.id), "")
-    for left in client.containers.list(all=True, filters={"name": f"^{options['name']}$"}):
-        left.remove(force=True, v=True)
+    options["name"] += f"-{os.getpid()}"
     container = client.containers.create(**options)
     try:
         container.put_archive("/", spec.first_files(Host(name, 0)))

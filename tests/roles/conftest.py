@@ -1,12 +1,17 @@
 """What every role test uses: the lab's hosts, and a bare host that a module may do anything to."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import testinfra
 
 from harness.lab import keys, lab
+from harness.paths import REPO
 from harness.play.scratch import Scratch, scratch_host
+from harness.play.services import PLANTED, Service
+from harness.play.services import services as table
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +35,25 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     """A bare host for this module alone."""
     with scratch_host("scratch", tmp_path_factory.mktemp("scratch")) as host:
         yield host
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Copies of the monitoring content, by name, which a test may spoil."""
+    base = tmp_path_factory.mktemp("content")
+
+    def copy(name: str) -> Path:
+        target = base / name
+        shutil.copytree(REPO / "monitoring", target, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+        return target
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory, content: Callable[[str], Path]) -> dict[str, Service]:
+    """The monitoring services with planted secrets, which inputs look up as they would in a vault."""
+    secrets = tmp_path_factory.mktemp("secrets")
+    for name, value in PLANTED.items():
+        (secrets / name).write_text(value)
+    return table(str(secrets), str(content("as-it-is")))

@@ -52,7 +52,7 @@ def target_files(
         entries = [_target(job, jobs[job], host, addresses[host], environment) for host in hosts]
         entries += [_given(job, jobs[job], given, environment) for given in jobs[job].get("also", [])]
         if entries:
-            files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "none"})
+            files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "watched"})
     return files
 
 

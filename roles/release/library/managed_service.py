@@ -34,7 +34,12 @@ options:
       owner: {type: str, description: "Instead of the module's owner."}
       group: {type: str, description: "Instead of the module's group."}
       mode: {type: str, description: "Octal digits, 0640 unless given."}
-      apply: {type: str, choices: [none, reload, restart], description: "What a change of this file needs."}
+      apply:
+        type: str
+        choices: [none, watched, reload, restart]
+        description:
+          - What a change of this file needs. C(none) is read at its next use.
+          - C(watched) is noticed by the service, and written once a reload that the task also needs is over.
   directories:
     type: list
     elements: dict
@@ -50,7 +55,7 @@ options:
     elements: list
     default: []
     description: Programs (argv lists) that judge the staged tree, whose path replaces C({root}).
-  apply: {type: str, choices: [none, reload, restart], default: reload, description: "For other files."}
+  apply: {type: str, choices: [none, watched, reload, restart], default: reload, description: "For others."}
   restart_token: {type: str, default: "", description: "Any text; a new one restarts the service."}
   reload_metric: {type: str, description: "Must read 1, with a new time, after a reload."}
   metrics_url: {type: str, description: "Where reload_metric is read, with the credentials of ready."}
@@ -73,7 +78,7 @@ options:
     description: Units (with suffix) that are stopped and masked, because this service takes their place.
 """
 
-APPLY = {"type": "str", "choices": ["none", "reload", "restart"]}
+APPLY = {"type": "str", "choices": ["none", "watched", "reload", "restart"]}
 PLACE: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "owner": {"type": "str"},

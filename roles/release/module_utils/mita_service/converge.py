@@ -38,7 +38,7 @@ class Situation:
         """What the service needs: one that is down is started, one that must not run yet is left alone."""
         if not self.may_start:
             return Apply.NONE
-        return self.plan.apply if self.unit.running else Apply.RESTART
+        return self.plan.action if self.unit.running else Apply.RESTART
 
     @property
     def enables(self) -> bool:
@@ -111,10 +111,12 @@ def _act(now: Situation) -> None:
         return
     with _everything_back_on_failure(now):
         manifest.save(now.service.name, now.stored.begun(now.service))
-        _swap(now)
+        before, after = now.plan.split()
+        _swap(now.service, before)
         _configure_systemd(now)
         if now.may_start:
             runtime.apply(now.service, now.action)
+        _swap(now.service, after)
     manifest.save(now.service.name, manifest.finished(now.service))
 
 
@@ -128,11 +130,11 @@ def _confirm(now: Situation) -> None:
         raise RefusedError(f"nothing had to be changed, but the service does not serve: {error}") from error
 
 
-def _swap(now: Situation) -> None:
-    for file in now.plan.writes:
-        disk.make_parents(file.path, now.service.root_group)
+def _swap(service: Service, plan: Plan) -> None:
+    for file in plan.writes:
+        disk.make_parents(file.path, service.root_group)
         disk.write(file.path, disk.as_found(file))
-    for path in now.plan.prunes:
+    for path in plan.prunes:
         Path(path).unlink(missing_ok=True)
 
 

@@ -14,11 +14,16 @@ class RequestError(Exception):
 
 
 class Apply(IntEnum):
-    """What a running service needs before a change counts; the larger one wins."""
+    """What a running service needs before a change of a file counts; the larger one wins.
+
+    NONE is read at its next use. WATCHED is noticed by the service, which is only told of it once a reload is
+    over: Prometheus can lose what it notices while it reloads.
+    """
 
     NONE = 0
-    RELOAD = 1
-    RESTART = 2
+    WATCHED = 1
+    RELOAD = 2
+    RESTART = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What has to happen, decided before anything happens. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .disk import Found, as_found
 from .manifest import Manifest
@@ -15,12 +15,29 @@ class Plan:
     writes: tuple[File, ...]
     prunes: tuple[str, ...]
     apply: Apply
+    watched_prunes: tuple[str, ...] = ()
 
     @property
     def touches_units(self) -> bool:
         """Say whether systemd has to read its files again."""
         paths = [file.path for file in self.writes] + list(self.prunes)
         return any(path.startswith(UNIT_DIRECTORY + "/") for path in paths)
+
+    @property
+    def action(self) -> Apply:
+        """What a running service must be told: to reload, to restart, or nothing."""
+        return self.apply if self.apply >= Apply.RELOAD else Apply.NONE
+
+    def split(self) -> tuple["Plan", "Plan"]:
+        """Return what happens before the service is told, and what after."""
+        if self.apply is not Apply.RELOAD:
+            return self, replace(self, writes=(), prunes=(), watched_prunes=())
+        early = tuple(file for file in self.writes if file.apply is not Apply.WATCHED)
+        late = tuple(file for file in self.writes if file.apply is Apply.WATCHED)
+        first = tuple(path for path in self.prunes if path not in self.watched_prunes)
+        return replace(self, writes=early, prunes=first), replace(
+            self, writes=late, prunes=self.watched_prunes
+        )
 
     @property
     def changes(self) -> bool:
@@ -41,7 +58,8 @@ def make_plan(service: Service, found: Mapping[str, Found | None], manifest: Man
     if manifest.restart_token != service.restart_token:
         needs.append(Apply.RESTART)
     prunes = tuple(sorted(path for path in left if found[path] is not None))
-    return Plan(writes=writes, prunes=prunes, apply=max(needs, default=Apply.NONE))
+    watched = tuple(path for path in prunes if manifest.files[path].apply is Apply.WATCHED)
+    return Plan(writes=writes, prunes=prunes, apply=max(needs, default=Apply.NONE), watched_prunes=watched)
 
 
 def _taken(file: File, manifest: Manifest) -> bool:

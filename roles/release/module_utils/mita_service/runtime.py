@@ -51,6 +51,7 @@ def ensure_ready(service: Service) -> None:
         raise NotTakenError(
             f"expected {service.unit_name} to be ready within {ready.timeout} s, found: {last}"
         )
+    _ensure_running(service)  # the answer may have come from another program on the same port
 
 
 def _ensure_running(service: Service) -> None:

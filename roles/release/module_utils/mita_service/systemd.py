@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .model import UNIT_DIRECTORY
 
-JOURNAL_LINES = 20
+JOURNAL_LINES = 12
 ENABLED = ("enabled", "enabled-runtime", "static", "generated", "indirect")
 
 
@@ -76,12 +76,15 @@ def masked(unit: str) -> bool:
 
 
 def journal(unit: str, since: float) -> str:
-    """Return the last lines that *unit* wrote after the time *since*, seconds since the epoch."""
-    argv = ["journalctl", "--unit", unit, "--since", f"@{since:.6f}", "--lines", str(JOURNAL_LINES)]
+    """Return what *unit* wrote after the time *since*, seconds since the epoch: its first and last lines."""
+    argv = ["journalctl", "--unit", unit, "--since", f"@{since:.6f}", "--no-pager", "--output", "cat"]
     try:
-        return run([*argv, "--no-pager", "--output", "cat"]).strip()
+        lines = run(argv).strip().splitlines()
     except CommandError as error:
         return str(error)
+    if len(lines) > 2 * JOURNAL_LINES:
+        lines = [*lines[:JOURNAL_LINES], "(...)", *lines[-JOURNAL_LINES:]]
+    return "\n".join(lines)
 
 
 def now() -> float:

@@ -1,0 +1,146 @@
+"""The monitoring services as their role tests see them: one row each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.play.run import Part
+
+PLANTED = {
+    "slack_webhook_url": "http://127.0.0.1:9/services/T000/B000/planted-slack-url",
+    "pagerduty_critical_key": "planted-critical-key",
+    "pagerduty_error_key": "planted-error-key",
+    "rollback_webhook_secret": "planted-webhook-secret",
+    "smtp_password": "planted-smtp-password",
+    "prometheus_scrape": "planted-scrape-password",
+    "postgres": 'planted:post\\gres"password',
+    "redis": "planted$redis'password",
+    "web": "planted-web-password",
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: how it is installed, where it lives, how it is asked, and what may be changed about it."""
+
+    unit: str
+    role: str
+    port: int
+    root: str
+    binaries: tuple[tuple[str, str], ...]
+    prefix: str
+    user: str = ""
+    ready: str = "/-/ready"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    setting: tuple[Mapping[str, Any], str] = field(default_factory=lambda: ({}, ""))
+
+    def part(self, **variables: Any) -> Part:
+        """The service as a part of a play; *variables* without the role's prefix."""
+        named = {f"{self.prefix}_{name}": value for name, value in variables.items()}
+        return Part(self.unit, self.role, {**self.inputs, **named})
+
+    @property
+    def owner(self) -> str:
+        """The user that runs it."""
+        return self.user or self.unit
+
+    @property
+    def component(self) -> str:
+        """The key in `release_components`, which names the directory under /opt."""
+        return self.unit.replace("-", "_")
+
+
+def secret(name: str, directory: str) -> str:
+    """A planted secret as an inventory holds it: looked up, not written out."""
+    return f"{{{{ lookup('ansible.builtin.file', '{directory}/{name}') }}}}"
+
+
+def services(secrets: str, content: str) -> dict[str, Service]:
+    """Every service by its unit; inputs read planted secrets and monitoring content from these directories.
+
+    The configurations have an override from the start, as every site has: the first rewrites the whole file.
+    """
+    rows = (
+        Service(
+            unit="prometheus",
+            role="prometheus",
+            port=9090,
+            root="/etc/prometheus",
+            binaries=(("prometheus", "/usr/bin/prometheus"), ("promtool", "/usr/bin/promtool")),
+            prefix="prometheus",
+            inputs={
+                "prometheus_secrets": {"scrape": secret("prometheus_scrape", secrets)},
+                "prometheus_content_dir": content,
+                "prometheus_overrides": {"global": {"scrape_timeout": "9s"}},
+            },
+            secrets={"secrets/scrape": "0640"},
+            setting=({"overrides": {"global": {"scrape_timeout": "8s"}}}, "scrape_timeout: 8s"),
+        ),
+        Service(
+            unit="alertmanager",
+            role="alertmanager",
+            port=9093,
+            root="/etc/alertmanager",
+            binaries=(("alertmanager", "/usr/bin/prometheus-alertmanager"), ("amtool", "/usr/bin/amtool")),
+            prefix="alertmanager",
+            inputs={
+                "alertmanager_secrets": {name: secret(name, secrets) for name in _ALERTMANAGER},
+                "alertmanager_content_dir": content,
+                "alertmanager_overrides": {"global": {"smtp_hello": "monitor"}},
+            },
+            secrets={f"secrets/{name}": "0640" for name in _ALERTMANAGER},
+            setting=({"overrides": {"global": {"smtp_hello": "other"}}}, "smtp_hello: other"),
+        ),
+        _exporter("node", 9100, setting=({"listen_address": "0.0.0.0:9109"}, "0.0.0.0:9109")),
+        _exporter(
+            "blackbox",
+            9115,
+            inputs={"exporter_content_dir": content},
+            setting=({"listen_address": "0.0.0.0:9109"}, "0.0.0.0:9109"),
+        ),
+        _exporter(
+            "postgres",
+            9187,
+            inputs={"exporter_postgres_password": secret("postgres", secrets)},
+            secrets={"secrets/pgpass": "0400"},
+            setting=({"postgres_address": "127.0.0.1:5433/postgres"}, "127.0.0.1:5433/postgres"),
+        ),
+        _exporter(
+            "redis",
+            9121,
+            inputs={"exporter_redis_password": secret("redis", secrets)},
+            secrets={"secrets/environment": "0600"},
+            setting=({"redis_address": "redis://127.0.0.1:6380"}, "(secret changed)"),
+        ),
+    )
+    return {row.unit: row for row in rows}
+
+
+_ALERTMANAGER = (
+    "slack_webhook_url",
+    "pagerduty_critical_key",
+    "pagerduty_error_key",
+    "rollback_webhook_secret",
+    "smtp_password",
+)
+
+
+def _exporter(name: str, port: int, **row: Any) -> Service:
+    program = f"/usr/bin/prometheus-{name}-exporter"
+    return Service(
+        **{
+            "unit": f"{name}-exporter",
+            "role": "exporter",
+            "port": port,
+            "root": f"/etc/{name}-exporter",
+            "binaries": ((f"{name}_exporter", program),),
+            "prefix": "exporter",
+            "ready": "/metrics",
+            **row,
+            "inputs": {"exporter_name": name, **row.get("inputs", {})},
+        }
+    )
+
+
+UNITS = tuple(services("", ""))

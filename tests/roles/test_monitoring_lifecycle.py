@@ -1,0 +1,277 @@
+"""Prometheus, Alertmanager and the exporters from a bare host on: each scene is one run over all of them.
+
+The scenes follow each other on one host, so a test never installs what an earlier one has installed.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from harness.play.run import Run, play_roles
+from harness.play.scratch import Scratch
+from harness.play.services import PLANTED, UNITS, Service
+from harness.wait import until
+
+pytestmark = pytest.mark.lab
+EXPOSURE_BUDGET = 2.0
+
+Services = dict[str, Service]
+Play = Callable[..., Run]
+Changes = Mapping[str, Mapping[str, object]]
+every_service = pytest.mark.parametrize("unit", UNITS)
+
+
+@pytest.fixture(scope="module")
+def play(scratch: Scratch, services: Services) -> Play:
+    """Play every service, or those *units*, each with its own changes of variables."""
+
+    def run(*options: str, units: Iterable[str] = UNITS, changes: Changes | None = None) -> Run:
+        parts = [services[unit].part(**(changes or {}).get(unit, {})) for unit in units]
+        return play_roles(parts, *options, inventory=scratch.inventory)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def bare_check(play: Play) -> Run:
+    return play("--check", "--diff")
+
+
+@pytest.fixture(scope="module")
+def installed(bare_check: Run, play: Play) -> Run:
+    return play("-vvv", "--diff")
+
+
+@pytest.fixture(scope="module")
+def second_run(installed: Run, play: Play) -> Run:
+    return play("--diff").ok()
+
+
+@pytest.fixture(scope="module")
+def converged_check(second_run: Run, play: Play) -> Run:
+    return play("--check", "--diff").ok()
+
+
+@pytest.fixture(scope="module")
+def one_setting_check(converged_check: Run, play: Play, services: Services) -> Run:
+    changes = {unit: services[unit].setting[0] for unit in UNITS}
+    return play("--check", "--diff", changes=changes).ok()
+
+
+def test_check_mode_on_a_bare_host_changes_nothing(bare_check: Run, scratch: Scratch) -> None:
+    bare_check.ok()
+
+    assert len(bare_check.changed()) >= len(UNITS)
+    assert not scratch.host.package("prometheus").is_installed
+    assert not scratch.host.file("/etc/alertmanager").exists
+
+
+@every_service
+def test_service_runs_as_its_own_user_and_answers(
+    installed: Run, scratch: Scratch, services: Services, unit: str
+) -> None:
+    assert not installed.failure(unit)
+    service = scratch.host.service(unit)
+    pid = scratch.host.check_output(f"systemctl show -P MainPID {unit}")
+
+    assert service.is_running and service.is_enabled
+    assert scratch.host.check_output(f"ps -o user:32= -p {pid}") == services[unit].owner
+    port, ready = services[unit].port, services[unit].ready
+    assert scratch.host.run(f"curl --fail --silent http://127.0.0.1:{port}{ready}").succeeded
+
+
+@every_service
+def test_sandbox_keeps_the_exposure_within_budget(installed: Run, scratch: Scratch, unit: str) -> None:
+    report = scratch.host.check_output(f"systemd-analyze security --no-pager {unit}.service | tail -1")
+
+    assert float(report.split(":")[1].split()[0]) <= EXPOSURE_BUDGET, report
+
+
+@every_service
+def test_secrets_are_readable_for_the_service_alone(
+    installed: Run, scratch: Scratch, services: Services, unit: str
+) -> None:
+    world = scratch.host.check_output(f"find {services[unit].root} -perm /o=r -type f")
+    found = {
+        path: oct(scratch.host.file(f"{services[unit].root}/{path}").mode).replace("0o", "0")
+        for path in services[unit].secrets
+    }
+
+    assert found == services[unit].secrets
+    assert unit == "prometheus" or not world
+
+
+def test_no_secret_is_in_the_most_talkative_output(installed: Run) -> None:
+    assert "prometheus.yml" in installed.output
+    assert [name for name, value in PLANTED.items() if value in installed.output] == []
+
+
+def test_no_secret_is_in_the_journal_or_on_a_command_line(installed: Run, scratch: Scratch) -> None:
+    told = scratch.host.check_output("journalctl --no-pager; ps -eo args")
+
+    assert "ansible-managed_release" in told
+    assert [name for name, value in PLANTED.items() if value in told] == []
+
+
+def test_distribution_units_are_masked_and_silent(installed: Run, scratch: Scratch) -> None:
+    for unit in ("prometheus-alertmanager", "prometheus-node-exporter", "prometheus-redis-exporter"):
+        assert scratch.host.check_output(f"systemctl is-enabled {unit} || true") == "masked"
+        assert not scratch.host.service(unit).is_running
+
+
+def test_second_run_changes_nothing(second_run: Run) -> None:
+    assert second_run.changed() == []
+
+
+def test_check_mode_on_a_converged_host_shows_nothing(converged_check: Run) -> None:
+    assert converged_check.changed() == []
+    assert [event.diffs for event in converged_check.events if event.diffs] == []
+
+
+@every_service
+def test_check_mode_shows_exactly_the_changed_setting(
+    one_setting_check: Run, services: Services, unit: str
+) -> None:
+    _, expected = services[unit].setting
+    diffs = [diff for event in one_setting_check.of(unit) for diff in event.diffs]
+
+    assert len(diffs) == 1, diffs
+    lines = difflib.ndiff(diffs[0]["before"].splitlines(), diffs[0]["after"].splitlines())
+    new = [line for line in lines if line.startswith("+ ")]
+    assert len(new) == 1 and expected in new[0], new
+
+
+# What is refused, and that everything is as it was afterwards.
+
+
+@pytest.fixture(scope="module")
+def before(one_setting_check: Run, scratch: Scratch) -> str:
+    return state_of(scratch)
+
+
+def state_of(scratch: Scratch) -> str:
+    """Every file of ours and every main process: equal texts mean that nothing was replaced or restarted."""
+    files = "find /etc/prometheus /etc/alertmanager /etc/*-exporter /etc/systemd/system -type f | sort"
+    pids = "; ".join(f"systemctl show -P MainPID -P ActiveState {unit}" for unit in UNITS)
+    return str(scratch.host.check_output(f"{files} | xargs sha256sum; {pids}"))
+
+
+REFUSING = ("prometheus", "alertmanager", "blackbox-exporter")
+
+
+@pytest.fixture(scope="module")
+def refused(before: str, play: Play, content: Callable[[str], Path]) -> Run:
+    broken = content("broken")
+    rules = broken / "rules" / "redis.rules.yml"
+    rules.write_text(rules.read_text().replace("expr: ", "expr: sum by (", 1))
+    (broken / "templates" / "slack.tmpl").write_text('{{ define "half" }}')
+    (broken / "blackbox.yml").write_text("modules: {http_2xx: {prober: http, telepathy: 5s}}\n")
+    place = {"content_dir": str(broken)}
+    return play(units=REFUSING, changes=dict.fromkeys(REFUSING, place))
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [
+        ("prometheus", "/etc/prometheus/rules/redis.rules.yml"),
+        ("alertmanager", "unexpected EOF"),
+        ("blackbox-exporter", "telepathy"),
+    ],
+)
+def test_broken_configuration_is_refused_in_the_programs_own_words(
+    refused: Run, unit: str, words: str
+) -> None:
+    assert "nothing was replaced" in refused.failure(unit)
+    assert words in refused.failure(unit)
+
+
+def test_refused_configuration_leaves_everything_as_it_was(
+    refused: Run, scratch: Scratch, before: str
+) -> None:
+    assert state_of(scratch) == before
+
+
+@pytest.fixture(scope="module")
+def reload_failed(refused: Run, scratch: Scratch, play: Play) -> Run:
+    """Files that root, who checks, can read, and the service can not."""
+    scratch.host.check_output("install -m 0600 /etc/prometheus/rules/redis.rules.yml /etc/site.rules.yml")
+    scratch.host.check_output("install -m 0600 /etc/alertmanager/templates/slack.tmpl /etc/site.tmpl")
+    changes = {
+        "prometheus": {"overrides": {"rule_files": ["rules/*.rules.yml", "/etc/site.rules.yml"]}},
+        "alertmanager": {"overrides": {"templates": ["templates/*.tmpl", "/etc/site.tmpl"]}},
+    }
+    return play(units=changes, changes=changes)
+
+
+@pytest.mark.parametrize("unit", ["prometheus", "alertmanager"])
+def test_failed_reload_fails_the_play_and_puts_the_old_files_back(
+    reload_failed: Run, scratch: Scratch, before: str, unit: str
+) -> None:
+    message = reload_failed.failure(unit)
+
+    assert "permission denied" in message
+    assert f"The previous files are back; {unit}.service is active." in message
+    assert state_of(scratch) == before
+
+
+@pytest.fixture(scope="module")
+def start_failed(reload_failed: Run, play: Play) -> Run:
+    return play(changes={unit: {"extra_flags": ["--no-such-flag"]} for unit in UNITS})
+
+
+@every_service
+def test_service_that_does_not_start_is_put_back(start_failed: Run, scratch: Scratch, unit: str) -> None:
+    message = start_failed.failure(unit)
+
+    assert "no-such-flag" in message
+    assert f"The previous files are back; {unit}.service is active." in message
+    assert scratch.host.service(unit).is_running
+    assert "no-such-flag" not in scratch.host.file(f"/etc/systemd/system/{unit}.service").content_string
+
+
+# What left the repository or the inventory leaves the host; what others wrote stays.
+
+
+@pytest.fixture(scope="module")
+def pruned(start_failed: Run, scratch: Scratch, play: Play, content: Callable[[str], Path]) -> Run:
+    rules = 'groups: [{name: site, rules: [{alert: SiteOwn, expr: "vector(1)"}]}]\n'
+    scratch.host.check_output(f"echo '{rules}' > /etc/prometheus/rules/site-own.rules.yml")
+    scratch.host.check_output("touch /etc/alertmanager/templates/site-own.tmpl /etc/node-exporter/site-own")
+    smaller = content("smaller")
+    (smaller / "rules" / "redis.rules.yml").unlink()
+    (smaller / "templates" / "own.tmpl").write_text('{{ define "own" }}{{ end }}')
+    changes: dict[str, dict[str, object]] = {
+        "prometheus": {
+            "content_dir": str(smaller),
+            "jobs": {"prometheus": {"groups": ["monitoring"], "port": 9090}},
+        },
+        "alertmanager": {"content_dir": str(smaller)},
+    }
+    play(units=["alertmanager"], changes=changes).ok()
+    (smaller / "templates" / "own.tmpl").unlink()
+    return play("--diff", units=changes, changes=changes).ok()
+
+
+def test_rules_targets_and_templates_that_left_are_removed(pruned: Run, scratch: Scratch) -> None:
+    assert not scratch.host.file("/etc/prometheus/rules/redis.rules.yml").exists
+    assert scratch.host.check_output("ls /etc/prometheus/targets") == "prometheus.yml"
+    assert not scratch.host.file("/etc/alertmanager/templates/own.tmpl").exists
+    assert any("redis.rules.yml" in diff["before_header"] for event in pruned.events for diff in event.diffs)
+
+
+def test_files_of_others_stay_and_are_loaded(pruned: Run, scratch: Scratch) -> None:
+    rules = scratch.host.check_output("curl --silent http://127.0.0.1:9090/api/v1/rules")
+
+    assert "SiteOwn" in rules
+    assert scratch.host.file("/etc/alertmanager/templates/site-own.tmpl").exists
+    assert scratch.host.file("/etc/node-exporter/site-own").exists
+
+
+def test_removed_targets_are_no_longer_scraped(pruned: Run, scratch: Scratch) -> None:
+    def jobs() -> bool:
+        targets = scratch.host.check_output("curl --silent http://127.0.0.1:9090/api/v1/targets?state=active")
+        return '"job":"prometheus"' in targets and '"job":"node"' not in targets
+
+    until("only the job prometheus to be scraped", jobs, deadline_s=15)
