@@ -1,21 +1,23 @@
-"""promtool and amtool of this machine."""
+"""What promtool and amtool answer; a failed check is an answer, not an error."""
 
 import subprocess
 from pathlib import Path
 
 from harness.tools import tool
 
-
-def promtool(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """What promtool answers; its words for a person are on both streams."""
-    return _run("promtool", arguments, cwd)
+Answer = subprocess.CompletedProcess[str]
 
 
-def amtool(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """What amtool answers."""
-    return _run("amtool", arguments, cwd)
+def promtool(*arguments: str | Path) -> Answer:
+    """promtool's answer; its words for a person are on both streams."""
+    return _run("promtool", arguments)
 
 
-def _run(name: str, arguments: tuple[str | Path, ...], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+def amtool(*arguments: str | Path) -> Answer:
+    """amtool's answer."""
+    return _run("amtool", arguments)
+
+
+def _run(name: str, arguments: tuple[str | Path, ...]) -> Answer:
     argv = [str(tool(name)), *map(str, arguments)]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=cwd)
+    return subprocess.run(argv, capture_output=True, text=True, check=False)

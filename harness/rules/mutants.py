@@ -1,0 +1,160 @@
+"""Wrong rules, each wrong in one place, made on the syntax tree: a good unit test notices every one of them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from monitoring.durations import format_duration, parse_duration
+from monitoring.promql import COMPARISONS, SET_OPERATORS, Aggregate, Binary, Node, Number, Selector
+from monitoring.promql_parse import parse
+
+Rule = dict[str, Any]
+
+UP, DOWN = 1.25, 0.8
+OTHER_COMPARISONS = {
+    ">": (">=", "<"),
+    ">=": (">", "<"),
+    "<": ("<=", ">"),
+    "<=": ("<", ">"),
+    "==": ("!=",),
+    "!=": ("==",),
+}
+OTHER_AGGREGATIONS = {
+    "sum": ("max",),
+    "max": ("min",),
+    "min": ("max",),
+    "avg": ("max",),
+    "count": ("sum",),
+    "topk": ("bottomk",),
+}
+OTHER_SEVERITY = {
+    "critical": "error",
+    "error": "warning",
+    "warning": "error",
+    "info": "warning",
+    "none": "info",
+}
+LABELS = ("rollback", "rollback_trigger", "component", "symptom")
+SHORTEST_WAIT = 60_000
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule with one fault; `fault` says which, in words that stay the same as long as the rule does."""
+
+    rule: str
+    fault: str
+    mutated: Rule
+
+
+def mutants(rule: Rule) -> list[Mutant]:
+    """Every fault of the rule that gives another rule, each once."""
+    name = rule.get("alert") or rule["record"]
+    faults = [*_expressions(rule), *_waits(rule), *_labels(rule)]
+    unlike = {repr(mutated): (fault, mutated) for fault, mutated in reversed(faults) if mutated != rule}
+    return [Mutant(name, fault, mutated) for fault, mutated in reversed(unlike.values())]
+
+
+def _expressions(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    tree = parse(rule["expr"])
+    for fault, mutated in _everywhere(tree, lambda whole: whole):
+        if mutated != tree:
+            yield fault, rule | {"expr": str(mutated)}
+
+
+def _everywhere(node: Node, put: Callable[[Node], Node]) -> Iterator[tuple[str, Node]]:
+    """The faults of a node and of all below it, each put back into the whole tree by `put`."""
+    for fault, mutated in _faults(node):
+        yield f"{fault} in `{_short(node)}`", put(mutated)
+    for child, inside in _children(node):
+        yield from _everywhere(child, lambda part, inside=inside: put(inside(part)))  # type: ignore[misc]
+
+
+def _short(node: Node) -> str:
+    text = str(node)
+    return text if len(text) <= 100 else f"{text[:60]}...{text[-37:]}"
+
+
+def _children(node: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:
+    for field in fields(node):  # type: ignore[arg-type]
+        value = getattr(node, field.name)
+        if isinstance(value, Node):
+            yield value, lambda part, name=field.name: replace(node, **{name: part})  # type: ignore[misc,type-var]
+        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
+            for index, child in enumerate(value):
+                before, after = value[:index], value[index + 1 :]
+                yield (
+                    child,
+                    lambda part, name=field.name, before=before, after=after: replace(  # type: ignore[misc]
+                        node,  # type: ignore[type-var]
+                        **{name: (*before, part, *after)},
+                    ),
+                )
+
+
+def _faults(node: Node) -> Iterator[tuple[str, Node]]:
+    if isinstance(node, Number):
+        yield from _numbers(node)
+    elif isinstance(node, Selector):
+        yield from _selectors(node)
+    elif isinstance(node, Aggregate):
+        yield from _aggregations(node)
+    elif isinstance(node, Binary):
+        yield from _operators(node)
+
+
+def _numbers(node: Number) -> Iterator[tuple[str, Node]]:
+    values = (node.value * UP, node.value * DOWN) if node.value else (1.0, -1.0)
+    for value in values:
+        yield f"{node} becomes {value:g}", Number(value)
+
+
+def _selectors(node: Selector) -> Iterator[tuple[str, Node]]:
+    if node.range is not None:
+        for window in (node.range * 2, node.range // 2):
+            yield f"range becomes {format_duration(window)}", replace(node, range=window)
+    if node.offset:
+        yield "offset removed", replace(node, offset=0)
+        yield "offset doubled", replace(node, offset=node.offset * 2)
+    for index, matcher in enumerate(node.matchers):
+        without = node.matchers[:index] + node.matchers[index + 1 :]
+        yield f"{matcher} dropped", replace(node, matchers=without)
+        other = replace(matcher, value="something-else")
+        changed = (*node.matchers[:index], other, *node.matchers[index + 1 :])
+        yield f"{matcher} becomes {other}", replace(node, matchers=changed)
+
+
+def _aggregations(node: Aggregate) -> Iterator[tuple[str, Node]]:
+    for op in OTHER_AGGREGATIONS.get(node.op, ()):
+        yield f"{node.op} becomes {op}", replace(node, op=op)
+    for label in node.labels:
+        left = tuple(name for name in node.labels if name != label)
+        yield f"{node.grouping} loses {label}", replace(node, labels=left)
+
+
+def _operators(node: Binary) -> Iterator[tuple[str, Node]]:
+    if node.op in COMPARISONS:
+        for op in OTHER_COMPARISONS[node.op]:
+            yield f"{node.op} becomes {op}", replace(node, op=op)
+    if node.op in SET_OPERATORS:
+        yield f"right arm of {node.op} removed", node.lhs
+        yield f"left arm of {node.op} removed", node.rhs
+
+
+def _waits(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    if "alert" not in rule:
+        return
+    wait = parse_duration(rule.get("for", 0))
+    for other in (wait * 2, wait // 2) if wait else (SHORTEST_WAIT,):
+        yield f"for becomes {format_duration(other)}", rule | {"for": format_duration(other)}
+
+
+def _labels(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    labels = rule.get("labels", {})
+    if "severity" in labels:
+        other = OTHER_SEVERITY[labels["severity"]]
+        yield f"severity becomes {other}", rule | {"labels": labels | {"severity": other}}
+    for name in LABELS:
+        if name in labels:
+            left = {key: value for key, value in labels.items() if key != name}
+            yield f"label {name} dropped", rule | {"labels": left}

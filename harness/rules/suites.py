@@ -1,0 +1,96 @@
+"""The unit tests of the rules as data: native promtool files, one or more beside each rule file.
+
+A test group is named after its alert; `Alert: what is special` where one alert needs several. Groups of recorded
+series have a name that is no alert's.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import HarnessError
+from harness.paths import REPO
+from monitoring.durations import parse_duration
+
+RULES = REPO / "monitoring" / "rules"
+TESTS = REPO / "tests" / "rules"
+SUFFIX = ".test.yml"
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One test group: its series, and what is expected when."""
+
+    suite: str
+    interval_ms: int
+    data: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.data["name"])
+
+    @property
+    def alert(self) -> str:
+        """The alert it tests, or its whole name where it tests recorded series."""
+        return self.name.split(":")[0]
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """What is expected of the alert, in the order of the file."""
+        return list(self.data.get("alert_rule_test", []))
+
+    @property
+    def expressions(self) -> list[dict[str, Any]]:
+        """What is expected of expressions."""
+        return list(self.data.get("promql_expr_test", []))
+
+    @cached_property
+    def evaluations(self) -> int:
+        """How often the rules are evaluated until the last question: what the group costs."""
+        asked = [*self.checks, *self.expressions]
+        return max(parse_duration(each["eval_time"]) for each in asked) // self.interval_ms + 1
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One test file and the names of the rule files it loads."""
+
+    name: str
+    path: Path
+    rule_files: tuple[str, ...]
+    interval_ms: int
+    groups: tuple[Group, ...]
+
+
+def load_suites(directory: Path = TESTS) -> tuple[Suite, ...]:
+    """Every test file of a directory."""
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise HarnessError(
+            f"expected unit tests named *{SUFFIX} in {directory}, found none; is the path right?"
+        )
+    return tuple(_load(path) for path in paths)
+
+
+def _load(path: Path) -> Suite:
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+    name, interval = path.name.removesuffix(SUFFIX), parse_duration(document["evaluation_interval"])
+    groups = tuple(Group(name, interval, data) for data in document["tests"])
+    return Suite(name, path, tuple(Path(file).name for file in document["rule_files"]), interval, groups)
+
+
+def groups_of(alert: str, suites: tuple[Suite, ...]) -> list[Group]:
+    """The test groups of one alert, in all files."""
+    return [group for suite in suites for group in suite.groups if group.alert == alert]
+
+
+def groups_beside(rule_file: str, suites: tuple[Suite, ...]) -> Iterator[Group]:
+    """Every test group that loads a rule file."""
+    for suite in suites:
+        if rule_file in suite.rule_files:
+            yield from suite.groups
