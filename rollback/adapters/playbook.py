@@ -22,7 +22,7 @@ class PlaybookSite:
 
 
 def playbook_plan(site: PlaybookSite) -> CommandPlan:
-    """The program that runs the playbook; no configuration file is read, everything is said here."""
+    """The program that runs the playbook; no configuration of the host is read, everything is said here."""
     argv = [
         sys.executable,
         "-m",
@@ -51,7 +51,7 @@ def _environment(site: PlaybookSite) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HOME": str(site.state),
         "LANG": "C.UTF-8",
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": str(Path(__file__).parent / "ansible.cfg"),
         "ANSIBLE_HOME": str(site.state / ".ansible"),
         "ANSIBLE_ROLES_PATH": str(roles),
         "ANSIBLE_LIBRARY": str(roles / "release" / "library"),
