@@ -11,7 +11,7 @@ from harness.system import say
 
 def ensure(client: docker.DockerClient, host: Host, image_id: str, network_id: str) -> None:
     """The host's container is the one that is wanted now, and it has booted."""
-    wanted = spec.options(host, image_id, network_id)
+    wanted = spec.options(host, image_id, network_id, engine_version=engine.version(client))
     container = _usable(client, host, wanted) or _create(client, host, wanted)
     if container.status == "paused":
         container.unpause()

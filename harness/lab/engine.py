@@ -3,9 +3,12 @@
 import os
 import shlex
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
+import requests
 
 from harness import apt
 from harness.errors import HarnessError
@@ -29,6 +32,23 @@ def answering() -> docker.DockerClient | None:
     except (docker.errors.DockerException, OSError):
         return None
     return client
+
+
+def version(client: docker.DockerClient) -> str:
+    """The engine's version, such as 26.1.5+dfsg1."""
+    return str(client.version()["Version"])
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the engine refuses becomes a sentence."""
+    try:
+        yield
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise HarnessError(
+            f"expected the Docker engine to do as asked, it answered: {error}; "
+            "if that is no obstacle you can remove, `make down` and a new run start from nothing"
+        ) from error
 
 
 def connect() -> docker.DockerClient:

@@ -28,7 +28,7 @@ def up() -> None:
     """
     started = time.monotonic()
     client = engine.ensure()
-    with locked("lab"):
+    with locked("lab"), engine.explained():
         tenancy.take(client)
         tenancy.check_ports(client)
         prepare()
@@ -44,15 +44,21 @@ def down(*, images: bool = False) -> None:
     client = engine.answering()
     if client is None:
         say("lab: no Docker engine answers, so no host runs; one that is started later may still list them")
-    elif tenancy.is_ours(client):
+    else:
+        with engine.explained():
+            _remove(client, images=images)
+    keys.remove()
+    say("lab: nothing of this clone's lab is left")
+
+
+def _remove(client: docker.DockerClient, *, images: bool) -> None:
+    if tenancy.is_ours(client):
         for container in tenancy.hosts(client):
             container.remove(force=True, v=True)
         for network in client.networks.list(filters={"label": LABEL}):
             network.remove()
-    if client is not None and images:
+    if images:
         image.remove_all(client)
-    keys.remove()
-    say("lab: nothing of this clone's lab is left")
 
 
 def _for_every_host(work: Callable[[Host], None]) -> None:

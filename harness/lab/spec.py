@@ -19,7 +19,7 @@ _CAP_SYS_RESOURCE = 24
 Options = dict[str, Any]
 
 
-def options(host: Host, image_id: str, network_id: str) -> Options:
+def options(host: Host, image_id: str, network_id: str, *, engine_version: str) -> Options:
     """The arguments of `containers.create`; their digest is a label, so that a changed host is recognised."""
     wanted: Options = {
         "image": image_id,
@@ -28,26 +28,25 @@ def options(host: Host, image_id: str, network_id: str) -> Options:
         "ports": {f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in host.ports.items()},
         "tmpfs": {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"},  # noqa: S108
         "stop_signal": "SIGRTMIN+3",
-        **isolation(cgroup_v2=is_cgroup_v2(), may_raise_limits=may_raise_limits()),
+        **isolation(is_cgroup_v2(), may_raise_limits(), engine_version),
     }
     labels = {LABEL: "host", SPEC_LABEL: _digest(host, wanted, network_id), OWNER_LABEL: str(REPO)}
     return {**wanted, "labels": labels}
 
 
-def isolation(*, cgroup_v2: bool, may_raise_limits: bool) -> Options:
+def isolation(cgroup_v2: bool, may_raise_limits: bool, engine_version: str) -> Options:
     """What systemd needs of the engine to boot as init.
 
     `--privileged` asks for every capability and is refused where CAP_SYS_RESOURCE is missing: there all
-    others are given one by one. cgroup v1 has no tree of its own for a container: the machine's is mounted.
+    others are given. Engines before 23 must be told to leave that one out, later ones refuse to be told.
+    cgroup v1 has no tree of its own for a container: the machine's is mounted.
     """
     if may_raise_limits:
         rights: Options = {"privileged": True}
     else:
-        rights = {
-            "cap_add": ["ALL"],
-            "cap_drop": ["SYS_RESOURCE"],
-            "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
-        }
+        rights = {"cap_add": ["ALL"], "security_opt": ["seccomp=unconfined", "apparmor=unconfined"]}
+        if int(engine_version.split(".")[0]) < 23:
+            rights["cap_drop"] = ["SYS_RESOURCE"]
     if cgroup_v2 and may_raise_limits:
         return {**rights, "cgroupns": "private"}
     return {

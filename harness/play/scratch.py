@@ -10,7 +10,7 @@ import testinfra
 import yaml
 from docker.models.containers import Container
 
-from harness.lab import boot, image, keys, lab, spec, tenancy
+from harness.lab import boot, engine, image, keys, lab, spec, tenancy
 from harness.lab.hosts import Host, os_release
 from harness.system import run
 
@@ -34,7 +34,7 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
     keys.ensure()
     _ensure_host_key(name)
     found = client.images.get(image.name_now(os_release()))
-    options = spec.options(Host(name, 0), str(found.id), "")
+    options = spec.options(Host(name, 0), str(found.id), "", engine_version=engine.version(client))
     options["name"] += f"-{os.getpid()}"
     container = client.containers.create(**options)
     try:

@@ -45,7 +45,7 @@ def test_the_bounding_set_tells_whether_limits_may_be_raised() -> None:
 
 @pytest.mark.parametrize("cgroup_v2", [True, False])
 def test_every_right_but_the_missing_one_is_given_where_privileged_is_refused(cgroup_v2: bool) -> None:
-    options = spec.isolation(cgroup_v2=cgroup_v2, may_raise_limits=False)
+    options = spec.isolation(cgroup_v2, False, "20.10.24+dfsg1")
 
     assert "privileged" not in options
     assert (options["cap_add"], options["cap_drop"]) == (["ALL"], ["SYS_RESOURCE"])
@@ -53,15 +53,22 @@ def test_every_right_but_the_missing_one_is_given_where_privileged_is_refused(cg
     assert "/sys/fs/cgroup" in options["volumes"]
 
 
+def test_an_engine_that_leaves_missing_rights_out_by_itself_is_not_told_to() -> None:
+    options = spec.isolation(False, False, "26.1.5+dfsg1")
+
+    assert options["cap_add"] == ["ALL"]
+    assert "cap_drop" not in options
+
+
 def test_a_cgroup_v2_machine_gives_each_host_a_tree_of_its_own() -> None:
-    assert spec.isolation(cgroup_v2=True, may_raise_limits=True) == {
+    assert spec.isolation(True, True, "26.1.5+dfsg1") == {
         "privileged": True,
         "cgroupns": "private",
     }
 
 
 def test_a_cgroup_v1_machine_shares_its_tree() -> None:
-    options = spec.isolation(cgroup_v2=False, may_raise_limits=True)
+    options = spec.isolation(False, True, "20.10.24+dfsg1")
 
     assert options["privileged"] is True
     assert options["cgroupns"] == "host"
