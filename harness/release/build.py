@@ -19,21 +19,23 @@ TARGET = REPO / "harness" / "target"
 CONSTRAINTS = REPO / "constraints.txt"
 
 
-def build(version: str, fault_specs: Sequence[str] = (), lab_os: str | None = None) -> Path:
-    """The archive of this version with these faults is in `.lab/releases`; same inputs, same bytes."""
+def build(
+    version: str, fault_specs: Sequence[str] = (), lab_os: str | None = None, directory: Path = RELEASES_DIR
+) -> Path:
+    """The archive of this version with these faults is in the directory; same inputs, same bytes."""
     lab_os = lab_os or os_release()
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+_-]*", version) or version == "latest":
         raise HarnessError(f"expected a version such as 2.0.0, found {version!r}")
-    path = archive_path(version, lab_os)
+    path = archive_path(version, lab_os, directory)
     checksum = run([sys.executable, *command(path, manifest(version, fault_specs), PYTHONS[lab_os])]).strip()
     path.with_name(f"{path.name}.sha256").write_text(f"{checksum}  {path.name}\n")
     return path
 
 
-def archive_path(version: str, lab_os: str) -> Path:
+def archive_path(version: str, lab_os: str, directory: Path = RELEASES_DIR) -> Path:
     """Where deploy.yml looks for it. Archives for another Debian lie apart: their libraries differ."""
-    directory = RELEASES_DIR if lab_os == "trixie" else RELEASES_DIR / lab_os
-    return directory / f"{NAME}-{version}.tar.gz"
+    apart = Path() if lab_os == "trixie" else Path(lab_os)
+    return directory / apart / f"{NAME}-{version}.tar.gz"
 
 
 def manifest(version: str, fault_specs: Sequence[str]) -> dict[str, object]:
