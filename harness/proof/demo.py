@@ -149,6 +149,7 @@ class Demo:
     def conclude(self, rows: Sequence[Receipt], checks: Sequence[report.Check]) -> None:
         """Print what every receiver got, every check, and where to look."""
         self.screen.show(report.receipts_table(rows))
+        self.screen.plain(report.others(rows), "dim")
         for check in checks:
             self.screen.plain(check.line(), "green" if check.holds else "red bold")
         for line in addresses():

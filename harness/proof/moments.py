@@ -75,12 +75,14 @@ def _ledger_detail(entry: Row) -> str:
     return ", ".join(part for part in (host, *plain, route) if part)
 
 
+SILENT_STEPS = frozenset({"ok", "skipped", "started", "done"})  # of a host: nothing became different
+
+
 def _concerns(entry: Row, service: str, alertname: str) -> bool:
     """Tell whether a ledger entry belongs to the story of this alert of this service."""
     named = {alert["alertname"] for alert in entry.get("alerts", ())} or {entry.get("alertname", alertname)}
-    return (
-        entry["kind"] in LEDGER_STAGES and entry.get("service") in (service, "", None) and alertname in named
-    )
+    ours = entry.get("service") in (service, "", None) and alertname in named
+    return ours and entry["kind"] in LEDGER_STAGES and entry.get("status") not in SILENT_STEPS
 
 
 def from_ledger(entries: Iterable[Row], service: str, alertname: str) -> list[Moment]:

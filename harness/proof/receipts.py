@@ -77,10 +77,10 @@ def count(records: Sequence[Record], place: Destination, alertname: str) -> tupl
 
 def _finding(firing: int, resolved: int, *, resolves: bool, tolerant: bool) -> Finding:
     wanted_resolved = 1 if resolves else 0
-    if firing == 1 and resolved == wanted_resolved:
-        return Finding.EXACT
     if tolerant:
         return Finding.TOLERATED
+    if firing == 1 and resolved == wanted_resolved:
+        return Finding.EXACT
     return Finding.EXTRA if firing > 1 or resolved > wanted_resolved else Finding.MISSING
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.proof.moments import Story
 from harness.proof.receipts import Finding, Receipt
 
-STYLES = {Finding.EXACT: "green", Finding.TOLERATED: "dim"}
+STYLES = {Finding.EXACT: "green"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +37,25 @@ def of_load(verdict: Mapping[str, Any]) -> Check:
 
 
 def receipts_table(rows: Sequence[Receipt]) -> Table:
-    """Return what every receiver got beside what it should have got."""
+    """Return what every receiver got beside what it should have got; other alerts are counted in `others`."""
     table = Table(title="What each receiver got", title_justify="left")
     for column in ("receiver", "about", "expected", "fires", "is over", ""):
         table.add_column(column, justify="right" if column in ("fires", "is over") else "left")
     for row in rows:
+        if row.finding is Finding.TOLERATED:
+            continue
         style = STYLES.get(row.finding, "red bold")
         cells = (str(row.destination), row.subject, row.expected, str(row.firing), str(row.resolved))
         table.add_row(*cells, row.finding, style=style)
     return table
+
+
+def others(rows: Sequence[Receipt]) -> str:
+    """Return one sentence about the alerts that fired meanwhile and are not what is proven."""
+    names = sorted({row.subject for row in rows if row.finding is Finding.TOLERATED})
+    if not names:
+        return "No other alert fired."
+    return f"{len(names)} other alerts fired, each told only where its labels route it: {', '.join(names)}."
 
 
 def save(

@@ -1,5 +1,6 @@
 """What a person sees while the demo works: one line for each thing that happens, none of them late."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 HEARTBEAT_S = 3.0
+PLAIN_WIDTH = 120  # of a log file
 
 
 class Screen:
     """Prints to the terminal with the time since the start, and keeps a plain copy."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(
+            highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
+        )
         self.started = time.monotonic()
         self._lines: list[str] = []
         self._beat = self.started

@@ -53,7 +53,7 @@ LEDGER = [
         "service": "mita-backend",
         "host": "app1",
         "step": "probe",
-        "status": "ok",
+        "status": "changed",
     },
     {
         "id": 5,
@@ -62,7 +62,7 @@ LEDGER = [
         "service": "other",
         "host": "x",
         "step": "probe",
-        "status": "ok",
+        "status": "changed",
     },
     {"id": 6, "at": iso(27), "kind": "unheard_of", "service": "mita-backend"},
 ]
@@ -75,8 +75,14 @@ def test_ledger_tells_the_daemons_part_of_this_service_only() -> None:
         (Stage.DEPLOYING, "2.0.0"),
         (Stage.WEBHOOK, ""),
         (Stage.DECIDED, "roll_back, accepted"),
-        (Stage.HOST, "app1 probe ok"),
+        (Stage.HOST, "app1 probe changed"),
     ]
+
+
+def test_steps_that_changed_nothing_are_left_out() -> None:
+    quiet = [{**LEDGER[3], "status": status} for status in ("ok", "started", "done")]
+
+    assert from_ledger(quiet, "mita-backend", "CriticalErrorRate") == []
 
 
 def test_other_alerts_are_no_part_of_the_story() -> None:
