@@ -10,7 +10,6 @@ from harness.system import run
 
 USER_KEY = SSH_DIR / "id_ed25519"
 KNOWN_HOSTS = SSH_DIR / "known_hosts"
-DEPLOY_KEY = SSH_DIR / "mita_deploy"  # with which the rollback daemon reaches the application hosts
 CONFIG = SSH_DIR / "config"
 
 _PLAIN = (
@@ -29,7 +28,6 @@ def ensure() -> None:
     """The user's key, one host key per host, known_hosts and every secret exist; what exists is kept."""
     SSH_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     ensure_key(USER_KEY, "mita-lab")
-    ensure_key(DEPLOY_KEY, "mita-deploy")
     for host in HOSTS:
         ensure_key(host_key(host.name), host.name)
     _write(KNOWN_HOSTS, "".join(f"[127.0.0.1]:{h.ssh_port} {public(host_key(h.name))}\n" for h in HOSTS))
