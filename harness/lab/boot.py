@@ -9,19 +9,35 @@ from harness.lab.hosts import Host
 from harness.wait import DeadlineError, until
 
 DEADLINE_S = 60
+BOOTED = ("running", "degraded")
 
 
-def wait_for(container: Container, host: Host) -> None:
-    """The host has booted and answers SSH; otherwise HarnessError with what it was doing."""
+def wait_for(container: Container, host: Host, *, fresh: bool = True) -> None:
+    """The host has booted and answers SSH; otherwise HarnessError with what it was doing.
+
+    On a `fresh` host no unit may have failed. One that was lived in may have a service that cannot start, as
+    after a bad release: that is no reason to refuse it.
+    """
     try:
-        until(
+        found = until(
             f"{host.name} to have booted and to answer SSH on 127.0.0.1:{host.ssh_port}",
-            lambda: state(container) == "running" and greets(host.ssh_port),
+            lambda: greets(host.ssh_port) and _booted(container),
             deadline_s=DEADLINE_S,
             explain=lambda: _explain(container),
         )
     except DeadlineError as error:
         raise HarnessError(f"{error}\nlook closer with `harness lab logs {host.name} ssh`") from error
+    if fresh and found == "degraded":
+        raise HarnessError(
+            f"expected every unit of {host.name} to start, found: {_explain(container)}\n"
+            f"look closer with `harness lab ssh {host.name}`; `make down` and a new run start from nothing"
+        )
+
+
+def _booted(container: Container) -> str | None:
+    """systemd's verdict once it has one."""
+    found = state(container)
+    return found if found in BOOTED else None
 
 
 def state(container: Container) -> str:

@@ -12,12 +12,14 @@ from harness.system import say
 def ensure(client: docker.DockerClient, host: Host, image_id: str, network_id: str) -> None:
     """The host's container is the one that is wanted now, and it has booted."""
     wanted = spec.options(host, image_id, network_id, engine_version=engine.version(client))
-    container = _usable(client, host, wanted) or _create(client, host, wanted)
+    container = _usable(client, host, wanted)
+    if fresh := container is None:
+        container = _create(client, host, wanted)
     if container.status == "paused":
         container.unpause()
     elif container.status != "running":
         container.start()
-    boot.wait_for(container, host)
+    boot.wait_for(container, host, fresh=fresh)
 
 
 def stop(name: str) -> None:
@@ -34,7 +36,7 @@ def start(name: str) -> None:
     """The host runs again, booted to the end, with the disk it had."""
     container = get(name)
     container.start()
-    boot.wait_for(container, host(name))
+    boot.wait_for(container, host(name), fresh=False)
 
 
 def get(name: str) -> Container:

@@ -110,7 +110,7 @@ def _start_process(socket: Path) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     options = shlex.split(os.environ.get("LAB_DOCKERD_OPTIONS", ""))
     dockerd = apt.which("dockerd") or "dockerd"
-    # Where no systemd runs, /proc/sys is often read-only too; newer engines then insist on being told it is fine.
+    # Where no systemd runs, /proc/sys is often read-only; newer engines then insist on being told it is fine.
     environment = [f"PATH={apt.PATH}", "DOCKER_ALLOW_IPV6_ON_IPV4_INTERFACE=1"]
     argv = as_root(["env", *environment, dockerd, f"--host=unix://{socket}", *options])
     with LOG.open("wb") as log:

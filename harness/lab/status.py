@@ -11,23 +11,27 @@ from harness.system import say
 def show() -> int:
     """Print one line per host; 0 if every host has booted, answers SSH and is this clone's, else 1."""
     client = engine.connect()
-    rows = [_row(client, host) for host in HOSTS]
     say(f"{'host':<10} {'container':<10} {'system':<10} {'ssh':<22} published on 127.0.0.1")
-    for row in rows:
-        say(row.rstrip())
-    return (
-        0 if all("running    running" in row and "answers" in row and "(" not in row for row in rows) else 1
-    )
+    well = [_show(client, host) for host in HOSTS]
+    return 0 if all(well) else 1
 
 
-def _row(client: docker.DockerClient, host: Host) -> str:
-    ports = ", ".join(f"{outside}" for _, outside in host.published)
+def _show(client: docker.DockerClient, host: Host) -> bool:
+    """Print the host's line; whether all is well with it."""
     try:
         container = client.containers.get(host.container)
     except docker.errors.NotFound:
-        return f"{host.name:<10} {'absent':<10} {'-':<10} {'-':<22} {ports}"
+        say(_line(host, "absent", "-", answers=False))
+        return False
     system = boot.state(container) if container.status == "running" else "-"
-    ssh = f"{host.ssh_port} {'answers' if boot.greets(host.ssh_port) else 'is silent'}"
+    answers = boot.greets(host.ssh_port)
     owner = container.labels.get(OWNER_LABEL)
-    foreign = "" if owner == str(REPO) else f" (belongs to {owner})"
-    return f"{host.name:<10} {container.status:<10} {system:<10} {ssh:<22} {ports}{foreign}"
+    ours = owner == str(REPO)
+    say(_line(host, container.status, system, answers=answers) + ("" if ours else f" (belongs to {owner})"))
+    return system in boot.BOOTED and answers and ours
+
+
+def _line(host: Host, container: str, system: str, *, answers: bool) -> str:
+    ssh = f"{host.ssh_port} {'answers' if answers else 'is silent'}"
+    ports = ", ".join(str(outside) for _, outside in host.published)
+    return f"{host.name:<10} {container:<10} {system:<10} {ssh:<22} {ports}".rstrip()
