@@ -1,0 +1,7 @@
+"""Modules and filters of the roles are imported from where Ansible finds them."""
+
+import sys
+
+from harness.paths import REPO
+
+sys.path.insert(0, str(REPO))

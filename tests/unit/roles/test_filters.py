@@ -1,0 +1,121 @@
+"""The filters with which roles shape files, units and targets."""
+
+import bcrypt
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from harness.paths import REPO
+from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.prometheus.filter_plugins.mita_prometheus import target_files
+from roles.release.filter_plugins.mita_files import environment, exec_line
+from roles.release.filter_plugins.mita_sandbox import BASE, sandbox
+from roles.release.filter_plugins.mita_web import web_files
+
+USER = {"name": "scraper", "password": "correct horse"}
+HOSTVARS = {"app1": {}, "app2": {"internal_address": "10.0.0.2"}}
+
+
+def hash_at(place: str) -> str:
+    (web,) = web_files([USER], certificate="", key="", place=place)
+    return str(yaml.safe_load(web["content"])["basic_auth_users"]["scraper"])
+
+
+def test_password_hash_is_the_passwords_and_the_same_at_every_run() -> None:
+    assert bcrypt.checkpw(b"correct horse", hash_at("app1 node").encode())
+    assert hash_at("app1 node") == hash_at("app1 node")
+
+
+def test_password_hash_differs_at_every_port() -> None:
+    assert hash_at("app1 node") != hash_at("app2 node")
+
+
+def test_given_hash_is_used_as_it_is() -> None:
+    user = {"name": "scraper", "password_hash": "$2y$10$given"}
+
+    (web,) = web_files([user], certificate="", key="", place="x")
+
+    assert "$2y$10$given" in web["content"] and web["secret"]
+
+
+def test_web_without_users_and_certificate_is_open_and_no_secret() -> None:
+    (web,) = web_files([], certificate="", key="", place="x")
+
+    assert yaml.safe_load(web["content"]) == {} and not web["secret"]
+
+
+def test_certificate_needs_its_key() -> None:
+    with pytest.raises(AnsibleFilterError, match="found only a certificate"):
+        web_files([], certificate="PEM", key="", place="x")
+
+
+def test_key_is_secret_and_certificate_is_not() -> None:
+    files = {file["path"]: file for file in web_files([], certificate="C", key="K", place="x")}
+
+    assert files["web/tls.key"]["secret"] and not files["web/tls.crt"].get("secret")
+
+
+@pytest.mark.parametrize("bad", [{"name": "x"}, {"name": "x", "password": "p" * 73}])
+def test_user_without_a_usable_password_is_refused(bad: dict[str, str]) -> None:
+    with pytest.raises(AnsibleFilterError):
+        web_files([bad], certificate="", key="", place="x")
+
+
+def test_sandbox_can_be_widened_by_name_only() -> None:
+    lines = sandbox({"ProtectProc": None, "ProtectHome": "read-only"}).splitlines()
+
+    assert "ProtectHome=read-only" in lines
+    assert not any(line.startswith("ProtectProc") for line in lines)
+    assert len(lines) == len(BASE) - 1
+
+
+def test_command_line_is_taken_literally() -> None:
+    assert exec_line(["/bin/x", "--a=b c", "100%", "$HOME"]) == (
+        '/bin/x \\\n    "--a=b c" \\\n    "100%%" \\\n    "$$HOME"'
+    )
+
+
+def test_environment_leaves_empty_values_out_and_quotes_the_rest() -> None:
+    assert environment({"A": "", "B": 'x"$y\\'}) == 'B="x\\"\\$y\\\\"\n'
+
+
+def test_targets_are_sorted_and_carry_the_labels_of_their_host() -> None:
+    jobs = {"mita-backend": {"groups": ["application", "spare"], "port": 8080}}
+
+    (file,) = target_files(jobs, {"application": ["app2", "app1"]}, HOSTVARS, environment="lab")
+
+    assert file["path"] == "targets/mita-backend.yml" and file["apply"] == "watched"
+    labels = {"env": "lab", "service": "mita-backend"}
+    assert yaml.safe_load(file["content"]) == [
+        {"targets": ["app1:8080"], "labels": {"instance": "app1", "host": "app1", **labels}},
+        {"targets": ["10.0.0.2:8080"], "labels": {"instance": "app2", "host": "app2", **labels}},
+    ]
+
+
+def test_probed_targets_are_urls() -> None:
+    jobs = {"blackbox-http": {"groups": ["application"], "port": 443, "scheme": "https", "url_path": "/up"}}
+
+    (file,) = target_files(jobs, {"application": ["app1"]}, HOSTVARS, environment="lab")
+
+    (entry,) = yaml.safe_load(file["content"])
+    assert entry["targets"] == ["https://app1:443/up"]
+    assert entry["labels"]["instance"] == "https://app1:443/up" and entry["labels"]["host"] == "app1"
+
+
+def test_job_without_hosts_has_no_file_and_given_targets_need_none() -> None:
+    jobs = {
+        "redis": {"groups": ["redis"], "port": 9121},
+        "router": {"groups": [], "port": 0, "also": [{"target": "gw:9100", "labels": {"host": "gw"}}]},
+    }
+
+    (file,) = target_files(jobs, {}, {}, environment="lab")
+
+    (entry,) = yaml.safe_load(file["content"])
+    assert entry["labels"] == {"instance": "gw:9100", "env": "lab", "service": "router", "host": "gw"}
+
+
+def test_alertmanager_without_a_secret_that_it_reads_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"found nothing for .*smtp_password"):
+        alertmanager_files(
+            str(REPO / "monitoring"), secrets={"slack_webhook_url": "http://x", "smtp_password": " "}
+        )
