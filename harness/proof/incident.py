@@ -26,6 +26,18 @@ CALM_S = 60.0  # what the lab may need to come to rest
 MARGIN_S = 10.0  # what a busy machine may be late with anything
 
 
+def trigger_with(symptom: str) -> Alert:
+    """Return the one alert with this symptom that may roll back; raises HarnessError if there is not one."""
+    found = [
+        alert
+        for alert in load(MONITORING / "rules")
+        if alert.labels.get("symptom") == symptom and alert.labels.get("rollback") == "auto"
+    ]
+    if len(found) != 1:
+        raise HarnessError(f"expected one rollback alert with symptom {symptom}, found {len(found)}")
+    return found[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Incident:
     """A fault of a release, and the symptom by which its alert is found in the rules."""
@@ -39,14 +51,7 @@ class Incident:
     @property
     def alert(self) -> Alert:
         """The rule with this symptom that may roll back."""
-        found = [
-            alert
-            for alert in load(MONITORING / "rules")
-            if alert.labels.get("symptom") == self.symptom and alert.labels.get("rollback") == "auto"
-        ]
-        if len(found) != 1:
-            raise HarnessError(f"expected one rollback alert with symptom {self.symptom}, found {len(found)}")
-        return found[0]
+        return trigger_with(self.symptom)
 
     @property
     def threshold(self) -> float:
@@ -91,15 +96,20 @@ def routing(directory: Path = MONITORING) -> dict[str, Any]:
     return dict(yaml.safe_load((directory / "alertmanager.yml").read_text()))
 
 
+def resolution_s(alert: Alert, scale: float) -> float:
+    """Return the most seconds from the last bad response to the alert's end: its whole window."""
+    scrape_and_evaluation = 30 / scale
+    return window(alert) / 1000 / scale + scrape_and_evaluation + MARGIN_S
+
+
 def patience(alert: Alert, *, breach_share: float, scale: float, policy: Mapping[str, float]) -> Patience:
     """Return the time limits of *alert* under a time *scale*; *policy* is the daemon's, in force."""
     route = routing()["route"]
     wait, interval = (parse_duration(route[name]) / 1000 / scale for name in ("group_wait", "group_interval"))
-    scrape_and_evaluation = 30 / scale
     return Patience(
         firing=detection_bounds(alert, breach_share=breach_share, time_scale=scale),
         notified=wait + MARGIN_S,
-        resolved=window(alert) / 1000 / scale + scrape_and_evaluation + MARGIN_S,
+        resolved=resolution_s(alert, scale),
         over=interval + MARGIN_S,
         verified=policy["verification_timeout"] + MARGIN_S,
         cooldown=policy["cooldown"] + MARGIN_S,

@@ -1,6 +1,7 @@
 """What can be wrong with a release or with the traffic, and how much of the answers it spoils."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -8,6 +9,7 @@ class ErrorRate:
     """This share of the requests fails."""
 
     share: float
+    symptom: ClassVar[str] = "http_errors"  # by which its alert is found in the rules
 
     @property
     def spec(self) -> str:
@@ -21,6 +23,7 @@ class SlowAnswers:
 
     seconds: float
     share: float
+    symptom: ClassVar[str] = "http_latency"
 
     @property
     def spec(self) -> str:

@@ -11,7 +11,17 @@ from harness import clients
 from harness.load.run import Running
 from harness.load.summary import totals
 from harness.proof import steps
-from harness.proof.incident import CALM_S, MONITORING, SERVICE, Patience, patience_with, window_s
+from harness.proof.incident import (
+    CALM_S,
+    MONITORING,
+    SERVICE,
+    Patience,
+    patience_with,
+    resolution_s,
+    time_scale,
+    trigger_with,
+    window_s,
+)
 from harness.proof.moments import Story, seconds_of
 from harness.proof.playbook import Playbook
 from harness.proof.sources import Witnesses
@@ -32,17 +42,22 @@ class Stack:
         self.scale = scale
         self.begin = time.time()
         self.breach_share = 1.0
+        self.symptom = ErrorRate.symptom
         self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
         self.alertmanager = Unit("monitor", "alertmanager.service", clients.alertmanager(), "/-/ready")
-        self.alerts = Alerts(self.patience, self.triggers)
+        self.alerts = Alerts(self.patience, self.ends)
         self.decisions = Decisions(self.patience, lambda: self.begin)
-        self.rollbacks = Rollbacks(lambda: self.patience(self.triggers()[0]), lambda: self.begin)
+        self.rollbacks = Rollbacks(lambda: self.patience(trigger_with(self.symptom).name), lambda: self.begin)
         self.receivers = Receipts(self.patience)
 
     @cached_property
     def rules(self) -> dict[str, Alert]:
         """Every alert by its name."""
         return {alert.name: alert for alert in load(MONITORING / "rules")}
+
+    def ends(self) -> dict[str, float]:
+        """Return how long each alert that may roll back lasts after its cause, at most, in seconds."""
+        return {name: resolution_s(self.rules[name], self.scale or time_scale()) for name in self.triggers()}
 
     def triggers(self) -> list[str]:
         """Return the names of the alerts that may roll back."""
@@ -73,7 +88,7 @@ class Stack:
         """Deploy a release for the length of the block; its archive is built first."""
         steps.built(steps.building(version, fault.spec if fault else None))
         if fault:
-            self.breach_share = fault.share
+            self.breach_share, self.symptom = fault.share, fault.symptom
         with steps.deploying(version, self.home / f"deploy-{version}.log") as deploy:
             yield deploy
 

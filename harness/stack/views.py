@@ -1,6 +1,6 @@
 """What a test asks each part, as waits for a condition with a computed deadline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness import clients
@@ -18,8 +18,8 @@ PatienceOf = Callable[[str], Patience]
 class Alerts:
     """Prometheus' alerts."""
 
-    def __init__(self, patience: PatienceOf, triggers: Callable[[], list[str]]) -> None:
-        self._patience, self._triggers = patience, triggers
+    def __init__(self, patience: PatienceOf, quiet: Callable[[], Mapping[str, float]]) -> None:
+        self._patience, self._quiet = patience, quiet
         self._prometheus = clients.prometheus()
 
     def firing(self, alertname: str) -> bool:
@@ -40,13 +40,13 @@ class Alerts:
 
     def until_quiet(self) -> None:
         """Wait until no alert that may roll back is firing or pending."""
+        ends = self._quiet()
 
         def quiet() -> bool:
             active = {alert["labels"]["alertname"] for alert in self._prometheus.alerts()}
-            return not active & set(self._triggers())
+            return not active & set(ends)
 
-        limit = max(self._patience(name).resolved for name in self._triggers()) + CALM_S
-        patiently("no rollback alert to be active", quiet, limit)
+        patiently("no rollback alert to be active", quiet, max(ends.values()) + CALM_S)
 
 
 class Decisions:
