@@ -1,4 +1,4 @@
-"""Runs unit tests against changed rules: as few rules and test groups as the question needs, many in one process."""
+"""Runs unit tests against changed rules: only the rules and test groups in question, many in one process."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Wrong rules, each wrong in one place, made on the syntax tree: a good unit test notices every one of them."""
+"""Wrong rules, each wrong in one place, made on the syntax tree: a good unit test notices each of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -10,7 +10,7 @@ from monitoring.promql_parse import parse
 
 Rule = dict[str, Any]
 
-UP, DOWN = 1.25, 0.8
+STEP = 0.25
 OTHER_COMPARISONS = {
     ">": (">=", "<"),
     ">=": (">", "<"),
@@ -104,8 +104,9 @@ def _faults(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _numbers(node: Number) -> Iterator[tuple[str, Node]]:
-    values = (node.value * UP, node.value * DOWN) if node.value else (1.0, -1.0)
-    for value in values:
+    """Up and down by a quarter; a whole number by at least one, since counts between whole numbers do not occur."""
+    step = max(1.0, round(abs(node.value) * STEP)) if float(node.value).is_integer() else node.value * STEP
+    for value in (node.value + step, node.value - step):
         yield f"{node} becomes {value:g}", Number(value)
 
 

@@ -1,7 +1,7 @@
 """The unit tests of the rules as data: native promtool files, one or more beside each rule file.
 
-A test group is named after its alert; `Alert: what is special` where one alert needs several. Groups of recorded
-series have a name that is no alert's.
+A test group is named after its alert; `Alert: what is special` where one alert needs several. Groups of
+recorded series have a name that is no alert's.
 """
 
 from collections.abc import Iterator, Mapping
