@@ -42,4 +42,4 @@ def from_json(text: str, kind: type[T]) -> T:
 
 def plain(value: object) -> Any:
     """The record as JSON values: objects, lists, text and numbers."""
-    return msgspec.to_builtins(value)
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -26,6 +26,7 @@ class CommandPlan:
     runs: Path
     timeout: float
     grace: float
+    kill_after: float = 3.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -49,6 +50,7 @@ class CommandExecutor:
             run_mark=str(plan.runs / str(rollback.id)),
             timeout=plan.timeout,
             grace=plan.grace,
+            kill_after=plan.kill_after,
         )
         try:
             ending = process.run(program, output, steps.read, stopping, time.monotonic)

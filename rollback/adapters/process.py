@@ -11,14 +11,17 @@ from pathlib import Path
 from rollback.domain.ports import Pause
 
 POLL_SECONDS = 0.1
-TERM_SECONDS = 3.0
 MARK = "MITA_ROLLBACK_RUN"
 """An environment variable that every process of a run inherits: how a leftover of a dead daemon is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run and where. `environment` is everything it gets; nothing is inherited."""
+    """What to run and where. `environment` is everything it gets; nothing is inherited.
+
+    Seconds: it is stopped after `timeout`; it may go on for `grace` when the daemon stops; what does not end by
+    itself when it is asked to is killed `kill_after` later.
+    """
 
     argv: Sequence[str]
     directory: Path
@@ -26,6 +29,7 @@ class Program:
     run_mark: str
     timeout: float
     grace: float
+    kill_after: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ def run(
     try:
         ending = _watch(process, program, tick, pause, now)
     finally:
-        _kill_group(process)
+        _kill_group(process, program.kill_after)
         kill_leftovers(program.run_mark)
     tick()
     return ending
@@ -88,12 +92,12 @@ def _finish_in(grace: float, process: subprocess.Popen[bytes]) -> Ending:
         return Ending(code=None, stopped=True)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[bytes], kill_after: float) -> None:
     """End whatever is left of the group: politely, then by force."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=TERM_SECONDS)
+            process.wait(timeout=kill_after)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
