@@ -72,7 +72,7 @@ def ensure() -> docker.DockerClient:
         )
     with locked("engine"):
         if answering() is None:
-            apt.ensure(apt.ENGINE)
+            apt.ensure({**apt.ENGINE, **apt.CONTROLLER})
         if answering() is None:
             _start(socket)
         if access.is_forbidden(socket):
