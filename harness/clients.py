@@ -122,6 +122,19 @@ class Daemon(Http):
         """Return the deployments that deploy.yml registered."""
         return self._listed("/deployments", "deployments", service=service)
 
+    def register_live(self, service: str, version: str, hosts: list[str], checksum: str) -> None:
+        """Tell the daemon, as deploy.yml does, that a release went live on these hosts."""
+        body = {
+            "service": service,
+            "version": version,
+            "hosts": hosts,
+            "checksum": checksum,
+            "rollback_safe": True,
+            "override": True,
+        }
+        begun = self.ask("POST", self._ROOT + "/deployments", json=body)
+        self.ask("POST", f"{self._ROOT}/deployments/{begun['id']}/finish", json={"outcome": "live"})
+
     def ledger(self, after: str | int = 0) -> list[Json]:
         """Return every entry of the ledger newer than *after*, oldest first."""
         found: list[Json] = []

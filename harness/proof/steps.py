@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import clients
 from harness.errors import HarnessError
-from harness.paths import REPO
+from harness.paths import RELEASES_DIR, REPO
 from harness.proof.playbook import Playbook, PlaybookError, playing
 from harness.wait import until
 
@@ -63,6 +63,15 @@ def deploy_good(home: Path, beat: Callable[[str], None] = lambda _: None) -> Non
         built(building(INTERIM))
         _deploy(INTERIM, home, beat)
         _deploy(GOOD, home, beat)
+
+
+def make_known(version: str, service: str) -> None:
+    """Have the daemon know the live release: deploying what is live already tells a new daemon nothing."""
+    daemon = clients.daemon()
+    current = daemon.service(service).get("current")
+    if current is None or current["version"] != version:
+        checksum = (RELEASES_DIR / f"mita-backend-{version}.tar.gz.sha256").read_text().split()[0]
+        daemon.register_live(service, version, list(clients.applications()), f"sha256:{checksum}")
 
 
 def _deploy(version: str, home: Path, beat: Callable[[str], None]) -> None:

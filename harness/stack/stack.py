@@ -74,6 +74,7 @@ class Stack:
         self.daemon.start()
         steps.built(steps.building(steps.GOOD))
         steps.deploy_good(self.home)
+        steps.make_known(steps.GOOD, SERVICE)
         self.alerts.until_quiet()
         self.receivers.mark()
         self.begin = time.time()
