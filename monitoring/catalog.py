@@ -14,7 +14,7 @@ from monitoring.detection import detection_bounds
 from monitoring.errors import CatalogError
 from monitoring.overrides import Overrides, check, override
 from monitoring.patch import merge
-from monitoring.records import Alert, Recording, load, load_recordings, read, rule_files
+from monitoring.records import Alert, Recording, load, load_recordings, read, read_yaml, rule_files
 from monitoring.timescale import check_factor, scale_alertmanager, scale_prometheus, scale_rule_file
 
 __all__ = [
@@ -70,7 +70,7 @@ def _render(
     text: str, overrides: Mapping[str, Any] | None, time_scale: float, scale: Callable[[Any, float], Any]
 ) -> str:
     check_factor(time_scale)
-    original = yaml.safe_load(text)
+    original = read_yaml(text)
     if not isinstance(original, dict):
         raise CatalogError(f"expected a configuration as a mapping, found {type(original).__name__}")
     overrides = {} if overrides is None else overrides
@@ -90,7 +90,7 @@ def _dump(document: Any) -> str:
     )
 
 
-class _PlainDumper(yaml.SafeDumper):
+class _PlainDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Writes a shared part out each time: an alias is hard to read in an installed file."""
 
     def ignore_aliases(self, _data: Any) -> bool:

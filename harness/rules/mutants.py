@@ -104,7 +104,7 @@ def _faults(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _numbers(node: Number) -> Iterator[tuple[str, Node]]:
-    """Up and down by a quarter; a whole number by at least one, since counts between whole numbers do not occur."""
+    """Up and down by a quarter; a whole number by at least one, since nothing counts in between."""
     step = max(1.0, round(abs(node.value) * STEP)) if float(node.value).is_integer() else node.value * STEP
     for value in (node.value + step, node.value - step):
         yield f"{node} becomes {value:g}", Number(value)

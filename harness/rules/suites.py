@@ -10,16 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.errors import HarnessError
 from harness.paths import REPO
 from monitoring.durations import parse_duration
+from monitoring.records import read_yaml
 
 RULES = REPO / "monitoring" / "rules"
 TESTS = REPO / "tests" / "rules"
 SUFFIX = ".test.yml"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def load_suites(directory: Path = TESTS) -> tuple[Suite, ...]:
 
 
 def _load(path: Path) -> Suite:
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+    document = read_yaml(path.read_text(encoding="utf-8"))
     name, interval = path.name.removesuffix(SUFFIX), parse_duration(document["evaluation_interval"])
     groups = tuple(Group(name, interval, data) for data in document["tests"])
     return Suite(name, path, tuple(Path(file).name for file in document["rule_files"]), interval, groups)

@@ -1,0 +1,84 @@
+"""`harness rules`: coverage, mutate, lint and show from the command line."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from harness.rules import coverage, report
+from harness.rules.changed import changed_since
+from harness.rules.effective import effective
+from harness.rules.lint import lint
+from harness.rules.mutation import TARGET_PERCENT, load_equivalents, mutate
+from harness.rules.ruleset import load_files
+from harness.rules.suites import RULES, load_suites
+from harness.system import say
+from monitoring.catalog import load
+
+FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_junit}
+
+
+def add_commands(subparsers: Any) -> None:
+    """`harness rules ...` is known to the command line."""
+    area = subparsers.add_parser("rules", help="the alert rules: coverage, mutate, lint, show")
+    commands = area.add_subparsers(metavar="COMMAND", required=True)
+    covered = _add(
+        commands, "coverage", "which case of which alert has a unit test; fails under 100 %", _coverage
+    )
+    covered.add_argument("--format", choices=FORMATS, default="text")
+    mutated = _add(commands, "mutate", "which faults in rules their unit tests would not notice", _mutate)
+    mutated.add_argument(
+        "names", nargs="*", metavar="ALERT", help="alerts or recorded series; all without a name"
+    )
+    mutated.add_argument("--since", metavar="REV", help="only rules that differ from this revision")
+    linted = _add(commands, "lint", "what is wrong with the rules beyond their syntax", _lint)
+    linted.add_argument("--prometheus", metavar="URL", help="also: series that nothing at this site exposes")
+    shown = _add(commands, "show", "an alert as it is in force at a site", _show)
+    shown.add_argument("alert")
+    shown.add_argument("-i", "--inventory", type=Path)
+
+
+def _add(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _coverage(arguments: argparse.Namespace) -> int:
+    table = coverage.cover(load(RULES), load_suites(), coverage.load_exemptions())
+    say(FORMATS[arguments.format](table))
+    return int(any(row.missing for row in table))
+
+
+def _mutate(arguments: argparse.Namespace) -> int:
+    only = set(arguments.names)
+    if arguments.since:
+        only |= changed_since(arguments.since)
+        if not only:
+            say(f"no rule differs from {arguments.since}")
+            return 0
+    files = load_files()
+    with Progress(console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task("mutants", total=None)
+        result = mutate(
+            files,
+            load_suites(),
+            only=only,
+            equivalents=load_equivalents(),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    say(report.mutation_text(result, files))
+    return int(result.score < TARGET_PERCENT)
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    findings = lint(arguments.prometheus)
+    say("\n".join(map(str, findings)) or "nothing found")
+    return int(bool(findings))
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    say(effective(arguments.alert, arguments.inventory))

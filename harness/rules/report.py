@@ -1,0 +1,64 @@
+"""Coverage and mutation results as text, JSON and JUnit."""
+
+import json
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from harness.rules.coverage import CASES, Coverage
+from harness.rules.mutation import Result, difference
+from harness.rules.ruleset import RuleFile, name_of
+
+
+def as_text(table: Sequence[Coverage]) -> str:
+    """One line per alert: `x` shown, `-` cannot exist, `MISSING`."""
+    width = max(len(row.alert) for row in table)
+    lines = ["  ".join([f"{'alert':{width}}", *(f"{case:8}" for case in CASES)])]
+    for row in table:
+        lines.append(
+            "  ".join([f"{row.alert:{width}}", *(f"{_mark(row, case):8}" for case in CASES)]).rstrip()
+        )
+    missing = sum(len(row.missing) for row in table)
+    return "\n".join([*lines, f"{len(table)} alerts, {missing} cases missing"])
+
+
+def _mark(row: Coverage, case: str) -> str:
+    if case in row.missing:
+        return "MISSING"
+    return "x" if case in row.shown else "-"
+
+
+def as_json(table: Sequence[Coverage]) -> str:
+    """A list of {alert, shown, excused, missing}."""
+    rows = [
+        {
+            "alert": row.alert,
+            "shown": sorted(row.shown),
+            "excused": dict(row.excused),
+            "missing": list(row.missing),
+        }
+        for row in table
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def as_junit(table: Sequence[Coverage]) -> str:
+    """A test case per alert and case; missing ones are failures, those that cannot exist are skipped."""
+    suite = ElementTree.Element("testsuite", name="alert coverage", tests=str(len(table) * len(CASES)))
+    for row in table:
+        for case in CASES:
+            element = ElementTree.SubElement(suite, "testcase", classname=row.alert, name=case)
+            if case in row.missing:
+                ElementTree.SubElement(element, "failure", message=f"expected a unit test in which it {case}")
+            elif case not in row.shown:
+                ElementTree.SubElement(element, "skipped", message=row.excused[case])
+    return ElementTree.tostring(suite, encoding="unicode")
+
+
+def mutation_text(result: Result, files: Sequence[RuleFile]) -> str:
+    """The survivors with their differences, then the score."""
+    rules = {name_of(rule): rule for file in files for rule in file.rules}
+    lines = []
+    for mutant in result.survived:
+        lines += [f"survived: {mutant.rule}: {mutant.fault}", difference(rules[mutant.rule], mutant), ""]
+    counts = f"{len(result.killed)} killed, {len(result.survived)} survived, {len(result.excused)} equivalent"
+    return "\n".join([*lines, f"{counts}: {result.score:.1f} %"])

@@ -1,0 +1,43 @@
+"""Every alert has a runbook, every runbook an alert, and its commands could be run as they stand."""
+
+import re
+import subprocess
+
+import pytest
+
+from harness.paths import REPO
+from monitoring.catalog import load
+from monitoring.promql_parse import parse
+
+RUNBOOKS = REPO / "docs" / "runbooks"
+ALERTS = [alert.name for alert in load(REPO / "monitoring" / "rules")]
+HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]
+HOSTS = {"monitor", "app1", "app2", "data"}
+BLOCK = re.compile(r"^```sh host=(\w+)\n(.*?)\n```$", re.S | re.M)
+
+
+def test_there_is_one_page_per_alert_and_no_orphan() -> None:
+    pages = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
+    assert pages == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_page_has_its_parts_and_each_says_something(name: str) -> None:
+    text = (RUNBOOKS / f"{name}.md").read_text()
+    assert text.startswith(f"# {name}\n")
+    parts = re.split(r"^## (.*)$", text, flags=re.M)[1:]
+    assert parts[::2] == HEADINGS
+    assert all(len(part.strip()) > 10 for part in parts[1::2])
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_its_commands_are_shell_and_their_queries_promql(name: str) -> None:
+    text = (RUNBOOKS / f"{name}.md").read_text()
+    blocks = BLOCK.findall(text)
+    assert len(blocks) >= 2
+    assert text.count("```") == 2 * len(blocks), "expected only blocks that begin with ```sh host=NAME"
+    assert {host for host, _ in blocks} <= HOSTS
+    script = "\n".join(command for _, command in blocks)
+    assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0
+    for query in re.findall(r"promtool query instant \S+ '([^']*)'", script):
+        parse(query)
