@@ -33,6 +33,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=1,
+        timeout_worker_healthcheck=30,  # on a host out of CPU, killing a slow worker makes it worse
     )
 
 

@@ -114,6 +114,10 @@ def main() -> None:
             result = make_live(layout, module.params, check_mode=module.check_mode)
     except ReleaseError as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(
+            msg=f"expected to read and write {layout.root}, found: {error}; see its owners and the space left"
+        )
     module.exit_json(**result)
 
 
