@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ def wanted_from(options: argparse.Namespace) -> Wanted:
 
 def run(options: argparse.Namespace) -> int:
     """Run the load and return 0 if it may be believed, 3 if it is void, 2 if its target is refused."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by Ctrl-C
     wanted = wanted_from(options)
     try:
         with running(wanted) as load:

@@ -1,6 +1,7 @@
 """`harness demo`: the whole product in one line, live on the terminal."""
 
 import argparse
+import signal
 from typing import Any
 
 from harness.errors import HarnessError
@@ -21,6 +22,7 @@ def add_commands(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo and return 0 only if its proof holds; a failure leaves its evidence and says where."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by Ctrl-C
     screen = Screen()
     demo = Demo(INCIDENTS[options.fault], screen, rate=options.rate)
     try:
