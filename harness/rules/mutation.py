@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.rules.laboratory import Trial, run_trials
 from harness.rules.mutants import Mutant, mutants
 from harness.rules.ruleset import Rule, RuleFile, name_of
-from harness.rules.suites import TESTS, Suite, groups_beside, groups_of
+from harness.rules.suites import TESTS, Group, Suite, groups_beside, groups_of
 
 EQUIVALENTS = TESTS / "equivalents.yml"
 TARGET_PERCENT = 95.0
@@ -54,21 +54,32 @@ def load_equivalents(path: Path = EQUIVALENTS) -> tuple[Equivalent, ...]:
     return tuple(Equivalent(**entry) for entry in entries)
 
 
-def trials(files: Sequence[RuleFile], suites: tuple[Suite, ...], only: set[str]) -> Iterator[Trial]:
-    """A trial for each mutant of the named rules (of all where none is named); its key is the mutant."""
+def trials(files: Sequence[RuleFile], suites: tuple[Suite, ...], only: set[str]) -> Iterator[list[Trial]]:
+    """The trials of each mutant of the named rules (of all where none is named), the cheap one first.
+
+    A recorded series is first judged by the groups that test recorded series, which notice most faults; only
+    what they let pass goes on to the groups of the alerts that read it.
+    """
     for file in files:
         for rule in file.rules:
             if only and name_of(rule) not in only:
                 continue
+            stages = _stages(file, rule, suites)
             for mutant in mutants(dict(rule)):
-                yield _trial(file, rule, mutant, suites)
+                yield [_trial(file, rule, mutant, groups) for groups in stages]
 
 
-def _trial(file: RuleFile, rule: Rule, mutant: Mutant, suites: tuple[Suite, ...]) -> Trial:
+def _stages(file: RuleFile, rule: Rule, suites: tuple[Suite, ...]) -> list[list[Group]]:
     if "alert" in rule:
-        groups = groups_of(rule["alert"], suites)
-    else:
-        groups = [group for group in groups_beside(file.name, suites) if file.depends(group, rule["record"])]
+        return [groups_of(rule["alert"], suites)]
+    groups = [group for group in groups_beside(file.name, suites) if file.depends(group, rule["record"])]
+    groups.sort(key=lambda group: group.evaluations)
+    direct = [group for group in groups if not group.checks]
+    others = [group for group in groups if group.checks]
+    return [stage for stage in (direct, others) if stage] or [[]]
+
+
+def _trial(file: RuleFile, rule: Rule, mutant: Mutant, groups: list[Group]) -> Trial:
     rules = [mutant.mutated if each is rule else each for each in file.for_groups(groups)]
     return Trial(mutant, rules, groups)
 
@@ -81,16 +92,24 @@ def mutate(
     equivalents: Sequence[Equivalent],
     progress: Callable[[int, int], None],
 ) -> Result:
-    """Run every mutant; `progress` hears how many of how many are done."""
+    """Run every mutant; `progress` hears how many of how many are decided."""
     unknown = only - {name_of(rule) for file in files for rule in file.rules}
     if unknown:
         raise HarnessError(f"expected names of alerts or recorded series, found {', '.join(sorted(unknown))}")
     todo = list(trials(files, suites, only))
-    verdicts: dict[int, bool] = {}
-    for done, (mutant, passed) in enumerate(run_trials(todo), 1):
-        verdicts[id(mutant)] = passed
-        progress(done, len(todo))
-    return _sort([trial.key for trial in todo], verdicts, equivalents)
+    passed: dict[int, bool] = {}
+    stage = [stages[0] for stages in todo]
+    later = {id(stages[0].key): stages[1:] for stages in todo}
+    while stage:
+        following = []
+        for mutant, unnoticed in run_trials(stage):
+            if unnoticed and later[id(mutant)]:
+                following.append(later[id(mutant)].pop(0))
+                continue
+            passed[id(mutant)] = unnoticed
+            progress(len(passed), len(todo))
+        stage = following
+    return _sort([stages[0].key for stages in todo], passed, equivalents)
 
 
 def _sort(all_: list[Mutant], passed: Mapping[int, bool], equivalents: Sequence[Equivalent]) -> Result:
