@@ -1,4 +1,4 @@
-"""Each alert's unit tests, run by promtool with only the rules that a group needs: seconds instead of a minute.
+"""Each alert's unit tests, run by promtool with only the rules that a group needs: seconds, not a minute.
 
 The files are native: `promtool test rules tests/rules/*.test.yml` runs the same with all rules.
 """
