@@ -65,7 +65,7 @@ def assemble(
     metrics = Metrics(store, monitoring, lambda: live().settings.triggers, reload_state, __version__)
     parts = Parts(
         intake=intake,
-        desk=Desk(store, clock, monitoring, decider, policy),
+        desk=Desk(store, clock, monitoring, probes, decider, policy),
         accounts=lambda: live().accounts,
         body_limit=lambda: live().settings.body_limit,
         metrics=metrics.render,

@@ -19,8 +19,8 @@ MARK = "MITA_ROLLBACK_RUN"
 class Program:
     """What to run and where. `environment` is everything it gets; nothing is inherited.
 
-    Seconds: it is stopped after `timeout`; it may go on for `grace` when the daemon stops; what does not end by
-    itself when it is asked to is killed `kill_after` later.
+    Seconds: it is stopped after `timeout`; it may go on for `grace` when the daemon stops; what does not end
+    when it is asked to is killed `kill_after` later.
     """
 
     argv: Sequence[str]

@@ -50,9 +50,7 @@ def _credentials(header: str) -> tuple[str, str]:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Unauthorized("Expected base64 of `user:password` after `Basic`.") from error
-    username, colon, password = text.partition(":")
-    if not colon:
-        raise Unauthorized("Expected `user:password`, found no colon.")
+    username, _, password = text.partition(":")
     return username, password
 
 

@@ -67,9 +67,12 @@ def live_release(releases: tuple[Release, ...]) -> Release | None:
 
 
 def known_good(releases: tuple[Release, ...], leaving: str | None) -> Release | None:
-    """The release that was live last, apart from *leaving*, was never rejected and may be gone back to."""
-    fit = tuple(r for r in releases if r.version != leaving and r.rejected_at is None and r.rollback_safe)
-    return live_release(fit)
+    """The release that was live last, apart from *leaving* and rejected ones, if it may be gone back to.
+
+    One that may not is not skipped: going back past it would cross what makes it unsafe.
+    """
+    last = live_release(tuple(r for r in releases if r.version != leaving and r.rejected_at is None))
+    return last if last and last.rollback_safe else None
 
 
 def _live_at(release: Release) -> datetime:

@@ -125,7 +125,7 @@ def began_after_deployment(facts: Facts) -> Answer:
 
 
 def target_known_good(facts: Facts) -> Answer:
-    """There is a version that was live, was not rejected and is declared safe to go back to."""
+    """The version that was live last, rejected ones apart, is declared safe to go back to."""
     target = facts.target
     return _answer(
         "target_known_good",

@@ -132,6 +132,13 @@ class DeploymentStore(Protocol):
         """Close it; `live` makes its version the live one. Raises NotFound or DeploymentClosed."""
         ...
 
+    def observe_live(self, service: str, version: str, at: datetime) -> None:
+        """Write down that the hosts run this version, though nobody reported it.
+
+        A version that nobody ever declared safe to go back to stays unsafe.
+        """
+        ...
+
     def deployments(self, service: str | None, limit: int) -> list[Deployment]:
         """The latest deployments, newest first."""
         ...

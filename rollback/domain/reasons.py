@@ -80,3 +80,4 @@ class LedgerKind(StrEnum):
     ROLLBACK_FINISHED = "rollback_finished"
     DEPLOYMENT_STARTED = "deployment_started"
     DEPLOYMENT_FINISHED = "deployment_finished"
+    LIVE_OBSERVED = "live_observed"  # the hosts run another version than the one last reported live

@@ -6,7 +6,7 @@ from rollback import __version__
 from rollback.domain.alert import Alert, AlertStatus
 from rollback.domain.deployment import NewDeployment, Outcome
 from rollback.domain.errors import Blind, Undecodable
-from rollback.domain.ports import Clock, Monitoring, Store
+from rollback.domain.ports import Clock, Monitoring, Probes, Store
 from rollback.service.context import PolicySource
 from rollback.service.deciding import Decider
 from rollback.service.views import (
@@ -26,10 +26,16 @@ class Desk:
     """The reading and registering side of the daemon."""
 
     def __init__(
-        self, store: Store, clock: Clock, monitoring: Monitoring, decider: Decider, policy: PolicySource
+        self,
+        store: Store,
+        clock: Clock,
+        monitoring: Monitoring,
+        probes: Probes,
+        decider: Decider,
+        policy: PolicySource,
     ) -> None:
         self._store, self._clock, self._policy = store, clock, policy
-        self._monitoring, self._decider = monitoring, decider
+        self._monitoring, self._probes, self._decider = monitoring, probes, decider
 
     def status(self) -> Json:
         """Everything at one glance."""
@@ -91,7 +97,12 @@ class Desk:
         return [deployment_view(found) for found in self._store.deployments(service, limit)]
 
     def start_deployment(self, new: NewDeployment) -> Json:
-        """Register a deployment, or refuse it with a reason."""
+        """Register a deployment, or refuse it with a reason.
+
+        First the hosts are asked what they run: a person may have rolled back by hand, and the version that
+        was left then must not become the one to go back to.
+        """
+        self._observe(new.service)
         return deployment_view(self._store.start_deployment(new, self._clock.now()))
 
     def finish_deployment(self, deployment_id: int, outcome: Outcome, detail: str) -> Json:
@@ -103,6 +114,13 @@ class Desk:
     def ledger(self, after: int, limit: int) -> list[Json]:
         """The history after an entry."""
         return [entry_view(entry) for entry in self._store.ledger(after, limit)]
+
+    def _observe(self, service: str) -> None:
+        live = set(self._probes.live_versions(service).values())
+        current = self._store.service_state(service).current
+        if len(live) == 1 and None not in live and (current is None or {current.version} != live):
+            [version] = live
+            self._store.observe_live(service, str(version), self._clock.now())
 
     def _rule(self, alert_name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Labels and annotations as Prometheus has them; none when it cannot be asked."""

@@ -114,6 +114,15 @@ class Rollouts(State):
             self.log(NewEntry(at=at, kind=LedgerKind.DEPLOYMENT_FINISHED, service=deployment.service))
             return self._close(deployment, outcome, detail, at)
 
+    def observe_live(self, service: str, version: str, at: datetime) -> None:
+        """Write down that the hosts run this version, though nobody reported it."""
+        with self.lock:
+            key = (service, version)
+            known = self.releases.get(key) or Release(service=service, version=version, rollback_safe=False)
+            self.releases[key] = replace(known, live_at=at)
+            data: dict[str, object] = {"version": version}
+            self.log(NewEntry(at=at, kind=LedgerKind.LIVE_OBSERVED, service=service, data=data))
+
     def _close(self, deployment: Deployment, outcome: Outcome, detail: str, at: datetime) -> Deployment:
         after = replace(deployment, outcome=outcome, detail=detail, finished_at=at)
         self.all_deployments[deployment.id - 1] = after

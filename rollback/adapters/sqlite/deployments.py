@@ -33,6 +33,10 @@ FINISH = """
 GO_LIVE = """
     UPDATE releases SET live_at = ?, rejected_at = iif(?, NULL, rejected_at) WHERE service = ? AND version = ?
 """
+OBSERVE = """
+    INSERT INTO releases (service, version, rollback_safe, live_at) VALUES (?, ?, 0, ?)
+    ON CONFLICT (service, version) DO UPDATE SET live_at = excluded.live_at
+"""
 
 
 class Deployments:
@@ -50,6 +54,16 @@ class Deployments:
     ) -> Deployment:
         """Close it; `live` makes its version the live one."""
         return self._writer.run(lambda connection: _finish(connection, deployment_id, outcome, detail, at))
+
+    def observe_live(self, service: str, version: str, at: datetime) -> None:
+        """Write down that the hosts run this version, though nobody reported it."""
+        entry = NewEntry(at=at, kind=LedgerKind.LIVE_OBSERVED, service=service, data={"version": version})
+
+        def observe(connection: sqlite3.Connection) -> None:
+            connection.execute(OBSERVE, (service, version, to_text(at)))
+            insert_entry(connection, entry)
+
+        self._writer.run(observe)
 
     def deployments(self, service: str | None, limit: int) -> list[Deployment]:
         """The latest deployments, newest first."""

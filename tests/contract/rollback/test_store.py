@@ -402,6 +402,17 @@ def rejected(scene: Scene, version: str) -> bool:
     return any(r.rejected_at for r in releases if r.version == version)
 
 
+def test_what_hosts_run_is_live_though_nobody_reported_it(scene: Scene) -> None:
+    scene.store.observe_live("shop", "1", at(20))
+    assert scene.store.service_state("shop").current.version == "1"
+
+    scene.store.observe_live("shop", "0.9", at(21))
+
+    current = scene.store.service_state("shop").current
+    assert (current.version, current.rollback_safe, current.live_at) == ("0.9", False, at(21))
+    assert scene.store.ledger(0, 100)[-1].data == {"version": "0.9"}
+
+
 def test_an_unknown_service_is_empty_and_no_error(store: Any) -> None:
     state = store.service_state("nobody")
 

@@ -86,6 +86,14 @@ def test_after_an_outage_what_fired_meanwhile_is_journalled(scene: Scene) -> Non
     assert (entry.kind, entry.data["source"]) == (LedgerKind.ALERT_SEEN, "prometheus")
 
 
+def test_two_missed_readings_are_an_outage(scene: Scene) -> None:
+    scene.store.mark(ALIVE, NOON - timedelta(seconds=30))
+
+    scene.reconciler.catch_up()
+
+    assert len(scene.monitoring.asked) == 1
+
+
 def test_the_examined_gap_is_not_longer_than_an_alert_stays_fresh(scene: Scene) -> None:
     scene.store.mark(ALIVE, NOON - timedelta(days=30))
 

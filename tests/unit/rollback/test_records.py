@@ -37,15 +37,20 @@ def test_known_good_is_what_was_live_last_apart_from_what_is_left(make: Any) -> 
     assert live_release((older, newer, bad)) == bad
 
 
-@pytest.mark.parametrize(
-    "unfit", [{"rejected_at": NOON}, {"rollback_safe": False}, {"live_at": None}], ids=str
-)
-def test_rejected_unsafe_and_never_live_versions_are_no_target(make: Any, unfit: dict[str, Any]) -> None:
+@pytest.mark.parametrize("unfit", [{"rejected_at": NOON}, {"live_at": None}], ids=str)
+def test_rejected_and_never_live_versions_are_no_target(make: Any, unfit: dict[str, Any]) -> None:
     good = make.release("1", live_at=NOON - timedelta(hours=2))
     other = make.release("2", **{"live_at": NOON - timedelta(hours=1), **unfit})
 
     assert known_good((good, other), leaving="3") == good
     assert known_good((other,), leaving="3") is None
+
+
+def test_a_version_that_is_not_safe_to_go_back_to_is_not_skipped(make: Any) -> None:
+    good = make.release("1", live_at=NOON - timedelta(hours=2))
+    unsafe = make.release("2", live_at=NOON - timedelta(hours=1), rollback_safe=False)
+
+    assert known_good((good, unsafe), leaving="3") is None
 
 
 def samples(*values: bool | None, unready: tuple[str, ...] = ()) -> tuple[Sample, ...]:

@@ -17,6 +17,7 @@ from rollback.adapters.metrics import Metrics, ReloadState
 from rollback.domain import notices
 from rollback.domain.alert import Source
 from rollback.domain.decision import decide
+from rollback.domain.deployment import NewDeployment, known_good
 from rollback.domain.reasons import Reason, verdict_of
 from rollback.service.deciding import Decider
 from rollback.service.desk import Desk
@@ -26,7 +27,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def desk(store: MemoryStore, clock: Any, monitoring: Any, make: Any) -> Desk:
+def desk(store: MemoryStore, clock: Any, monitoring: Any, probes: Any, make: Any) -> Desk:
     """One alert has been decided about a service with two versions."""
     policy = make.policy()
     make.live(store, "1", minutes=-60)
@@ -35,7 +36,7 @@ def desk(store: MemoryStore, clock: Any, monitoring: Any, make: Any) -> Desk:
     Intake(store, clock, lambda: policy).receive(Source.WEBHOOK, (make.alert(),))
     decider = Decider(store, clock, monitoring, lambda: policy)
     decider.work()
-    return Desk(store, clock, monitoring, decider, lambda: policy)
+    return Desk(store, clock, monitoring, probes, decider, lambda: policy)
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -131,6 +132,34 @@ def test_lists_are_readable_and_say_so_when_empty(desk: Desk) -> None:
     assert "Rollback 1: shop 2 -> 1, pending" in rollbacks
     assert "No decision yet" in cli_text.decisions({"decisions": []})
     assert "Nothing has been rolled back" in cli_text.rollbacks({"rollbacks": []})
+
+
+@pytest.mark.parametrize(
+    ("live", "target"),
+    [
+        ({"app1": "1", "app2": "1"}, "1"),
+        ({"app1": "2", "app2": "2"}, "2"),
+        ({"app1": "1", "app2": "2"}, "2"),
+        ({"app1": "1", "app2": None}, "2"),
+        ({"app1": "0.9", "app2": "0.9"}, None),
+        ({}, "2"),
+    ],
+    ids=str,
+)
+def test_a_version_that_a_person_left_by_hand_is_not_gone_back_to(
+    store: MemoryStore, clock: Any, monitoring: Any, probes: Any, make: Any, live: Any, target: str | None
+) -> None:
+    """2 was reported live; the hosts, asked when 3 is deployed, may say otherwise."""
+    make.live(store, "1", minutes=-60)
+    make.live(store, "2", minutes=-30)
+    probes.live = live
+    decider = Decider(store, clock, monitoring, make.policy)
+
+    new = NewDeployment(service="shop", version="3", hosts=("app1",), checksum="", rollback_safe=True)
+    Desk(store, clock, monitoring, probes, decider, make.policy).start_deployment(new)
+
+    known = known_good(store.service_state("shop").releases, leaving="3")
+    assert (known.version if known else None) == target
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
