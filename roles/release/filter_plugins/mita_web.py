@@ -43,6 +43,28 @@ def certificate_files(certificate: str, key: str) -> list[File]:
     ]
 
 
+def ready(
+    users: Sequence[User], *, url: str, certificate: str, root: str, timeout: int = 30
+) -> dict[str, Any]:
+    """Return how `managed_service` asks *url* once the port is closed as the other arguments say."""
+    trust = {"ca_file": f"{root}/{CERTIFICATE}"} if certificate else {}
+    return {"url": url, "timeout": timeout, **login(users), **trust}
+
+
+def login(users: Sequence[User], *, at_most: int | None = None) -> dict[str, str]:
+    """Return the credentials with which the role itself asks: the first user's, or none for an open port."""
+    if at_most is not None and len(users) > at_most:
+        raise AnsibleFilterError(f"this service knows {at_most} web user, found {len(users)}; give only one")
+    if not users:
+        return {}
+    if "password" not in users[0]:
+        raise AnsibleFilterError(
+            f"the first web user needs a password, since the role asks with it whether the service is ready; "
+            f"found only {', '.join(sorted(users[0]))}: put a user with a password first"
+        )
+    return {"username": users[0]["name"], "password": users[0]["password"]}
+
+
 def check_pair(certificate: str, key: str) -> None:
     """Raise unless there are both or neither."""
     if bool(certificate) != bool(key):
@@ -87,4 +109,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
-        return {"mita_web_files": web_files, "mita_certificate_files": certificate_files}
+        return {
+            "mita_certificate_files": certificate_files,
+            "mita_web_files": web_files,
+            "mita_web_login": login,
+            "mita_web_ready": ready,
+        }

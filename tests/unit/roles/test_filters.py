@@ -10,7 +10,7 @@ from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_fil
 from roles.prometheus.filter_plugins.mita_prometheus import target_files
 from roles.release.filter_plugins.mita_files import environment, exec_line
 from roles.release.filter_plugins.mita_sandbox import BASE, sandbox
-from roles.release.filter_plugins.mita_web import web_files
+from roles.release.filter_plugins.mita_web import login, ready, web_files
 
 USER = {"name": "scraper", "password": "correct horse"}
 HOSTVARS = {"app1": {}, "app2": {"internal_address": "10.0.0.2"}}
@@ -59,6 +59,29 @@ def test_key_is_secret_and_certificate_is_not() -> None:
 def test_user_without_a_usable_password_is_refused(bad: dict[str, str]) -> None:
     with pytest.raises(AnsibleFilterError):
         web_files([bad], certificate="", key="", place="x")
+
+
+def test_role_asks_a_closed_port_as_the_first_user_trusting_its_certificate() -> None:
+    asked = ready([USER], url="https://127.0.0.1/-/ready", certificate="C", root="/etc/x")
+
+    assert (asked["username"], asked["password"]) == ("scraper", "correct horse")
+    assert asked["ca_file"] == "/etc/x/web/tls.crt"
+
+
+def test_role_asks_an_open_port_without_credentials() -> None:
+    asked = ready([], url="http://127.0.0.1/-/ready", certificate="", root="/etc/x")
+
+    assert asked == {"url": "http://127.0.0.1/-/ready", "timeout": 30}
+
+
+def test_first_user_without_a_password_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="put a user with a password first"):
+        login([{"name": "x", "password_hash": "$2b$"}, USER])
+
+
+def test_second_user_where_only_one_is_known_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="found 2"):
+        login([USER, USER], at_most=1)
 
 
 def test_sandbox_can_be_widened_by_name_only() -> None:

@@ -1,0 +1,212 @@
+"""TLS and Basic authentication on every monitoring port, and programs from archives instead of packages."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from harness.lab.hosts import os_release
+from harness.play.archives import Archive, make_archive
+from harness.play.certificates import self_signed
+from harness.play.run import Run, play_roles
+from harness.play.scratch import Scratch
+from harness.play.services import PLANTED, UNITS, Service
+
+pytestmark = pytest.mark.lab
+VERSION = "9.9.1"
+
+Services = dict[str, Service]
+Play = Callable[..., Run]
+
+# Debian 12's redis exporter knows no users; that it refuses them is tested below.
+KNOWS_USERS = tuple(unit for unit in UNITS if unit != "redis-exporter" or os_release() != "bookworm")
+every_service = pytest.mark.parametrize("unit", UNITS)
+every_login = pytest.mark.parametrize("unit", KNOWS_USERS)
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Inputs that close a port; the password is looked up as it would be in a vault."""
+    directory = tmp_path_factory.mktemp("web")
+    certificate, key = self_signed("scratch")
+    (directory / "password").write_text(PLANTED["web"])
+    (directory / "key").write_text(key)
+    return {
+        "web_users": [{"name": "scraper", "password": _lookup(directory / "password")}],
+        "web_tls_cert": certificate,
+        "web_tls_key": _lookup(directory / "key"),
+    }
+
+
+def _lookup(path: Path) -> str:
+    return f"{{{{ lookup('ansible.builtin.file', '{path}') }}}}"
+
+
+@pytest.fixture(scope="module")
+def play(scratch: Scratch, services: Services, web: dict[str, object]) -> Play:
+    """Play every service with its port closed, each with its own further inputs."""
+
+    def run(
+        *options: str, units: Iterable[str] = UNITS, inputs: Mapping[str, Mapping[str, object]] | None = None
+    ) -> Run:
+        closed = {unit: web if unit in KNOWS_USERS else {**web, "web_users": []} for unit in units}
+        parts = [services[unit].part(**closed[unit], **(inputs or {}).get(unit, {})) for unit in units]
+        return play_roles(parts, *options, inventory=scratch.inventory)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def closed(play: Play) -> Run:
+    return play("-vvv", "--diff")
+
+
+@pytest.fixture(scope="module")
+def closed_again(closed: Run, play: Play) -> Run:
+    return play("--diff").ok()
+
+
+def ask(scratch: Scratch, service: Service, *options: str, scheme: str = "https") -> str:
+    """The HTTP status that the service answers, trusting exactly the certificate that the role installed."""
+    trust = f"--cacert {service.root}/web/tls.crt --resolve scratch:{service.port}:127.0.0.1"
+    url = f"{scheme}://scratch:{service.port}{service.ready}"
+    return str(
+        scratch.host.run(f"curl -s -o /dev/null -w '%{{http_code}}' {trust} {' '.join(options)} {url}").stdout
+    )
+
+
+@every_login
+def test_port_serves_who_knows_the_password(
+    closed: Run, scratch: Scratch, services: Services, unit: str
+) -> None:
+    assert not closed.failure(unit)
+
+    assert ask(scratch, services[unit], f"--user scraper:{PLANTED['web']}") == "200"
+
+
+@every_login
+def test_port_refuses_who_does_not(closed: Run, scratch: Scratch, services: Services, unit: str) -> None:
+    assert ask(scratch, services[unit]) == "401"
+    assert ask(scratch, services[unit], "--user scraper:guess") == "401"
+
+
+@every_service
+def test_port_speaks_only_tls(closed: Run, scratch: Scratch, services: Services, unit: str) -> None:
+    assert ask(scratch, services[unit], scheme="http") == "400"
+
+
+def test_passwords_hashes_and_keys_are_in_no_output(closed: Run, scratch: Scratch) -> None:
+    told = closed.output + scratch.host.check_output("journalctl --no-pager; ps -eo args")
+
+    assert PLANTED["web"] not in told
+    assert "$2b$" not in told
+    assert "PRIVATE KEY" not in told
+
+
+def test_hashes_are_the_same_at_every_run(closed_again: Run) -> None:
+    assert closed_again.changed() == []
+
+
+@pytest.mark.skipif(os_release() != "bookworm", reason="only Debian 12's redis exporter knows no users")
+def test_redis_exporter_without_users_says_so(
+    closed_again: Run, scratch: Scratch, services: Services, web: dict[str, object]
+) -> None:
+    run = play_roles([services["redis-exporter"].part(**web)], inventory=scratch.inventory)
+
+    assert "expected a redis exporter with Basic authentication" in run.failure()
+    assert scratch.host.service("redis-exporter").is_running
+
+
+# The same services from archives.
+
+
+@pytest.fixture(scope="module")
+def archives(
+    closed_again: Run, scratch: Scratch, services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Archive]:
+    """Archives in upstream's layout, made of the distribution's programs."""
+    directory = tmp_path_factory.mktemp("archives")
+    return {
+        unit: make_archive(
+            scratch.container, services[unit].component, VERSION, dict(services[unit].binaries), directory
+        )
+        for unit in UNITS
+    }
+
+
+def pinned(archives: Mapping[str, Archive], **change: str) -> dict[str, dict[str, object]]:
+    """The inputs that ask for each archive."""
+    return {
+        unit: {
+            "install_method": "archive",
+            "version": archive.version,
+            "archive_url": str(archive.path),
+            "archive_checksum": archive.checksum,
+            **change,
+        }
+        for unit, archive in archives.items()
+    }
+
+
+def programs(scratch: Scratch) -> dict[str, str]:
+    """The program that each service really runs."""
+    pids = {unit: scratch.host.check_output(f"systemctl show -P MainPID {unit}") for unit in UNITS}
+    return {unit: scratch.host.check_output(f"readlink /proc/{pid}/exe") for unit, pid in pids.items()}
+
+
+@pytest.fixture(scope="module")
+def unpinned(archives: dict[str, Archive], play: Play) -> Run:
+    return play(inputs=pinned(archives, version="latest"))
+
+
+@pytest.fixture(scope="module")
+def tampered(archives: dict[str, Archive], play: Play) -> Run:
+    return play(inputs=pinned(archives, archive_checksum="sha256:" + "0" * 64))
+
+
+@every_service
+def test_latest_is_refused(unpinned: Run, unit: str) -> None:
+    assert "found 'latest'" in unpinned.failure(unit)
+
+
+@every_service
+def test_archive_with_another_checksum_is_refused(
+    tampered: Run, scratch: Scratch, services: Services, archives: dict[str, Archive], unit: str
+) -> None:
+    assert f"to be sha256:{'0' * 64}, found {archives[unit].checksum}" in tampered.failure(unit)
+    assert not scratch.host.file(f"/opt/{services[unit].component}/{VERSION}").exists
+    assert scratch.host.service(unit).is_running
+
+
+@pytest.fixture(scope="module")
+def unpacked(tampered: Run, unpinned: Run, archives: dict[str, Archive], play: Play) -> Run:
+    return play(inputs=pinned(archives))
+
+
+@every_service
+def test_service_runs_the_archives_program(
+    unpacked: Run, scratch: Scratch, services: Services, unit: str
+) -> None:
+    assert not unpacked.failure(unit)
+    home = f"/opt/{services[unit].component}/{VERSION}"
+
+    assert programs(scratch)[unit] == f"{home}/{services[unit].binaries[0][0]}"
+    for name, _ in services[unit].binaries:
+        assert scratch.host.file(f"/usr/local/bin/{name}").linked_to == f"{home}/{name}"
+
+
+def test_second_run_from_archives_changes_nothing(
+    unpacked: Run, archives: dict[str, Archive], play: Play
+) -> None:
+    again = play("--diff", inputs=pinned(archives)).ok()
+
+    assert again.changed() == []
+
+
+def test_services_return_to_the_distributions_programs(
+    unpacked: Run, scratch: Scratch, services: Services, play: Play
+) -> None:
+    play().ok()
+
+    assert programs(scratch) == {unit: services[unit].binaries[0][1] for unit in UNITS}
+    assert not scratch.host.file("/usr/local/bin/promtool").exists
