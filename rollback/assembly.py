@@ -49,7 +49,7 @@ def assemble(
         return live().policy
 
     monitoring = HttpMonitoring(lambda: live().prometheus, lambda: live().alertmanager)
-    probes = HttpProbes(lambda: live().settings.probes)
+    probes = HttpProbes(lambda: live().settings.probes, lambda: live().probes_ca)
     intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, policy)
     executor = CommandExecutor(lambda: _plan(live()), clock, os.environ)
     verifier = Verifier(store, clock, monitoring, probes, policy)

@@ -24,6 +24,7 @@ class Live:
     accounts: Accounts
     prometheus: Endpoint
     alertmanager: Endpoint
+    probes_ca: Path | None
     slack_url: str = field(repr=False)
 
     @property
@@ -58,6 +59,7 @@ def load(file: Path) -> Live:
             password=_optional(directory, settings.alertmanager_password_file, "alertmanager_password_file"),
             ca_file=_file(directory, settings.alertmanager_ca_file, "alertmanager_ca_file"),
         ),
+        probes_ca=_file(directory, settings.probes_ca_file, "probes_ca_file"),
         slack_url=_optional(directory, settings.slack_webhook_url_file, "slack_webhook_url_file"),
     )
 

@@ -161,6 +161,9 @@ class Settings(Model):
     probes: dict[str, dict[str, Url]] = Field(
         default={}, description="Per service and host, the readiness probe whose JSON answer has `version`."
     )
+    probes_ca_file: Path | None = Field(
+        default=None, description="Certificates to trust for `probes` with https."
+    )
 
     triggers: dict[str, Mode] = Field(
         default={

@@ -7,7 +7,7 @@ import yaml
 
 Vars = Mapping[str, Any]
 
-# What the role `application` is told when the daemon runs the playbook: as the site says, where it says something.
+# What the role `application` is told when the daemon runs the playbook, where the site says something.
 CARRIED = (
     "application_port",
     "application_ready_timeout",
@@ -33,6 +33,13 @@ def inventory_text(hostvars: Mapping[str, Vars], hosts: Sequence[str], connectio
 def probe_urls(hostvars: Mapping[str, Vars], hosts: Sequence[str]) -> dict[str, str]:
     """Return each host's readiness probe as the daemon's host reaches it."""
     return {name: _probe(name, hostvars[name]) for name in hosts}
+
+
+def probe_authorities(hostvars: Mapping[str, Vars], hosts: Sequence[str]) -> list[dict[str, str]]:
+    """Return the file with the certificates that those probes show; none where nobody uses TLS."""
+    found = {hostvars[name].get("application_web_tls_cert", "").strip() for name in hosts} - {""}
+    text = "".join(f"{certificate}\n" for certificate in sorted(found))
+    return [{"path": "web/probes-ca.crt", "content": text}] if found else []
 
 
 def known_hosts_text(
@@ -84,4 +91,5 @@ class FilterModule:
             "mita_rollback_inventory": inventory_text,
             "mita_rollback_probes": probe_urls,
             "mita_rollback_known_hosts": known_hosts_text,
+            "mita_rollback_probe_authorities": probe_authorities,
         }

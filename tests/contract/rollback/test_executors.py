@@ -245,9 +245,11 @@ def test_what_a_dead_daemon_left_running_is_killed_before_the_next_run(command: 
     orphan.start()
     [*pids] = until("the orphan", lambda: living(command), deadline_s=5, interval_s=0.02)
 
-    command.run(GOOD)
+    thread, _ = in_background(command, SLOW)
 
     assert not set(pids) & set(living(command))
+    command.stopping.set()
+    thread.join(20)
     orphan.join(10)
 
 

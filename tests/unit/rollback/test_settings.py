@@ -118,7 +118,7 @@ def test_a_missing_or_empty_secret_is_refused(site: Path, content: str | None) -
         load(site)
 
 
-@pytest.mark.parametrize("file", ["prometheus_ca_file", "alertmanager_ca_file"])
+@pytest.mark.parametrize("file", ["prometheus_ca_file", "alertmanager_ca_file", "probes_ca_file"])
 def test_a_named_file_must_exist(site: Path, file: str) -> None:
     site.write_text(f"{file}: missing.pem\n")
 

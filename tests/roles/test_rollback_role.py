@@ -1,0 +1,235 @@
+"""The daemon's role from a bare host on: bundle, key, checked settings, sandbox, TLS, refusals."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.play.certificates import self_signed
+from harness.play.run import Part, Run, play_roles
+from harness.play.scratch import Scratch
+from harness.wait import until
+
+pytestmark = pytest.mark.lab
+HOOK, ADMIN, SLACK = "planted-webhook-secret", "planted-admin-secret", "http://127.0.0.1:9/planted-slack-url"
+WEB = {"rollback_web_auth_username": "prometheus", "rollback_web_auth_password": "planted-web-password"}
+# No Prometheus stands on the bare host: asked in vain, the daemon would hold every decision.
+SETTINGS = {"cooldown": "11m", "prometheus_url": "", "alertmanager_url": ""}
+INPUTS: dict[str, Any] = {
+    "rollback_webhook_secret": HOOK,
+    "rollback_admin_secret": ADMIN,
+    "rollback_slack_webhook_url": SLACK,
+    "rollback_settings": SETTINGS,
+}
+EXPOSURE_BUDGET = 2.0
+Play = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def play(scratch: Scratch) -> Play:
+    def run(*options: str, **changed: Any) -> Run:
+        return play_roles(
+            [Part("rollback", "rollback", INPUTS | changed)], *options, inventory=scratch.inventory
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def bare_check(play: Play) -> Run:
+    return play("--check", "--diff").ok()
+
+
+@pytest.fixture(scope="module")
+def installed(bare_check: Run, play: Play) -> Run:
+    return play("-vvv", "--diff").ok()
+
+
+def ask(scratch: Scratch, path: str) -> str:
+    """The status code that the daemon answers on its own host."""
+    code = "import sys, urllib.request as u\ntry: print(u.urlopen(sys.argv[1], timeout=5).status)\n"
+    code += "except u.HTTPError as e: print(e.code)"
+    return str(scratch.host.check_output("python3 -c %s %s", code, f"http://127.0.0.1:8000{path}"))
+
+
+def test_check_mode_on_a_bare_host_changes_nothing(bare_check: Run, scratch: Scratch) -> None:
+    assert bare_check.changed()
+    assert not scratch.host.file("/etc/mita-rollback").exists
+    assert not scratch.host.file("/opt/mita-rollback").exists
+    assert not scratch.host.user("mita-rollback").exists
+
+
+def test_service_runs_as_its_user_in_a_sandbox_and_answers(installed: Run, scratch: Scratch) -> None:
+    pid = scratch.host.check_output("systemctl show -P MainPID rollback")
+    report = scratch.host.check_output("systemd-analyze security --no-pager rollback.service | tail -1")
+
+    assert scratch.host.service("rollback").is_enabled
+    assert scratch.host.check_output(f"ps -o user:20= -p {pid}").strip() == "mita-rollback"
+    assert float(report.split(":")[1].split()[0]) <= EXPOSURE_BUDGET, report
+    assert ask(scratch, "/health/ready") == "200"
+    assert ask(scratch, "/api/admin/rollback/status") == "401"
+
+
+def test_settings_are_the_roles_and_the_sites(installed: Run, scratch: Scratch) -> None:
+    text = scratch.host.file("/etc/mita-rollback/settings.yml").content_string
+
+    assert "cooldown: 11m" in text
+    assert "scratch: http://scratch:8080/health/ready" in text
+
+
+def test_operator_sees_the_daemon_with_one_word(installed: Run, scratch: Scratch) -> None:
+    status = json.loads(scratch.host.check_output("rollbackctl status --json"))
+
+    assert status["services"] == {}
+    assert "run this with sudo" in scratch.host.run("su -s /bin/sh nobody -c 'rollbackctl status'").stderr
+
+
+def test_hosts_are_known_by_the_keys_that_ansible_trusts(installed: Run, scratch: Scratch) -> None:
+    key = scratch.host.check_output("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub")
+
+    assert scratch.host.file("/etc/mita-rollback/known_hosts").content_string == f"scratch {key}\n"
+    private = scratch.host.file("/var/lib/mita-rollback/.ssh/id_ed25519")
+    assert (private.user, private.mode) == ("mita-rollback", 0o600)
+
+
+def test_no_secret_is_shown_logged_or_on_a_command_line(installed: Run, scratch: Scratch) -> None:
+    told = installed.output + scratch.host.check_output("journalctl --no-pager; ps -eo args")
+
+    assert "listen_port: 8000" in installed.output
+    assert not [secret for secret in (HOOK, ADMIN, SLACK) if secret in told]
+    for name in ("rollback_webhook_secret", "rollback_admin_secret", "slack_webhook_url"):
+        file = scratch.host.file(f"/etc/mita-rollback/secrets/{name}")
+        assert (file.user, file.group, file.mode) == ("root", "mita-rollback", 0o640)
+
+
+def test_bundled_ansible_runs_in_the_sandbox(installed: Run, scratch: Scratch) -> None:
+    """The daemon's own service may do what its playbook needs; SSH is tried on a host that refuses it."""
+    body = {"service": "mita-backend", "hosts": ["scratch"], "rollback_safe": True}
+    for version in ("1.0.0", "2.0.0"):
+        started = call(scratch, "/deployments", {**body, "version": version})
+        call(scratch, f"/deployments/{started['id']}/finish", {"outcome": "live"})
+    labels = {"rollback": "auto", "rollback_trigger": "error_rate_threshold", "service": "mita-backend"}
+    fired = {
+        "status": "firing",
+        "labels": labels,
+        "startsAt": now(scratch),
+        "fingerprint": "f",
+        "annotations": {},
+    }
+    call(scratch, "/trigger", {"version": "4", "alerts": [fired]}, hook=True)
+
+    def ended() -> Any:
+        found = json.loads(scratch.host.check_output("rollbackctl rollbacks --json"))["rollbacks"]
+        return found and found[0]["finished_at"] and found[0]
+
+    rollback = until("the rollback to end", ended, deadline_s=60)
+
+    assert rollback["phase"] == "failed"
+    assert [(s["host"], s["status"]) for s in rollback["steps"] if s["step"] == "host"] == [
+        ("scratch", "started"),
+        ("scratch", "failed"),
+    ]
+    assert "Permission denied" in rollback["steps"][-1]["detail"]
+
+
+def now(scratch: Scratch) -> str:
+    return str(scratch.host.check_output("date -u +%Y-%m-%dT%H:%M:%S.%3NZ"))
+
+
+def call(scratch: Scratch, path: str, body: Any, *, hook: bool = False) -> Any:
+    """Post to the daemon on its own host."""
+    user = f"alertmanager:{HOOK}" if hook else f"admin:{ADMIN}"
+    code = (
+        "import base64, sys, urllib.request as u\n"
+        "r = u.Request(sys.argv[1], sys.argv[3].encode(), {'content-type': 'application/json',\n"
+        "  'authorization': 'Basic ' + base64.b64encode(sys.argv[2].encode()).decode()})\n"
+        "print(u.urlopen(r, timeout=5).read().decode())"
+    )
+    url = f"http://127.0.0.1:8000/api/admin/rollback{path}"
+    return json.loads(scratch.host.check_output("python3 -c %s %s %s %s", code, url, user, json.dumps(body)))
+
+
+def test_second_run_and_check_mode_show_nothing(installed: Run, play: Play) -> None:
+    assert play().ok().changed() == []
+    check = play("--check", "--diff").ok()
+    assert [event.diffs for event in check.events if event.diffs] == []
+
+
+def test_check_mode_shows_exactly_the_changed_setting(installed: Run, play: Play) -> None:
+    check = play("--check", "--diff", rollback_settings=SETTINGS | {"cooldown": "12m"}).ok()
+
+    diffs = [diff for event in check.events for diff in event.diffs]
+    new = [set(diff["after"].splitlines()) - set(diff["before"].splitlines()) for diff in diffs]
+    assert new == [{"cooldown: 12m"}]
+
+
+def test_changed_setting_is_reloaded_without_a_restart(installed: Run, play: Play, scratch: Scratch) -> None:
+    before = scratch.host.check_output("systemctl show -P MainPID rollback")
+
+    play(rollback_settings=SETTINGS | {"triggers": {"error_rate_threshold": "off"}}).ok()
+
+    assert scratch.host.check_output("systemctl show -P MainPID rollback") == before
+    status = json.loads(scratch.host.check_output("rollbackctl status --json"))
+    assert status["triggers"] == {"error_rate_threshold": "off"}
+    play().ok()
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown setting": ({"rollback_settings": {"cooldwn": "1m"}}, "cooldwn: no such setting"),
+    "duration": ({"rollback_settings": {"cooldown": "soon"}}, "expected a duration such as 30m"),
+    "no webhook secret": ({"rollback_webhook_secret": ""}, "webhook_secret_file: expected a secret"),
+    "certificate": ({"rollback_web_tls_cert": "x", "rollback_web_tls_key": "y"}, "web_tls_cert"),
+}
+
+
+@pytest.fixture(scope="module")
+def before(installed: Run, scratch: Scratch) -> str:
+    return state_of(scratch)
+
+
+@pytest.fixture(scope="module")
+def refused(before: str, scratch: Scratch) -> Run:
+    """Every input that must be refused, one after the other."""
+    parts = [Part(name, "rollback", INPUTS | changed) for name, (changed, _) in REFUSED.items()]
+    return play_roles(parts, inventory=scratch.inventory)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_input_is_explained(refused: Run, name: str) -> None:
+    assert REFUSED[name][1] in refused.failure(name)
+
+
+def test_refused_inputs_leave_everything_as_it_was(refused: Run, scratch: Scratch, before: str) -> None:
+    assert state_of(scratch) == before
+    assert ask(scratch, "/health/ready") == "200"
+
+
+def state_of(scratch: Scratch) -> str:
+    """Files of the daemon, with their content, and the process."""
+    find = "find /etc/mita-rollback /etc/systemd/system/rollback.service -type f | sort | xargs sha256sum"
+    return str(scratch.host.check_output(f"{find}; systemctl show -P MainPID rollback"))
+
+
+def test_killed_it_comes_back_by_itself(installed: Run, scratch: Scratch) -> None:
+    before = scratch.host.check_output("systemctl show -P MainPID rollback")
+
+    scratch.host.check_output("systemctl kill --signal=KILL rollback")
+
+    def back() -> bool:
+        pid = scratch.host.check_output("systemctl show -P MainPID rollback")
+        return pid not in ("0", before) and scratch.host.service("rollback").is_running
+
+    until("the daemon to run again", back, deadline_s=30)
+
+
+def test_certificate_and_account_guard_the_port(installed: Run, play: Play, scratch: Scratch) -> None:
+    certificate, key = self_signed("localhost")
+    tls = {"rollback_web_tls_cert": certificate, "rollback_web_tls_key": key, **WEB}
+
+    shown = play("-vvv", "--diff", **tls).ok()
+
+    assert key.splitlines()[1] not in shown.output
+    assert WEB["rollback_web_auth_password"] not in shown.output
+    assert json.loads(scratch.host.check_output("rollbackctl status --json"))["services"]
+    assert play(**tls).ok().changed() == []
