@@ -27,8 +27,11 @@ class Outcome:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def run_together(steps: Iterable[Step], workers: int = 2) -> list[Outcome]:
-    """Every step has run, `workers` at a time; each is reported as it ends, with its output if it failed."""
+def run_together(steps: Iterable[Step], workers: int = 3) -> list[Outcome]:
+    """Every step has run, `workers` at a time; each is reported as it ends, with its output if it failed.
+
+    Three keep two cores busy: many a test waits more than it computes.
+    """
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(lambda step: _report(_run(step, live=False)), steps))
 
@@ -84,6 +87,6 @@ def read_junit(text: str) -> tuple[int, int, Counter[str]]:
 
 def _report(outcome: Outcome) -> Outcome:
     tests = f", {outcome.passed} passed, {outcome.failed} failed" if outcome.step.report else ""
-    words = f"{'ok    ' if outcome.ok else 'FAILED'} {outcome.step.name:<18} {outcome.seconds:5.1f} s{tests}"
+    words = f"{'ok    ' if outcome.ok else 'FAILED'} {outcome.step.name:<24} {outcome.seconds:5.1f} s{tests}"
     say(words if outcome.ok or not outcome.output else f"{outcome.output.rstrip()}\n{words}")
     return outcome

@@ -29,24 +29,45 @@ def lint() -> list[Step]:
 
 
 def fast() -> list[Step]:
-    """All that needs no lab host and no engine."""
-    tests = ("unit", "contract", "rules", "consistency")
-    return [step for step in map(pytest, tests) if step] + lint()
+    """All that needs no lab host and no engine, the longest first."""
+    slow_linters, others = lint()[:2], lint()[2:]
+    return [
+        *parts("contract"),
+        *whole("unit"),
+        *slow_linters,
+        *whole("rules"),
+        *whole("consistency"),
+        *others,
+    ]
 
 
 def on_lab() -> list[Step]:
     """What needs the lab hosts; one after the other, for they share them."""
-    return [step for step in map(pytest, ("roles", "e2e")) if step]
+    return [*whole("roles"), *whole("e2e")]
 
 
-def pytest(folder: str) -> Step | None:
-    """The tests of one folder; None where it has none."""
+def whole(folder: str) -> list[Step]:
+    """The tests of a folder as one step; none where it has no tests."""
     path = REPO / "tests" / folder
-    if not any(path.rglob("test_*.py")):
-        return None
-    report = REPORTS_DIR / f"{folder}.xml"
-    argv = (sys.executable, "-m", "pytest", "--quiet", f"--junitxml={report}", str(path.relative_to(REPO)))
-    return Step(f"tests/{folder}", argv, report)
+    return [_pytest(folder, [path])] if _has_tests(path) else []
+
+
+def parts(folder: str) -> list[Step]:
+    """The tests of a folder, each of its sub-folders a step of its own, so that they run side by side."""
+    path = REPO / "tests" / folder
+    inner = [_pytest(f"{folder}-{sub.name}", [sub]) for sub in sorted(path.iterdir()) if _has_tests(sub)]
+    loose = sorted(path.glob("test_*.py"))
+    return inner + ([_pytest(folder, loose)] if loose else [])
+
+
+def _has_tests(path: Path) -> bool:
+    return path.is_dir() and any(path.rglob("test_*.py"))
+
+
+def _pytest(name: str, paths: list[Path]) -> Step:
+    report = REPORTS_DIR / f"{name}.xml"
+    argv = (sys.executable, "-m", "pytest", "--quiet", f"--junitxml={report}")
+    return Step(f"tests/{name}", (*argv, *(str(path.relative_to(REPO)) for path in paths)), report)
 
 
 def _program(name: str, *arguments: str) -> Step:
