@@ -231,5 +231,12 @@ def test_certificate_and_account_guard_the_port(installed: Run, play: Play, scra
 
     assert key.splitlines()[1] not in shown.output
     assert WEB["rollback_web_auth_password"] not in shown.output
-    assert json.loads(scratch.host.check_output("rollbackctl status --json"))["services"]
+    assert json.loads(scratch.host.check_output("rollbackctl status --json"))["version"]
+    trust = "import ssl, urllib.request as u; c = ssl.create_default_context(cafile=sys.argv[2])"
+    code = (
+        f"import sys; {trust}\ntry: u.urlopen(sys.argv[1], context=c)\nexcept u.HTTPError as e: print(e.code)"
+    )
+    url = "https://localhost:8000/metrics"
+    ca_file = "/etc/mita-rollback/web/tls.crt"
+    assert scratch.host.check_output("python3 -c %s %s %s", code, url, ca_file) == "401"
     assert play(**tls).ok().changed() == []
