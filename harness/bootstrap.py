@@ -39,7 +39,11 @@ def _bootstrap(*, lab: bool) -> None:
         return
     environment.begin(VENV)
     preparing = _prepare_lab() if lab else None
-    environment.finish(VENV)
+    try:
+        environment.finish(VENV)
+    except HarnessError:
+        _give_up(preparing)
+        raise
     if preparing and preparing.wait() != 0:
         raise HarnessError("the lab could not be prepared; the reason is above")
 
@@ -47,6 +51,13 @@ def _bootstrap(*, lab: bool) -> None:
 def _prepare_lab() -> subprocess.Popen[bytes]:
     say("preparing the lab's engine and image meanwhile")
     return subprocess.Popen([VENV / "bin" / "python", "-m", "harness.cli", "lab", "prepare"], cwd=REPO)
+
+
+def _give_up(preparing: subprocess.Popen[bytes] | None) -> None:
+    """Nothing goes on behind the back of somebody who was told that it failed."""
+    if preparing:
+        preparing.terminate()
+        preparing.wait()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import docker
 from docker.models.containers import Container
 
 from harness.errors import HarnessError
-from harness.lab import boot, engine, spec
+from harness.lab import boot, engine, spec, tenancy
 from harness.lab.hosts import NETWORK, Host, host
 from harness.system import say
 
@@ -59,7 +59,7 @@ def _usable(client: docker.DockerClient, host: Host, wanted: spec.Options) -> Co
         return container
     why = "was left half-made" if as_wanted else "was made from other inputs than now"
     say(f"lab: {host.name} {why}; making it anew")
-    container.remove(force=True, v=True)
+    tenancy.remove(container)
     return None
 
 

@@ -61,13 +61,13 @@ def name_now(os_release: str) -> str:
     return tag(os_release, component_packages(), inputs())
 
 
-def ensure(client: docker.DockerClient, os_release: str) -> None:
-    """The image exists in the engine. Built only when none was made from these inputs."""
-    name = name_now(os_release)
+def exists(client: docker.DockerClient, os_release: str) -> bool:
+    """Whether the engine has an image that was made from the inputs of this moment."""
     try:
-        client.images.get(name)
+        client.images.get(name_now(os_release))
     except docker.errors.ImageNotFound:
-        _build(client, name, os_release)
+        return False
+    return True
 
 
 def remove_all(client: docker.DockerClient) -> None:
@@ -76,31 +76,28 @@ def remove_all(client: docker.DockerClient) -> None:
         client.images.remove(found.id, force=True)
 
 
-def _build(client: docker.DockerClient, name: str, os_release: str) -> None:
+def build(client: docker.DockerClient, os_release: str) -> None:
     """mmdebstrap's tar is streamed into the engine; only a whole one gets the image's real name."""
+    name = name_now(os_release)
     say(f"building the image {name} from Debian's packages (about half a minute)")
     started = time.monotonic()
     argv = _mmdebstrap(os_release)
+    refused: docker.errors.APIError | None = None
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout and process.stderr
         words, tar = _Progress(process.stderr), process.stdout
+        chunks = iter(lambda: tar.read(1 << 20), b"")
         try:
-            client.api.import_image(
-                iter(lambda: tar.read(1 << 20), b""),
-                repository=REPOSITORY,
-                tag="building",
-                changes=CHANGES,
-            )
+            client.api.import_image(chunks, repository=REPOSITORY, tag="building", changes=CHANGES)
         except docker.errors.APIError as error:
+            refused = error
             process.terminate()
-            raise HarnessError(
-                f"expected the engine to import the lab image, it answered: {error}"
-            ) from error
-        if process.wait() != 0:
-            raise HarnessError(
-                f"expected mmdebstrap to make an image of {os_release}, it gave up: {words.last()}\n"
-                "check that this machine reaches a Debian mirror (`apt-get update`), then run it again"
-            )
+    if refused or process.returncode != 0:
+        raise HarnessError(
+            f"expected an image of {os_release}, mmdebstrap gave up: {words.last()}\n"
+            f"{f'and the engine refused what it made: {refused}{chr(10)}' if refused else ''}"
+            "check that this machine reaches a Debian mirror (`apt-get update`), then run it again"
+        )
     client.images.get(PROVISIONAL).tag(name)
     client.api.remove_image(PROVISIONAL)
     client.images.prune({"dangling": True, "label": f"{LABEL}=image"})

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import docker
 
-from harness import apt
+from harness import apt, preflight
 from harness.lab import containers, engine, image, keys, tenancy
 from harness.lab.hosts import HOSTS, LABEL, NETWORK, Host, os_release
 from harness.system import locked, say
@@ -16,8 +17,10 @@ def prepare() -> docker.DockerClient:
     """What takes long is there: the controller's programs, an engine that answers, the image."""
     client = engine.ensure()
     apt.ensure(apt.CONTROLLER)
-    with locked("image"):
-        image.ensure(client, os_release())
+    with locked("image"), engine.explained():
+        if not image.exists(client, os_release()):
+            preflight.check_disk({Path(client.info()["DockerRootDir"]): preflight.FIRST_RUN_IN_ENGINE})
+            image.build(client, os_release())
     return client
 
 
@@ -54,7 +57,7 @@ def down(*, images: bool = False) -> None:
 def _remove(client: docker.DockerClient, *, images: bool) -> None:
     if tenancy.is_ours(client):
         for container in tenancy.hosts(client):
-            container.remove(force=True, v=True)
+            tenancy.remove(container)
         for network in client.networks.list(filters={"label": LABEL}):
             network.remove()
     if images:

@@ -1,6 +1,8 @@
 """There is one lab on a machine, with fixed names and ports: whose it is, and what else is in its way."""
 
 import fcntl
+from contextlib import suppress
+from http.client import CONFLICT
 from pathlib import Path
 from typing import TextIO
 
@@ -41,8 +43,19 @@ def take(client: docker.DockerClient) -> None:
         say(f"lab: replacing the idle hosts that belong to {owner}")
         for container in hosts(client):
             if container.labels.get(OWNER_LABEL) == owner:
-                container.remove(force=True, v=True)
+                remove(container)
     _hold()
+
+
+def remove(container: Container) -> None:
+    """The container is gone, its volumes too, whoever else is removing it at this moment."""
+    with suppress(docker.errors.NotFound):
+        try:
+            container.remove(force=True, v=True)
+        except docker.errors.APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+            container.wait(condition="removed")
 
 
 def check_ports(client: docker.DockerClient) -> None:
