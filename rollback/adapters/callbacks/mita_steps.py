@@ -18,9 +18,12 @@ description:
   - The step C(host) stands for the host as a whole and is C(started), C(done) or C(failed).
 """
 
+PLUMBING = ("include_role", "include_tasks", "import_tasks", "set_fact", "validate_argument_spec", "meta")
+"""Actions that do nothing to a host; nobody wants to read about them."""
+
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Follows the hosts of each serial batch from their first task to the end of the batch."""
+    """Follows the hosts of the last play, batch by batch: what comes before it only looks around."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -33,11 +36,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._path = Path(path) if path else None
         self._running: set[str] = set()
         self._failed: set[str] = set()
+        self._plays: list[str] = []
+        self._last_play = True
         self.disabled = self._path is None
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """The playbook says which plays it has."""
+        self._plays = [play.get_name() for play in playbook.get_plays()]
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A new play or serial batch begins: the hosts of the one before are done."""
         self._end_batch()
+        self._last_play = play.get_name() == self._plays[-1]
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """The playbook has ended."""
@@ -46,7 +56,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """A host begins a task; with its first one the host as a whole has started."""
         name = host.get_name()
-        if name not in self._running | self._failed and name != "localhost":
+        if self._last_play and name not in self._running | self._failed and name != "localhost":
             self._running.add(name)
             self._say(name, "host", "started")
 
@@ -80,7 +90,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._say(name, "host", "failed", detail)
 
     def _say_task(self, result: Any, status: str, detail: str) -> None:
-        self._say(result.host.get_name(), result.task.get_name(), status, detail)
+        if status != "ok" or result.task.action.rpartition(".")[2] not in PLUMBING:
+            self._say(result.host.get_name(), result.task.get_name(), status, detail)
 
     def _say(self, host: str, step: str, status: str, detail: str = "") -> None:
         assert self._path is not None

@@ -88,12 +88,14 @@ TASKS = {
 
 
 def playbook(folder: Path, behaviour: str, timeout: float, grace: float) -> CommandPlan:
-    """A playbook with one task for one host, in a bundle whose libraries are those of this environment."""
+    """One play that looks around and one that switches, with the libraries of this environment."""
     dump = {"ansible.builtin.shell": f"echo version {{{{ app_version }}}}; env > {folder}/environment"}
-    first = {"name": "Look around", **dump}
-    play = {"hosts": "application", "gather_facts": False, "serial": 1, "tasks": [first, TASKS[behaviour]]}
+    common = {"hosts": "application", "gather_facts": False}
+    looking = {"name": "Look", **common, "tasks": [{"name": "Look around", **dump}]}
+    fact = {"name": "Remember", "ansible.builtin.set_fact": {"x": 1}}
+    switching = {"name": "Switch", **common, "serial": 1, "tasks": [fact, TASKS[behaviour]]}
     (folder / "playbooks").mkdir(exist_ok=True)
-    (folder / "playbooks/rollback.yml").write_text(yaml.safe_dump([play]))
+    (folder / "playbooks/rollback.yml").write_text(yaml.safe_dump([looking, switching]))
     host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     inventory = {"all": {"children": {"application": {"hosts": {"app1": host}}}}}
     (folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
@@ -123,7 +125,10 @@ def test_a_good_run_restores_and_reports_each_host(bench: Bench) -> None:
 
     assert result.outcome is RunOutcome.RESTORED, bench.output
     assert bench.statuses() == [("app1", "started"), ("app1", "done")]
-    assert "version 1.0.0" in bench.output or bench.statuses("Switch") == [("app1", "changed")]
+    if bench.plan_for is playbook:  # looking around is not yet being at work, and plumbing is left out
+        assert [s.step for s in bench.steps] == ["Look around", "host", "Switch", "host"]
+    else:
+        assert "version 1.0.0" in bench.output
     # and the program was told nothing of the daemon's own environment
     environment = (bench.folder / "environment").read_text()
     assert "PLANTED" not in environment
