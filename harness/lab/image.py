@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
 from typing import IO
@@ -93,6 +94,8 @@ def build(client: docker.DockerClient, os_release: str) -> None:
             refused = error
             process.terminate()
     if refused or process.returncode != 0:
+        with suppress(docker.errors.ImageNotFound):
+            client.api.remove_image(PROVISIONAL)
         raise HarnessError(
             f"expected an image of {os_release}, mmdebstrap gave up: {words.last()}\n"
             f"{f'and the engine refused what it made: {refused}{chr(10)}' if refused else ''}"
