@@ -1,10 +1,12 @@
 """What the application exposes is what rules and dashboards were written for, with two real workers."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import requests
 from prometheus_client import CollectorRegistry
@@ -13,6 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from harness.release.backing import Backing, backing_services
 from harness.release.running import Running, started, until_ready
+from harness.target.database import Database
+from harness.target.processes import boot_time_s, read_stat
 from harness.wait import until
 
 Labels = dict[str, str]
@@ -252,10 +256,11 @@ def requests_of_worker(file: Path, path: str) -> float:
     )
 
 
-def test_start_time_is_the_services_whichever_worker_answers(app: Running) -> None:
+def test_start_time_is_the_supervisors_whichever_worker_answers(app: Running) -> None:
     times = {value(scrape(app), "process_start_time_seconds") for _ in range(20)}
 
-    assert len(times) == 1
+    supervisor = read_stat(Path(f"/proc/{app.process.pid}"))
+    assert supervisor and times == {boot_time_s(Path("/proc")) + supervisor.started_s}
 
 
 def test_worker_that_dies_takes_no_count_along(app: Running) -> None:
@@ -316,12 +321,17 @@ def until_health(app: Running, component: str, health: float) -> None:
     )
 
 
-def test_two_services_started_at_once_share_one_schema(backing: Backing, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    with started(tmp_path / "one", backing) as one, started(tmp_path / "two", backing) as two:
-        until_ready(one)
-        until_ready(two)
+def test_schema_is_made_once_by_many_at_the_same_time(backing: Backing) -> None:
+    async def race() -> None:
+        empty = await asyncpg.connect(backing.database_url)
+        await empty.execute("DROP TABLE transactions, revenue, users")
+        await empty.close()
+        racers = [Database(backing.database_url, []) for _ in range(8)]
+        await asyncio.gather(*(racer.open() for racer in racers))
+        await asyncio.gather(*(racer.create_schema() for racer in racers))
+        await asyncio.gather(*(racer.close() for racer in racers))
+
+    asyncio.run(race())
 
 
 def test_service_starts_with_empty_counters_and_ends_when_asked(backing: Backing, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Site:
 
     hosts: dict[str, Host]
     inventory: Path
-    archives: Path
+    archives: dict[str, Path]
     key: Path
 
     def play(self, playbook: str, *options: str, **variables: Any) -> Run:
@@ -72,7 +72,7 @@ class Site:
         )
 
     def deploy(self, version: str, *options: str, **variables: Any) -> Run:
-        archive = {"app_archive": str(self.archives / f"mita-backend-{version}.tar.gz")}
+        archive = {"app_archive": str(self.archives[version])}
         return self.play("deploy", *options, **({"app_version": version} | archive | variables))
 
     def live(self) -> dict[str, str]:
@@ -115,9 +115,9 @@ def site(scratch: Scratch, second: Scratch, daemon: Daemon, tmp_path_factory: py
     inventory.write_text(
         yaml.safe_dump({"all": {"hosts": one | two, "children": children, "vars": variables}})
     )
-    for version, faults in {"1.0.0": [], "2.0.0": [], "3.0.0": ["crash-loop"], "4.0.0": []}.items():
-        build(version, faults, directory=place)
-    site = Site({"scratch": scratch.host, "scratch2": second.host}, inventory, place, key)
+    faults = {"1.0.0": [], "2.0.0": [], "3.0.0": ["crash-loop"], "4.0.0": []}
+    archives = {version: build(version, specs, directory=place) for version, specs in faults.items()}
+    site = Site({"scratch": scratch.host, "scratch2": second.host}, inventory, archives, key)
     for playbook in ("backing_services", "application"):
         site.play(playbook).ok()
     return site
@@ -203,8 +203,9 @@ def test_check_mode_shows_the_switch_and_does_nothing(first: Run, site: Site, da
 
 def cut_short(site: Site) -> dict[str, str]:
     """Return variables that name an archive which is the pinned file and no whole archive."""
-    cut = site.archives / "cut.tar.gz"
-    cut.write_bytes((site.archives / "mita-backend-2.0.0.tar.gz").read_bytes()[:100_000])
+    good = site.archives["2.0.0"]
+    cut = good.with_name("cut.tar.gz")
+    cut.write_bytes(good.read_bytes()[:100_000])
     return {
         "app_archive": str(cut),
         "app_checksum": f"sha256:{run_program(['sha256sum', str(cut)]).split()[0]}",

@@ -44,6 +44,7 @@ def test_hosts_that_agree_go_back_to_their_last_good_release() -> None:
     [
         ({"a": survey("2", "1", "1"), "b": survey("1", "0", "1")}, "", "found 2 on a, 1 on b; say with -e"),
         ({"a": survey("2", "1", "1"), "b": survey("2", None, "1")}, "", "found 1 on a, none on b"),
+        ({"a": survey("2", None, "2"), "b": survey("2", None, "2")}, "", "found none on a, none on b"),
         ({"a": survey("2", "1", "1"), "b": survey("2", "0", "0")}, "", "found 1 on a, 0 on b"),
         ({"a": survey("2", "1", "1"), "b": survey("2", "1", "2")}, "1", "found on b only 2"),
         ({"a": survey("2", "1", "1")}, "9", "expected the release 9 on every host, found on a only 1"),

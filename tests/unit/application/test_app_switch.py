@@ -116,6 +116,12 @@ def test_rollback_rejects_what_it_leaves(two_releases: None, layout: Layout, go:
     assert good(layout) is None
 
 
+def test_release_that_is_no_longer_here_is_nothing_to_go_back_to(two_releases: None, layout: Layout) -> None:
+    layout.remove(layout.releases / "1.0.0")
+
+    assert good(layout) is None
+
+
 def test_deployment_back_to_an_older_release_rejects_nothing(
     two_releases: None, layout: Layout, go: Go
 ) -> None:
