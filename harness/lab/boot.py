@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 from harness.lab.hosts import Host
 from harness.wait import DeadlineError, until
 
-DEADLINE_S = 60
+DEADLINE_S = 90
 BOOTED = ("running", "degraded")
 
 
