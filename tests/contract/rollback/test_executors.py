@@ -15,8 +15,9 @@ import yaml
 
 from harness.wait import until
 from rollback.adapters import process
-from rollback.adapters.executors import EVENTS, CommandExecutor, CommandPlan
+from rollback.adapters.executors import CommandExecutor, CommandPlan
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
+from rollback.adapters.steps import StepFile
 from rollback.domain.ports import RunOutcome, RunResult
 from rollback.domain.records import Step
 
@@ -41,7 +42,7 @@ class Bench:
 
     def run(self, behaviour: str, *, timeout: float = 30, grace: float = 0.2, **rollback: Any) -> RunResult:
         plan = replace(self.plan_for(self.folder, behaviour, timeout, grace), kill_after=0.2)
-        executor = CommandExecutor(lambda: plan, RealClock(), {**os.environ, "PLANTED": "secret"})
+        executor = CommandExecutor(lambda: plan, RealClock(), os.environ)
         return executor.run(self.rollback(**rollback), self.on_step, self.stopping.wait)
 
     def on_step(self, step: Step) -> None:
@@ -111,7 +112,10 @@ def playbook(folder: Path, behaviour: str, timeout: float, grace: float) -> Comm
 
 
 @pytest.fixture(params=["command", "playbook"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path, make: Any) -> Bench:
+def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> Bench:
+    monkeypatch.setenv("PLANTED", "secret")
     return Bench(tmp_path, command_plan if request.param == "command" else playbook, make)
 
 
@@ -258,14 +262,14 @@ def test_what_a_dead_daemon_left_running_is_killed_before_the_next_run(command: 
     orphan.join(10)
 
 
-def test_lines_that_are_no_steps_are_skipped_and_half_lines_waited_for(command: Bench) -> None:
-    step = json.dumps({"host": "a", "step": "host", "status": "done", "detail": "x" * 900})
-    text = f"nonsense\n[1]\n{{}}\n{step}\n{step[:20]}"
-    argv = [sys.executable, "-c", f"import os; open(os.environ['{EVENTS}'], 'w').write({text!r})"]
-    plan = CommandPlan(argv=argv, directory=command.folder, runs=command.folder, timeout=9, grace=1)
+def test_lines_that_are_no_steps_are_skipped_and_half_lines_waited_for(tmp_path: Path) -> None:
+    steps: list[Step] = []
+    file = StepFile(tmp_path / "steps.jsonl", RealClock(), steps.append)
+    line = json.dumps({"host": "a", "step": "host", "status": "done", "detail": "x" * 900})
 
-    CommandExecutor(lambda: plan, RealClock(), {}).run(
-        command.rollback(), command.on_step, command.stopping.wait
-    )
+    for text in ("", "nonsense\n[1]\n{}\n", line[:20], line[20:] + "\n"):
+        with file.path.open("a") as appended:
+            appended.write(text)
+        file.read()
 
-    assert [(s.host, s.status, len(s.detail)) for s in command.steps] == [("a", "done", 500)]
+    assert [(s.host, s.status, len(s.detail)) for s in steps] == [("a", "done", 500)]
