@@ -146,7 +146,7 @@ def test_the_night_is_two_ranges_in_local_time_on_every_day() -> None:
 
 
 def test_what_inhibits_compares_labels_that_every_alert_has() -> None:
-    """Two missing labels count as equal; `env` and `host` come with the series, all alerts have the others."""
+    """Two missing labels count as equal; `env` and `host` come with the series, the others are on all."""
     for rule in configuration()["inhibit_rules"]:
         assert set(rule.get("equal", [])) <= {"service", "env", "symptom", "host"}
         assert not any(
