@@ -81,15 +81,20 @@ def _watch(
         if now() - started > program.timeout:
             return Ending(code=None, timed_out=True)
         if pause(POLL_SECONDS):
-            return _finish_in(program.grace, process)
+            return _finish(process, program.grace, tick, now)
     return Ending(code=process.returncode)
 
 
-def _finish_in(grace: float, process: subprocess.Popen[bytes]) -> Ending:
-    try:
-        return Ending(code=process.wait(timeout=grace))
-    except subprocess.TimeoutExpired:
-        return Ending(code=None, stopped=True)
+def _finish(
+    process: subprocess.Popen[bytes], grace: float, tick: Callable[[], None], now: Callable[[], float]
+) -> Ending:
+    """The daemon is stopping: the program has so many seconds left."""
+    stopped = now()
+    while now() - stopped <= grace:
+        tick()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return Ending(code=process.wait(timeout=POLL_SECONDS))
+    return Ending(code=None, stopped=True)
 
 
 def _kill_group(process: subprocess.Popen[bytes], kill_after: float) -> None:
