@@ -4,7 +4,7 @@ They hold no opinion: they return what was answered, or raise ClientError with w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -27,7 +27,7 @@ class Http:
     """One service at one address; every answer is checked."""
 
     base: str
-    auth: tuple[str, str] | None = None
+    auth: tuple[str, str] | None = field(default=None, repr=False)
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """Return the answer, whatever its status; raises ClientError if none came."""

@@ -121,15 +121,11 @@ def policy_in_force() -> dict[str, float]:
     return dict(clients.daemon().status()["policy"])
 
 
-def patience_with(alert: Alert, breach_share: float, scale: float | None = None) -> Patience:
-    """Return the time limits of *alert* on the lab, or on the lab brought to another time *scale*."""
-    scale = scale or time_scale()
-    return patience(alert, breach_share=breach_share, scale=scale, policy=policy_in_force())
-
-
 def patience_of(incident: Incident) -> Patience:
     """Return the time limits of *incident* on the lab."""
-    return patience_with(incident.alert, incident.breach_share)
+    return patience(
+        incident.alert, breach_share=incident.breach_share, scale=time_scale(), policy=policy_in_force()
+    )
 
 
 def window_s() -> float:

@@ -66,7 +66,7 @@ def seconds_of(iso: str) -> float:
 def _ledger_detail(entry: Row) -> str:
     """Return the values of a ledger entry that a person wants to see, in a fixed order."""
     route = f"{entry['from_version']} -> {entry['to_version']}" if entry.get("to_version") else ""
-    host = " ".join(str(entry[name]) for name in ("host", "step", "status") if entry.get(name))
+    host = " ".join(str(entry[name]) for name in ("host", "status", "detail") if entry.get(name))
     plain = [
         str(entry[n])
         for n in ("alertname", "version", "outcome", "verdict", "reason", "phase")
@@ -75,14 +75,16 @@ def _ledger_detail(entry: Row) -> str:
     return ", ".join(part for part in (host, *plain, route) if part)
 
 
-SILENT_STEPS = frozenset({"ok", "skipped", "started", "done"})  # of a host: nothing became different
+def _is_inner_step(entry: Row) -> bool:
+    """Tell whether it is a task on a host: the story tells how the host as a whole began and ended."""
+    return entry["kind"] == "host_step" and entry["step"] != "host"
 
 
 def _concerns(entry: Row, service: str, alertname: str) -> bool:
     """Tell whether a ledger entry belongs to the story of this alert of this service."""
     named = {alert["alertname"] for alert in entry.get("alerts", ())} or {entry.get("alertname", alertname)}
     ours = entry.get("service") in (service, "", None) and alertname in named
-    return ours and entry["kind"] in LEDGER_STAGES and entry.get("status") not in SILENT_STEPS
+    return ours and entry["kind"] in LEDGER_STAGES and not _is_inner_step(entry)
 
 
 def from_ledger(entries: Iterable[Row], service: str, alertname: str) -> list[Moment]:

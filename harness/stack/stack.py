@@ -16,7 +16,8 @@ from harness.proof.incident import (
     MONITORING,
     SERVICE,
     Patience,
-    patience_with,
+    patience,
+    policy_in_force,
     resolution_s,
     time_scale,
     trigger_with,
@@ -39,10 +40,11 @@ class Stack:
 
     def __init__(self, home: Path, *, scale: float | None = None) -> None:
         self.home = home
-        self.scale = scale
+        self.scale = scale or time_scale()
         self.begin = time.time()
         self.breach_share = 1.0
         self.symptom = ErrorRate.symptom
+        self.policy: dict[str, float] = {}  # the daemon's, asked once: a test may stop the daemon
         self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
         self.alertmanager = Unit("monitor", "alertmanager.service", clients.alertmanager(), "/-/ready")
         self.alerts = Alerts(self.patience, self.ends)
@@ -57,7 +59,7 @@ class Stack:
 
     def ends(self) -> dict[str, float]:
         """Return how long each alert that may roll back lasts after its cause, at most, in seconds."""
-        return {name: resolution_s(self.rules[name], self.scale or time_scale()) for name in self.triggers()}
+        return {name: resolution_s(self.rules[name], self.scale) for name in self.triggers()}
 
     def triggers(self) -> list[str]:
         """Return the names of the alerts that may roll back."""
@@ -65,7 +67,9 @@ class Stack:
 
     def patience(self, alertname: str) -> Patience:
         """Return the time limits of an alert at the share of bad answers that the test causes."""
-        return patience_with(self.rules[alertname], self.breach_share, self.scale)
+        return patience(
+            self.rules[alertname], breach_share=self.breach_share, scale=self.scale, policy=self.policy
+        )
 
     def fresh(self) -> None:
         """Have a daemon without a past, the good release live, and no alert that may roll back."""
@@ -75,6 +79,7 @@ class Stack:
         steps.built(steps.building(steps.GOOD))
         steps.deploy_good(self.home)
         steps.make_known(steps.GOOD, SERVICE)
+        self.policy = policy_in_force()
         self.alerts.until_quiet()
         self.receivers.mark()
         self.begin = time.time()
