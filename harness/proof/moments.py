@@ -77,7 +77,7 @@ def _ledger_detail(entry: Row) -> str:
 
 def _is_inner_step(entry: Row) -> bool:
     """Tell whether it is a task on a host: the story tells how the host as a whole began and ended."""
-    return entry["kind"] == "host_step" and entry["step"] != "host"
+    return bool(entry["kind"] == "host_step" and entry["step"] != "host")
 
 
 def _concerns(entry: Row, service: str, alertname: str) -> bool:
