@@ -7,7 +7,7 @@ from time import monotonic
 
 import structlog
 
-from rollback.domain.errors import StoreUnavailable
+from rollback.domain.errors import Unavailable
 from rollback.domain.ports import Store
 from rollback.domain.rollback import Phase, Rollback
 from rollback.service.deciding import Decider
@@ -54,8 +54,8 @@ class Loop:
     def _work(self) -> bool:
         try:
             return self.work()
-        except StoreUnavailable as error:
-            LOG.error("store_unavailable", loop=self.name, error=str(error))
+        except Unavailable as error:
+            LOG.error("tried_again_later", loop=self.name, error=str(error))
         except Exception:
             LOG.exception("loop_failed", loop=self.name)
         return False

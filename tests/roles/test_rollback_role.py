@@ -126,10 +126,8 @@ def test_bundled_ansible_runs_in_the_sandbox(installed: Run, scratch: Scratch) -
     rollback = until("the rollback to end", ended, deadline_s=60)
 
     assert rollback["phase"] == "failed"
-    assert [(s["host"], s["status"]) for s in rollback["steps"] if s["step"] == "host"] == [
-        ("scratch", "started"),
-        ("scratch", "failed"),
-    ]
+    hosts = [(s["host"], s["status"]) for s in rollback["steps"] if s["step"] == "host"]
+    assert hosts == [("scratch", "failed")]
     assert "Permission denied" in rollback["steps"][-1]["detail"]
 
 

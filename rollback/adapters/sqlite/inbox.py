@@ -31,7 +31,7 @@ class Inbox:
         self._writer, self._reader = writer, reader
 
     def receive(self, batch: Batch) -> Future[Receipt]:
-        """Queue the batch for the next commit; a reconcile's own batch is never refused."""
+        """Queue the batch for the next commit."""
         return self._writer.offer(lambda connection: _store(connection, batch))
 
     def waiting(self, limit: int) -> list[InboxItem]:
