@@ -266,7 +266,7 @@ def crashed(first: Run, site: Site, daemon: Daemon) -> Run:
 
 
 def test_release_that_does_not_start_stops_at_the_first_host(crashed: Run, site: Site) -> None:
-    assert "crashes when it starts" in crashed.failure()
+    assert "crashes when it starts" in crashed.failure(), crashed.failure()
     assert "This host is back on 1.0.0 and ready." in crashed.failure()
     assert site.history("scratch")[-1] == ("failed", "3.0.0", "deploy")
     assert site.history("scratch2") == [("live", "1.0.0", "deploy")]

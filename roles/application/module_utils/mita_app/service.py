@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .errors import ReleaseError
 
 JOURNAL_LINES = 15
+JOURNAL_LAG_S = 3.0
 PAUSE_S = 0.1
 
 
@@ -71,7 +72,7 @@ class Service:
             reason = f"within {self.timeout_s:g} s" if not in_time else "and not to end"
             raise ReleaseError(
                 f"expected {self.unit} to get ready as version {version} {reason}, found: {last}\n"
-                f"{self.journal(began)}".strip()
+                f"{self.last_words(began)}".strip()
             )
 
     def restarts(self) -> int:
@@ -80,6 +81,18 @@ class Service:
         shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         return sys.maxsize if state.get("ActiveState") == "failed" else int(state.get("NRestarts") or 0)
+
+    def last_words(self, since: float) -> str:
+        """Return what the service said, once the journal caught up: on a busy host it is behind."""
+        said = ""
+
+        def quiet() -> bool:
+            nonlocal said
+            before, said = said, self.journal(since)
+            return before == said and "exited" in said
+
+        until(quiet, JOURNAL_LAG_S)
+        return said
 
     def journal(self, since: float) -> str:
         """Return the last words of the service."""
