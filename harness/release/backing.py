@@ -48,7 +48,7 @@ class Server:
     def start(self) -> None:
         """Start it and return once its port accepts."""
         self.process = subprocess.Popen(
-            list(self.argv),
+            ends_with_us("KILL", self.argv),
             stdin=subprocess.DEVNULL,
             stdout=self.log.open("ab"),
             stderr=subprocess.STDOUT,
@@ -208,6 +208,11 @@ def environment(libraries: Path) -> dict[str, str]:
     """A plain environment; the machine's own libraries need no path."""
     own = {} if libraries.is_relative_to("/usr") else {"LD_LIBRARY_PATH": str(libraries)}
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **own}
+
+
+def ends_with_us(signal: str, argv: Sequence[str]) -> list[str]:
+    """The command line that also ends, by this signal, when this process is killed before it can clean up."""
+    return ["setpriv", "--pdeathsig", signal, *argv]
 
 
 def free_port() -> int:

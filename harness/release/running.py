@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 
 from harness.paths import REPO
-from harness.release.backing import Backing, free_port
+from harness.release.backing import Backing, ends_with_us, free_port
 from harness.wait import until
 
 READY_S = 30
@@ -72,7 +72,7 @@ def started(
         **variables,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.target"],
+        ends_with_us("TERM", [sys.executable, "-m", "harness.target"]),
         cwd=REPO,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
