@@ -1,5 +1,6 @@
 """TLS and Basic authentication on every monitoring port, and programs from archives instead of packages."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from harness.play.certificates import self_signed
 from harness.play.run import Run, play_roles
 from harness.play.scratch import Scratch
 from harness.play.services import PLANTED, UNITS, Service
+from harness.wait import until
 
 pytestmark = pytest.mark.lab
 VERSION = "9.9.1"
@@ -20,6 +22,7 @@ Play = Callable[..., Run]
 
 # Debian 12's redis exporter knows no users; that it refuses them is tested below.
 KNOWS_USERS = tuple(unit for unit in UNITS if unit != "redis-exporter" or os_release() != "bookworm")
+JOBS = {unit: unit.removesuffix("-exporter") for unit in UNITS}
 every_service = pytest.mark.parametrize("unit", UNITS)
 every_login = pytest.mark.parametrize("unit", KNOWS_USERS)
 
@@ -49,11 +52,22 @@ def play(scratch: Scratch, services: Services, web: dict[str, object]) -> Play:
     def run(
         *options: str, units: Iterable[str] = UNITS, inputs: Mapping[str, Mapping[str, object]] | None = None
     ) -> Run:
-        closed = {unit: web if unit in KNOWS_USERS else {**web, "web_users": []} for unit in units}
+        closed: dict[str, dict[str, object]] = {
+            unit: web if unit in KNOWS_USERS else {**web, "web_users": []} for unit in units
+        }
+        closed |= {"prometheus": {**web, "access": access(web)}} if "prometheus" in closed else {}
         parts = [services[unit].part(**closed[unit], **(inputs or {}).get(unit, {})) for unit in units]
         return play_roles(parts, *options, inventory=scratch.inventory)
 
     return run
+
+
+def access(web: Mapping[str, object]) -> dict[str, object]:
+    """What Prometheus is told, so that it gets through the closed ports."""
+    (user,) = web["web_users"]  # type: ignore[misc]
+    login = {"username": user["name"], "password": user["password"]}  # type: ignore[has-type]
+    trust = {"ca": web["web_tls_cert"]}
+    return {job: {**login, **trust} if unit in KNOWS_USERS else trust for unit, job in JOBS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +107,27 @@ def test_port_refuses_who_does_not(closed: Run, scratch: Scratch, services: Serv
 @every_service
 def test_port_speaks_only_tls(closed: Run, scratch: Scratch, services: Services, unit: str) -> None:
     assert ask(scratch, services[unit], scheme="http") == "400"
+
+
+def test_prometheus_gets_through_every_closed_port(closed: Run, scratch: Scratch, services: Services) -> None:
+    login = f"--silent --user scraper:{PLANTED['web']} --cacert /etc/prometheus/web/tls.crt"
+    url = "--resolve scratch:9090:127.0.0.1 'https://scratch:9090/api/v1/query?query=up==1'"
+
+    def reached() -> bool:
+        answer = json.loads(scratch.host.check_output(f"curl {login} {url}"))
+        return set(JOBS.values()) <= {one["metric"]["job"] for one in answer["data"]["result"]}
+
+    until("every job to be scraped", reached, deadline_s=2 * 15 + 10)
+
+
+def test_prometheus_delivers_alerts_to_the_closed_alertmanager(closed: Run, scratch: Scratch) -> None:
+    login = f"--silent --user scraper:{PLANTED['web']} --cacert /etc/alertmanager/web/tls.crt"
+    url = "--resolve scratch:9093:127.0.0.1 https://scratch:9093/api/v2/alerts"
+
+    def delivered() -> bool:
+        return bool(json.loads(scratch.host.check_output(f"curl {login} {url}")))
+
+    until("an alert to arrive", delivered, deadline_s=60)
 
 
 def test_passwords_hashes_and_keys_are_in_no_output(closed: Run, scratch: Scratch) -> None:

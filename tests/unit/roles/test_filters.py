@@ -7,6 +7,7 @@ from ansible.errors import AnsibleFilterError
 
 from harness.paths import REPO
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
 from roles.prometheus.filter_plugins.mita_prometheus import target_files
 from roles.release.filter_plugins.mita_files import environment, exec_line
 from roles.release.filter_plugins.mita_sandbox import BASE, sandbox
@@ -135,6 +136,39 @@ def test_job_without_hosts_has_no_file_and_given_targets_need_none() -> None:
 
     (entry,) = yaml.safe_load(file["content"])
     assert entry["labels"] == {"instance": "gw:9100", "env": "lab", "service": "router", "host": "gw"}
+
+
+def test_access_reaches_the_scrape_and_the_delivery_of_alerts() -> None:
+    access = {"alertmanager": {"username": "scraper", "password": "p", "ca": "PEM"}}
+
+    patch = access_overrides(access, str(REPO / "monitoring"), {"global": {"scrape_timeout": "9s"}})
+
+    (job,) = patch["scrape_configs"]
+    assert (job["job_name"], job["scheme"]) == ("alertmanager", "https")
+    assert job["basic_auth"] == {"username": "scraper", "password_file": "secrets/access-alertmanager"}
+    assert job["tls_config"] == {"ca_file": "access/alertmanager.crt"}
+    (alerting,) = patch["alerting"]["alertmanagers"]
+    assert alerting["basic_auth"] == job["basic_auth"] and alerting["file_sd_configs"]
+    assert patch["global"] == {"scrape_timeout": "9s"}
+
+
+def test_access_keeps_passwords_in_files_of_their_own() -> None:
+    files = access_files({"node": {"username": "scraper", "password": "p"}, "redis": {"ca": "PEM"}})
+
+    assert [(file["path"], file.get("secret", False)) for file in files] == [
+        ("secrets/access-node", True),
+        ("access/redis.crt", False),
+    ]
+
+
+def test_no_access_changes_nothing() -> None:
+    assert access_overrides({}, "nowhere", {}) == {} and access_files({}) == []
+
+
+@pytest.mark.parametrize("bad", [{"user": "x"}, {"username": "x"}, {"password": "x"}])
+def test_misspelt_or_half_access_is_refused(bad: dict[str, str]) -> None:
+    with pytest.raises(AnsibleFilterError, match="access to the job node"):
+        access_overrides({"node": bad}, "nowhere", {})
 
 
 def test_alertmanager_without_a_secret_that_it_reads_is_refused() -> None:

@@ -1,0 +1,84 @@
+"""Filters for scraping, and alerting through, ports that ask for TLS or a password."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring.patch import merge
+
+KEYS = {"username", "password", "tls", "ca", "server_name"}
+
+Access = Mapping[str, Any]
+File = dict[str, Any]
+
+
+def access_overrides(access: Mapping[str, Access], directory: str, overrides: Mapping[str, Any]) -> Any:
+    """Return *overrides* laid over the patch of prometheus.yml that *access* to its jobs needs."""
+    access = json.loads(json.dumps(access))
+    for job, given in access.items():
+        _check(job, given)
+    patch: dict[str, Any] = {}
+    if access:
+        patch["scrape_configs"] = [{"job_name": job, **_client(job, access[job])} for job in sorted(access)]
+    if "alertmanager" in access:
+        patch["alerting"] = _alerting(Path(directory), _client("alertmanager", access["alertmanager"]))
+    return merge(patch, json.loads(json.dumps(overrides)))
+
+
+def access_files(access: Mapping[str, Access]) -> list[File]:
+    """Return the password and authority files that `access_overrides` names; they are read at each use."""
+    files = []
+    for job in sorted(access):
+        if "password" in access[job]:
+            content = str(access[job]["password"])
+            files.append({"path": _password(job), "content": content, "secret": True, "apply": "none"})
+        if "ca" in access[job]:
+            files.append({"path": _authority(job), "content": str(access[job]["ca"]), "apply": "none"})
+    return files
+
+
+def _client(job: str, given: Access) -> dict[str, Any]:
+    client: dict[str, Any] = {}
+    if given.get("tls") or "ca" in given:
+        client["scheme"] = "https"
+    if "username" in given:
+        client["basic_auth"] = {"username": given["username"], "password_file": _password(job)}
+    tls = {"ca_file": _authority(job)} if "ca" in given else {}
+    tls |= {"server_name": given["server_name"]} if "server_name" in given else {}
+    return {**client, "tls_config": tls} if tls else client
+
+
+def _alerting(directory: Path, client: Mapping[str, Any]) -> dict[str, Any]:
+    config = yaml.safe_load((directory / "prometheus.yml").read_text(encoding="utf-8"))
+    return {"alertmanagers": [{**one, **client} for one in config["alerting"]["alertmanagers"]]}
+
+
+def _check(job: str, given: Access) -> None:
+    if set(given) - KEYS or ("username" in given) != ("password" in given):
+        raise AnsibleFilterError(
+            f"access to the job {job} is username with password, tls, ca and server_name, each if needed; "
+            f"found {', '.join(sorted(given)) or 'nothing'}"
+        )
+
+
+def _password(job: str) -> str:
+    return f"secrets/access-{job}"
+
+
+def _authority(job: str) -> str:
+    return f"access/{job}.crt"
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {"mita_access_files": access_files, "mita_access_overrides": access_overrides}
