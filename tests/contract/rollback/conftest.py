@@ -65,6 +65,7 @@ class World:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet an answer: two would wait for each other
 
             def do_GET(self) -> None:
                 self.reply(*world.answer(self.path))
