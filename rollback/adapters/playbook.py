@@ -62,5 +62,6 @@ def _environment(site: PlaybookSite) -> dict[str, str]:
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=20s",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(site.state / ".ansible" / "cp"),
     }
