@@ -1,27 +1,39 @@
 """A fault belongs to a release: each one is seen where its alert looks, with the real application."""
 
 import statistics
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
 import pytest
 import requests
 
-from harness.release.backing import Backing, backing_services
+from harness.release.backing import Backing
 from harness.release.running import READY_S, Running, started, until_ready
 from harness.target import faults
 from harness.wait import until
 
+SPECS = (
+    "error-ratio=0.5",
+    "added-latency=0.05/0.1",
+    "no-metrics",
+    "unhealthy=1",
+    "slow-database=1.1",
+    "crash-loop",
+)
+FUTURE = {"time-travel": {"years": 1.0}}
+Fleet = Mapping[str, Running]
+
 
 @pytest.fixture(scope="module")
-def backing() -> Iterator[Backing]:
-    with backing_services() as services:
-        yield services
-
-
-def release(*specs: str) -> dict[str, dict[str, float]] | None:
-    """Return what the manifest of a release with these faults says."""
-    return faults.to_manifest([faults.parse(spec) for spec in specs])
+def fleet(backing: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A release for each fault, all started at the same time, by the fault's name."""
+    entries = [faults.to_manifest([faults.parse(spec)]) or {} for spec in SPECS]
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(started(tmp_path_factory.mktemp(name), backing, fault=entry))
+            for entry in [*entries, FUTURE]
+            for name in entry
+        }
 
 
 def gauge(app: Running, line: str) -> float | None:
@@ -30,67 +42,62 @@ def gauge(app: Running, line: str) -> float | None:
     return float(found[0]) if found else None
 
 
-def test_error_ratio_fails_its_share_of_requests_and_no_probe(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault=release("error-ratio=0.5")) as app:
-        until_ready(app)
+def test_error_ratio_fails_its_share_of_requests_and_no_probe(fleet: Fleet) -> None:
+    app = until_ready(fleet["error-ratio"])
 
-        codes = [requests.get(f"{app.url}/api/users/1", timeout=10).status_code for _ in range(120)]
+    codes = [requests.get(f"{app.url}/api/users/1", timeout=10).status_code for _ in range(100)]
 
-        assert 0.3 < codes.count(500) / len(codes) < 0.7
-        assert requests.get(f"{app.url}/health/ready", timeout=10).ok
-
-
-def test_added_latency_is_drawn_from_its_distribution(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault=release("added-latency=0.05/0.1")) as app:
-        until_ready(app)
-
-        times = [
-            requests.get(f"{app.url}/api/users/1", timeout=10).elapsed.total_seconds() for _ in range(20)
-        ]
-
-        assert statistics.fmean(times) > 0.03
-        assert statistics.pstdev(times) > 0.005
+    assert 0.25 < codes.count(500) / len(codes) < 0.75
+    assert requests.get(f"{app.url}/health/ready", timeout=10).ok
 
 
-def test_no_metrics_answers_200_with_nothing(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault=release("no-metrics")) as app:
-        until_ready(app)
+def test_added_latency_is_drawn_from_its_distribution(fleet: Fleet) -> None:
+    app = until_ready(fleet["added-latency"])
 
-        answer = requests.get(f"{app.url}/metrics", timeout=10)
+    answers = [requests.get(f"{app.url}/api/users/1", timeout=10) for _ in range(20)]
 
-        assert (answer.status_code, answer.text) == (200, "")
-
-
-def test_unhealthy_reports_zero_after_it_was_ready(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault=release("unhealthy=1")) as app:
-        until_ready(app)
-
-        until(
-            "health status 0",
-            lambda: gauge(app, "mita_middleware_health_status") == 0,
-            deadline_s=20,
-            explain=app.log,
-        )
+    times = [answer.elapsed.total_seconds() for answer in answers]
+    assert statistics.fmean(times) > 0.03
+    assert statistics.pstdev(times) > 0.005
 
 
-def test_slow_database_is_measured_as_slow_and_half_healthy(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault=release("slow-database=1.1")) as app:
-        until_ready(app)
+def test_no_metrics_answers_200_with_nothing(fleet: Fleet) -> None:
+    app = until_ready(fleet["no-metrics"])
 
-        time_ms = gauge(app, 'mita_middleware_component_response_time_ms{component="database"}')
-        assert time_ms is not None and time_ms > 1100
-        assert gauge(app, 'mita_middleware_component_health{component="database"}') == 0.5
+    answer = requests.get(f"{app.url}/metrics", timeout=10)
 
-
-def test_crash_loop_ends_before_it_answers(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault=release("crash-loop")) as app:
-        assert app.process.wait(READY_S) == 1
-
-        assert "crashes when it starts" in app.log()
+    assert (answer.status_code, answer.text) == (200, "")
 
 
-def test_fault_of_a_newer_release_is_refused_with_the_known_ones(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, fault={"time-travel": {}}) as app:
-        assert app.process.wait(READY_S) == 1
+def test_unhealthy_reports_zero_though_its_components_work(fleet: Fleet) -> None:
+    app = fleet["unhealthy"]
 
-        assert "error-ratio" in app.log() and "Traceback" not in app.log()
+    until(
+        "health status 0",
+        lambda: gauge(app, "mita_middleware_health_status") == 0,
+        deadline_s=READY_S,
+        explain=app.log,
+    )
+    assert gauge(app, 'mita_middleware_component_response_time_ms{component="redis"}')
+
+
+def test_slow_database_is_measured_as_slow_and_half_healthy(fleet: Fleet) -> None:
+    app = until_ready(fleet["slow-database"])
+
+    time_ms = gauge(app, 'mita_middleware_component_response_time_ms{component="database"}')
+    assert time_ms is not None and time_ms > 1100
+    assert gauge(app, 'mita_middleware_component_health{component="database"}') == 0.5
+
+
+def test_crash_loop_ends_before_it_answers(fleet: Fleet) -> None:
+    app = fleet["crash-loop"]
+
+    assert app.process.wait(READY_S) == 1
+    assert "crashes when it starts" in app.log()
+
+
+def test_fault_of_a_newer_release_is_refused_with_the_known_ones(fleet: Fleet) -> None:
+    app = fleet["time-travel"]
+
+    assert app.process.wait(READY_S) == 1
+    assert "error-ratio" in app.log() and "Traceback" not in app.log()

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.release.backing import Backing, backing_services
+from harness.release.backing import Backing
 from harness.release.running import Running, started, until_ready
 from harness.target.database import Database
 from harness.target.processes import boot_time_s, read_stat
@@ -52,16 +52,30 @@ GAUGES = {
 
 
 @pytest.fixture(scope="module")
-def backing() -> Iterator[Backing]:
-    with backing_services() as services:
-        yield services
+def apps(backing: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Running]]:
+    """One in the lab with two workers, and one outside of it, started at the same time."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "metrics").mkdir()
+    (outside / "metrics" / "counter_1.db").write_bytes(b"left behind by an earlier start")
+    own_jobs = f"{backing.redis_url.removesuffix('/0')}/1"
+    production = {"MITA_LAB": "0", "REDIS_URL": own_jobs, "MITA_METRICS_CREDENTIALS": "prometheus:planted"}
+    with (
+        started(tmp_path_factory.mktemp("app"), backing, MITA_LAB="1", MITA_WORKERS="2") as first,
+        started(outside, backing, fault=None, **production) as second,
+    ):
+        yield first, second
 
 
 @pytest.fixture(scope="module")
-def app(backing: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The application with two workers, in the lab's mood: headers may ask for faults."""
-    with started(tmp_path_factory.mktemp("app"), backing, MITA_LAB="1", MITA_WORKERS="2") as running:
-        yield until_ready(running)
+def app(apps: tuple[Running, Running]) -> Running:
+    """The application with two workers, in the lab: headers may ask for faults."""
+    return until_ready(apps[0])
+
+
+@pytest.fixture(scope="module")
+def outside(apps: tuple[Running, Running]) -> Running:
+    """The application as in production: headers mean nothing and metrics ask for a name."""
+    return until_ready(apps[1])
 
 
 def scrape(app: Running) -> Samples:
@@ -334,29 +348,21 @@ def test_schema_is_made_once_by_many_at_the_same_time(backing: Backing) -> None:
     asyncio.run(race())
 
 
-def test_service_starts_with_empty_counters_and_ends_when_asked(backing: Backing, tmp_path: Path) -> None:
-    stale = tmp_path / "metrics" / "counter_1.db"
-    stale.parent.mkdir()
-    stale.write_bytes(b"left behind")
-
-    with started(tmp_path, backing) as app:
-        until_ready(app)
-        assert not stale.exists()
-        assert app.stop() in (0, -signal.SIGTERM)
+def test_values_of_an_earlier_start_are_gone(outside: Running) -> None:
+    assert not (outside.metrics_dir / "counter_1.db").exists()
 
 
-def test_headers_are_ignored_outside_the_lab(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, MITA_LAB="0") as app:
-        until_ready(app)
-        headers = {"X-Mita-Fail": "1", "X-Mita-Delay": "nonsense"}
+def test_headers_are_ignored_outside_the_lab(outside: Running) -> None:
+    headers = {"X-Mita-Fail": "1", "X-Mita-Delay": "nonsense"}
 
-        assert call(app, "POST", "/api/queue/jobs", json={}, headers=headers) == 202
+    assert call(outside, "POST", "/api/queue/jobs", json={}, headers=headers) == 202
 
 
-def test_metrics_ask_for_credentials_where_there_are_some(backing: Backing, tmp_path: Path) -> None:
-    with started(tmp_path, backing, MITA_METRICS_CREDENTIALS="prometheus:planted") as app:
-        until_ready(app)
+def test_metrics_ask_for_credentials_where_there_are_some(outside: Running) -> None:
+    assert call(outside, "GET", "/metrics") == 401
+    assert call(outside, "GET", "/metrics", auth=("prometheus", "wrong")) == 401
+    assert call(outside, "GET", "/metrics", auth=("prometheus", "planted")) == 200
 
-        assert call(app, "GET", "/metrics") == 401
-        assert call(app, "GET", "/metrics", auth=("prometheus", "wrong")) == 401
-        assert call(app, "GET", "/metrics", auth=("prometheus", "planted")) == 200
+
+def test_service_ends_when_asked(outside: Running) -> None:
+    assert outside.stop() in (0, -signal.SIGTERM)
