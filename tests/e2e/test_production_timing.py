@@ -26,8 +26,10 @@ def test_error_rate_with_production_timing(
     story = witnesses.story
     with capsys.disabled():
         print("", *map(story.line, story.moments), sep="\n")  # noqa: T201
-    least, _, most = stack.patience("CriticalErrorRate").firing
-    assert least <= story.between(Stage.FIRST_BAD, Stage.FIRING)
+    held = stack.rules["CriticalErrorRate"].for_ms / 1000
+    most = stack.patience("CriticalErrorRate").firing[2]
+    # Before the load there was little traffic, so the ratio climbs early: only `for` is a least time.
+    assert story.between(Stage.PENDING, Stage.FIRING) >= held - 1
     assert story.between(Stage.LIVE, Stage.FIRING) <= most + 1
     assert stack.rollbacks.only()["verification"]["verdict"] == "fixed"
     assert stack.live_version == "1.0.0"
