@@ -55,7 +55,9 @@ def play(scratch: Scratch, services: Services, web: dict[str, object]) -> Play:
         closed: dict[str, dict[str, object]] = {
             unit: web if unit in KNOWS_USERS else {**web, "web_users": []} for unit in units
         }
-        closed |= {"prometheus": {**web, "access": access(web)}} if "prometheus" in closed else {}
+        closed |= (
+            {"prometheus": {**web, "access": access(web), "time_scale": 15}} if "prometheus" in closed else {}
+        )
         parts = [services[unit].part(**closed[unit], **(inputs or {}).get(unit, {})) for unit in units]
         return play_roles(parts, *options, inventory=scratch.inventory)
 
