@@ -6,7 +6,7 @@ from typing import Any
 from harness import clients
 from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.proof.moments import seconds_of
-from harness.proof.receipts import ALERTMANAGER, count, names, sender
+from harness.proof.receipts import ALERTMANAGER, count, is_resolved, names, sender
 from harness.proof.routing import Destination
 from harness.proof.steps import patiently
 from harness.wait import until
@@ -132,6 +132,10 @@ class Receipts:
         limit = self._patience(alertname).notified + CALM_S
         until(f"{service} {place} to hear that {alertname} fires", told, deadline_s=limit)
 
-    def about(self, alertname: str) -> list[Json]:
-        """Return what anybody was told about an alert."""
-        return [record for record in self.records() if names(record, alertname)]
+    def told_firing(self, alertname: str) -> list[Json]:
+        """Return what Alertmanager told anybody about an alert that fires.
+
+        That an alert of an earlier test is over may still be told: Alertmanager waits a group interval for it.
+        """
+        told = [record for record in self.records() if sender(record) == ALERTMANAGER]
+        return [record for record in told if names(record, alertname) and not is_resolved(record)]

@@ -42,4 +42,4 @@ def test_healthy_release_under_the_same_load_is_left_alone(stack: Stack) -> None
 
     assert stack.rollbacks.count() == 0
     assert stack.live_version == "1.1.0"
-    assert [name for name in stack.triggers() if stack.receivers.about(name)] == []
+    assert [name for name in stack.triggers() if stack.receivers.told_firing(name)] == []
