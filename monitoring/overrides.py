@@ -1,25 +1,35 @@
 """Per-site changes of alerts, no fork: {CriticalErrorRate: {threshold: 0.3, for: 1m, enabled: true}}."""
 
+import re
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.promql_parse import parse
 from monitoring.records import SEVERITIES
-from monitoring.thresholds import say_threshold, threshold, with_threshold
+from monitoring.thresholds import has_limit, say_threshold, with_threshold
 
 Rule = dict[str, Any]
 Overrides = Mapping[str, Mapping[str, Any]]
 
+OTHER_HOME = {
+    "alertname": "the name joins rule, test and runbook",
+    "severity": "it is a field of its own, beside `labels`",
+}
+_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+
 
 def _threshold(rule: Rule, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise CatalogError(f"expected a number, found {value!r}")
     tree = parse(rule["expr"])
-    if threshold(tree) is None:
+    if not has_limit(tree):
+        others = ", ".join(field for field in FIELDS if field != "threshold")
         raise CatalogError(
-            f"expected an alert that compares with a single number, found {tree}; change `for` or `enabled`"
+            f"expected an alert with a single number as its limit, found {tree}; possible here: {others}"
         )
     rule["expr"] = str(with_threshold(tree, value))
     annotations = rule.get("annotations", {})
@@ -45,10 +55,12 @@ def _labels(rule: Rule, value: object) -> None:
         isinstance(part, str) for pair in value.items() for part in pair
     ):
         raise CatalogError(f"expected a mapping of names to texts, found {value!r}")
-    if "alertname" in value:
-        raise CatalogError(
-            "expected labels other than `alertname`, found it; the name joins rule, test and runbook"
+    wrong = [name for name in value if not _LABEL.fullmatch(name) or name in OTHER_HOME]
+    if wrong:
+        because = OTHER_HOME.get(
+            wrong[0], "a label's name has letters, digits and _ and begins with no digit"
         )
+        raise CatalogError(f"expected labels other than {wrong[0]!r}: {because}")
     rule["labels"] = rule.get("labels", {}) | dict(value)
 
 
@@ -73,7 +85,9 @@ def check(overrides: Overrides, alerts: Mapping[str, object]) -> None:
         raise CatalogError(f"expected overrides as a mapping of alert names, found {overrides!r}")
     for name, change in overrides.items():
         if name not in alerts:
-            raise CatalogError(f"alert override {name}: expected one of {', '.join(sorted(alerts))}")
+            near = get_close_matches(str(name), alerts, n=1)
+            meant = f" (is {near[0]} meant?)" if near else ""
+            raise CatalogError(f"alert override {name}{meant}: expected one of {', '.join(sorted(alerts))}")
         if not isinstance(change, Mapping):
             raise CatalogError(
                 f"alert override {name}: expected a mapping of {', '.join(FIELDS)}, found {change!r}"

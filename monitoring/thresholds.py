@@ -32,6 +32,12 @@ def threshold(tree: Node) -> float | None:
     return None if found is None else _number(found.rhs)
 
 
+def has_limit(tree: Node) -> bool:
+    """Whether that number is a limit. `up == 0` asks for a state: another number would turn it round."""
+    found = comparison(tree)
+    return found is not None and found.op[0] in "<>"
+
+
 def with_threshold(tree: Node, value: float) -> Node:
     """The same condition with another number."""
     if isinstance(tree, Paren):

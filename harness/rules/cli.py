@@ -1,4 +1,4 @@
-"""`harness rules`: coverage, mutate, lint and show from the command line."""
+"""`harness rules`: coverage, mutate, lint, test and show from the command line."""
 
 import argparse
 import sys
@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from harness.rules import coverage, report
+from harness.rules import coverage, overridden, report
 from harness.rules.changed import changed_since
-from harness.rules.effective import effective
+from harness.rules.effective import effective, site_values
 from harness.rules.lint import lint
 from harness.rules.mutation import TARGET_PERCENT, load_equivalents, mutate
 from harness.rules.ruleset import load_files
@@ -23,7 +23,7 @@ FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_ju
 
 def add_commands(subparsers: Any) -> None:
     """`harness rules ...` is known to the command line."""
-    area = subparsers.add_parser("rules", help="the alert rules: coverage, mutate, lint, show")
+    area = subparsers.add_parser("rules", help="the alert rules: coverage, mutate, lint, test, show")
     commands = area.add_subparsers(metavar="COMMAND", required=True)
     covered = _add(
         commands, "coverage", "which case of which alert has a unit test; fails under 100 %", _coverage
@@ -36,6 +36,10 @@ def add_commands(subparsers: Any) -> None:
     mutated.add_argument("--since", metavar="REV", help="only rules that differ from this revision")
     linted = _add(commands, "lint", "what is wrong with the rules beyond their syntax", _lint)
     linted.add_argument("--prometheus", metavar="URL", help="also: series that nothing at this site exposes")
+    tested = _add(
+        commands, "test", "the unit tests of the alerts that a site overrides, with its numbers", _test
+    )
+    tested.add_argument("-i", "--inventory", type=Path, required=True)
     shown = _add(commands, "show", "an alert as it is in force at a site", _show)
     shown.add_argument("alert")
     shown.add_argument("-i", "--inventory", type=Path)
@@ -78,6 +82,13 @@ def _lint(arguments: argparse.Namespace) -> int:
     findings = lint(arguments.prometheus)
     say("\n".join(map(str, findings)) or "nothing found")
     return int(bool(findings))
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    overrides, _ = site_values(arguments.inventory)
+    outcomes = overridden.run(load_files(), load_suites(), overrides)
+    say(report.overridden_text(outcomes, overrides))
+    return int(any(outcome.verdict is overridden.Verdict.FAILS for outcome in outcomes))
 
 
 def _show(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Coverage and mutation results as text, JSON and JUnit."""
+"""What coverage, mutation and overridden tests found, as text; coverage also as JSON and JUnit."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,9 @@ from xml.etree import ElementTree
 
 from harness.rules.coverage import CASES, Coverage
 from harness.rules.mutation import Result, difference
+from harness.rules.overridden import Outcome, Verdict
 from harness.rules.ruleset import RuleFile, name_of
+from monitoring.overrides import Overrides
 
 
 def as_text(table: Sequence[Coverage]) -> str:
@@ -62,3 +64,17 @@ def mutation_text(result: Result, files: Sequence[RuleFile]) -> str:
         lines += [f"survived: {mutant.rule}: {mutant.fault}", difference(rules[mutant.rule], mutant), ""]
     counts = f"{len(result.killed)} killed, {len(result.survived)} survived, {len(result.excused)} equivalent"
     return "\n".join([*lines, f"{counts}: {result.score:.1f} %"])
+
+
+def overridden_text(outcomes: Sequence[Outcome], overrides: Overrides) -> str:
+    """Each overridden alert with its change, then its checks; last how many there were of each kind."""
+    lines = []
+    for alert, change in overrides.items():
+        mine = [outcome for outcome in outcomes if outcome.alert == alert]
+        lines.append(f"{alert}: {', '.join(f'{field} {value}' for field, value in change.items())}")
+        lines += [f"  {each.verdict:16}{each.expects:24}{each.group}" for each in mine]
+        if mine and not any(each.verdict == Verdict.HOLDS and "fires" in each.expects for each in mine):
+            lines.append("  no unit test reaches the new numbers: that it fires is not shown")
+        lines += [] if mine else ["  switched off: nothing to test"]
+    counts = [f"{sum(each.verdict == kind for each in outcomes)} {kind.value}" for kind in Verdict]
+    return "\n".join([*lines, ", ".join(counts) if overrides else "no alert is overridden here"])

@@ -135,7 +135,7 @@ class Receipts:
     def told_firing(self, alertname: str) -> list[Json]:
         """Return what Alertmanager told anybody about an alert that fires.
 
-        That an alert of an earlier test is over may still be told: Alertmanager waits a group interval for it.
+        Not that one is over: of an earlier test's alert this is told up to a group interval later.
         """
         told = [record for record in self.records() if sender(record) == ALERTMANAGER]
         return [record for record in told if names(record, alertname) and not is_resolved(record)]

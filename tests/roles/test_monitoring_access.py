@@ -115,7 +115,9 @@ def test_prometheus_gets_through_every_closed_port(closed: Run, scratch: Scratch
 
     def targets() -> dict[str, str]:
         answer = json.loads(scratch.host.check_output(f"{api}/targets?state=active"))
-        return {one["labels"]["job"]: one["lastError"] or one["health"] for one in answer["data"]["activeTargets"]}
+        return {
+            one["labels"]["job"]: one["lastError"] or one["health"] for one in answer["data"]["activeTargets"]
+        }
 
     def reached() -> bool:
         found = targets()

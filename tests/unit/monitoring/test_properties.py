@@ -10,15 +10,15 @@ from harness.paths import REPO
 from harness.rules.programs import promtool
 from monitoring.catalog import load, render_rules
 from monitoring.durations import parse_duration
-from monitoring.promql import Selector, walk
+from monitoring.promql import Selector, Subquery, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
-from monitoring.thresholds import threshold
+from monitoring.thresholds import has_limit
 from monitoring.timescale import scale_rule_file
 
 RULES = REPO / "monitoring" / "rules"
 ALERTS = load(RULES)
-NUMBERED = [alert.name for alert in ALERTS if threshold(alert.tree) is not None]
+NUMBERED = [alert.name for alert in ALERTS if has_limit(alert.tree)]
 
 durations = st.integers(min_value=1, max_value=10_000).map(lambda seconds: f"{seconds}s")
 scales = st.floats(min_value=1, max_value=1000)
@@ -64,7 +64,7 @@ def test_scaling_after_overriding_is_scaling_what_was_overridden(
 @given(overrides, scales)
 def test_no_duration_becomes_zero(change: dict[str, Any], scale: float) -> None:
     for rule in rules(render_rules(RULES, overrides=change, time_scale=scale)):
-        windows = [node.range for node in walk(parse(rule["expr"])) if isinstance(node, Selector)]
+        windows = [n.range for n in walk(parse(rule["expr"])) if isinstance(n, Selector | Subquery)]
         assert all(window is None or window > 0 for window in windows)
         assert "for" not in rule or parse_duration(rule["for"]) > 0
 

@@ -1,0 +1,69 @@
+"""What a site changes is checked before any host is touched: the hosts of these tests do not exist."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.paths import REPO, VENV
+
+HOSTS = {
+    "all": {
+        "hosts": {"nowhere": {"ansible_host": "192.0.2.1", "ansible_ssh_timeout": 1}},
+        "children": {
+            name: {"hosts": {"nowhere": {}}} for name in ("monitoring", "postgresql", "application")
+        },
+    }
+}
+
+NAMES = ("pagerduty_critical_key", "pagerduty_error_key", "rollback_webhook_secret", "slack_webhook_url")
+SECRETS = dict.fromkeys((*NAMES, "smtp_password"), "planted")
+
+
+def play(playbook: str, tmp_path: Path, **variables: object) -> str:
+    """What ansible-playbook says, after it ended as it should: with a failure exactly if it says so."""
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps(HOSTS))
+    program, extra = VENV / "bin" / "ansible-playbook", json.dumps(variables)
+    argv = [str(part) for part in (program, "-i", inventory, REPO / playbook, "-e", extra)]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg")}
+    done = subprocess.run(argv, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+    told = str(done.stdout + done.stderr)
+    assert bool(done.returncode) == ("FAILED" in told), told
+    return told
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"alert_overrides": {"CriticalErorRate": {"for": "1m"}}}, "is CriticalErrorRate meant?"),
+        ({"alert_overrides": {"CriticalErrorRate": {"colour": "red"}}}, "expected fields threshold, for"),
+        ({"alert_overrides": {"PostgresDown": {"threshold": 1}}}, "possible here: for, keep_firing_for"),
+        ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
+        ({"alertmanager_overrides": [1]}, "expected overrides as a mapping laid over the configuration"),
+    ],
+)
+def test_wrong_change_stops_site_yml_at_once(tmp_path: Path, variables: dict[str, object], says: str) -> None:
+    told = play("site.yml", tmp_path, **variables)
+
+    assert says in told
+    assert "unreachable=0" in told
+    assert "Install" not in told
+
+
+def test_missing_secret_stops_site_yml_at_once(tmp_path: Path) -> None:
+    told = play("site.yml", tmp_path, alertmanager_secrets={**SECRETS, "smtp_password": ""})
+
+    assert "found nothing for smtp_password" in told
+    assert "planted" not in told
+
+
+def test_right_change_passes_without_a_host(tmp_path: Path) -> None:
+    overrides = {"CriticalErrorRate": {"threshold": 0.3}}
+
+    told = play("playbooks/check.yml", tmp_path, alert_overrides=overrides, alertmanager_secrets=SECRETS)
+
+    assert "failed=0" in told
+    assert "planted" not in told
