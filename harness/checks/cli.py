@@ -26,6 +26,7 @@ def _run(arguments: argparse.Namespace) -> int:
         tool(name)
     outcomes = runner.run_together(steps.fast())
     if not arguments.fast:
+        outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
         outcomes += runner.run_live(steps.on_lab())
     return runner.sum_up(outcomes)
 
