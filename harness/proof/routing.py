@@ -11,6 +11,8 @@ from typing import Any
 from harness.errors import HarnessError
 
 Labels = Mapping[str, str]
+Route = Mapping[str, Any]
+INHERITED = ("receiver", "group_by", "group_wait", "group_interval", "repeat_interval")
 MATCHER = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*"?((?:[^"\\]|\\.)*)"?\s*')
 
 
@@ -52,24 +54,31 @@ def _all(matchers: Iterable[str], labels: Labels) -> bool:
     return all(matches(matcher, labels) for matcher in matchers)
 
 
-def _leaves(route: Mapping[str, Any], labels: Labels) -> list[tuple[str, bool]]:
-    """Return (receiver, muted at times) of every route that takes the alert, children before their parent."""
-    taken: list[tuple[str, bool]] = []
+def _leaves(route: Route, labels: Labels) -> list[Route]:
+    """Return every route that takes the alert with what it inherits, children before their parent."""
+    taken: list[Route] = []
+    inherited = {key: route[key] for key in INHERITED if key in route}
     for child in route.get("routes", ()):
-        child = {"receiver": route["receiver"], **child}
+        if {"match", "match_re"} & child.keys():
+            raise RoutingError(f"expected `matchers` in every route, found the old form in {child}")
         if not _all(child.get("matchers", ()), labels):
             continue
-        taken += _leaves(child, labels)
+        taken += _leaves({**inherited, **child}, labels)
         if not child.get("continue", False):
             break
-    if taken:
-        return taken
-    return [(route["receiver"], bool(route.get("mute_time_intervals")))]
+    return taken or [route]
+
+
+def routes_of(config: Mapping[str, Any], labels: Labels) -> list[Route]:
+    """Return the routes that deliver an alert, each with its receiver, grouping and times."""
+    return _leaves(config["route"], labels)
 
 
 def receivers_of(config: Mapping[str, Any], labels: Labels) -> list[tuple[str, bool]]:
     """Return the names of the receivers of an alert, and whether each is muted at times."""
-    return _leaves(config["route"], labels)
+    return [
+        (route["receiver"], bool(route.get("mute_time_intervals"))) for route in routes_of(config, labels)
+    ]
 
 
 def deliveries(config: Mapping[str, Any], labels: Labels) -> list[Delivery]:
@@ -101,11 +110,18 @@ def _urgency(key_file: str) -> str:
 
 def inhibited(config: Mapping[str, Any], labels: Labels, others: Sequence[Labels]) -> bool:
     """Tell whether one of the *others*, when it fires, silences this alert."""
+    return any(
+        all(other.get(name, "") == labels.get(name, "") for name in equal)
+        for other, equal in silencers(config, labels, others)
+    )
+
+
+def silencers(
+    config: Mapping[str, Any], labels: Labels, others: Sequence[Labels]
+) -> Iterable[tuple[Labels, Sequence[str]]]:
+    """Return those of the *others* that silence this alert where the labels named beside them are equal."""
     for rule in config.get("inhibit_rules", ()):
-        if not _all(rule.get("target_matchers", ()), labels):
-            continue
-        for other in others:
-            equal = all(other.get(name, "") == labels.get(name, "") for name in rule.get("equal", ()))
-            if other != labels and equal and _all(rule.get("source_matchers", ()), other):
-                return True
-    return False
+        if _all(rule.get("target_matchers", ()), labels):
+            for other in others:
+                if other != labels and _all(rule.get("source_matchers", ()), other):
+                    yield other, rule.get("equal", ())

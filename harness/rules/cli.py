@@ -8,12 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from harness.rules import coverage, overridden, report
+from harness.rules import coverage, overridden, report, shown
 from harness.rules.changed import changed_since
-from harness.rules.effective import effective, site_values
+from harness.rules.effective import effective
 from harness.rules.lint import lint
 from harness.rules.mutation import TARGET_PERCENT, load_equivalents, mutate
 from harness.rules.ruleset import load_files
+from harness.rules.site import Site, read_site
 from harness.rules.suites import RULES, load_suites
 from harness.system import say
 from monitoring.catalog import load
@@ -39,10 +40,18 @@ def add_commands(subparsers: Any) -> None:
     tested = _add(
         commands, "test", "the unit tests of the alerts that a site overrides, with its numbers", _test
     )
-    tested.add_argument("-i", "--inventory", type=Path, required=True)
-    shown = _add(commands, "show", "an alert as it is in force at a site", _show)
-    shown.add_argument("alert")
-    shown.add_argument("-i", "--inventory", type=Path)
+    _add_site(tested, required=True)
+    show = _add(commands, "show", "an alert as it is in force at a site", _show)
+    show.add_argument("alert")
+    _add_site(show, required=False)
+    show.add_argument("--json", action="store_true", help="for a program")
+
+
+def _add_site(command: argparse.ArgumentParser, *, required: bool) -> None:
+    text = "the site" if required else "the site; without it, the repository's values"
+    command.add_argument("-i", "--inventory", required=required, help=text)
+    command.add_argument("-e", dest="extra", action="append", default=[], metavar="NAME=VALUE|@FILE")
+    command.add_argument("--vault-password-file", dest="vaults", action="append", default=[], metavar="FILE")
 
 
 def _add(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
@@ -85,11 +94,25 @@ def _lint(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    overrides, _ = site_values(arguments.inventory)
+    overrides = _site(arguments).checked_overrides
     outcomes = overridden.run(load_files(), load_suites(), overrides)
     say(report.overridden_text(outcomes, overrides))
     return int(any(outcome.verdict is overridden.Verdict.FAILS for outcome in outcomes))
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    say(effective(arguments.alert, arguments.inventory))
+    found = effective(arguments.alert, _site(arguments))
+    say(shown.as_json(found) if arguments.json else shown.as_text(found))
+
+
+def _site(arguments: argparse.Namespace) -> Site:
+    if not arguments.inventory:
+        return Site()
+    options = [f"-e{_absolute(text, '@')}" for text in arguments.extra]
+    options += [f"--vault-password-file={Path(file).resolve()}" for file in arguments.vaults]
+    return read_site(arguments.inventory, options)
+
+
+def _absolute(text: str, mark: str) -> str:
+    """A file named after the mark by its whole path: Ansible runs in the repository's root."""
+    return f"{mark}{Path(text[1:]).resolve()}" if text.startswith(mark) else text

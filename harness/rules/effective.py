@@ -1,92 +1,140 @@
-"""One alert as it is in force at a site: the rule, where each value comes from, its routes, its runbook."""
+"""One alert as it is in force at a site: each value and where it comes from, routes, runbook, fault."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
-import yaml
-
 from harness.errors import HarnessError
-from harness.paths import REPO
-from harness.rules.programs import amtool
+from harness.faults.catalog import Cause
+from harness.faults.catalog import load as load_causes
+from harness.proof.routing import Labels, Route, routes_of, silencers
+from harness.rules.places import place
+from harness.rules.site import MONITORING, Rule, Site
 from harness.rules.suites import RULES
-from monitoring.catalog import render_rules
-from monitoring.errors import CatalogError
+from monitoring.catalog import Alert, load
+from monitoring.promql_parse import parse
+from monitoring.thresholds import threshold
 
-CONFIG = REPO / "monitoring" / "alertmanager.yml"
-SOURCES = ("group_vars/all.yml", "group_vars/monitoring.yml")
-
-
-def site_values(inventory: Path | None) -> tuple[Mapping[str, Any], float]:
-    """`alert_overrides` and `prometheus_time_scale` (or `time_scale`) that an inventory's variables state."""
-    values: dict[str, Any] = {}
-    if inventory is not None:
-        directory = inventory if inventory.is_dir() else inventory.parent
-        found = [path for pattern in SOURCES for path in sorted(directory.glob(pattern))]
-        found += [
-            path
-            for name in ("all", "monitoring")
-            for path in sorted(directory.glob(f"group_vars/{name}/*.yml"))
-        ]
-        for path in found:
-            values |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    scale = values.get("time_scale", 1)
-    return values.get("alert_overrides", {}), float(scale)
+RUNBOOKS = "docs/runbooks"
 
 
-def effective(name: str, inventory: Path | None) -> str:
-    """What a person wants to know about an alert at a site, as text."""
-    overrides, scale = site_values(inventory)
-    try:
-        before, after = (_find(name, render_rules(RULES, **how)) for how in ({}, _how(overrides, scale)))
-    except CatalogError as error:
-        raise HarnessError(str(error)) from None
-    if before is None:
-        raise HarnessError(
-            f"expected the name of an alert, found {name!r}; `harness rules coverage` lists them"
-        )
-    if after is None:
-        return f"{name} is switched off by alert_overrides of {inventory}"
-    lines = [yaml.safe_dump(after, sort_keys=False, width=110).rstrip(), ""]
-    lines += [
-        f"{field}: {_origin(name, field, before, after, overrides, scale)}"
-        for field in ("expr", "for", "labels")
-    ]
-    lines += [f"routes: {', '.join(_routes(after['labels']))}", f"runbook: docs/runbooks/{name}.md"]
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Value:
+    """A value in force, where it is stated, what is stated there if that differs, and what scaled it."""
+
+    field: str
+    value: Any
+    place: str
+    stated: Any = None
+    scaled: str = ""
 
 
-def _how(overrides: Mapping[str, Any], scale: float) -> dict[str, Any]:
-    return {"overrides": overrides, "time_scale": scale}
+@dataclass(frozen=True)
+class Effective:
+    """An alert at a site; `rule` is None where it is switched off, at `off`."""
+
+    alert: str
+    site: Site
+    rule: Rule | None
+    off: str
+    values: tuple[Value, ...]
+    routes: tuple[Route, ...]
+    muted_by: tuple[str, ...]
+    runbook: str
+    runbook_url: str
+    cause: Cause
 
 
-def _find(name: str, files: Mapping[str, str]) -> dict[str, Any] | None:
-    for text in files.values():
-        for group in yaml.safe_load(text)["groups"]:
-            for rule in group["rules"]:
-                if rule.get("alert") == name:
-                    return dict(rule)
-    return None
-
-
-def _origin(
-    name: str,
-    field: str,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    scale: float,
-) -> str:
-    by_field = {"expr": {"threshold"}, "for": {"for"}, "labels": {"labels", "severity"}}
-    stated = sorted(by_field[field] & set(overrides.get(name, {})))
-    origins = [f"alert_overrides ({', '.join(stated)})"] if stated else ["monitoring/rules"]
-    scaled = (
-        field != "labels" and scale != 1 and str(before.get(field)).split() != str(after.get(field)).split()
+def effective(name: str, site: Site) -> Effective:
+    """What a person wants to know about an alert at a site; HarnessError where it or the site is wrong."""
+    alerts = _alerts()
+    if name not in alerts:
+        raise HarnessError(f"expected the name of an alert, found {name!r}; {_near(name, list(alerts))}")
+    rules, stated, config = site.rules, site.unscaled, site.alertmanager
+    rule, alert = rules.get(name), alerts[name]
+    labels = {other: _labels(found, site) for other, found in rules.items()}
+    return Effective(
+        alert=name,
+        site=site,
+        rule=rule,
+        off="" if rule else f"prometheus_alert_overrides, {_override(site, name, 'enabled')}",
+        values=tuple(_values(alert, rule, stated[name], site)) if rule else (),
+        routes=tuple(routes_of(config, labels[name])) if rule else (),
+        muted_by=tuple(_muted_by(config, labels[name], list(labels.values()))) if rule else (),
+        runbook=f"{RUNBOOKS}/{name}.md",
+        runbook_url=(rule or {"annotations": alert.annotations})["annotations"]["runbook_url"],
+        cause=load_causes()[name],
     )
-    return ", then ".join([*origins, f"time_scale {scale:g}"] if scaled else origins)
 
 
-def _routes(labels: Mapping[str, str]) -> list[str]:
-    pairs = [f"{key}={value}" for key, value in labels.items()]
-    answer = amtool("config", "routes", "test", f"--config.file={CONFIG}", *pairs)
-    return answer.stdout.strip().split(",")
+@cache
+def _alerts() -> Mapping[str, Alert]:
+    return {alert.name: alert for alert in load(RULES)}
+
+
+def _near(name: str, names: list[str]) -> str:
+    known = {each.lower(): each for each in names}
+    near = [each for low, each in known.items() if name.lower() in low] if name else []
+    near += [known[low] for low in get_close_matches(name.lower(), known, n=3)]
+    if near:
+        return f"did you mean {', '.join(dict.fromkeys(near[:5]))}?"
+    return "`harness rules coverage` lists them"
+
+
+def _labels(rule: Rule, site: Site) -> Labels:
+    """The labels by which it is routed, as far as rule and site state them."""
+    env = {"env": site.values["prometheus_environment"]} if "prometheus_environment" in site.values else {}
+    return {**env, **rule["labels"], "alertname": rule["alert"]}
+
+
+def _values(alert: Alert, rule: Rule, stated: Rule, site: Site) -> Iterator[Value]:
+    """`stated` is the rule with the site's overrides, before the time scale."""
+    number, before = threshold(parse(rule["expr"])), threshold(parse(stated["expr"]))
+    if number is not None:
+        yield _value(alert, site, "threshold", number, before)
+    scaled = str(parse(rule["expr"])) != str(parse(stated["expr"]))
+    same = rule["expr"].strip()
+    yield _value(alert, site, "expr", same, stated["expr"].strip() if scaled else same)
+    for field in ("for", "keep_firing_for"):
+        if field in rule or field in stated:
+            yield _value(alert, site, field, rule.get(field), stated.get(field))
+    for label in rule["labels"]:
+        yield _value(alert, site, f"labels.{label}", rule["labels"][label], rule["labels"][label])
+
+
+def _value(alert: Alert, site: Site, field: str, value: Any, stated: Any) -> Value:
+    field_in_file = "expr" if field == "threshold" else field
+    path = _overridden_by(site.overrides.get(alert.name, {}), field)
+    where = place(MONITORING / "rules" / alert.file, alert.name, field_in_file)
+    if path:
+        where = f"prometheus_alert_overrides, {_override(site, alert.name, *path)}"
+    if value == stated:
+        return Value(field, value, where)
+    origin = site.origin("prometheus_time_scale")
+    return Value(field, value, where, stated, f"time scale {site.time_scale:g}, {origin}")
+
+
+def _override(site: Site, *path: str) -> str:
+    return site.origin("prometheus_alert_overrides", *path)
+
+
+def _overridden_by(change: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """The path in the change that states the field; the last one wins, as it is applied last."""
+    found: tuple[str, ...] = ()
+    label = field.removeprefix("labels.")
+    for key, value in change.items():
+        if key == field or (key == "severity" and field == "labels.severity"):
+            found = (key,)
+        elif key == "labels" and field.startswith("labels.") and label in value:
+            found = (key, label)
+    return found
+
+
+def _muted_by(config: Mapping[str, Any], labels: Labels, others: list[Labels]) -> Iterator[str]:
+    """The alerts that may inhibit this one: labels that the series bring may be equal."""
+    for other, equal in silencers(config, labels, others):
+        known = [name for name in equal if name in labels and name in other]
+        if all(labels[name] == other[name] for name in known):
+            yield f"{other['alertname']} (same {', '.join(equal)})" if equal else other["alertname"]

@@ -6,12 +6,12 @@ import pytest
 
 from harness.paths import REPO
 from harness.rules import overridden
-from harness.rules.effective import site_values
 from harness.rules.overridden import Verdict
 from harness.rules.report import overridden_text
 from harness.rules.ruleset import load_files
+from harness.rules.site import read_site
 from harness.rules.suites import load_suites
-from monitoring.overrides import Overrides, override
+from monitoring.overrides import override
 
 FILES, SUITES = load_files(), load_suites()
 ALERT = "CriticalErrorRate"  # in its test 30 % fail from 4m15s to 9m15s; beside it, 20 % and a short breach
@@ -80,6 +80,6 @@ SITES = sorted(path.parent for path in (REPO / "inventories").glob("*/hosts.yml"
 
 @pytest.mark.parametrize("site", SITES, ids=[site.name for site in SITES])
 def test_no_override_of_a_site_breaks_a_unit_test(site: Path) -> None:
-    overrides: Overrides = site_values(site)[0]
+    overrides = read_site(str(site)).overrides
 
     assert [each for each in overridden.run(FILES, SUITES, overrides) if each.verdict is Verdict.FAILS] == []

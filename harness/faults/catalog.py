@@ -1,0 +1,51 @@
+"""The catalogue of faults, one per alert, read and checked."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from harness.errors import HarnessError
+from monitoring.records import read_yaml
+
+CATALOG = Path(__file__).with_name("catalog.yml")
+
+
+class Kind(StrEnum):
+    """Where a fault is brought about."""
+
+    APP = "app"  # the reference application misbehaves, under load
+    REAL = "real"  # real pressure on PostgreSQL, Redis or a certificate
+    KILL = "kill"  # a process is stopped
+    CONFIG = "config"  # a configuration or a receiver is broken
+    DAEMON = "daemon"  # the rollback daemon is driven there
+    STUB = "stub"  # series of a stand-in exporter, where a container cannot have the real thing
+    ALWAYS = "always"  # it fires by itself
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What makes an alert fire on the bench, in one sentence."""
+
+    kind: Kind
+    how: str
+
+
+@cache
+def load(path: Path = CATALOG) -> dict[str, Cause]:
+    """The cause of each alert by the alert's name; HarnessError names an entry that is none."""
+    return {name: _cause(path, name, entry) for name, entry in read_yaml(path.read_text("utf-8")).items()}
+
+
+def _cause(path: Path, name: str, entry: object) -> Cause:
+    kinds = [str(kind) for kind in Kind]
+    if not isinstance(entry, dict) or len(entry) != 1 or not set(entry) <= set(kinds):
+        raise HarnessError(
+            f"{path}: {name}: expected one of {', '.join(kinds)} with a sentence, found {entry!r}"
+        )
+    [(kind, how)] = entry.items()
+    if not isinstance(how, str) or not how.endswith("."):
+        raise HarnessError(
+            f"{path}: {name}: expected a sentence that ends with a full stop, found {how!r}; write it"
+        )
+    return Cause(Kind(kind), how)

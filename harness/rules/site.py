@@ -1,0 +1,122 @@
+"""What a site's inventory changes about alerts and routes, asked of Ansible itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.paths import REPO
+from harness.play.run import run_playbook
+from harness.system import last_words
+from monitoring.catalog import CatalogError, render_alertmanager, render_rules
+from monitoring.overrides import Overrides
+from monitoring.records import read_yaml
+
+Rule = Mapping[str, Any]
+PLAY = Path(__file__).with_suffix(".yml")
+MONITORING = REPO / "monitoring"
+REPOSITORY: Mapping[str, Any] = {
+    "prometheus_alert_overrides": {},
+    "prometheus_time_scale": 1,
+    "alertmanager_overrides": {},
+    "alertmanager_time_scale": 1,
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The inputs of the monitoring roles on one host; without an inventory those of the repository."""
+
+    inventory: str = ""
+    host: str = ""
+    values: Mapping[str, Any] = field(default_factory=lambda: REPOSITORY)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def overrides(self) -> Any:
+        return self.values["prometheus_alert_overrides"]
+
+    @property
+    def checked_overrides(self) -> Overrides:
+        """The overrides, once they are known to be right."""
+        return self.overrides if self.unscaled else {}
+
+    @property
+    def time_scale(self) -> float:
+        return self._number("prometheus_time_scale")
+
+    def origin(self, *path: str) -> str:
+        """`file:line` where an input was written, or where the innermost part of it that is known was."""
+        for end in range(len(path), 0, -1):
+            if found := self.origins.get(".".join(path[:end])):
+                return _short(found)
+        return self.inventory
+
+    @cached_property
+    def rules(self) -> Mapping[str, Rule]:
+        """The alerting rules by name as they are installed; HarnessError where an override is wrong."""
+        return self._rules(self.time_scale)
+
+    @cached_property
+    def unscaled(self) -> Mapping[str, Rule]:
+        """The same before the time scale."""
+        return self._rules(1)
+
+    def _rules(self, time_scale: float) -> Mapping[str, Rule]:
+        try:
+            texts = render_rules(MONITORING / "rules", overrides=self.overrides, time_scale=time_scale)
+        except CatalogError as error:
+            raise HarnessError(f"{self.inventory}: {error}") from None
+        groups = [group for text in texts.values() for group in read_yaml(text)["groups"]]
+        return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+
+    @cached_property
+    def alertmanager(self) -> Mapping[str, Any]:
+        """Alertmanager's configuration as it is installed."""
+        text, scale = (
+            (MONITORING / "alertmanager.yml").read_text("utf-8"),
+            self._number("alertmanager_time_scale"),
+        )
+        try:
+            rendered = render_alertmanager(
+                text, time_scale=scale, overrides=self.values["alertmanager_overrides"]
+            )
+        except CatalogError as error:
+            raise HarnessError(f"{self.inventory}: {error}") from None
+        return dict(read_yaml(rendered))
+
+    def _number(self, name: str) -> float:
+        try:
+            return float(self.values[name])
+        except (TypeError, ValueError):
+            raise HarnessError(
+                f"{self.origin(name)}: expected {name} as a number, found {self.values[name]!r}"
+            ) from None
+
+
+def read_site(inventory: str, options: Sequence[str] = ()) -> Site:
+    """The site of an inventory; `options` are ansible-playbook's own, such as a vault's password file."""
+    if "," not in inventory and not Path(inventory).exists():
+        raise HarnessError(f"expected an inventory such as inventories/production, found no {inventory}")
+    place = inventory if "," in inventory else str(Path(inventory).resolve())
+    run = run_playbook(PLAY, "--tags=say", "--skip-tags=always", *options, inventory=place)
+    if run.returncode or run.failure():
+        words = run.failure() or last_words(run.output)
+        raise HarnessError(f"expected Ansible to read {inventory}, it says: {words}")
+    if not run.events:
+        raise HarnessError(
+            f"expected a host in the group `monitoring` of {inventory}, found none; name the host that runs "
+            f"Prometheus there"
+        )
+    [event] = run.events
+    said: Any = event.message
+    return Site(inventory, event.host, said["values"], said["origins"])
+
+
+def _short(origin: str) -> str:
+    for base in (Path.cwd(), REPO):
+        if origin.startswith(f"{base}/"):
+            return origin.removeprefix(f"{base}/")
+    return origin
