@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BOOTSTRAP := @harness/bootstrap.sh
 HARNESS := @.venv/bin/harness
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint lock clean
+.PHONY: help demo up down test test-full test-fast lint lock clean
 
 help: ## This text
 	@echo "MITA Monitoring. The targets:"
@@ -22,9 +22,13 @@ down: ## Nothing of the lab is left: containers, networks, keys, secrets
 	elif [ -e .lab/ssh ]; then harness/bootstrap.sh && .venv/bin/harness lab down; \
 	else echo "lab: nothing of this clone's lab is left"; fi
 
-test: ## Everything: test-fast, then the roles and the end-to-end tests on the lab
+test: ## test-fast, mutants of changed rules, then the roles and the end-to-end tests on the lab
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
+
+test-full: ## `test` with the mutants of all rules, three minutes more
+	$(BOOTSTRAP) --lab
+	$(HARNESS) test --full
 
 test-fast: ## Lint, types, unit, contract, rules and consistency tests; no Docker, under a minute
 	$(BOOTSTRAP)

@@ -14,6 +14,7 @@ def add_commands(subparsers: Any) -> None:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--fast", action="store_true", help="only what needs no lab host and no engine")
     part.add_argument("--lint", action="store_true", help="only style, structure and types")
+    part.add_argument("--full", action="store_true", help="all of them, and the mutants of all rules")
     parser.set_defaults(run=_run)
 
 
@@ -24,11 +25,17 @@ def _run(arguments: argparse.Namespace) -> int:
         _bring_up_lab()
     for name in PACKAGES:
         tool(name)
-    outcomes = runner.run_together(steps.fast())
+    outcomes = runner.run_together([*steps.fast(), *_mutants(arguments)])
+    if arguments.full:
+        outcomes += runner.run_live([steps.mutants(every=True)])
     if not arguments.fast:
-        outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
         outcomes += runner.run_live(steps.on_lab())
     return runner.sum_up(outcomes)
+
+
+def _mutants(arguments: argparse.Namespace) -> list[steps.Step]:
+    """Only what changed: all of them take both cores for minutes, and come by themselves."""
+    return [] if arguments.fast or arguments.full else [steps.mutants(every=False)]
 
 
 def _bring_up_lab() -> None:

@@ -88,5 +88,10 @@ def read_junit(text: str) -> tuple[int, int, Counter[str]]:
 def _report(outcome: Outcome) -> Outcome:
     tests = f", {outcome.passed} passed, {outcome.failed} failed" if outcome.step.report else ""
     words = f"{'ok    ' if outcome.ok else 'FAILED'} {outcome.step.name:<24} {outcome.seconds:5.1f} s{tests}"
-    say(words if outcome.ok or not outcome.output else f"{outcome.output.rstrip()}\n{words}")
+    said = outcome.output.rstrip()
+    if outcome.ok:
+        told = said.rpartition("\n")[2] if outcome.step.tells else ""
+        say(f"{words}: {told}" if told else words)
+    else:
+        say(f"{said}\n{words}" if said else words)
     return outcome

@@ -9,11 +9,12 @@ from harness.paths import REPO, REPORTS_DIR, VENV
 
 @dataclass(frozen=True)
 class Step:
-    """One program whose exit status says whether something is right; pytest also writes a report."""
+    """One program whose exit status says whether something is right; some also write a JUnit report."""
 
     name: str
     argv: tuple[str, ...]
     report: Path | None = None
+    tells: bool = False  # its last line is worth reading also where all is right
 
 
 def lint() -> list[Step]:
@@ -41,15 +42,17 @@ def fast() -> list[Step]:
     ]
 
 
-def on_scratch_hosts() -> list[Step]:
-    """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
-    files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
-    return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path]) for path in files]
+def mutants(*, every: bool) -> Step:
+    """The mutants of the rules that changed since this branch began or since the last commit, or of all."""
+    report = REPORTS_DIR / "mutants.xml"
+    which = () if every else ("--changed",)
+    argv = (str(VENV / "bin" / "harness"), "rules", "mutate", *which, f"--junit={report}")
+    return Step("mutants" if every else "mutants of changed rules", argv, report, tells=True)
 
 
 def on_lab() -> list[Step]:
     """What needs the lab hosts; one after the other, for they share them."""
-    return whole("e2e")
+    return [*whole("roles"), *whole("e2e")]
 
 
 def whole(folder: str) -> list[Step]:

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 
 from harness.lab import boot, engine, image, keys, lab, spec, tenancy
 from harness.lab.hosts import Host, os_release
+from harness.system import run
 
 GROUPS = ("monitoring", "rollback", "application", "postgresql", "redis")
 
@@ -31,7 +32,7 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
     client = lab.prepare()
     tenancy.take(client)
     keys.ensure()
-    keys.ensure_host_key(name)
+    _ensure_host_key(name)
     found = client.images.get(image.name_now(os_release()))
     options = spec.options(Host(name, 0), str(found.id), "", engine_version=engine.version(client))
     options["name"] += f"-{os.getpid()}"
@@ -45,6 +46,12 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
         yield Scratch(inventory, testinfra.get_host(f"docker://{container.name}"), container)
     finally:
         container.remove(force=True, v=True)
+
+
+def _ensure_host_key(name: str) -> None:
+    key = keys.host_key(name)
+    if not key.exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)])
 
 
 def _ssh_port(container: Container) -> int:

@@ -2,23 +2,24 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
-from harness.rules import coverage, overridden, report, shown
-from harness.rules.changed import changed_since
+from harness.rules import coverage, mutation_report, overridden, report, shown
+from harness.rules.changed import base, changed_since
 from harness.rules.effective import effective
 from harness.rules.lint import lint
-from harness.rules.mutation import TARGET_PERCENT, load_equivalents, mutate
-from harness.rules.ruleset import load_files
+from harness.rules.mutation import Result, check_names, load_equivalents, mutate
+from harness.rules.ruleset import RuleFile, load_files, name_of
 from harness.rules.site import Site, read_site
 from harness.rules.suites import RULES, load_suites
 from harness.system import say
 from monitoring.catalog import load
 
+INTERRUPTED = 130
 FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_junit}
 
 
@@ -34,7 +35,15 @@ def add_commands(subparsers: Any) -> None:
     mutated.add_argument(
         "names", nargs="*", metavar="ALERT", help="alerts or recorded series; all without a name"
     )
-    mutated.add_argument("--since", metavar="REV", help="only rules that differ from this revision")
+    which = mutated.add_mutually_exclusive_group()
+    which.add_argument(
+        "--since", metavar="REV", help="only rules that differ from this revision, or whose tests do"
+    )
+    which.add_argument(
+        "--changed", action="store_true", help="the same since this branch began, or the last commit; for CI"
+    )
+    mutated.add_argument("--format", choices=mutation_report.FORMATS, default="text")
+    mutated.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit report there")
     linted = _add(commands, "lint", "what is wrong with the rules beyond their syntax", _lint)
     linted.add_argument("--prometheus", metavar="URL", help="also: series that nothing at this site exposes")
     tested = _add(
@@ -67,24 +76,28 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 
 def _mutate(arguments: argparse.Namespace) -> int:
-    only = set(arguments.names)
-    if arguments.since:
-        only |= changed_since(arguments.since)
-        if not only:
-            say(f"no rule differs from {arguments.since}")
-            return 0
-    files = load_files()
-    with Progress(console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task("mutants", total=None)
-        result = mutate(
-            files,
-            load_suites(),
-            only=only,
-            equivalents=load_equivalents(),
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    say(report.mutation_text(result, files))
-    return int(result.score < TARGET_PERCENT)
+    files, console = load_files(), Console(file=sys.stderr)
+    names = set(arguments.names)
+    check_names(names, files)
+    since = base() if arguments.changed else arguments.since
+    if arguments.changed and not since:
+        console.print("the history here does not say what changed: all rules are mutated")
+    if since:
+        names = changed_since(since) & (names or {name_of(rule) for file in files for rule in file.rules})
+    result = Result() if since and not names else _run_mutants(names, files, console)
+    if arguments.junit:
+        arguments.junit.parent.mkdir(parents=True, exist_ok=True)
+        arguments.junit.write_text(mutation_report.as_junit(result, files), encoding="utf-8")
+    if since and not names and arguments.format == "text":
+        say(f"no rule differs from {since[:12]}")
+    else:
+        say(mutation_report.FORMATS[arguments.format](result, files))
+    return INTERRUPTED if result.pending else int(not result.ok)
+
+
+def _run_mutants(names: set[str], files: Sequence[RuleFile], console: Console) -> Result:
+    with mutation_report.progress(console) as progress:
+        return mutate(files, load_suites(), only=names, equivalents=load_equivalents(), progress=progress)
 
 
 def _lint(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.paths import REPO
 from harness.rules.programs import promtool
-from harness.rules.ruleset import RuleFile, load_files, metrics_of, name_of
+from harness.rules.ruleset import RuleFile, line_of, load_files, metrics_of, name_of
 from harness.rules.suites import RULES, Group, load_suites
 from monitoring.catalog import Alert, load
 from monitoring.records import SEVERITIES
@@ -49,9 +49,7 @@ def lint(prometheus: str | None = None) -> list[Finding]:
 
 
 def _at(alert: Alert, what: str, mend: str) -> Finding:
-    path = RULES / alert.file
-    lines = path.read_text(encoding="utf-8").splitlines()
-    line = next((n for n, text in enumerate(lines, 1) if text.strip() == f"- alert: {alert.name}"), 1)
+    line = line_of(RULES / alert.file, alert.name)
     return Finding(f"monitoring/rules/{alert.file}", line, f"{alert.name}: {what}", mend)
 
 

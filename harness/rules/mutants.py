@@ -1,11 +1,22 @@
 """Wrong rules, each wrong in one place, made on the syntax tree: a good unit test notices each of them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from monitoring.durations import format_duration, parse_duration
-from monitoring.promql import COMPARISONS, SET_OPERATORS, Aggregate, Binary, Node, Number, Selector
+from monitoring.promql import (
+    COMPARISONS,
+    SET_OPERATORS,
+    Aggregate,
+    Binary,
+    Matcher,
+    Node,
+    Number,
+    Selector,
+    Subquery,
+)
 from monitoring.promql_parse import parse
 
 Rule = dict[str, Any]
@@ -19,6 +30,7 @@ OTHER_COMPARISONS = {
     "==": ("!=",),
     "!=": ("==",),
 }
+OTHER_ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*"}
 OTHER_AGGREGATIONS = {
     "sum": ("max",),
     "max": ("min",),
@@ -46,28 +58,38 @@ class Mutant:
     fault: str
     mutated: Rule
 
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.rule, self.fault
+
 
 def mutants(rule: Rule) -> list[Mutant]:
-    """Every fault of the rule that gives another rule, each once."""
-    name = rule.get("alert") or rule["record"]
+    """Every fault of the rule that gives another rule, each once, no two with the same words."""
     faults = [*_expressions(rule), *_waits(rule), *_labels(rule)]
     unlike = {repr(mutated): (fault, mutated) for fault, mutated in reversed(faults) if mutated != rule}
-    return [Mutant(name, fault, mutated) for fault, mutated in reversed(unlike.values())]
+    seen: Counter[str] = Counter()
+    found = []
+    for fault, mutated in reversed(unlike.values()):
+        seen[fault] += 1
+        count = f" #{seen[fault]}" if seen[fault] > 1 else ""
+        found.append(Mutant(rule.get("alert") or rule["record"], fault + count, mutated))
+    return found
 
 
 def _expressions(rule: Rule) -> Iterator[tuple[str, Rule]]:
     tree = parse(rule["expr"])
-    for fault, mutated in _everywhere(tree, lambda whole: whole):
+    for fault, mutated in _everywhere(tree, tree, lambda whole: whole):
         if mutated != tree:
             yield fault, rule | {"expr": str(mutated)}
 
 
-def _everywhere(node: Node, put: Callable[[Node], Node]) -> Iterator[tuple[str, Node]]:
+def _everywhere(node: Node, around: Node, put: Callable[[Node], Node]) -> Iterator[tuple[str, Node]]:
     """The faults of a node and of all below it, each put back into the whole tree by `put`."""
     for fault, mutated in _faults(node):
-        yield f"{fault} in `{_short(node)}`", put(mutated)
+        place = around if isinstance(node, Number) else node
+        yield f"{fault} in `{_short(place)}`", put(mutated)
     for child, inside in _children(node):
-        yield from _everywhere(child, lambda part, inside=inside: put(inside(part)))  # type: ignore[misc]
+        yield from _everywhere(child, node, lambda part, inside=inside: put(inside(part)))  # type: ignore[misc]
 
 
 def _short(node: Node) -> str:
@@ -96,7 +118,10 @@ def _faults(node: Node) -> Iterator[tuple[str, Node]]:
     if isinstance(node, Number):
         yield from _numbers(node)
     elif isinstance(node, Selector):
-        yield from _selectors(node)
+        yield from _windows(node)
+        yield from _matchers(node)
+    elif isinstance(node, Subquery):
+        yield from _windows(node)
     elif isinstance(node, Aggregate):
         yield from _aggregations(node)
     elif isinstance(node, Binary):
@@ -110,19 +135,31 @@ def _numbers(node: Number) -> Iterator[tuple[str, Node]]:
         yield f"{node} becomes {value:g}", Number(value)
 
 
-def _selectors(node: Selector) -> Iterator[tuple[str, Node]]:
+def _windows(node: Selector | Subquery) -> Iterator[tuple[str, Node]]:
     if node.range is not None:
         for window in (node.range * 2, node.range // 2):
             yield f"range becomes {format_duration(window)}", replace(node, range=window)
     if node.offset:
         yield "offset removed", replace(node, offset=0)
         yield "offset doubled", replace(node, offset=node.offset * 2)
+
+
+def _matchers(node: Selector) -> Iterator[tuple[str, Node]]:
     for index, matcher in enumerate(node.matchers):
-        without = node.matchers[:index] + node.matchers[index + 1 :]
-        yield f"{matcher} dropped", replace(node, matchers=without)
-        other = replace(matcher, value="something-else")
-        changed = (*node.matchers[:index], other, *node.matchers[index + 1 :])
-        yield f"{matcher} becomes {other}", replace(node, matchers=changed)
+        before, after = node.matchers[:index], node.matchers[index + 1 :]
+        yield f"{matcher} dropped", replace(node, matchers=before + after)
+        for other in _values(matcher):
+            yield f"{matcher} becomes {other}", replace(node, matchers=(*before, other, *after))
+
+
+def _values(matcher: Matcher) -> Iterator[Matcher]:
+    """Another value; of several alternatives also each one left out."""
+    yield replace(matcher, value="something-else")
+    alternatives = matcher.value.split("|")
+    if matcher.op in ("=~", "!~") and len(alternatives) > 1 and "(" not in matcher.value:
+        for index in range(len(alternatives)):
+            left = alternatives[:index] + alternatives[index + 1 :]
+            yield replace(matcher, value="|".join(left))
 
 
 def _aggregations(node: Aggregate) -> Iterator[tuple[str, Node]]:
@@ -137,6 +174,11 @@ def _operators(node: Binary) -> Iterator[tuple[str, Node]]:
     if node.op in COMPARISONS:
         for op in OTHER_COMPARISONS[node.op]:
             yield f"{node.op} becomes {op}", replace(node, op=op)
+    if node.op in OTHER_ARITHMETIC:
+        yield f"{node.op} becomes {OTHER_ARITHMETIC[node.op]}", replace(node, op=OTHER_ARITHMETIC[node.op])
+    for label in node.labels:
+        left = tuple(name for name in node.labels if name != label)
+        yield f"{node.matching} loses {label}", replace(node, labels=left)
     if node.op in SET_OPERATORS:
         yield f"right arm of {node.op} removed", node.lhs
         yield f"left arm of {node.op} removed", node.rhs
@@ -145,9 +187,14 @@ def _operators(node: Binary) -> Iterator[tuple[str, Node]]:
 def _waits(rule: Rule) -> Iterator[tuple[str, Rule]]:
     if "alert" not in rule:
         return
-    wait = parse_duration(rule.get("for", 0))
-    for other in (wait * 2, wait // 2) if wait else (SHORTEST_WAIT,):
-        yield f"for becomes {format_duration(other)}", rule | {"for": format_duration(other)}
+    for field in ("for", "keep_firing_for"):
+        wait = parse_duration(rule.get(field, 0))
+        if wait:
+            others: tuple[int, ...] = (wait * 2, wait // 2)
+        else:
+            others = (SHORTEST_WAIT,) if field == "for" else ()
+        for other in others:
+            yield f"{field} becomes {format_duration(other)}", rule | {field: format_duration(other)}
 
 
 def _labels(rule: Rule) -> Iterator[tuple[str, Rule]]:

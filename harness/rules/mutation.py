@@ -2,35 +2,23 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
 
 from harness.errors import HarnessError
-from harness.rules.laboratory import Trial, run_trials
-from harness.rules.mutants import Mutant, mutants
+from harness.rules.assignments import assignments, run_all
+from harness.rules.laboratory import Verdict
+from harness.rules.mutants import Mutant
 from harness.rules.ruleset import Rule, RuleFile, name_of
-from harness.rules.suites import TESTS, Group, Suite, groups_beside, groups_of
+from harness.rules.suites import TESTS, Suite
+from monitoring.promql_parse import parse
 
 EQUIVALENTS = TESTS / "equivalents.yml"
 TARGET_PERCENT = 95.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of the mutants: `excused` are those that a person listed as equivalent, with a reason."""
-
-    killed: tuple[Mutant, ...]
-    survived: tuple[Mutant, ...]
-    excused: tuple[Mutant, ...]
-
-    @property
-    def score(self) -> float:
-        """Percent of the mutants that are not excused; nothing to kill is a full score."""
-        counted = len(self.killed) + len(self.survived)
-        return 100 * len(self.killed) / counted if counted else 100.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +33,58 @@ class Equivalent:
         return bool(re.fullmatch(self.rule, mutant.rule) and re.fullmatch(self.fault, mutant.fault))
 
 
+@dataclass(frozen=True)
+class Result:
+    """What became of the mutants: `pending` were not decided, because the run was interrupted."""
+
+    killed: tuple[Mutant, ...] = ()
+    alive: tuple[Mutant, ...] = ()
+    invalid: tuple[Mutant, ...] = ()
+    pending: int = 0
+    equivalents: tuple[Equivalent, ...] = ()
+    of_everything: bool = False
+
+    @cached_property
+    def excused(self) -> tuple[Mutant, ...]:
+        """Those that live, and that a person listed as equivalent with a reason."""
+        return tuple(each for each in self.alive if any(entry.covers(each) for entry in self.equivalents))
+
+    @cached_property
+    def survived(self) -> tuple[Mutant, ...]:
+        return tuple(each for each in self.alive if each not in self.excused)
+
+    @property
+    def score(self) -> float:
+        """Percent killed of those that are neither excused nor invalid; nothing to kill is a full score."""
+        counted = len(self.killed) + len(self.survived)
+        return 100 * len(self.killed) / counted if counted else 100.0
+
+    @cached_property
+    def complaints(self) -> list[str]:
+        """What is wrong with the list of equivalents, as far as this run can tell."""
+        wrong = [
+            f"{_words(entry)} also covers a mutant that was killed, so a test can tell: {killed}; narrow it"
+            for entry in self.equivalents
+            if (killed := _first(entry, self.killed))
+        ]
+        if self.of_everything and not self.pending:
+            idle = [entry for entry in self.equivalents if not _first(entry, self.alive)]
+            wrong += [f"{_words(entry)} covers no mutant that lives; remove it" for entry in idle]
+        return wrong
+
+    @property
+    def ok(self) -> bool:
+        return self.score >= TARGET_PERCENT and not self.complaints and not self.pending
+
+
+def _first(entry: Equivalent, mutants: Iterable[Mutant]) -> str:
+    return next((f"{each.rule}: {each.fault}" for each in mutants if entry.covers(each)), "")
+
+
+def _words(entry: Equivalent) -> str:
+    return f"{EQUIVALENTS.name}: the entry {entry.rule!r}, {entry.fault!r}"
+
+
 def load_equivalents(path: Path = EQUIVALENTS) -> tuple[Equivalent, ...]:
     """The hand-made list; each entry has a reason."""
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
@@ -54,78 +94,50 @@ def load_equivalents(path: Path = EQUIVALENTS) -> tuple[Equivalent, ...]:
     return tuple(Equivalent(**entry) for entry in entries)
 
 
-def trials(files: Sequence[RuleFile], suites: tuple[Suite, ...], only: set[str]) -> Iterator[list[Trial]]:
-    """The trials of each mutant of the named rules (of all where none is named), the cheap one first.
-
-    A recorded series is first judged by the groups that test recorded series, which notice most faults; only
-    what they let pass goes on to the groups of the alerts that read it.
-    """
-    for file in files:
-        for rule in file.rules:
-            if only and name_of(rule) not in only:
-                continue
-            stages = _stages(file, rule, suites)
-            for mutant in mutants(dict(rule)):
-                yield [_trial(file, rule, mutant, groups) for groups in stages]
-
-
-def _stages(file: RuleFile, rule: Rule, suites: tuple[Suite, ...]) -> list[list[Group]]:
-    if "alert" in rule:
-        return [groups_of(rule["alert"], suites)]
-    groups = [group for group in groups_beside(file.name, suites) if file.depends(group, rule["record"])]
-    groups.sort(key=lambda group: group.evaluations)
-    direct = [group for group in groups if not group.checks]
-    others = [group for group in groups if group.checks]
-    return [stage for stage in (direct, others) if stage] or [[]]
-
-
-def _trial(file: RuleFile, rule: Rule, mutant: Mutant, groups: list[Group]) -> Trial:
-    rules = [mutant.mutated if each is rule else each for each in file.for_groups(groups)]
-    return Trial(mutant, rules, groups)
-
-
 def mutate(
     files: Sequence[RuleFile],
     suites: tuple[Suite, ...],
     *,
     only: set[str],
     equivalents: Sequence[Equivalent],
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int, int], None] = lambda *_: None,
 ) -> Result:
-    """Run every mutant; `progress` hears how many of how many are decided."""
-    unknown = only - {name_of(rule) for file in files for rule in file.rules}
+    """Run every mutant of the named rules, of all rules where none is named.
+
+    `progress` hears how many of how many are decided, and how many live. Ctrl-C ends the run: what it knows
+    by then is the result.
+    """
+    check_names(only, files)
+    todo = assignments(files, suites, only)
+    everyone = [mutant for each in todo for mutant in each.mutants]
+    verdicts = run_all(todo, lambda known: progress(len(known), len(everyone), _living(known.values())))
+    by = {verdict: tuple(m for m in everyone if verdicts.get(m.key) is verdict) for verdict in Verdict}
+    return Result(
+        killed=by[Verdict.FAILED],
+        alive=by[Verdict.PASSED],
+        invalid=by[Verdict.INVALID],
+        pending=len(everyone) - len(verdicts),
+        equivalents=tuple(equivalents),
+        of_everything=not only,
+    )
+
+
+def check_names(names: set[str], files: Sequence[RuleFile]) -> None:
+    """HarnessError unless each name is an alert's or a recorded series'."""
+    unknown = names - {name_of(rule) for file in files for rule in file.rules}
     if unknown:
         raise HarnessError(f"expected names of alerts or recorded series, found {', '.join(sorted(unknown))}")
-    todo = list(trials(files, suites, only))
-    passed: dict[int, bool] = {}
-    stage = [stages[0] for stages in todo]
-    later = {id(stages[0].key): stages[1:] for stages in todo}
-    while stage:
-        following = []
-        for mutant, unnoticed in run_trials(stage):
-            if unnoticed and later[id(mutant)]:
-                following.append(later[id(mutant)].pop(0))
-                continue
-            passed[id(mutant)] = unnoticed
-            progress(len(passed), len(todo))
-        stage = following
-    return _sort([stages[0].key for stages in todo], passed, equivalents)
 
 
-def _sort(all_: list[Mutant], passed: Mapping[int, bool], equivalents: Sequence[Equivalent]) -> Result:
-    alive = [mutant for mutant in all_ if passed[id(mutant)]]
-    excused = [mutant for mutant in alive if any(each.covers(mutant) for each in equivalents)]
-    return Result(
-        killed=tuple(mutant for mutant in all_ if not passed[id(mutant)]),
-        survived=tuple(mutant for mutant in alive if mutant not in excused),
-        excused=tuple(excused),
-    )
+def _living(verdicts: Iterable[Verdict]) -> int:
+    return sum(verdict is Verdict.PASSED for verdict in verdicts)
 
 
 def difference(original: Rule, mutant: Mutant) -> str:
-    """A unified diff from the rule to the mutant."""
+    """A unified diff from the rule to the mutant, the expression folded alike on both sides."""
     before, after = (
-        yaml.safe_dump(dict(rule), sort_keys=False, width=110).splitlines()
+        yaml.safe_dump(dict(rule) | {"expr": str(parse(rule["expr"]))}, sort_keys=False, width=110)
         for rule in (original, mutant.mutated)
     )
-    return "\n".join(list(difflib.unified_diff(before, after, lineterm="", n=1))[2:])
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+    return "\n".join(list(lines)[2:])

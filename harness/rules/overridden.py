@@ -72,7 +72,7 @@ class _Case:
     def trial(self, number: int, key: object) -> Trial:
         """What promtool is asked for the answer with this number."""
         data = {**self.group.data, "alert_rule_test": [], "promql_expr_test": [], **self.answers[number].asks}
-        return Trial(key, self.rules, [replace(self.group, data=data)])
+        return Trial(key, self.rules, replace(self.group, data=data))
 
     def outcome(self, true: Sequence[int]) -> Outcome:
         """The verdict, with the moment at which it was seen."""
@@ -101,7 +101,7 @@ def _cases(file: RuleFile, suites: Sequence[Suite], overrides: Overrides) -> Ite
     for suite in suites:
         for group in suite.groups if file.name in suite.rule_files else ():
             for alert in sorted({check["alertname"] for check in group.checks} & changes.keys()):
-                rules = [_tested(rule, changes) for rule in file.for_groups([group])]
+                rules = [_tested(rule, changes) for rule in file.for_group(group)]
                 for before, check, after in _in_time(group, alert):
                     moved = _moved(group, before, check, changes[alert])
                     yield _Case(group, rules, moved, list(_answers(group, moved, after, changes[alert])))

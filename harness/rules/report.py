@@ -1,13 +1,11 @@
-"""What coverage, mutation and overridden tests found, as text; coverage also as JSON and JUnit."""
+"""What coverage and overridden tests found, as text; coverage also as JSON and JUnit."""
 
 import json
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from harness.rules.coverage import CASES, Coverage
-from harness.rules.mutation import Result, difference
 from harness.rules.overridden import Outcome, Verdict
-from harness.rules.ruleset import RuleFile, name_of
 from monitoring.overrides import Overrides
 
 
@@ -54,16 +52,6 @@ def as_junit(table: Sequence[Coverage]) -> str:
             elif case not in row.shown:
                 ElementTree.SubElement(element, "skipped", message=row.excused[case])
     return ElementTree.tostring(suite, encoding="unicode")
-
-
-def mutation_text(result: Result, files: Sequence[RuleFile]) -> str:
-    """The survivors with their differences, then the score."""
-    rules = {name_of(rule): rule for file in files for rule in file.rules}
-    lines = []
-    for mutant in result.survived:
-        lines += [f"survived: {mutant.rule}: {mutant.fault}", difference(rules[mutant.rule], mutant), ""]
-    counts = f"{len(result.killed)} killed, {len(result.survived)} survived, {len(result.excused)} equivalent"
-    return "\n".join([*lines, f"{counts}: {result.score:.1f} %"])
 
 
 def overridden_text(outcomes: Sequence[Outcome], overrides: Overrides) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from monitoring.promql_parse import parse
 from monitoring.records import read, rule_files
 
 Rule = Mapping[str, Any]
+ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
 
 
 def name_of(rule: Rule) -> str:
@@ -19,9 +20,10 @@ def name_of(rule: Rule) -> str:
     return str(rule.get("alert") or rule["record"])
 
 
-def metrics_of(expression: str) -> set[str]:
+@cache
+def metrics_of(expression: str) -> frozenset[str]:
     """The names of the series that an expression reads."""
-    return {node.metric for node in walk(parse(expression)) if isinstance(node, Selector)}
+    return frozenset(node.metric for node in walk(parse(expression)) if isinstance(node, Selector))
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,47 @@ class RuleFile:
                 ]
         return found
 
-    def for_groups(self, groups: Iterable[Group]) -> list[Rule]:
-        """The rules without which the groups' expectations cannot be met, in the order of the file."""
-        alerts = {check["alertname"] for group in groups for check in group.checks}
-        alerts |= {group.alert for group in groups}
-        metrics = {metric for group in groups for metric in _asked(group)}
-        for rule in self.rules:
-            if rule.get("alert") in alerts:
-                metrics |= metrics_of(rule["expr"])
-        wanted = alerts | self.needed(metrics)
+    def for_group(self, group: Group) -> list[Rule]:
+        """The rules without which the group's expectations cannot be met, in the order of the file."""
+        wanted = asked(group)
+        read = [metrics_of(rule["expr"]) for rule in self.rules if rule.get("alert") in wanted]
+        wanted |= self.needed(wanted.union(*read))
         return [rule for rule in self.rules if name_of(rule) in wanted]
 
-    def depends(self, group: Group, record: str) -> bool:
-        """Whether the group can notice a fault in the recorded series."""
-        return any(name_of(rule) == record for rule in self.for_groups([group]))
+    def touched(self, name: str) -> set[str]:
+        """The rule, and every rule of this file whose result may change with it."""
+        return {name} | {
+            name_of(rule) for rule in self.rules if name in self.needed(metrics_of(rule["expr"]))
+        }
 
 
-def _asked(group: Group) -> set[str]:
-    return {metric for each in group.expressions for metric in metrics_of(each["expr"])}
+def asked(group: Group) -> set[str]:
+    """The alerts and series that the group asks about."""
+    return {name for question in group.questions for name in asked_by(question, group.alert)}
+
+
+def asked_by(question: Mapping[str, Any], alert: str) -> frozenset[str]:
+    """The names in one question; ALERTS without a name asks about the alert of the group."""
+    if "alertname" in question:
+        return frozenset({question["alertname"]})
+    return frozenset(alert if name in ALERT_SERIES else name for name in _names(question["expr"]))
+
+
+@cache
+def _names(expression: str) -> frozenset[str]:
+    found = set()
+    for node in walk(parse(expression)):
+        if isinstance(node, Selector):
+            named = [each.value for each in node.matchers if (each.name, each.op) == ("alertname", "=")]
+            found.add(named[0] if named and node.metric in ALERT_SERIES else node.metric)
+    return frozenset(found)
+
+
+def line_of(path: Path, name: str) -> int:
+    """The line of a rule file on which an alert or a recorded series begins; 1 if it does not."""
+    starts = {f"- alert: {name}", f"- record: {name}"}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, text in enumerate(lines, 1) if text.strip() in starts), 1)
 
 
 def load_files(directory: Path = RULES) -> tuple[RuleFile, ...]:

@@ -4,8 +4,8 @@ A test group is named after its alert; `Alert: what is special` where one alert 
 recorded series have a name that is no alert's.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,26 @@ class Group:
         """What is expected of expressions."""
         return list(self.data.get("promql_expr_test", []))
 
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return [*self.checks, *self.expressions]
+
     @cached_property
-    def evaluations(self) -> int:
-        """How often the rules are evaluated until the last question: what the group costs."""
-        asked = [*self.checks, *self.expressions]
-        return max(parse_duration(each["eval_time"]) for each in asked) // self.interval_ms + 1
+    def cost(self) -> int:
+        """How many samples are read until the last question, more or less: what the group costs to run."""
+        last = max(parse_duration(each["eval_time"]) for each in self.questions)
+        return (last // self.interval_ms + 1) * (10 + len(self.data["input_series"]))
+
+    def narrowed(self, wanted: Callable[[Mapping[str, Any]], bool]) -> "Group":
+        """The group with only those questions; its series stay."""
+        return replace(
+            self,
+            data={
+                **self.data,
+                "alert_rule_test": [each for each in self.checks if wanted(each)],
+                "promql_expr_test": [each for each in self.expressions if wanted(each)],
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -72,11 +87,12 @@ def load_suites(directory: Path = TESTS) -> tuple[Suite, ...]:
         raise HarnessError(
             f"expected unit tests named *{SUFFIX} in {directory}, found none; is the path right?"
         )
-    return tuple(_load(path) for path in paths)
+    return tuple(read_suite(path, path.read_text(encoding="utf-8")) for path in paths)
 
 
-def _load(path: Path) -> Suite:
-    document = read_yaml(path.read_text(encoding="utf-8"))
+def read_suite(path: Path, text: str) -> Suite:
+    """The test file of that path, out of a text that may be older than the file."""
+    document = read_yaml(text)
     name, interval = path.name.removesuffix(SUFFIX), parse_duration(document["evaluation_interval"])
     groups = tuple(Group(name, interval, data) for data in document["tests"])
     return Suite(name, path, tuple(Path(file).name for file in document["rule_files"]), interval, groups)

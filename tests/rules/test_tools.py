@@ -2,11 +2,12 @@
 
 import pytest
 
+from harness.rules import mutation_report
 from harness.rules.coverage import CASES, cover, load_exemptions
 from harness.rules.lint import lint
 from harness.rules.mutants import mutants
 from harness.rules.mutation import load_equivalents, mutate
-from harness.rules.report import as_json, as_junit, as_text, mutation_text
+from harness.rules.report import as_json, as_junit, as_text
 from harness.rules.ruleset import load_files
 from harness.rules.suites import RULES, load_suites
 from monitoring.catalog import load
@@ -64,9 +65,7 @@ def test_each_mutant_is_wrong_in_one_place() -> None:
 
 def test_good_unit_tests_kill_every_mutant_and_none_without_them() -> None:
     files, suites = load_files(), load_suites()
-    result = mutate(
-        files, suites, only={"QueueDepthHigh"}, equivalents=load_equivalents(), progress=lambda *_: None
-    )
+    result = mutate(files, suites, only={"QueueDepthHigh"}, equivalents=load_equivalents())
     assert result.survived == ()
     assert len(result.killed) > 10
     blind = mutate(
@@ -74,7 +73,8 @@ def test_good_unit_tests_kill_every_mutant_and_none_without_them() -> None:
         tuple(suite for suite in suites if suite.name == "grafana"),
         only={"mita:redis_application_clients:min"},
         equivalents=(),
-        progress=lambda *_: None,
     )
     assert blind.killed == ()
-    assert "survived: mita:redis_application_clients:min: min becomes max" in mutation_text(blind, files)
+    assert "survived: mita:redis_application_clients:min: min becomes max" in mutation_report.as_text(
+        blind, files
+    )

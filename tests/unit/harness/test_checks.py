@@ -1,12 +1,15 @@
 """The runner says how each step went and never turns a failure green."""
 
+import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.checks import runner, steps
+from harness.checks import cli, runner, steps
 from harness.checks.steps import Step
 
 JUNIT = """<testsuites><testsuite>
@@ -35,6 +38,36 @@ def test_a_failing_step_fails_the_run_and_shows_its_output(capsys: pytest.Captur
     assert "the reason" in printed
     assert "quiet" not in printed
     assert printed.endswith("failed: bad\n1 passed, 1 failed, 0 skipped\n")
+
+
+def test_the_last_line_of_a_step_that_tells_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    runner.run_together([replace(_python("mutants", "print('a'); print('12 killed')"), tells=True)])
+
+    assert capsys.readouterr().out.rstrip().endswith(" s: 12 killed")
+
+
+@pytest.mark.parametrize(
+    ("words", "which"), [([], "mutants of changed rules"), (["--full"], "mutants"), (["--fast"], None)]
+)
+def test_which_mutants_a_run_tries(
+    words: list[str], which: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[Step] = []
+
+    def note(wanted: Iterable[Step]) -> list[runner.Outcome]:
+        ran.extend(wanted)
+        return []
+
+    monkeypatch.setattr(runner, "run_together", note)
+    monkeypatch.setattr(runner, "run_live", note)
+    monkeypatch.setattr("harness.checks.cli._bring_up_lab", lambda: None)
+    parser = argparse.ArgumentParser()
+    cli.add_commands(parser.add_subparsers())
+    arguments = parser.parse_args(["test", *words])
+
+    arguments.run(arguments)
+
+    assert [step.name for step in ran if step.name.startswith("mutants")] == ([which] if which else [])
 
 
 def test_green_steps_give_zero() -> None:
