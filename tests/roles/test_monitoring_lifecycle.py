@@ -4,11 +4,14 @@ The scenes follow each other on one host, so a test never installs what an earli
 """
 
 import difflib
+import io
+import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
+from harness.paths import REPO
 from harness.play.run import Run, play_roles
 from harness.play.scratch import Scratch
 from harness.play.services import PLANTED, UNITS, Service
@@ -80,6 +83,21 @@ def test_service_runs_as_its_own_user_and_answers(
     assert scratch.host.check_output(f"ps -o user:32= -p {pid}") == services[unit].owner
     port, ready = services[unit].port, services[unit].ready
     assert scratch.host.run(f"curl --fail --silent http://127.0.0.1:{port}{ready}").succeeded
+
+
+def test_alerts_pass_their_unit_tests_with_the_promtool_that_hosts_have(
+    installed: Run, scratch: Scratch
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for directory in ("monitoring/rules", "tests/rules"):
+            archive.add(REPO / directory, directory)
+    scratch.container.put_archive("/root", packed.getvalue())
+
+    answer = scratch.host.run("cd /root && promtool test rules tests/rules/*.test.yml 2>&1")
+
+    assert answer.rc == 0, answer.stdout
+    assert answer.stdout.count("SUCCESS") == len(list((REPO / "tests/rules").glob("*.test.yml")))
 
 
 @every_service
