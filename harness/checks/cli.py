@@ -29,6 +29,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.full:
         outcomes += runner.run_live([steps.mutants(every=True)])
     if not arguments.fast:
+        outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
         outcomes += runner.run_live(steps.on_lab())
     return runner.sum_up(outcomes)
 

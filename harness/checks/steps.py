@@ -50,9 +50,15 @@ def mutants(*, every: bool) -> Step:
     return Step("mutants" if every else "mutants of changed rules", argv, report, tells=True)
 
 
+def on_scratch_hosts() -> list[Step]:
+    """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
+    files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
+    return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path]) for path in files]
+
+
 def on_lab() -> list[Step]:
     """What needs the lab hosts; one after the other, for they share them."""
-    return [*whole("roles"), *whole("e2e")]
+    return whole("e2e")
 
 
 def whole(folder: str) -> list[Step]:
