@@ -1,7 +1,10 @@
 """Keys and secrets of this clone's lab: made once, private to this user, gone with `down`."""
 
+import fcntl
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.lab.hosts import HOSTS, Host
@@ -26,13 +29,28 @@ _PLAIN = (
 
 def ensure() -> None:
     """The user's key, one host key per host, known_hosts and every secret exist; what exists is kept."""
+    with _alone():
+        ensure_key(USER_KEY, "mita-lab")
+        for host in HOSTS:
+            ensure_key(host_key(host.name), host.name)
+        _write(KNOWN_HOSTS, "".join(f"[127.0.0.1]:{h.ssh_port} {public(host_key(h.name))}\n" for h in HOSTS))
+        _write(CONFIG, "".join(_ssh_config(host) for host in HOSTS))
+        ensure_secrets(SECRETS_DIR)
+
+
+def ensure_host_key(name: str) -> None:
+    """The SSH host key of a host outside of the lab's five exists."""
+    with _alone():
+        ensure_key(host_key(name), name)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other process of this clone makes keys meanwhile: two test runs may begin at once."""
     SSH_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ensure_key(USER_KEY, "mita-lab")
-    for host in HOSTS:
-        ensure_key(host_key(host.name), host.name)
-    _write(KNOWN_HOSTS, "".join(f"[127.0.0.1]:{h.ssh_port} {public(host_key(h.name))}\n" for h in HOSTS))
-    _write(CONFIG, "".join(_ssh_config(host) for host in HOSTS))
-    ensure_secrets(SECRETS_DIR)
+    with (SSH_DIR / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def ensure_secrets(directory: Path) -> None:

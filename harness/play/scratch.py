@@ -12,7 +12,6 @@ from docker.models.containers import Container
 
 from harness.lab import boot, engine, image, keys, lab, spec, tenancy
 from harness.lab.hosts import Host, os_release
-from harness.system import run
 
 GROUPS = ("monitoring", "rollback", "application", "postgresql", "redis")
 
@@ -32,7 +31,7 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
     client = lab.prepare()
     tenancy.take(client)
     keys.ensure()
-    _ensure_host_key(name)
+    keys.ensure_host_key(name)
     found = client.images.get(image.name_now(os_release()))
     options = spec.options(Host(name, 0), str(found.id), "", engine_version=engine.version(client))
     options["name"] += f"-{os.getpid()}"
@@ -46,12 +45,6 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
         yield Scratch(inventory, testinfra.get_host(f"docker://{container.name}"), container)
     finally:
         container.remove(force=True, v=True)
-
-
-def _ensure_host_key(name: str) -> None:
-    key = keys.host_key(name)
-    if not key.exists():
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)])
 
 
 def _ssh_port(container: Container) -> int:
