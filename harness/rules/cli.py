@@ -64,7 +64,9 @@ def _add_site(command: argparse.ArgumentParser, *, required: bool) -> None:
 
 
 def _add(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text.replace("%", "%%"), description=text.replace("%", "%%")
+    )
     parser.set_defaults(run=run)
     return parser
 

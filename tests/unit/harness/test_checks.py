@@ -54,7 +54,7 @@ def test_which_mutants_a_run_tries(
 ) -> None:
     ran: list[Step] = []
 
-    def note(wanted: Iterable[Step]) -> list[runner.Outcome]:
+    def note(wanted: Iterable[Step], **_how: int) -> list[runner.Outcome]:
         ran.extend(wanted)
         return []
 
@@ -101,7 +101,7 @@ def test_reasons_to_skip_are_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_file_of_tests_is_run_by_exactly_one_step() -> None:
-    reporting = [step for step in (*steps.fast(), *steps.on_lab()) if step.report]
+    reporting = [step for step in (*steps.fast(), *steps.on_scratch_hosts(), *steps.on_lab()) if step.report]
     argued = [Path(word) for step in reporting for word in step.argv if word.startswith("tests/")]
     run = [file for path in argued for file in ([path] if path.suffix else path.rglob("test_*.py"))]
 
