@@ -1,4 +1,4 @@
-"""`harness rules`: coverage, mutate, lint, test and show from the command line."""
+"""`harness rules`: coverage, mutate, lint, exposed, test and show from the command line."""
 
 import argparse
 import sys
@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.rules import coverage, mutation_report, overridden, report, shown
+from harness.paths import REPO
+from harness.rules import coverage, exposed, findings, mutation_report, overridden, report, shown
 from harness.rules.changed import base, changed_since
 from harness.rules.effective import effective
 from harness.rules.lint import lint
@@ -21,11 +22,12 @@ from monitoring.catalog import load
 
 INTERRUPTED = 130
 FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_junit}
+LINT_FORMATS = {"text": findings.as_text, "json": findings.as_json, "github": findings.as_github}
 
 
 def add_commands(subparsers: Any) -> None:
     """`harness rules ...` is known to the command line."""
-    area = subparsers.add_parser("rules", help="the alert rules: coverage, mutate, lint, test, show")
+    area = subparsers.add_parser("rules", help="the alert rules: coverage, mutate, lint, exposed, test, show")
     commands = area.add_subparsers(metavar="COMMAND", required=True)
     covered = _add(
         commands, "coverage", "which case of which alert has a unit test; fails under 100 %", _coverage
@@ -45,7 +47,12 @@ def add_commands(subparsers: Any) -> None:
     mutated.add_argument("--format", choices=mutation_report.FORMATS, default="text")
     mutated.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit report there")
     linted = _add(commands, "lint", "what is wrong with the rules beyond their syntax", _lint)
-    linted.add_argument("--prometheus", metavar="URL", help="also: series that nothing at this site exposes")
+    linted.add_argument(
+        "--prometheus", metavar="URL", help="also: how a running lab differs from the committed catalogue"
+    )
+    linted.add_argument("--format", choices=LINT_FORMATS, default="text")
+    listed = _add(commands, "exposed", "write the catalogue of what a running lab's targets expose", _exposed)
+    listed.add_argument("--prometheus", metavar="URL", default="http://127.0.0.1:9090")
     tested = _add(
         commands, "test", "the unit tests of the alerts that a site overrides, with its numbers", _test
     )
@@ -103,9 +110,15 @@ def _run_mutants(names: set[str], files: Sequence[RuleFile], console: Console) -
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    findings = lint(arguments.prometheus)
-    say("\n".join(map(str, findings)) or "nothing found")
-    return int(bool(findings))
+    found = lint(prometheus=arguments.prometheus)
+    say(LINT_FORMATS[arguments.format](found))
+    return int(any(finding.level is findings.Level.ERROR for finding in found))
+
+
+def _exposed(arguments: argparse.Namespace) -> None:
+    text = exposed.as_yaml(exposed.ask(arguments.prometheus))
+    exposed.CATALOGUE.write_text(text, encoding="utf-8")
+    say(f"{exposed.CATALOGUE.relative_to(REPO)}: {text.count(chr(10))} lines; `git diff` shows what changed")
 
 
 def _test(arguments: argparse.Namespace) -> int:

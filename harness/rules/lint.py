@@ -1,127 +1,121 @@
-"""What is wrong with the rules beyond what promtool sees: file, line, what, and how to mend it."""
+"""What is wrong with the rules and routes beyond their syntax; each finding says how to mend it."""
 
-import json
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterator
 
-from harness.errors import HarnessError
-from harness.paths import REPO
+from harness.rules.content import EXCEPTIONS, Content
+from harness.rules.findings import Finding
+from harness.rules.inhibitions import unequal
+from harness.rules.loudness import louder_below
+from harness.rules.places import lines_of
 from harness.rules.programs import promtool
-from harness.rules.ruleset import RuleFile, line_of, load_files, metrics_of, name_of
-from harness.rules.suites import RULES, Group, load_suites
-from monitoring.catalog import Alert, load
+from harness.rules.series import differing, without_series
+from monitoring.catalog import Alert
 from monitoring.records import SEVERITIES
 from monitoring.thresholds import said_threshold, threshold
 
 LABELS = ("severity", "component", "symptom", "owner")
 ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
-ON_EVERY_ALERT = ("service", "symptom")
-RUNBOOKS = REPO / "docs" / "runbooks"
+_COMPLAINT = re.compile(
+    r"^(?P<file>\S+\.rules\.yml): (?:yaml: line )?(?:(?P<line>\d+):(?:\d+:)? )?(?P<what>.*)$", re.M
+)
+_NAMED = re.compile(r'rule \d+, "(?P<name>[^"]+)"')
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing to mend."""
+def lint(content: Content | None = None, prometheus: str | None = None) -> list[Finding]:
+    """Every finding; with the address of a running Prometheus also how it differs from the catalogue.
 
-    file: str
-    line: int
-    what: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}; {self.mend}"
-
-
-def lint(prometheus: str | None = None) -> list[Finding]:
-    """Every finding; with the address of a running Prometheus also series that nothing exposes."""
-    alerts = load(RULES)
-    found = [finding for alert in alerts for finding in _contract(alert)]
-    found += [finding for alert in alerts for finding in _texts(alert)]
-    found += list(_unequal())
-    found += list(_dead(prometheus)) if prometheus else []
-    answer = promtool("check", "rules", *sorted(RULES.glob("*.rules.yml")))
-    if answer.returncode:
-        found.append(Finding("monitoring/rules", 1, answer.stderr.strip(), "mend what promtool names"))
-    return found
+    Rules that cannot be read are not judged further.
+    """
+    content = content or Content()
+    refused = list(_refused(content)) or list(_twice(content))
+    if refused:
+        return refused
+    found = [finding for check in EACH for alert in content.alerts for finding in check(content, alert)]
+    found += [finding for check_all in ALL for finding in check_all(content)]
+    found += differing(content, prometheus) if prometheus else []
+    return sorted(found)
 
 
-def _at(alert: Alert, what: str, mend: str) -> Finding:
-    line = line_of(RULES / alert.file, alert.name)
-    return Finding(f"monitoring/rules/{alert.file}", line, f"{alert.name}: {what}", mend)
+def _refused(content: Content) -> Iterator[Finding]:
+    """What promtool says, at the line that it names or at the rule that it names."""
+    answer = promtool(
+        "check", "rules", "--lint=all", "--lint-fatal", *sorted(content.rules.glob("*.rules.yml"))
+    )
+    if not answer.returncode:
+        return
+    complaints = dict.fromkeys(_COMPLAINT.findall(answer.stderr))
+    for path, line, what in complaints:
+        at = content.rules / path.rpartition("/")[2]
+        named = _NAMED.search(what)
+        number = int(line or 0) or (lines_of(at)[named["name"]][""] if named else 1)
+        yield content.at(at, number, what, "mend what promtool names")
+    if not complaints:
+        words = " ".join((answer.stdout + answer.stderr).split())
+        yield content.at(content.rules, 1, words, "mend what promtool names")
 
 
-def _contract(alert: Alert) -> Iterator[Finding]:
+def _twice(content: Content) -> Iterator[Finding]:
+    """Alerts whose name another file has: it joins rule, test, runbook and override."""
+    seen: dict[str, str] = {}
+    for path in sorted(content.rules.glob("*.rules.yml")):
+        for name in (name for name, lines in lines_of(path).items() if "alert" in lines):
+            if seen.setdefault(name, path.name) != path.name:
+                what, mend = f"there is such an alert in {seen[name]} too", "give it a name of its own"
+                yield content.at_rule(path.name, name, "", what, mend)
+
+
+def _contract(content: Content, alert: Alert) -> Iterator[Finding]:
+    def finding(field: str, what: str, mend: str) -> Finding:
+        return content.at_rule(alert.file, alert.name, field, what, mend)
+
     for label in LABELS:
         if label not in alert.labels:
-            yield _at(alert, f"label {label} is missing", "add it: routing and inhibition match it")
+            yield finding("labels", f"label {label} is missing", "add it: routing and inhibition match it")
     if alert.severity not in SEVERITIES:
-        yield _at(alert, f"severity {alert.severity!r} is unknown", f"use one of {', '.join(SEVERITIES)}")
+        what = f"severity {alert.severity!r} is unknown"
+        yield finding("labels.severity", what, f"use one of {', '.join(SEVERITIES)}")
     for annotation in ANNOTATIONS:
         if annotation not in alert.annotations:
-            yield _at(alert, f"annotation {annotation} is missing", "add it: a person needs it at night")
+            what = f"annotation {annotation} is missing"
+            yield finding("annotations", what, "add it: a person needs it at night")
     if (alert.labels.get("rollback") == "auto") != ("verify" in alert.annotations):
-        yield _at(alert, "`rollback: auto` and `verify` belong together", "add the other one")
+        yield finding("annotations", "`rollback: auto` and `verify` belong together", "add the other one")
 
 
-def _texts(alert: Alert) -> Iterator[Finding]:
+def _severity_in_name(content: Content) -> Iterator[Finding]:
+    wrong = [alert for alert in content.alerts if _said_severity(alert) not in (None, alert.severity)]
+    for alert in wrong:
+        if alert.name not in content.excused("severity_in_name"):
+            what = f"the name says {_said_severity(alert)}, the severity is {alert.severity}"
+            mend = f"let them agree, or say why not in tests/rules/{EXCEPTIONS}"
+            yield content.at_rule(alert.file, alert.name, "labels.severity", what, mend)
+    yield from content.idle({alert.name for alert in wrong}, "severity_in_name")
+
+
+def _said_severity(alert: Alert) -> str | None:
+    """The severity of which its name speaks; an error in a name is what the alert is about."""
+    return next((word for word in ("critical", "warning") if word in alert.name.lower()), None)
+
+
+def _texts(content: Content, alert: Alert) -> Iterator[Finding]:
     if said_threshold(alert.annotations.get("description", "")) != threshold(alert.tree):
-        yield _at(
-            alert, "the description states another threshold than the rule", "let `$threshold` be the rule's"
-        )
-    page = alert.annotations.get("runbook_url", "").rpartition("/")[2]
-    if not (RUNBOOKS / f"{page}.md").exists():
-        yield _at(alert, f"its runbook {page!r} does not exist", f"write docs/runbooks/{alert.name}.md")
+        what = "the description states another threshold than the rule"
+        mend = "let `$threshold` be the rule's"
+        yield content.at_rule(alert.file, alert.name, "annotations.description", what, mend)
 
 
-def _unequal() -> Iterator[Finding]:
-    """Alerts that fire without a label that inhibition compares: two missing labels count as equal."""
-    for suite in load_suites():
-        for group in suite.groups:
-            yield from _without(suite.path, group)
+def _runbook(content: Content, alert: Alert) -> Iterator[Finding]:
+    page = alert.annotations.get("runbook_url", "").rpartition("/runbooks/")[2]
+    if not (content.runbooks / f"{page}.md").is_file():
+        what, mend = f"its runbook {page!r} does not exist", f"write docs/runbooks/{alert.name}.md"
+        yield content.at_rule(alert.file, alert.name, "annotations.runbook_url", what, mend)
 
 
-def _without(path: Path, group: Group) -> Iterator[Finding]:
-    for check in group.checks:
-        for alert in check["exp_alerts"]:
-            missing = [label for label in ON_EVERY_ALERT if label not in alert["exp_labels"]]
-            if missing:
-                what = f"{check['alertname']} fires without {', '.join(missing)}"
-                yield Finding(
-                    str(path.relative_to(REPO)), 1, what, "keep the label in the expression or state it"
-                )
-                return
-
-
-def _dead(prometheus: str) -> Iterator[Finding]:
-    """Rules that read a series that nothing exposes at a running site."""
-    exposed = _names(prometheus)
-    files = load_files()
-    recorded = {record for file in files for record in file.recordings}
-    for file in files:
-        yield from _dead_in(file, exposed | recorded)
-
-
-def _dead_in(file: RuleFile, known: set[str]) -> Iterator[Finding]:
-    for rule in file.rules:
-        unknown = sorted(metrics_of(rule["expr"]) - known - {""})
-        if unknown:
-            what = f"{name_of(rule)} reads {', '.join(unknown)}, which nothing exposes"
-            yield Finding(
-                f"monitoring/rules/{file.name}", 1, what, "it can never fire here: mend the name or scrape it"
-            )
-
-
-def _names(prometheus: str) -> set[str]:
-    address = f"{prometheus.rstrip('/')}/api/v1/label/__name__/values"
-    if not address.startswith(("http://", "https://")):
-        raise HarnessError(
-            f"expected the address of a Prometheus such as http://127.0.0.1:9090, found {prometheus!r}"
-        )
-    try:
-        with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - checked above
-            return set(json.load(response)["data"])
-    except (urllib.error.URLError, OSError) as error:
-        raise HarnessError(f"expected a Prometheus at {prometheus}, {error}; is the lab up?") from None
+EACH: tuple[Callable[[Content, Alert], Iterator[Finding]], ...] = (_contract, _texts, _runbook)
+ALL: tuple[Callable[[Content], Iterator[Finding]], ...] = (
+    _severity_in_name,
+    unequal,
+    louder_below,
+    without_series,
+)

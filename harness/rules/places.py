@@ -33,6 +33,14 @@ def place(path: Path, name: str, field: str = "") -> str:
     return f"{path.relative_to(REPO)}:{lines.get(field, lines[''])}"
 
 
+def line_at(path: Path, *where: str | int) -> int:
+    """The line of a part of a YAML file: keys of mappings and places in lists, from the outermost."""
+    node: Any = yaml.compose(path.read_text("utf-8"), Loader=_Loader)
+    for step in where:
+        node = node.value[step] if isinstance(step, int) else _fields(node)[step]
+    return int(node.start_mark.line) + 1
+
+
 def _note(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> None:
     for key, value in node.value:
         lines[f"{prefix}{key.value}"] = key.start_mark.line + 1

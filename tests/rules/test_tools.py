@@ -4,7 +4,6 @@ import pytest
 
 from harness.rules import mutation_report
 from harness.rules.coverage import CASES, cover, load_exemptions
-from harness.rules.lint import lint
 from harness.rules.mutants import mutants
 from harness.rules.mutation import load_equivalents, mutate
 from harness.rules.report import as_json, as_junit, as_text
@@ -27,10 +26,6 @@ def test_a_case_without_a_unit_test_is_reported_in_every_format() -> None:
     assert "MISSING" in as_text(table)
     assert '"missing": [\n      "fires"' in as_json(table)
     assert as_junit(table).count("<failure") == len(CASES)
-
-
-def test_lint_finds_nothing() -> None:
-    assert [str(finding) for finding in lint()] == []
 
 
 def test_each_mutant_is_wrong_in_one_place() -> None:

@@ -1,0 +1,314 @@
+"""Lint finds each kind of mistake at its line, and nothing in the repository."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.paths import REPO
+from harness.rules.content import Content
+from harness.rules.exposed import CATALOGUE, Exposed, as_yaml, ask, differences, read_catalogue
+from harness.rules.findings import Finding, Level, as_github, as_json, as_text
+from harness.rules.lint import lint
+
+RULES, ROUTES = "monitoring/rules", "monitoring/alertmanager.yml"
+EXCEPTIONS = "tests/rules/lint_exceptions.yml"
+LOUD = "error calls <!channel>, critical only <!here>: the lesser alert is louder"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of all that lint reads."""
+    for folder in ("monitoring", "tests/rules", "docs/runbooks"):
+        shutil.copytree(
+            REPO / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.py", "__pycache__")
+        )
+    return tmp_path
+
+
+def breaks(root: Path, file: str, old: str, new: str) -> list[Finding]:
+    """What lint finds once the text is another: the warning that is always there is left out."""
+    text = (root / file).read_text()
+    assert old in text, f"expected {old!r} in {file}"
+    (root / file).write_text(text.replace(old, new, 1))
+    return [finding for finding in lint(Content(root)) if finding.what != LOUD]
+
+
+def line(root: Path, finding: Finding) -> str:
+    return (root / finding.file).read_text().splitlines()[finding.line - 1].strip()
+
+
+def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
+    [finding] = lint()
+
+    assert (finding.what, finding.level) == (LOUD, Level.WARNING)
+    assert line(REPO, finding) == "- name: error"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "at", "what"),
+    [
+        (
+            "http",
+            "> 0.2",
+            "> > 0.2",
+            "expr: mita:http_error_ratio:rate2m > > 0.2",
+            "could not parse expression",
+        ),
+        (
+            "http",
+            "mita:http_error_ratio:rate2m > 0.2",
+            "mita:http_error_ratio:rate3m > 0.2",
+            "expr: mita:http_error_ratio:rate3m > 0.2",
+            "CriticalErrorRate: reads mita:http_error_ratio:rate3m, which no rule records",
+        ),
+        (
+            "queue",
+            'mita_queue_depth{job="mita-backend"}) > 500',
+            'mita_queue_size{job="mita-backend"}) > 500',
+            'expr: max by (service, env, queue) (mita_queue_size{job="mita-backend"}) > 500',
+            "QueueDepthHigh: reads mita_queue_size, which no target of mita-backend exposes",
+        ),
+        (
+            "queue",
+            'mita_queue_depth{job="mita-backend"}) > 500',
+            'mita_queue_depth{job="node"}) > 500',
+            'expr: max by (service, env, queue) (mita_queue_depth{job="node"}) > 500',
+            "QueueDepthHigh: reads mita_queue_depth, which no target of node exposes",
+        ),
+        (
+            "queue",
+            'mita_queue_depth{job="mita-backend"}) > 500',
+            'mita_queue_depth{job="mita"}) > 500',
+            'expr: max by (service, env, queue) (mita_queue_depth{job="mita"}) > 500',
+            "QueueDepthHigh: reads mita_queue_depth of a job that nothing scrapes",
+        ),
+        (
+            "http",
+            'status=~"401|403"',
+            'code=~"401|403"',
+            "expr: |",
+            'AuthFailureSpike: selects code=~"401|403", and http_requests_total has no label code',
+        ),
+        (
+            "http",
+            "mita:http_error_ratio:rate1m{",
+            "mita:http_error_ratio:rate9m{",
+            "verify:",
+            "CriticalErrorRate: reads mita:http_error_ratio:rate9m, which no rule records",
+        ),
+        (
+            "queue",
+            "runbooks/QueueDepthHigh",
+            "runbooks/QueueIsDeep",
+            "runbook_url: https://docs.mita.finance/runbooks/QueueIsDeep",
+            "QueueDepthHigh: its runbook 'QueueIsDeep' does not exist",
+        ),
+        ("queue", "          owner: backend\n", "", "labels:", "QueueDepthCritical: label owner is missing"),
+        (
+            "queue",
+            "severity: warning",
+            "severity: loud",
+            "severity: loud",
+            "QueueDepthHigh: severity 'loud' is unknown",
+        ),
+        (
+            "queue",
+            "$threshold := 500.0",
+            "$threshold := 400.0",
+            "description: >-",
+            "QueueDepthHigh: the description states another threshold than the rule",
+        ),
+        (
+            "http",
+            "          rollback: auto\n",
+            "",
+            "annotations:",
+            "CriticalErrorRate: `rollback: auto` and `verify` belong together",
+        ),
+        (
+            "http",
+            "severity: critical",
+            "severity: error",
+            "severity: error",
+            "CriticalErrorRate: the name says critical, the severity is error",
+        ),
+    ],
+)
+def test_a_mistake_in_a_rule_is_found_at_its_line(
+    root: Path, file: str, old: str, new: str, at: str, what: str
+) -> None:
+    found = breaks(root, f"{RULES}/{file}.rules.yml", old, new)
+
+    finding = next(one for one in found if what in one.what)
+    assert finding.file == f"{RULES}/{file}.rules.yml"
+    assert line(root, finding).startswith(at)
+    assert finding.mend
+
+
+def test_an_alert_without_a_label_that_an_inhibition_compares_is_found(root: Path) -> None:
+    """As it fires in its unit tests: the expression decides which labels are left."""
+    tests = root / "tests" / "rules" / "postgres.test.yml"
+    tests.write_text(tests.read_text().replace("              host: fires\n", ""))
+
+    found = [
+        one for one in lint(Content(root)) if "fires without host, which an inhibition compares" in one.what
+    ]
+
+    assert "DatabaseConnectionsHigh" in {one.what.partition(":")[0] for one in found}
+    assert all(line(root, one).startswith("expr:") for one in found)
+    assert not [one for one in found if "PostgresDown" in one.what], "a critical alert is no target"
+
+
+def test_labels_of_every_inhibition_are_read_from_the_file(root: Path) -> None:
+    found = breaks(root, ROUTES, "equal: [service, env, symptom]", "equal: [service, env, symptom, floor]")
+
+    assert len({one.what.partition(":")[0] for one in found}) > 50
+    assert all("without floor" in one.what for one in found)
+
+
+@pytest.mark.parametrize(
+    ("side", "matcher"), [("source", 'symptom="host_down"'), ("target", 'evidence="absence"')]
+)
+def test_an_inhibition_that_no_alert_meets_is_found(root: Path, side: str, matcher: str) -> None:
+    found = breaks(root, ROUTES, matcher, 'symptom="nobody"')
+
+    finding = next(one for one in found if f"no alert is a {side}" in one.what)
+    assert "symptom" in line(root, finding) and finding.file == ROUTES
+
+
+def test_a_swapped_mention_takes_the_warning_away(root: Path) -> None:
+    text = (root / ROUTES).read_text()
+    swapped = text.replace("<!channel>", "<!x>").replace("<!here>", "<!channel>").replace("<!x>", "<!here>")
+    (root / ROUTES).write_text(swapped)
+
+    assert lint(Content(root)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at"),
+    [
+        ("severity_in_name:\n", "severity_in_name:\n  HighErrorRate: an old excuse\n", "HighErrorRate"),
+        ("  metrics:\n", "  metrics:\n    pg_up: an old excuse\n", "pg_up"),
+        ("  jobs:\n", "  jobs:\n    node: an old excuse\n", "node"),
+        ("without_label:\n", "without_label:\n  HighErrorRate: an old excuse\n", "HighErrorRate"),
+    ],
+)
+def test_an_exception_that_nothing_needs_is_found(root: Path, old: str, new: str, at: str) -> None:
+    [finding] = breaks(root, EXCEPTIONS, old, new)
+
+    assert finding.what == f"nothing needs the exception {at}"
+    assert line(root, finding) == "an old excuse" or at in line(root, finding)
+
+
+def test_every_exception_is_needed(root: Path) -> None:
+    """Each is taken away in turn: lint then finds what it excused."""
+    text = (root / EXCEPTIONS).read_text()
+    excuses = [row for row in text.splitlines() if row.startswith("  ") and not row.endswith(":")]
+    assert len(excuses) >= 7
+    for row in excuses:
+        assert breaks(root, EXCEPTIONS, f"{row}\n", ""), row
+        (root / EXCEPTIONS).write_text(text)
+
+
+def test_a_broken_file_is_reported_and_nothing_guessed_beyond_it(root: Path) -> None:
+    found = breaks(root, f"{RULES}/queue.rules.yml", "    rules:", "  rules:")
+
+    assert [one.file for one in found] == [f"{RULES}/queue.rules.yml"]
+    assert "did not find expected" in found[0].what
+
+
+def test_an_alert_that_another_file_has_too_is_found(root: Path) -> None:
+    text = (root / f"{RULES}/queue.rules.yml").read_text()
+    (root / f"{RULES}/twice.rules.yml").write_text(text.replace("name: queue", "name: twice"))
+
+    found = lint(Content(root))
+
+    assert {one.what for one in found} == {
+        f"{name}: there is such an alert in queue.rules.yml too"
+        for name in ("QueueDepthCritical", "QueueDepthHigh")
+    }
+    assert line(root, found[0]) == "- alert: QueueDepthCritical"
+
+
+def test_a_rule_that_stands_twice_in_a_file_is_found(root: Path) -> None:
+    rule = "      - {record: a:b:c, expr: up}\n"
+    found = breaks(root, f"{RULES}/queue.rules.yml", "    rules:\n", f"    rules:\n{rule}{rule}")
+
+    assert "duplicate rule" in found[0].what
+
+
+def test_findings_are_said_in_three_formats() -> None:
+    found = [Finding("a.yml", 3, "50 % is odd", "mend it")]
+
+    assert as_text(found) == "a.yml:3: error: 50 % is odd; mend it"
+    assert as_text([]) == "nothing found"
+    assert json.loads(as_json(found))[0] == {
+        "file": "a.yml",
+        "line": 3,
+        "what": "50 % is odd",
+        "mend": "mend it",
+        "level": "error",
+    }
+    assert as_github(found) == "::error file=a.yml,line=3::50 %25 is odd; mend it"
+
+
+def test_the_catalogue_is_what_its_own_reading_gives() -> None:
+    assert as_yaml(read_catalogue()) == CATALOGUE.read_text()
+
+
+@pytest.fixture
+def prometheus() -> Iterator[str]:
+    """Answers an instant query with two series of a target and one that a rule recorded."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            series = [
+                {"__name__": "pg_up", "job": "postgres", "env": "x", "host": "d", "service": "s"},
+                {"__name__": "pg_new", "job": "postgres", "instance": "d", "kind": "k"},
+                {"__name__": "a:b:c", "job": "postgres"},
+            ]
+            body = json.dumps({"data": {"result": [{"metric": one} for one in series]}}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_running_prometheus_is_compared_with_the_catalogue(prometheus: str) -> None:
+    running = ask(prometheus)
+    committed = Exposed({"postgres": read_catalogue().jobs["postgres"]})
+    said = list(differences(committed, running))
+
+    assert "postgres also exposes pg_new" in said
+    assert "postgres exposes pg_up without instance" in said
+    assert "postgres no longer exposes pg_stat_activity_count" in said
+    assert not [one for one in said if "a:b:c" in one]
+
+
+def test_lint_against_a_running_prometheus_fails_where_a_query_suffers(prometheus: str) -> None:
+    found = lint(prometheus=prometheus)
+
+    levels = {one.what: one.level for one in found}
+    assert levels["postgres no longer exposes pg_settings_work_mem_bytes"] is Level.WARNING
+    assert levels["RedisDown: reads redis_up, which no target of redis exposes"] is Level.ERROR
+    assert not [what for what in levels if what.startswith("PostgresDown")]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9090", "http://127.0.0.1:1"])
+def test_no_prometheus_at_the_address_is_explained(address: str) -> None:
+    with pytest.raises(HarnessError, match="expected "):
+        ask(address)
