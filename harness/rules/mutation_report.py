@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from harness.rules.mutants import Mutant
 from harness.rules.mutation import TARGET_PERCENT, Result, difference
-from harness.rules.ruleset import RuleFile, line_of, name_of
+from harness.rules.places import place
+from harness.rules.ruleset import RuleFile, name_of
 from harness.rules.suites import RULES
 
 EVERY_S = 15
@@ -48,7 +49,7 @@ def _sum_up(result: Result) -> list[str]:
 
 def _at(mutant: Mutant, files: Sequence[RuleFile]) -> str:
     name = next(file.name for file in files if any(name_of(rule) == mutant.rule for rule in file.rules))
-    return f"monitoring/rules/{name}:{line_of(RULES / name, mutant.rule)}"
+    return place(RULES / name, mutant.rule)
 
 
 def as_json(result: Result, files: Sequence[RuleFile]) -> str:

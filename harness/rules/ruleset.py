@@ -86,13 +86,6 @@ def _names(expression: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def line_of(path: Path, name: str) -> int:
-    """The line of a rule file on which an alert or a recorded series begins; 1 if it does not."""
-    starts = {f"- alert: {name}", f"- record: {name}"}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return next((number for number, text in enumerate(lines, 1) if text.strip() in starts), 1)
-
-
 def load_files(directory: Path = RULES) -> tuple[RuleFile, ...]:
     """Every rule file of a directory."""
     return tuple(
