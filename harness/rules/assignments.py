@@ -45,8 +45,14 @@ def _stages(file: RuleFile, rule: Rule, suites: tuple[Suite, ...]) -> list[tuple
     """Of each group only the questions whose answer can change with the rule, and the rules behind them."""
     touched = file.touched(name_of(rule))
     groups = [_narrowed(group, touched) for group in groups_beside(file.name, suites)]
-    judges = sorted((group for group in groups if group.questions), key=lambda group: group.cost)
+    judges = sorted((group for group in groups if group.questions), key=_order)
     return [(group, file.for_group(group)) for group in judges]
+
+
+def _order(group: Group) -> tuple[bool, int]:
+    """Cheap groups first, but last those that expect nothing: they notice little."""
+    expected = (each.get("exp_alerts") or each.get("exp_samples") for each in group.questions)
+    return not any(expected), group.cost
 
 
 def _narrowed(group: Group, names: set[str]) -> Group:

@@ -1,5 +1,6 @@
 """Which case of which alert its unit tests show."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,19 @@ from pathlib import Path
 import yaml
 
 from harness.errors import HarnessError
+from harness.rules.matters import needless, reads
 from harness.rules.suites import TESTS, Group, Suite, groups_of
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
 
-CASES = ("fires", "below", "short", "resolves")
+CASES = ("fires", "below", "short", "resolves", "missing", "quiet", "reset", "first")
+# What a stimulus of each case may be called.
+STIMULI = {
+    "below": frozenset({"below"}),
+    "short": frozenset({"short"}),
+    "quiet": frozenset({"idle", "silent", "quiet"}),
+    "reset": frozenset({"reset"}),
+}
 EXEMPTIONS = TESTS / "exemptions.yml"
 
 
@@ -46,45 +55,77 @@ def cover(
     unknown = exemptions.keys() - {alert.name for alert in alerts}
     if unknown:
         raise HarnessError(f"expected exemptions of alerts that exist, found {', '.join(sorted(unknown))}")
-    return [_cover(alert, groups_of(alert.name, suites), exemptions.get(alert.name, {})) for alert in alerts]
+    return [_cover(alert, suites, exemptions.get(alert.name, {})) for alert in alerts]
 
 
-def _cover(alert: Alert, groups: list[Group], excused: Mapping[str, str]) -> Coverage:
-    shown = {case for group in groups for case in _shown(group)}
-    waits = {} if alert.for_ms else {"short": "it fires at once"}
-    return Coverage(alert.name, frozenset(shown), {**waits, **excused})
+def _cover(alert: Alert, suites: tuple[Suite, ...], excused: Mapping[str, str]) -> Coverage:
+    read = reads(alert)
+    shown = {case for group in groups_of(alert.name, suites) for case in _shown(group, read)}
+    if _without_series(alert.name, suites):
+        shown.add("missing")
+    return Coverage(alert.name, frozenset(shown), {**needless(alert), **excused})
 
 
-def _shown(group: Group) -> set[str]:
-    """What a test group shows.
+def _without_series(alert: str, suites: tuple[Suite, ...]) -> bool:
+    """Whether a group without any series asks about the alert; one that fires then shows so by firing."""
+    return any(
+        check["alertname"] == alert
+        for suite in suites
+        for group in suite.groups
+        if not group.data["input_series"] or group.name == f"{alert}: missing"
+        for check in group.checks
+    )
 
-    Fires and resolves: to the second, by being asked one evaluation before and at the change. Below and
-    short: by stimuli of that name, or a group of that case, that are never among the alerts.
+
+def _shown(group: Group, read: frozenset[str]) -> set[str]:
+    """What a test group shows of its alert, which reads the series *read*.
+
+    Fires and resolves: to the second, by being asked one evaluation before and at the change. The others, but
+    `first`: by stimuli of that name, of series that the alert reads, that are never among the alerts.
     """
-    firing = {parse_duration(check["eval_time"]): bool(check["exp_alerts"]) for check in group.checks}
+    firing = {
+        parse_duration(check["eval_time"]): bool(check["exp_alerts"])
+        for check in group.checks
+        if check["alertname"] == group.alert
+    }
     step = group.interval_ms
-    shown = {case for case in ("below", "short") if _is_stimulus(group, case)}
+    shown = {case for case, names in STIMULI.items() if _is_stimulus(group, case, names, read)}
     if any(now and (at == 0 or firing.get(at - step) is False) for at, now in firing.items()):
-        shown.add("fires")
+        shown.add("first" if group.name == f"{group.alert}: first ever" else "fires")
     if any(not now and at - step in _still_firing(group) for at, now in firing.items()):
         shown.add("resolves")
     return shown
 
 
-def _is_stimulus(group: Group, case: str) -> bool:
+def _is_stimulus(group: Group, case: str, names: frozenset[str], read: frozenset[str]) -> bool:
+    """Whether the group shows that something of one of the names stays silent.
+
+    It does where another stimulus fires meanwhile, or where the group is about nothing else and asks often
+    enough to know.
+    """
+    checks = [check for check in group.checks if check["alertname"] == group.alert]
+    expected = [alert for check in checks for alert in check["exp_alerts"]]
     if group.name == f"{group.alert}: {case}":
-        return True
-    named = any(
-        f'"{case}"' in each["series"] or f"//{case}/" in each["series"] for each in group.data["input_series"]
+        return bool(checks) and not expected
+    named = {name for each in group.data["input_series"] for name in _named(each["series"], read)} & names
+    return bool(expected) and any(
+        not any(name in alert["exp_labels"].values() for alert in expected) for name in named
     )
-    expected = [alert for check in group.checks for alert in check["exp_alerts"]]
-    return named and bool(expected) and not any(case in alert["exp_labels"].values() for alert in expected)
+
+
+def _named(series: str, read: frozenset[str]) -> set[str]:
+    """The label values of a series that the alert reads, and the host names in its addresses."""
+    if series.partition("{")[0] not in read:
+        return set()
+    return set(re.findall(r'="([^"]*)"', series)) | set(re.findall(r"//([^/\"]+)/", series))
 
 
 def _still_firing(group: Group) -> set[int]:
-    """When the group says that alerts fire by asking for their ALERTS series."""
+    """When the group says that its alert fires by asking for the ALERTS series."""
     return {
         parse_duration(each["eval_time"])
         for each in group.expressions
-        if 'alertstate="firing"' in each["expr"]
+        if f'alertname="{group.alert}"' in each["expr"]
+        and 'alertstate="firing"' in each["expr"]
+        and any(sample["value"] for sample in each["exp_samples"])
     }
