@@ -12,6 +12,7 @@ import yaml
 
 from monitoring.detection import detection_bounds
 from monitoring.errors import CatalogError
+from monitoring.links import Links
 from monitoring.overrides import Overrides, check, override
 from monitoring.patch import merge
 from monitoring.records import Alert, Recording, load, load_recordings, read, read_yaml, rule_files
@@ -20,6 +21,7 @@ from monitoring.timescale import check_factor, scale_alertmanager, scale_prometh
 __all__ = [
     "Alert",
     "CatalogError",
+    "Links",
     "Recording",
     "detection_bounds",
     "load",
@@ -31,27 +33,40 @@ __all__ = [
 
 
 def render_rules(
-    directory: Path | str, *, overrides: Overrides | None = None, time_scale: float = 1
+    directory: Path | str,
+    *,
+    overrides: Overrides | None = None,
+    links: Links | None = None,
+    time_scale: float = 1,
 ) -> dict[str, str]:
-    """Text of each rule file by its name, with the site's overrides, then the time scale."""
-    overrides = {} if overrides is None else overrides
+    """Text of each rule file by its name, with the site's overrides and links, then the time scale."""
+    overrides, links = {} if overrides is None else overrides, links or Links()
     check_factor(time_scale)
+    links.check()
     check(overrides, {alert.name: alert for alert in load(directory)})
-    return {path.name: _render_rule_file(path, overrides, time_scale) for path in rule_files(directory)}
+    return {
+        path.name: _render_rule_file(path, overrides, links, time_scale) for path in rule_files(directory)
+    }
 
 
-def _render_rule_file(path: Path, overrides: Overrides, time_scale: float) -> str:
+def _render_rule_file(path: Path, overrides: Overrides, links: Links, time_scale: float) -> str:
     original = read(path)
-    groups = [{**group, "rules": _override_rules(group["rules"], overrides)} for group in original["groups"]]
+    groups = [{**group, "rules": _for_site(group["rules"], overrides, links)} for group in original["groups"]]
     document = {**original, "groups": [group for group in groups if group["rules"]]}
     if time_scale != 1:
         document = scale_rule_file(document, time_scale)
     return path.read_text(encoding="utf-8") if document == original else _dump(document)
 
 
-def _override_rules(rules: list[dict[str, Any]], overrides: Overrides) -> list[dict[str, Any]]:
+def _for_site(rules: list[dict[str, Any]], overrides: Overrides, links: Links) -> list[dict[str, Any]]:
     changed = [override(rule, overrides.get(rule.get("alert", ""), {})) for rule in rules]
-    return [rule for rule in changed if rule is not None]
+    return [_linked(rule, links) for rule in changed if rule is not None]
+
+
+def _linked(rule: dict[str, Any], links: Links) -> dict[str, Any]:
+    if "annotations" not in rule:
+        return rule
+    return {**rule, "annotations": links.annotations(rule["annotations"])}
 
 
 def render_prometheus(text: str, *, time_scale: float = 1, overrides: Mapping[str, Any] | None = None) -> str:

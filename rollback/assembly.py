@@ -16,6 +16,7 @@ from rollback.adapters.probes import HttpProbes
 from rollback.adapters.slack import SlackMessenger
 from rollback.adapters.sqlite import SqliteStore
 from rollback.api.build import Parts, build
+from rollback.api.runbooks import Runbooks
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
 from rollback.live import Live
@@ -29,7 +30,7 @@ from rollback.settings import ExecutorKind
 from rollback.worker import Worker
 
 BUNDLE = Path(__file__).resolve().parent.parent
-"""Where this package, its libraries and the playbook were unpacked together."""
+"""Where this package, its libraries, the playbook and the runbooks were unpacked together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ def assemble(
         trouble=lambda: [*worker.trouble(), *([] if store.alive else ["the writer has ended"])],
         counted=metrics.count_webhook,
         alerts_arrived=worker.kick,
+        runbooks=Runbooks(BUNDLE / "docs" / "runbooks"),
     )
     return Assembled(worker=worker, application=build(parts))
 

@@ -102,7 +102,8 @@ class Settings(Model):
     web_tls_key: Path | None = Field(default=None, description="Private key of `web_tls_cert` (PEM).")
     web_auth_username: str = Field(
         default="",
-        description="If set, /metrics, /health and /openapi.json ask for Basic authentication too.",
+        description="If set, /metrics, /health and /openapi.json ask for Basic authentication too; "
+        "runbooks stay open.",
     )
     web_auth_password_file: Path | None = Field(
         default=None, description="File with the password of `web_auth_username`."

@@ -15,9 +15,10 @@ from harness.rules.site import MONITORING, Rule, Site
 from harness.rules.suites import RULES
 from monitoring.catalog import Alert, load
 from monitoring.promql_parse import parse
-from monitoring.thresholds import threshold
+from monitoring.thresholds import has_limit, threshold
 
 RUNBOOKS = "docs/runbooks"
+LINKS = {"runbook_url": "prometheus_runbooks_url", "dashboard_url": "prometheus_dashboards_url"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def effective(name: str, site: Site) -> Effective:
         routes=tuple(routes_of(config, labels[name])) if rule else (),
         muted_by=tuple(_muted_by(config, labels[name], list(labels.values()))) if rule else (),
         runbook=f"{RUNBOOKS}/{name}.md",
-        runbook_url=(rule or {"annotations": alert.annotations})["annotations"]["runbook_url"],
+        runbook_url=site.links.annotations(alert.annotations)["runbook_url"],
         cause=load_causes()[name],
     )
 
@@ -91,10 +92,10 @@ def _labels(rule: Rule, site: Site) -> Labels:
 
 def _values(alert: Alert, rule: Rule, stated: Rule, site: Site) -> Iterator[Value]:
     """`stated` is the rule with the site's overrides, before the time scale."""
-    number, before = threshold(parse(rule["expr"])), threshold(parse(stated["expr"]))
-    if number is not None:
-        yield _value(alert, site, "threshold", number, before)
-    scaled = str(parse(rule["expr"])) != str(parse(stated["expr"]))
+    now, before = parse(rule["expr"]), parse(stated["expr"])
+    if has_limit(now):
+        yield _value(alert, site, "threshold", threshold(now), threshold(before))
+    scaled = str(now) != str(before)
     same = rule["expr"].strip()
     yield _value(alert, site, "expr", same, stated["expr"].strip() if scaled else same)
     for field in ("for", "keep_firing_for"):
@@ -102,6 +103,12 @@ def _values(alert: Alert, rule: Rule, stated: Rule, site: Site) -> Iterator[Valu
             yield _value(alert, site, field, rule.get(field), stated.get(field))
     for label in rule["labels"]:
         yield _value(alert, site, f"labels.{label}", rule["labels"][label], rule["labels"][label])
+    for link, variable in LINKS.items():
+        value = rule["annotations"][link]
+        if value == alert.annotations[link]:
+            yield _value(alert, site, f"annotations.{link}", value, value)
+        else:
+            yield Value(f"annotations.{link}", value, f"{variable}, {site.origin(variable)}")
 
 
 def _value(alert: Alert, site: Site, field: str, value: Any, stated: Any) -> Value:

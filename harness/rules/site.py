@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.paths import REPO
 from harness.play.run import run_playbook
 from harness.system import last_words
-from monitoring.catalog import CatalogError, render_alertmanager, render_rules
+from monitoring.catalog import CatalogError, Links, render_alertmanager, render_rules
 from monitoring.overrides import Overrides
 from monitoring.records import read_yaml
 
@@ -20,6 +20,8 @@ MONITORING = REPO / "monitoring"
 REPOSITORY: Mapping[str, Any] = {
     "prometheus_alert_overrides": {},
     "prometheus_time_scale": 1,
+    "prometheus_runbooks_url": "",
+    "prometheus_dashboards_url": "",
     "alertmanager_overrides": {},
     "alertmanager_time_scale": 1,
 }
@@ -37,6 +39,10 @@ class Site:
     @property
     def overrides(self) -> Any:
         return self.values["prometheus_alert_overrides"]
+
+    @property
+    def links(self) -> Links:
+        return Links(self.values["prometheus_runbooks_url"], self.values["prometheus_dashboards_url"])
 
     @property
     def checked_overrides(self) -> Overrides:
@@ -66,7 +72,9 @@ class Site:
 
     def _rules(self, time_scale: float) -> Mapping[str, Rule]:
         try:
-            texts = render_rules(MONITORING / "rules", overrides=self.overrides, time_scale=time_scale)
+            texts = render_rules(
+                MONITORING / "rules", overrides=self.overrides, links=self.links, time_scale=time_scale
+            )
         except CatalogError as error:
             raise HarnessError(f"{self.inventory}: {error}") from None
         groups = [group for text in texts.values() for group in read_yaml(text)["groups"]]

@@ -13,6 +13,7 @@ from rollback import __version__
 from rollback.api.admin import router
 from rollback.api.auth import Accounts, require
 from rollback.api.problems import handle
+from rollback.api.runbooks import Runbooks
 from rollback.api.trigger import Trigger
 from rollback.domain.errors import RollbackError
 from rollback.service.desk import Desk
@@ -31,6 +32,7 @@ class Parts:
     trouble: Callable[[], list[str]]
     counted: Callable[[int], None]
     alerts_arrived: Callable[[], None]
+    runbooks: Runbooks
 
 
 def build(parts: Parts) -> FastAPI:
@@ -79,11 +81,12 @@ def _open_routes(application: FastAPI, parts: Parts) -> list[Route]:
         Route("/health/ready", ready),
         Route("/metrics", metrics),
         Route("/openapi.json", openapi),
+        *parts.runbooks.routes(),
     ]
 
 
 class WebGate:
-    """Asks for the web account on the otherwise open paths, once one is configured."""
+    """Asks for the web account on the otherwise open paths, once one is configured; runbooks stay open."""
 
     def __init__(self, app: ASGIApp, accounts: Callable[[], Accounts]) -> None:
         self._app, self._accounts = app, accounts
@@ -92,7 +95,7 @@ class WebGate:
         """Let the request pass, or answer 401."""
         accounts = self._accounts()
         app = self._app
-        if scope["type"] == "http" and accounts.web and not scope["path"].startswith("/api/"):
+        if scope["type"] == "http" and accounts.web and not scope["path"].startswith(("/api/", "/runbooks")):
             try:
                 require(Request(scope), accounts.web, accounts.admin)
             except RollbackError as error:

@@ -71,6 +71,13 @@ def test_service_runs_as_its_user_in_a_sandbox_and_answers(installed: Run, scrat
     assert ask(scratch, "/api/admin/rollback/status") == "401"
 
 
+def test_runbooks_of_the_bundle_open_without_a_password(installed: Run, scratch: Scratch) -> None:
+    assert ask(scratch, "/runbooks/") == "200"
+    assert ask(scratch, "/runbooks/CriticalErrorRate") == "200"
+    assert ask(scratch, "/runbooks/high-error-rate") == "200"
+    assert ask(scratch, "/runbooks/..%2f..%2frollback%2fapp.py") == "404"
+
+
 def test_settings_are_the_roles_and_the_sites(installed: Run, scratch: Scratch) -> None:
     text = scratch.host.file("/etc/mita-rollback/settings.yml").content_string
 

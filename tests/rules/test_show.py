@@ -27,6 +27,7 @@ all:
 NESTED = """
 limit: 0.3
 own_team: nobody
+prometheus_dashboards_url: https://grafana.example.org
 alert_overrides:
   CriticalErrorRate:
     threshold: "{{ limit }}"
@@ -78,8 +79,8 @@ def test_a_value_of_the_site_names_the_line_that_states_it(site: Site) -> None:
     alerts = "group_vars/monitoring/deep/alerts.yml"
 
     assert origin_of(site, "threshold") == (0.3, f"{alerts}:2")
-    assert origin_of(site, "for") == ("1m30s", f"{alerts}:7")
-    assert origin_of(site, "labels.severity") == ("error", f"{alerts}:8")
+    assert origin_of(site, "for") == ("1m30s", f"{alerts}:8")
+    assert origin_of(site, "labels.severity") == ("error", f"{alerts}:9")
     assert origin_of(site, "labels.owner") == ("crew", "host_vars/first.example.org.yml:1")
 
 
@@ -104,6 +105,17 @@ def test_the_age_in_a_condition_is_scaled(site: Site) -> None:
     assert origin_of(site, "threshold", "RollbackPathSilent")[0] == 300
 
 
+def test_a_link_of_the_site_names_the_line_that_states_it(site: Site) -> None:
+    values = {value.field: value for value in effective("CriticalErrorRate", site).values}
+    dashboard, runbook = values["annotations.dashboard_url"], values["annotations.runbook_url"]
+
+    assert dashboard.value.startswith("https://grafana.example.org/d/mita-main?")
+    assert dashboard.place.startswith("prometheus_dashboards_url, ")
+    assert dashboard.place.endswith("deep/alerts.yml:4")
+    assert runbook.place.startswith("monitoring/rules/http.rules.yml:")
+    assert effective("QueueDepthHigh", site).runbook_url.endswith("/runbooks/QueueDepthHigh")
+
+
 def test_routes_follow_the_labels_and_the_configuration_in_force(site: Site) -> None:
     receivers = {route["receiver"]: route for route in effective("CriticalErrorRate", site).routes}
 
@@ -122,7 +134,7 @@ def test_an_alert_that_is_off_says_so_and_where(site: Site) -> None:
     text = as_text(effective("QueueDepthHigh", site))
 
     assert "switched off by prometheus_alert_overrides, " in text
-    assert "group_vars/monitoring/deep/alerts.yml:12" in text
+    assert "group_vars/monitoring/deep/alerts.yml:13" in text
     assert "docs/runbooks/QueueDepthHigh.md" in text
 
 

@@ -22,6 +22,8 @@ def prometheus_files(
     time_scale: float = 1,
     overrides: Mapping[str, Any] | None = None,
     alert_overrides: Mapping[str, Any] | None = None,
+    runbooks_url: str = "",
+    dashboards_url: str = "",
 ) -> list[File]:
     """Return prometheus.yml and the rule files of the content in *directory*."""
     source = Path(directory)
@@ -29,7 +31,10 @@ def prometheus_files(
         text = (source / "prometheus.yml").read_text(encoding="utf-8")
         config = catalog.render_prometheus(text, time_scale=time_scale, overrides=_plain(overrides or {}))
         rules = catalog.render_rules(
-            source / "rules", overrides=_plain(alert_overrides or {}), time_scale=time_scale
+            source / "rules",
+            overrides=_plain(alert_overrides or {}),
+            links=catalog.Links(_plain(runbooks_url), _plain(dashboards_url)),
+            time_scale=time_scale,
         )
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Prometheus content in {directory} was refused: {error}") from error

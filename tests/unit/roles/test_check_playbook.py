@@ -41,6 +41,7 @@ def play(playbook: str, tmp_path: Path, **variables: object) -> str:
         ({"alert_overrides": {"CriticalErorRate": {"for": "1m"}}}, "is CriticalErrorRate meant?"),
         ({"alert_overrides": {"CriticalErrorRate": {"colour": "red"}}}, "expected fields threshold, for"),
         ({"alert_overrides": {"PostgresDown": {"threshold": 1}}}, "possible here: for, keep_firing_for"),
+        ({"prometheus_runbooks_url": "docs"}, "runbooks url: expected an address such as http://"),
         ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
         ({"alertmanager_overrides": [1]}, "expected overrides as a mapping laid over the configuration"),
     ],

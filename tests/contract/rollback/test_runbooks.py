@@ -1,0 +1,145 @@
+"""The runbooks that the daemon serves: every alert's link opens, and nothing else does."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+import requests
+from starlette.applications import Starlette
+
+from monitoring.catalog import load
+from rollback.api.runbooks import Runbooks
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+ALERTS = load(REPOSITORY / "monitoring" / "rules")
+SEED = {
+    "high-error-rate": "CriticalErrorRate",
+    "high-latency": "CriticalP95Latency",
+    "system-unhealthy": "MitaSystemUnhealthy",
+    "transaction-failure": "TransactionProcessingFailure",
+}
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory, running: Callable[..., Any]) -> Iterator[Any]:
+    """Its metrics ask for a password; a person at night has none."""
+    folder = tmp_path_factory.mktemp("daemon")
+    (folder / "web").write_text("web-secret")
+    web = {"web_auth_username": "prometheus", "web_auth_password_file": str(folder / "web")}
+    with running(folder, **web) as found:
+        yield found
+
+
+def opened(daemon: Any, path: str, **options: Any) -> requests.Response:
+    return requests.get(urljoin(daemon.url, path), timeout=5, **options)
+
+
+def answered(folder: Path, path: str) -> httpx.Response:
+    """What pages of another folder would be answered with."""
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(Starlette(routes=Runbooks(folder).routes()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://daemon") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+def test_the_page_of_every_alert_opens_without_a_password(daemon: Any) -> None:
+    assert opened(daemon, "/metrics").status_code == 401
+    for alert in ALERTS:
+        page = alert.annotations["runbook_url"].rpartition("/runbooks/")[2]
+        answer = opened(daemon, f"/runbooks/{page}", allow_redirects=False)
+        assert answer.status_code == 200, alert.name
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert f"<h1>{alert.name}</h1>" in answer.text
+        assert answer.text.count("<h2>") == 5
+
+
+@pytest.mark.parametrize(("name", "page"), SEED.items())
+def test_the_names_of_the_seed_lead_to_their_pages(daemon: Any, name: str, page: str) -> None:
+    answer = opened(daemon, f"/runbooks/{name}")
+
+    assert answer.url == f"{daemon.url}/runbooks/{page}"
+    assert answer.status_code == 200
+
+
+def test_the_index_leads_to_every_page_and_every_link_opens(daemon: Any) -> None:
+    index = opened(daemon, "/runbooks")
+    links = re.findall(r'href="([^"]+)"', index.text)
+
+    assert {alert.name for alert in ALERTS} <= set(links)
+    assert all(opened(daemon, urljoin(index.url, link)).status_code == 200 for link in set(links))
+
+
+def test_commands_say_on_which_host_they_run_and_are_not_changed(daemon: Any) -> None:
+    text = opened(daemon, "/runbooks/CriticalErrorRate").text
+
+    assert "<figcaption>on app1</figcaption>" in text
+    assert (
+        "promtool query instant http://127.0.0.1:9090 &#x27;ALERTS{alertname=&quot;CriticalErrorRate" in text
+    )
+
+
+def test_an_unknown_page_is_answered_with_the_nearest(daemon: Any) -> None:
+    answer = opened(daemon, "/runbooks/CriticalErorRate")
+
+    assert answer.status_code == 404
+    assert 'href="CriticalErrorRate"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runbooks/../settings.yml",
+        "/runbooks/../../rollback/settings.py",
+        "/runbooks/..%2f..%2frollback%2fsettings.py",
+        "/runbooks/%2e%2e/%2e%2e/README",
+        "/runbooks//etc/passwd",
+        "/runbooks/..",
+        "/runbooks/README.md",
+        "/runbooks/<script>alert(1)</script>",
+        "/runbooks/%00",
+    ],
+)
+def test_an_address_is_a_name_and_never_a_path(daemon: Any, path: str) -> None:
+    """Sent as it stands: a client library would tidy it up first."""
+    port = int(daemon.settings["listen_port"])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    assert answer.split()[1] in {"401", "404"}
+    assert "<script>" not in answer
+    assert "import " not in answer
+
+
+def test_pages_can_only_be_read(daemon: Any) -> None:
+    answer = requests.post(f"{daemon.url}/runbooks/CriticalErrorRate", timeout=5)
+
+    assert answer.status_code == 405
+    assert requests.head(f"{daemon.url}/runbooks/CriticalErrorRate", timeout=5).status_code == 200
+
+
+def test_a_page_runs_nothing_in_the_browser(daemon: Any, tmp_path: Path) -> None:
+    (tmp_path / "Bad.md").write_text(
+        "# Bad\n\n<script>alert(1)</script>\n\n[x](javascript:alert(1)) <b onclick=x>y</b>\n"
+    )
+
+    text = answered(tmp_path, "/runbooks/Bad").text
+
+    assert "<script>" not in text
+    assert 'href="javascript' not in text
+    assert "<b " not in text
+    assert "default-src 'none'" in opened(daemon, "/runbooks/").headers["content-security-policy"]
+
+
+def test_without_a_folder_there_is_an_empty_index(tmp_path: Path) -> None:
+    assert answered(tmp_path / "none", "/runbooks/").status_code == 200
+    assert answered(tmp_path / "none", "/runbooks/HostDown").status_code == 404
