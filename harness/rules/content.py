@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.paths import REPO
+from harness.rules.dashboards import Dashboard, load_dashboards
 from harness.rules.findings import Finding, Level
 from harness.rules.places import line_at, lines_of
 from harness.rules.ruleset import RuleFile, load_files
@@ -19,7 +20,7 @@ EXCEPTIONS = "lint_exceptions.yml"
 
 @dataclass(frozen=True)
 class Content:
-    """A repository's rules, routes, unit tests and runbooks."""
+    """A repository's rules, routes, dashboards, unit tests and runbooks."""
 
     root: Path = REPO
 
@@ -50,6 +51,10 @@ class Content:
     @cached_property
     def files(self) -> tuple[RuleFile, ...]:
         return load_files(self.rules)
+
+    @cached_property
+    def dashboards(self) -> tuple[Dashboard, ...]:
+        return load_dashboards(self.root / "monitoring" / "dashboards")
 
     @cached_property
     def suites(self) -> tuple[Suite, ...]:

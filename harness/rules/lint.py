@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from harness.rules.content import EXCEPTIONS, Content
+from harness.rules.dashboards import wrong_link
 from harness.rules.findings import Finding
 from harness.rules.inhibitions import unequal
 from harness.rules.loudness import louder_below
@@ -112,7 +113,18 @@ def _runbook(content: Content, alert: Alert) -> Iterator[Finding]:
         yield content.at_rule(alert.file, alert.name, "annotations.runbook_url", what, mend)
 
 
-EACH: tuple[Callable[[Content, Alert], Iterator[Finding]], ...] = (_contract, _texts, _runbook)
+def _dashboard(content: Content, alert: Alert) -> Iterator[Finding]:
+    if what := wrong_link(alert, content.dashboards):
+        mend = "link one of monitoring/dashboards, or write it there"
+        yield content.at_rule(alert.file, alert.name, "annotations.dashboard_url", what, mend)
+
+
+EACH: tuple[Callable[[Content, Alert], Iterator[Finding]], ...] = (
+    _contract,
+    _texts,
+    _runbook,
+    _dashboard,
+)
 ALL: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _severity_in_name,
     unequal,

@@ -9,6 +9,7 @@ from harness.rules.content import EXCEPTIONS, Content
 from harness.rules.exposed import CATALOGUE, Exposed, ask, differences, read_catalogue
 from harness.rules.findings import Finding, Level
 from harness.rules.ruleset import name_of
+from monitoring.errors import CatalogError
 from monitoring.promql import Matcher, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
@@ -24,9 +25,19 @@ class Query:
     expression: str
     finding: Finding
 
+    @cached_property
+    def refused(self) -> str:
+        """The parser's words where it is no PromQL: promtool reads rules, but nothing reads panels."""
+        try:
+            parse(self.expression)
+        except CatalogError as error:
+            return str(error)
+        return ""
+
     @property
     def selectors(self) -> list[Selector]:
-        return [node for node in walk(parse(self.expression)) if isinstance(node, Selector)]
+        nodes = () if self.refused else walk(parse(self.expression))
+        return [node for node in nodes if isinstance(node, Selector)]
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ def _holds(matcher: Matcher, value: str) -> bool:
 
 
 def queries(content: Content) -> Iterator[Query]:
-    """Every expression of a rule, and how the alerts verify a cure."""
+    """Every expression of a rule, how the alerts verify a cure, and what panels ask."""
     mend = f"mend it, scrape it, or say in tests/rules/{EXCEPTIONS} what it needs"
     for file in content.files:
         for rule in file.rules:
@@ -90,6 +101,11 @@ def queries(content: Content) -> Iterator[Query]:
             yield Query(rule["expr"], content.at_rule(file.name, name, "expr", "", mend))
             if verify := rule.get("annotations", {}).get("verify"):
                 yield Query(verify, content.at_rule(file.name, name, "annotations.verify", "", mend))
+    for dashboard in content.dashboards:
+        for panel in dashboard.panels:
+            for expression in panel.expressions:
+                line = dashboard.line_of(expression)
+                yield Query(expression, content.at(dashboard.path, line, f"{panel.title}: ", mend))
 
 
 def without_series(content: Content) -> Iterator[Finding]:
@@ -104,7 +120,7 @@ def without_series(content: Content) -> Iterator[Finding]:
 
 def _wrong(content: Content, known: Known) -> Iterator[Finding]:
     for query in queries(content):
-        for what in dict.fromkeys(known.wrong(selector) for selector in query.selectors):
+        for what in dict.fromkeys([query.refused, *(known.wrong(each) for each in query.selectors)]):
             if what:
                 found = query.finding
                 yield Finding(found.file, found.line, f"{found.what}{what}", found.mend)

@@ -182,6 +182,43 @@ def test_an_inhibition_that_no_alert_meets_is_found(root: Path, side: str, match
     assert "symptom" in line(root, finding) and finding.file == ROUTES
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("mita:http_p95_seconds:rate2m{", "mita:p95:rate2m{", "reads mita:p95:rate2m, which no rule records"),
+        ("(mita_queue_depth{", "(mita_queue{", "reads mita_queue, which no target of mita-backend exposes"),
+        ("max by (service, env, queue) (mita", "max by (service env) (mita", "expected a PromQL expression"),
+    ],
+)
+def test_a_panel_without_series_is_found_at_its_line(root: Path, old: str, new: str, what: str) -> None:
+    [finding] = breaks(root, "monitoring/dashboards/mita-main.json", old, new)
+
+    assert what in finding.what
+    assert line(root, finding).startswith('"expr":') and new in line(root, finding)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "what"),
+    [
+        (f"{RULES}/queue.rules.yml", "/d/mita-main?", "/d/mita-queue?", "there is no dashboard for its link"),
+        (
+            f"{RULES}/queue.rules.yml",
+            "?var-service=",
+            "?var-queue=",
+            "sets queue, which mita-main does not have",
+        ),
+        ("monitoring/dashboards/mita-rollback.json", '"uid": "mita-rollback"', '"uid": "x"', "no dashboard"),
+    ],
+)
+def test_a_link_to_no_dashboard_is_found_at_its_line(
+    root: Path, file: str, old: str, new: str, what: str
+) -> None:
+    found = breaks(root, file, old, new)
+
+    assert found and all(what in one.what for one in found)
+    assert all(line(root, one).startswith("dashboard_url:") for one in found)
+
+
 def test_a_swapped_mention_takes_the_warning_away(root: Path) -> None:
     text = (root / ROUTES).read_text()
     swapped = text.replace("<!channel>", "<!x>").replace("<!here>", "<!channel>").replace("<!x>", "<!here>")
