@@ -15,6 +15,7 @@ from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
 
 BUILT_IN = ("ALERTS", "ALERTS_FOR_STATE")
+SHOWN = 5
 REGENERATE = "`harness rules exposed --prometheus URL` writes the catalogue anew"
 
 
@@ -46,6 +47,7 @@ class Known:
 
     content: Content
     exposed: Exposed
+    running: bool = False  # what a running lab exposes depends on its distribution
 
     @cached_property
     def recorded(self) -> set[str]:
@@ -66,14 +68,18 @@ class Known:
         if not jobs:
             return f"reads {selector.metric} of a job that nothing scrapes"
         if excused and (
-            selector.metric in self.content.excused("not_exposed", "metrics")
-            or jobs <= self.content.excused("not_exposed", "jobs")
+            selector.metric in self._excused or jobs <= self.content.excused("not_exposed", "jobs")
         ):
             return ""
         labels = [found for job in jobs if (found := self.exposed.labels(job, selector.metric)) is not None]
         if not labels:
             return f"reads {selector.metric}, which no target of {', '.join(sorted(jobs))} exposes"
         return self._unlabelled(selector, frozenset().union(*labels))
+
+    @cached_property
+    def _excused(self) -> set[str]:
+        older = self.content.excused("not_exposed", "older") if self.running else set()
+        return self.content.excused("not_exposed", "metrics") | older
 
     def jobs_of(self, selector: Selector) -> set[str]:
         """The scraped jobs that a selector may mean."""
@@ -129,8 +135,9 @@ def _wrong(content: Content, known: Known) -> Iterator[Finding]:
 def differing(content: Content, prometheus: str) -> list[Finding]:
     """How a running lab differs from the committed catalogue; where a query suffers it is an error."""
     running, path = ask(prometheus), content.tests / CATALOGUE.name
-    said = differences(read_catalogue(path), running)
-    return [
-        *_wrong(content, Known(content, running)),
-        *(content.at(path, 1, what, REGENERATE, Level.WARNING) for what in said),
-    ]
+    found = list(_wrong(content, Known(content, running, running=True)))
+    for job, words in differences(read_catalogue(path), running).items():
+        more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+        what = f"the running lab differs in the job {job}: {', '.join(words[:SHOWN])}{more}"
+        found.append(content.at(path, 1, what, REGENERATE, Level.WARNING))
+    return found
