@@ -6,14 +6,15 @@ import subprocess
 import pytest
 
 from harness.paths import REPO
+from harness.rules.runbooks import RUNBOOKS, commands
 from monitoring.catalog import load
 from monitoring.promql_parse import parse
 
-RUNBOOKS = REPO / "docs" / "runbooks"
 ALERTS = [alert.name for alert in load(REPO / "monitoring" / "rules")]
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]
 HOSTS = {"monitor", "app1", "app2", "data"}
-BLOCK = re.compile(r"^```sh host=(\w+)\n(.*?)\n```$", re.S | re.M)
+NAME = re.compile(r"(?<![\w/.])(?:[A-Z][a-z0-9]+){2,}(?!\w)")
+OTHER_NAMES = {"PagerDuty"}
 
 
 def test_there_is_one_page_per_alert_and_no_orphan() -> None:
@@ -33,11 +34,24 @@ def test_a_page_has_its_parts_and_each_says_something(name: str) -> None:
 @pytest.mark.parametrize("name", ALERTS)
 def test_its_commands_are_shell_and_their_queries_promql(name: str) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text()
-    blocks = BLOCK.findall(text)
+    blocks = [command for command in commands() if command.page == name]
     assert len(blocks) >= 2
     assert text.count("```") == 2 * len(blocks), "expected only blocks that begin with ```sh host=NAME"
-    assert {host for host, _ in blocks} <= HOSTS
-    script = "\n".join(command for _, command in blocks)
+    assert {command.host for command in blocks} <= HOSTS
+    script = "\n".join(command.text for command in blocks)
     assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0
     for query in re.findall(r"promtool query instant \S+ '([^']*)'", script):
         parse(query)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_that_a_page_names_exists(name: str) -> None:
+    named = set(NAME.findall((RUNBOOKS / f"{name}.md").read_text()))
+    assert named - OTHER_NAMES <= set(ALERTS)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_page_says_whether_a_rollback_helps(name: str) -> None:
+    text = (RUNBOOKS / f"{name}.md").read_text()
+    mitigation = text.partition("## Mitigation")[2].partition("## Escalation")[0]
+    assert re.search(r"roll(ed|ing|s)?[- ]?(it )?back|rollback", mitigation, re.I)
