@@ -1,4 +1,4 @@
-"""promtool and amtool on the controller, out of the distribution's packages: no service is installed."""
+"""Prometheus and its tools on the controller, out of the distribution's packages: no service is installed."""
 
 import subprocess
 import tempfile
@@ -11,7 +11,12 @@ from harness.system import last_words, locked, run, say
 
 BIN = CACHE / "bin"
 # Debian 13 has promtool in a package of its own, Debian 12 in prometheus.
-PACKAGES = {"promtool": ("promtool", "prometheus"), "amtool": ("prometheus-alertmanager",)}
+PACKAGES = {
+    "promtool": ("promtool", "prometheus"),
+    "amtool": ("prometheus-alertmanager",),
+    "prometheus": ("prometheus",),
+}
+CHECKERS = ("promtool", "amtool")  # what every test run needs; Prometheus itself only a benchmark
 
 
 def tool(name: str) -> Path:
@@ -28,7 +33,7 @@ def tool(name: str) -> Path:
 def add_commands(subparsers: Any) -> None:
     """`harness tools` is known to the command line."""
     parser = subparsers.add_parser("tools", help="fetch promtool and amtool, and say where they are")
-    parser.set_defaults(run=lambda _: say("\n".join(str(tool(name)) for name in PACKAGES)))
+    parser.set_defaults(run=lambda _: say("\n".join(str(tool(name)) for name in CHECKERS)))
 
 
 def _fetch(name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.checks import runner, steps
 from harness.system import say
-from harness.tools import PACKAGES, tool
+from harness.tools import CHECKERS, tool
 
 
 def add_commands(subparsers: Any) -> None:
@@ -23,7 +23,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return runner.sum_up(runner.run_together(steps.lint()))
     if not arguments.fast:
         _bring_up_lab()
-    for name in PACKAGES:
+    for name in CHECKERS:
         tool(name)
     outcomes = runner.run_together([*steps.fast(), *_mutants(arguments)])
     if arguments.full:

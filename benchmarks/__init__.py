@@ -1,0 +1,1 @@
+"""What is measured, and against whom. Nothing of this is installed on a host or imported by the product."""
