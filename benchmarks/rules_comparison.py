@@ -1,8 +1,8 @@
 """Counts what rule sets have: alerts, how many a unit test expects to fire, runbooks, and the mutation score.
 
-`python -m benchmarks.rules_comparison NAME RULES.yml... [--tests TESTS.yml...] [--runbooks DIR]` prints a line
-of JSON for a set of rule files in Prometheus' own format. `--mutate N` also tries N of the mutants that
-`harness rules mutate` would make of these rules (all of them with 0) against the set's own tests.
+`python -m benchmarks.rules_comparison NAME RULES.yml... [--tests TESTS.yml...] [--runbooks DIR]` prints a
+line of JSON for a set of rule files in Prometheus' own format. `--mutate N` also tries N of the mutants
+that `harness rules mutate` would make of these rules (all of them with 0) against the set's own tests.
 """
 
 import argparse

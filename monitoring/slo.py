@@ -1,9 +1,10 @@
 """Rules from promises: `python -m monitoring.slo` writes rules/slo.rules.yml from slo.yml.
 
 The counters are read once, summed per process: such a sum starts anew when its process does, as a counter
-must. Windows up to two hours read these sums. Longer ones add up the recorded five-minute rates of bad and of
-all requests, so that a ratio is never averaged; from a day on only those of every fifth minute: they look back
-five minutes, so nothing is counted twice or left out, and thirty days are 8,640 samples instead of 172,800.
+must. Windows up to two hours read these sums. Longer ones add up the recorded five-minute rates of bad and
+of all requests, so that a ratio is never averaged; from a day on only those of every fifth minute: they
+look back five minutes, so nothing is counted twice or left out, and thirty days are 8,640 samples instead
+of 172,800.
 """
 
 from pathlib import Path
