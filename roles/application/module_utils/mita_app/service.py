@@ -97,8 +97,9 @@ class Service:
     def journal(self, since: float) -> str:
         """Return the last words of the service."""
         command = ["journalctl", "--unit", self.unit, "--since", f"@{since - 1:.0f}", "--no-pager", "--quiet"]
-        command += ["--output", "cat", "--lines", str(JOURNAL_LINES)]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        done = subprocess.run([*command, "--output", "cat"], capture_output=True, text=True, check=False)
+        # Cut here: beside --since, the journalctl of Debian 12 takes --lines as the first ones, not the last.
+        return "\n".join(done.stdout.splitlines()[-JOURNAL_LINES:]).strip()
 
 
 def loopback_context() -> ssl.SSLContext:
