@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from harness.rules.mutants import Mutant, mutants
+from harness.rules.mutation.mutants import Mutant, mutants
 from harness.rules.programs import promtool
 from harness.system import say
 from monitoring.errors import CatalogError

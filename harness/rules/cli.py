@@ -9,13 +9,16 @@ from typing import Any
 from rich.console import Console
 
 from harness.paths import REPO
-from harness.rules import coverage, exposed, findings, mutation_report, overridden, report, shown
-from harness.rules.changed import base, changed_since
-from harness.rules.effective import effective
-from harness.rules.lint import lint
-from harness.rules.mutation import Result, check_names, load_equivalents, mutate
+from harness.rules import coverage, overridden, report
+from harness.rules.lint import exposed, findings
+from harness.rules.lint.run import lint
+from harness.rules.mutation import report as mutation_report
+from harness.rules.mutation.changed import base, changed_since
+from harness.rules.mutation.run import Result, check_names, load_equivalents, mutate
 from harness.rules.ruleset import RuleFile, load_files, name_of
-from harness.rules.site import Site, read_site
+from harness.rules.site import shown
+from harness.rules.site.effective import effective
+from harness.rules.site.read import Site, read_site
 from harness.rules.suites import RULES, load_suites
 from harness.system import say
 from monitoring.catalog import load

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.paths import REPO
-from harness.rules.dashboards import LINK, Dashboard, Panel, load_dashboards
+from harness.rules.lint.dashboards import LINK, Dashboard, Panel, load_dashboards
 from monitoring.catalog import load
 from monitoring.promql import Binary, Node, Selector, transform
 from monitoring.promql_parse import parse

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from harness.paths import REPO
-from harness.rules.runbooks import RUNBOOKS, commands
+from harness.rules.lint.runbooks import RUNBOOKS, commands
 from monitoring.catalog import load
 from monitoring.promql_parse import parse
 

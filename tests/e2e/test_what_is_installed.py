@@ -9,9 +9,9 @@ import requests
 from harness import clients
 from harness.lab import containers
 from harness.proof.incident import CALM_S
-from harness.rules.findings import Level
-from harness.rules.lint import lint
-from harness.rules.runbooks import commands
+from harness.rules.lint.findings import Level
+from harness.rules.lint.run import lint
+from harness.rules.lint.runbooks import commands
 from harness.wait import until
 
 pytestmark = pytest.mark.lab

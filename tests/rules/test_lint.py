@@ -11,10 +11,10 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.paths import REPO
-from harness.rules.content import Content
-from harness.rules.exposed import CATALOGUE, Exposed, as_yaml, ask, differences, read_catalogue
-from harness.rules.findings import Finding, Level, as_github, as_json, as_text
-from harness.rules.lint import lint
+from harness.rules.lint.content import Content
+from harness.rules.lint.exposed import CATALOGUE, Exposed, as_yaml, ask, differences, read_catalogue
+from harness.rules.lint.findings import Finding, Level, as_github, as_json, as_text
+from harness.rules.lint.run import lint
 
 RULES, ROUTES = "monitoring/rules", "monitoring/alertmanager.yml"
 EXCEPTIONS = "tests/rules/lint_exceptions.yml"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.rules import mutation_report
 from harness.rules.laboratory import Trial, Verdict, judge, read_verdict
-from harness.rules.mutants import Mutant
-from harness.rules.mutation import Equivalent, Result, mutate
+from harness.rules.mutation import report as mutation_report
+from harness.rules.mutation.mutants import Mutant
+from harness.rules.mutation.run import Equivalent, Result, mutate
 from harness.rules.ruleset import load_files
 from harness.rules.suites import Group, load_suites
 

@@ -9,7 +9,7 @@ from harness.rules import overridden
 from harness.rules.overridden import Verdict
 from harness.rules.report import overridden_text
 from harness.rules.ruleset import load_files
-from harness.rules.site import read_site
+from harness.rules.site.read import read_site
 from harness.rules.suites import load_suites
 from monitoring.overrides import override
 

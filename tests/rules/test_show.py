@@ -10,9 +10,9 @@ import pytest
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.paths import REPO, VENV
-from harness.rules.effective import effective
-from harness.rules.shown import as_json, as_text
-from harness.rules.site import Site, read_site
+from harness.rules.site.effective import effective
+from harness.rules.site.read import Site, read_site
+from harness.rules.site.shown import as_json, as_text
 
 HOSTS = """
 all:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.rules import mutation_report
 from harness.rules.coverage import cover, load_exemptions
-from harness.rules.mutants import mutants
-from harness.rules.mutation import load_equivalents, mutate
+from harness.rules.mutation import report as mutation_report
+from harness.rules.mutation.mutants import mutants
+from harness.rules.mutation.run import load_equivalents, mutate
 from harness.rules.report import as_json, as_junit, as_text
 from harness.rules.ruleset import load_files
 from harness.rules.suites import RULES, load_suites

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.rules.changed import base, changed_since
+from harness.rules.mutation.changed import base, changed_since
 
 RULES, TESTS = "monitoring/rules/a.rules.yml", "tests/rules/a.test.yml"
 GROUP = """

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from harness.rules.mutants import Mutant
-from harness.rules.mutation import TARGET_PERCENT, Result, difference
-from harness.rules.places import place
+from harness.rules.lint.places import place
+from harness.rules.mutation.mutants import Mutant
+from harness.rules.mutation.run import TARGET_PERCENT, Result, difference
 from harness.rules.ruleset import RuleFile, name_of
 from harness.rules.suites import RULES
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import HarnessError
 from harness.rules.laboratory import BATCH, Trial, Verdict, judge
-from harness.rules.mutants import Mutant, mutants
+from harness.rules.mutation.mutants import Mutant, mutants
 from harness.rules.ruleset import Rule, RuleFile, asked_by, name_of
 from harness.rules.suites import Group, Suite, groups_beside
 

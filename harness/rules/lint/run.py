@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Iterator
 
-from harness.rules.content import EXCEPTIONS, Content
-from harness.rules.dashboards import wrong_link
-from harness.rules.findings import Finding
-from harness.rules.inhibitions import unequal
-from harness.rules.loudness import louder_below
-from harness.rules.places import lines_of
+from harness.rules.lint.content import EXCEPTIONS, Content
+from harness.rules.lint.dashboards import wrong_link
+from harness.rules.lint.findings import Finding
+from harness.rules.lint.inhibitions import unequal
+from harness.rules.lint.loudness import louder_below
+from harness.rules.lint.places import lines_of
+from harness.rules.lint.series import differing, without_series
 from harness.rules.programs import promtool
-from harness.rules.series import differing, without_series
 from monitoring.catalog import Alert
 from monitoring.records import SEVERITIES
 from monitoring.thresholds import said_threshold, threshold

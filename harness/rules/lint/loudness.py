@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.proof.routing import receivers_of
-from harness.rules.content import Content
-from harness.rules.findings import Finding, Level
+from harness.rules.lint.content import Content
+from harness.rules.lint.findings import Finding, Level
 from monitoring.records import SEVERITIES
 
 MENTIONS = ("<!here>", "<!channel>")  # those who are online; everybody

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.rules.content import EXCEPTIONS, Content
-from harness.rules.exposed import CATALOGUE, Exposed, ask, differences, read_catalogue
-from harness.rules.findings import Finding, Level
+from harness.rules.lint.content import EXCEPTIONS, Content
+from harness.rules.lint.exposed import CATALOGUE, Exposed, ask, differences, read_catalogue
+from harness.rules.lint.findings import Finding, Level
 from harness.rules.ruleset import name_of
 from monitoring.errors import CatalogError
 from monitoring.promql import Matcher, Selector, walk

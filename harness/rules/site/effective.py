@@ -10,8 +10,8 @@ from harness.errors import HarnessError
 from harness.faults.catalog import Cause
 from harness.faults.catalog import load as load_causes
 from harness.proof.routing import Labels, Route, routes_of, silencers
-from harness.rules.places import place
-from harness.rules.site import MONITORING, Rule, Site
+from harness.rules.lint.places import place
+from harness.rules.site.read import MONITORING, Rule, Site
 from harness.rules.suites import RULES
 from monitoring.catalog import Alert, load
 from monitoring.promql_parse import parse

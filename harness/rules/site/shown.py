@@ -7,7 +7,7 @@ from dataclasses import asdict
 import yaml
 
 from harness.proof.routing import Route
-from harness.rules.effective import Effective, Value
+from harness.rules.site.effective import Effective, Value
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.paths import REPO
-from harness.rules.dashboards import Dashboard, load_dashboards
-from harness.rules.findings import Finding, Level
-from harness.rules.places import line_at, lines_of
+from harness.rules.lint.dashboards import Dashboard, load_dashboards
+from harness.rules.lint.findings import Finding, Level
+from harness.rules.lint.places import line_at, lines_of
 from harness.rules.ruleset import RuleFile, load_files
 from harness.rules.suites import Suite, load_suites
 from monitoring.catalog import Alert, load

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.proof.routing import Labels, matches
-from harness.rules.content import Content
-from harness.rules.findings import Finding, Level
+from harness.rules.lint.content import Content
+from harness.rules.lint.findings import Finding, Level
 
 
 def unequal(content: Content) -> Iterator[Finding]:

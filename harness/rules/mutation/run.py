@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from harness.errors import HarnessError
-from harness.rules.assignments import assignments, run_all
 from harness.rules.laboratory import Verdict
-from harness.rules.mutants import Mutant
+from harness.rules.mutation.assignments import assignments, run_all
+from harness.rules.mutation.mutants import Mutant
 from harness.rules.ruleset import Rule, RuleFile, name_of
 from harness.rules.suites import TESTS, Suite
 from monitoring.promql_parse import parse

@@ -1,0 +1,1 @@
+"""What is wrong with rules, dashboards and runbooks beyond their syntax."""

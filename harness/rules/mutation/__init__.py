@@ -1,0 +1,1 @@
+"""Wrong rules on purpose: would the unit tests notice?"""

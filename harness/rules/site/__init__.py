@@ -1,0 +1,1 @@
+"""An alert as it is in force at a site."""
