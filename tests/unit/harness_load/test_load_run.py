@@ -141,7 +141,7 @@ def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_locust_as_anybody_types_it(server: Any) -> None:
     outcome = locust("--host", server.url, "-u", "20", "-r", "20", "-t", "2s")
 
-    # On a busy machine such a short run may rightly be void: what counts is that verdict, status and server agree.
+    # On a busy machine so short a run may rightly be void; verdict, status and server must agree.
     void = re.search(r"VOID: expected (?P<planned>\d+) requests, sent (?P<sent>\d+)", outcome.stdout)
     said = void or re.search(r"Valid: (?P<sent>\d+) of (?P<planned>\d+) planned", outcome.stdout)
     assert said, outcome.stdout + outcome.stderr
