@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from benchmarks import remote_write
-from benchmarks.dataset import Series, Shape
+from benchmarks.series import Series, Shape
 from harness.clients import Http
 from harness.errors import HarnessError
 

@@ -16,15 +16,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import variants
-from benchmarks.dataset import PER_SERVICE, STEP_S, dataset
+from benchmarks.dataset import dataset
 from benchmarks.feeding import Feeder
 from benchmarks.report import Outcome, Setting, as_json, as_text
+from benchmarks.series import PER_SERVICE, STEP_S
 from benchmarks.server import Samples, Server, running
 from harness.errors import HarnessError
 from harness.system import say
 from harness.wait import until
 
 LIMIT_S = 1.0
+SETTLED_ROUNDS = 6  # Prometheus looks every minute for something to compact
 CPU_S = "process_cpu_seconds_total"
 LAST_S = "prometheus_rule_group_last_duration_seconds"
 AT_S = "prometheus_rule_group_last_evaluation_timestamp_seconds"
@@ -65,6 +67,7 @@ def measure(arguments: argparse.Namespace) -> tuple[Setting, list[Outcome]]:
         end_s = int(time.time()) // STEP_S * STEP_S
         loading = bar.add_task(f"loading {feeder.count} series", total=None)
         stored = feeder.load(end_s, lambda done, total: bar.update(loading, completed=done, total=total))
+        _settle(server, feeder, bar)
         outcomes = [
             _rounds(server, feeder, name, files, arguments.rounds, bar)
             for name, files in variants.of_the_project().items()
@@ -74,6 +77,18 @@ def measure(arguments: argparse.Namespace) -> tuple[Setting, list[Outcome]]:
             arguments.instances, services, feeder.count, stored, arguments.days, LIMIT_S, os.getloadavg()[2]
         )
     return setting, outcomes
+
+
+def _settle(server: Server, feeder: Feeder, bar: Progress) -> None:
+    """What was loaded at once is packed into blocks, as it would long have been."""
+    task = bar.add_task("waiting for the storage to settle", total=None)
+    quiet, before = 0, -1.0
+    while quiet < SETTLED_ROUNDS:
+        metrics = _round(server, feeder, (), {})
+        compactions = metrics["prometheus_tsdb_compactions_total"][""]
+        quiet = quiet + 1 if compactions == before else 0
+        before = compactions
+    bar.update(task, total=1, completed=1)
 
 
 def _rounds(

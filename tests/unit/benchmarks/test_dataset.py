@@ -1,7 +1,8 @@
 """The generated site is what the rules read, and Prometheus would take it."""
 
 from benchmarks import remote_write
-from benchmarks.dataset import STEP_S, Shape, dataset
+from benchmarks.dataset import dataset
+from benchmarks.series import STEP_S, Shape
 from harness.paths import REPO
 from harness.rules.ruleset import load_files, metrics_of
 from monitoring.durations import parse_duration
