@@ -1,16 +1,19 @@
 """Brings the data set into a Prometheus, oldest samples first, as its scrapes would have."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from benchmarks import remote_write
-from benchmarks.series import Series, Shape
+from benchmarks.series import STEP_S, Series, Shape
 from harness.clients import Http
 from harness.errors import HarnessError
+from harness.wait import until
 
 CHUNK_S = 1800  # Prometheus takes nothing that is more than an hour older than its newest sample
 PER_REQUEST = 1500
+SPREAD_S = 12.0
 
 Encoded = tuple[bytes, Shape]
 
@@ -43,10 +46,12 @@ class Feeder:
         return stored
 
     def scrape(self, at_s: int) -> None:
-        """The newest sample of every series that goes on is stored."""
-        for (_, last, step), group in self.spans.items():
-            if last == 0:
-                self._send(group, at_s, at_s + step, step)
+        """The newest sample of every series that goes on is stored, spread over time as scrapes are."""
+        parts = [part for (_, last, _), group in self.spans.items() if last == 0 for part in _parts(group)]
+        for number, part in enumerate(parts):
+            due = at_s + SPREAD_S * number / len(parts)
+            until("the next scrape to be due", lambda due=due: time.time() >= due, deadline_s=STEP_S)  # type: ignore[misc]
+            self._send(part, at_s, at_s + STEP_S, STEP_S)
 
     def _send(self, group: list[Encoded], start_s: int, stop_s: int, step_s: int) -> int:
         steps = range(-(-start_s // step_s), -(-stop_s // step_s))

@@ -1,14 +1,15 @@
 """The rule sets that are evaluated on the same data: the project's own, and two to compare them with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from benchmarks.server import dump
-from harness.rules.ruleset import Rule, load_files, metrics_of, name_of
+from harness.rules.ruleset import Rule, load_files, name_of
 from harness.rules.suites import RULES
-from monitoring.promql import Node, Paren, Selector, transform
+from monitoring.promql import Node, Selector, transform, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read, rule_files
 
@@ -19,7 +20,7 @@ def of_the_project() -> dict[str, Files]:
     """{name: rule files}; the project's rules as they are installed come first."""
     return {
         "the rules as they are": {path.name: _at_one_pace(read(path)) for path in rule_files(RULES)},
-        "without recorded series": {"alerts.rules.yml": dump(_without_recordings())},
+        "without the sums of each process": {"counters.rules.yml": dump(_reading_counters())},
         "as many rules that read nothing": {"empty.rules.yml": dump(_empty())},
     }
 
@@ -38,29 +39,30 @@ def groups(files: Files) -> dict[str, int]:
     }
 
 
-def _without_recordings() -> list[dict[str, object]]:
-    """Each alert computes all it needs itself. What is read over a range or with an offset stays recorded."""
-    found: list[dict[str, object]] = []
-    for file in load_files():
-        alerts = [_inlined(rule, file.recordings) for rule in file.rules if "alert" in rule]
-        kept = file.needed(_ranged(alerts, file.recordings))
-        rules = [dict(rule) for rule in file.rules if name_of(rule) in kept] + alerts
-        found.append({"name": file.name.removesuffix(".rules.yml"), "rules": rules})
-    return found
+def _reading_counters() -> list[dict[str, Any]]:
+    """The same rules without the sums of each process: every window reads the counters of all routes."""
+    return [
+        {
+            "name": file.name.removesuffix(".rules.yml"),
+            "rules": [_unsummed(rule, file.recordings) for rule in file.rules if not _is_sum(name_of(rule))],
+        }
+        for file in load_files()
+    ]
 
 
-def _inlined(rule: Rule, recordings: Mapping[str, Rule]) -> dict[str, object]:
+def _is_sum(name: str) -> bool:
+    return name.startswith("instance:")
+
+
+def _unsummed(rule: Rule, recordings: Mapping[str, Rule]) -> dict[str, Any]:
     def change(node: Node) -> Node:
-        instant = isinstance(node, Selector) and node.range is None and not node.offset
-        if isinstance(node, Selector) and instant and node.metric in recordings:
-            return Paren(transform(parse(recordings[node.metric]["expr"]), change))
-        return node
+        if not (isinstance(node, Selector) and _is_sum(node.metric)):
+            return node
+        summed = parse(recordings[node.metric]["expr"])
+        counter = next(each for each in walk(summed) if isinstance(each, Selector))
+        return replace(counter, range=node.range, offset=node.offset)
 
     return {**rule, "expr": str(transform(parse(rule["expr"]), change))}
-
-
-def _ranged(alerts: list[dict[str, object]], recordings: Mapping[str, Rule]) -> set[str]:
-    return {metric for alert in alerts for metric in metrics_of(str(alert["expr"])) if metric in recordings}
 
 
 def _empty() -> list[dict[str, object]]:
