@@ -136,6 +136,11 @@ def _add_options(parser: Any, **_: object) -> None:
     add_inner_options(parser)
 
 
+def _look_at_the_clock(**_: object) -> None:
+    """Let `--run-time` count from now: gevent's clock stood still while locust and this file were imported."""
+    gevent.get_hub().loop.update_now()
+
+
 def _begin(environment: Environment, **_: object) -> None:
     RUNS.clear()
     try:
@@ -157,6 +162,7 @@ def _end(**_: object) -> None:
 
 LISTENERS: Any = events  # locust does not annotate add_listener
 LISTENERS.init_command_line_parser.add_listener(_add_options)
+LISTENERS.init.add_listener(_look_at_the_clock)
 LISTENERS.test_start.add_listener(_begin)
 LISTENERS.test_stop.add_listener(_end)
 
