@@ -137,7 +137,7 @@ def _add_options(parser: Any, **_: object) -> None:
 
 
 def _look_at_the_clock(**_: object) -> None:
-    """Let `--run-time` count from now: gevent's clock stood still while locust and this file were imported."""
+    """Let `--run-time` count from now: gevent's clock stood still during the imports."""
     gevent.get_hub().loop.update_now()
 
 
