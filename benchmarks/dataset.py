@@ -52,7 +52,7 @@ def _application(number: int, chance: random.Random) -> Iterator[Series]:
     yield Series({"__name__": "process_start_time_seconds", **whose}, Shape(1.7e9, counter=False))
     week = 7 * DAY_S
     yield Series(
-        {"__name__": "daily_active_users", **whose}, Shape(900, counter=False), week + 600, week - 1800
+        {"__name__": "daily_active_users", **whose}, Shape(40, counter=False), week + 600, week - 1800
     )
 
 
@@ -97,7 +97,7 @@ def _history(service: str, seconds: int) -> Iterator[Series]:
     for promise in ("availability", "latency"):
         for part, value in (("total", 800.0), ("errors", 0.2)):
             name = f"slo:{promise}:{part}:rate5m"
-            shape = Shape(value, counter=False)
+            shape = Shape(value, counter=False, noise=0.01)
             yield Series({"__name__": name, **who}, shape, 6 * HOUR_S + 600, RECORDED_S)
             yield Series({"__name__": f"{name}_sparse", **who}, shape, seconds, RECORDED_S, SPARSE_S)
 

@@ -19,7 +19,7 @@ def host_series(number: int) -> Iterator[Series]:
     for mount, fstype in (("/", "ext4"), ("/var", "ext4"), ("/boot", "ext4"), ("/run", "tmpfs")):
         where = {"device": f"/dev{mount}", "mountpoint": mount, "fstype": fstype}
         available = {"__name__": "node_filesystem_avail_bytes", **where, **labels}
-        yield Series(available, Shape(free * 4e10, counter=False), 6 * HOUR_S + 600)
+        yield Series(available, Shape(free * 4e10, counter=False, noise=0.01), 6 * HOUR_S + 600)
         yield level("node_filesystem_size_bytes", 4e10, labels, **where)
         yield level("node_filesystem_files", 2.6e6, labels, **where)
         yield level("node_filesystem_files_free", 2.4e6, labels, **where)

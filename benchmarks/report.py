@@ -24,7 +24,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one rule set cost: seconds of each group in each round; CPU seconds of Prometheus for a round."""
+    """What one rule set cost: seconds of each group in each round; CPU seconds of a round; alerts raised."""
 
     name: str
     rules: Mapping[str, int]
@@ -32,6 +32,7 @@ class Outcome:
     cpu_s: float
     memory_bytes: float
     failures: float
+    alerts: Mapping[str, int]
 
     @cached_property
     def totals(self) -> list[float]:
@@ -86,6 +87,7 @@ def as_text(setting: Setting, outcomes: Sequence[Outcome]) -> str:
         )
     lines.append(f"failed evaluations: {sum(each.failures for each in outcomes):g}")
     lines.append(f"memory of Prometheus: {ours.memory_bytes / MIB:.0f} MiB; load: {setting.load:.1f}")
+    lines.append("alerts: " + ", ".join(f"{name} {count}" for name, count in sorted(ours.alerts.items())))
     verdict = "kept" if ours.median_s <= setting.limit_s else "NOT KEPT"
     lines.append(
         f"limit of {1000 * setting.limit_s:.0f} ms for all groups: {verdict}, a round took "
@@ -104,6 +106,7 @@ def as_json(setting: Setting, outcomes: Sequence[Outcome]) -> str:
             "cpu_s": each.cpu_s,
             "memory_bytes": each.memory_bytes,
             "failures": each.failures,
+            "alerts": dict(each.alerts),
             "groups": each.rows(),
         }
         for each in outcomes

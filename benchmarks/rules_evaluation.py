@@ -113,6 +113,10 @@ def _rounds(
         cpu_s=(metrics[CPU_S][""] - cpu_s) / rounds,
         memory_bytes=metrics["process_resident_memory_bytes"][""],
         failures=sum(metrics["prometheus_rule_evaluation_failures_total"].values()),
+        alerts={
+            sample["metric"]["alertname"]: int(sample["value"][1])
+            for sample in server.client.query("count by (alertname) (ALERTS)")
+        },
     )
 
 

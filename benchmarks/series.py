@@ -11,17 +11,21 @@ PER_SERVICE = 25
 
 @dataclass(frozen=True)
 class Shape:
-    """How a value goes: a counter grows by `rate` a second, with a rhythm; a level stays near `rate`."""
+    """How a value goes: a counter grows by `rate` a second, with a rhythm; a level is `rate`, or close to it.
+
+    `noise` is the share by which a measured level swings. A state has none: it would say 0.99 of healthy.
+    """
 
     rate: float
     counter: bool
+    noise: float = 0.0
 
     def at(self, step: int) -> float:
         """The value at a scrape, counted from 1970."""
         rhythm = ((step * 7919) % 101 - 50) / 50
         if self.counter:
             return float(int(self.rate * STEP_S * (step % 10_000_000 + 0.4 * rhythm)))
-        return self.rate * (1 + 0.01 * rhythm)
+        return self.rate * (1 + self.noise * rhythm)
 
 
 @dataclass(frozen=True)

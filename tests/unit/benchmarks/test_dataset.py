@@ -43,8 +43,10 @@ def test_a_counter_never_falls() -> None:
     assert values[-1] > values[0]
 
 
-def test_a_level_stays_near_its_value() -> None:
-    assert all(99 <= Shape(100, counter=False).at(step) <= 101 for step in range(1_000))
+def test_a_measured_level_stays_near_its_value_and_a_state_is_exact() -> None:
+    measured = Shape(100, counter=False, noise=0.01)
+    assert all(99 <= measured.at(step) <= 101 for step in range(1_000))
+    assert {Shape(1, counter=False).at(step) for step in range(1_000)} == {1}
 
 
 def test_a_request_is_framed_as_the_protocol_says() -> None:
