@@ -286,7 +286,7 @@ def test_worker_that_dies_takes_no_count_along(app: Running) -> None:
         pids = {file.stem.rpartition("_")[2] for file in app.metrics_dir.glob("gauge_livemin_*.db")}
         return len(pids) == 2 and str(victim) not in pids
 
-    until("a new worker instead of the dead one", replaced, deadline_s=20, explain=app.log)
+    until("a new worker instead of the dead one", replaced, deadline_s=60, explain=app.log)
     assert requests_with(app) >= before
     assert value(scrape(app), "mita_build_info") == 1
 
