@@ -10,7 +10,7 @@ from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Policy
 from rollback.settings import Settings, parse
 
-FIXED = ("listen_address", "listen_port", "database", "log_format")
+FIXED = ("listen_address", "listen_port", "database", "environment", "log_format")
 """Settings that a running daemon cannot change."""
 
 

@@ -159,6 +159,19 @@ class Settings(Model):
     slack_channel: str = Field(
         default="#mita-deployments", description="Channel to name in messages; may be empty."
     )
+    external_url: Url = Field(
+        default="",
+        description="Where people reach this daemon, as https://monitor.example.org:8000, for links.",
+    )
+    traffic_series: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")] = Field(
+        default="mita:http_requests:rate5m",
+        description="The recorded series with the users' requests per second, by `service` and `env`: "
+        "a release becomes good only while it has traffic.",
+    )
+    paging_severities: list[str] = Field(
+        default=["critical", "error"],
+        description="Values of the label `severity` that page: a release that pages does not become good.",
+    )
     probes: dict[str, dict[str, Url]] = Field(
         default={}, description="Per service and host, the readiness probe whose JSON answer has `version`."
     )
@@ -166,6 +179,16 @@ class Settings(Model):
         default=None, description="Certificates to trust for `probes` with https."
     )
 
+    environment: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        default="production",
+        description="The environment that this daemon serves: the label `env` of its alerts. Alerts of "
+        "another one are refused. Needs a restart.",
+    )
+    strict_seed: bool = Field(
+        default=False,
+        description="Roll back also while a dependency is down: alerts labelled `rollback: veto` are "
+        "not asked.",
+    )
     triggers: dict[str, Mode] = Field(
         default={
             "error_rate_threshold": Mode.AUTO,
@@ -184,6 +207,11 @@ class Settings(Model):
         default=timedelta(minutes=30),
         description="A deployment is blamed for alerts that start at most this long after it. Scaled.",
     )
+    good_after: Duration = Field(
+        default=timedelta(minutes=30),
+        description="A release becomes good, and may be gone back to, after it was live for so long with "
+        "traffic and without paging anybody. Scaled.",
+    )
     deployment_timeout: Duration = Field(
         default=timedelta(minutes=15),
         description="A deployment that reports no end for this long is dead and holds up no rollback. "
@@ -192,6 +220,31 @@ class Settings(Model):
     cooldown: Duration = Field(
         default=timedelta(minutes=10),
         description="Time after a rollback of a service before the next one may start. Scaled.",
+    )
+    retry_after: Duration = Field(
+        default=timedelta(minutes=1),
+        description="Pause after a rollback that failed and moved no host, before the next try. Scaled.",
+    )
+    breaker_window: Duration = Field(
+        default=timedelta(hours=1),
+        description="Two automatic rollbacks of a service within this time open its breaker: a person "
+        "decides from then on. Scaled.",
+    )
+    veto_lookback: Duration = Field(
+        default=timedelta(minutes=2),
+        description="A dependency that was down so shortly before the condition began vetoes too. Scaled.",
+    )
+    hold_told_after: Duration = Field(
+        default=timedelta(minutes=2),
+        description="People are told of an alert that has been on hold for so long. Scaled.",
+    )
+    recovery_quiet: Duration = Field(
+        default=timedelta(minutes=10),
+        description="So long after a cure, quieter alerts that only look back are silenced. Scaled.",
+    )
+    rehearsal_interval: Duration = Field(
+        default=timedelta(minutes=5),
+        description="How often the way back is proven on every host without touching anything. Not scaled.",
     )
     stale_after: Duration = Field(
         default=timedelta(hours=1),
@@ -211,13 +264,21 @@ class Settings(Model):
     )
     verification_timeout: Duration = Field(
         default=timedelta(seconds=90),
-        description="Time after a restore in which the service must be measured healthy. Scaled.",
+        description="Time in which the service must be measured healthy, from the first answer of Prometheus "
+        "after the restore. Scaled.",
+    )
+    verification_blind_timeout: Duration = Field(
+        default=timedelta(minutes=3),
+        description="Time after a restore in which Prometheus must answer at all; then people are told, and "
+        "it is measured again when it is back. Scaled.",
     )
     verification_samples: PositiveInt = Field(
         default=3, description="So many healthy measurements in a row count as fixed."
     )
     max_attempts: PositiveInt = Field(
-        default=3, description="How often a rollback is begun when the daemon dies while it runs."
+        default=3,
+        description="How often a rollback is begun when the daemon dies while it runs, and how often one "
+        "that failed and moved no host is tried.",
     )
     executor: ExecutorSettings = Field(
         default=ExecutorSettings(), description="How a rollback is carried out."
@@ -241,15 +302,25 @@ class Settings(Model):
         """The rules of decisions, with durations scaled."""
         scale = self.time_scale
         return Policy(
+            environment=self.environment,
             modes=dict(self.triggers),
+            strict_seed=self.strict_seed,
             deployment_window=self.deployment_window / scale,
             deployment_timeout=self.deployment_timeout,
             cooldown=self.cooldown / scale,
+            retry_after=self.retry_after / scale,
             stale_after=self.stale_after / scale,
+            hold_told_after=self.hold_told_after / scale,
+            good_after=self.good_after / scale,
+            breaker_window=self.breaker_window / scale,
+            veto_lookback=self.veto_lookback / scale,
+            recovery_quiet=self.recovery_quiet / scale,
             clock_tolerance=self.clock_tolerance,
             reconcile_interval=self.reconcile_interval / scale,
+            rehearsal_interval=self.rehearsal_interval,
             verification_interval=self.verification_interval / scale,
             verification_timeout=self.verification_timeout / scale,
+            verification_blind_timeout=self.verification_blind_timeout / scale,
             verification_samples=self.verification_samples,
             max_attempts=self.max_attempts,
         )

@@ -2,43 +2,77 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from math import isnan
 from typing import Any
 
+from rollback.adapters.answers import alert_from, labels_of, listed, mapping, moment, point
 from rollback.adapters.http_source import Endpoint, HttpSource
-from rollback.domain.alert import Alert, AlertStatus
-from rollback.domain.errors import Blind
-from rollback.domain.ports import Fired, SourceState
+from rollback.domain.alert import Alert
+from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
 
-OURS = 'rollback="auto"'
-EPOCH = datetime.fromtimestamp(0, tz=UTC)
+OURS = 'rollback=~"auto|propose"'
 RANGE_POINTS = 500
 SHORTEST_STEP = 1.0
+READ = ("auto", "propose")
+"""Values of the label `rollback` whose rules the daemon reads."""
 
 
 class HttpMonitoring:
     """Asks the HTTP interfaces of both; raises Blind when one cannot be asked or says nonsense."""
 
-    def __init__(self, prometheus: Callable[[], Endpoint], alertmanager: Callable[[], Endpoint]) -> None:
+    def __init__(
+        self,
+        prometheus: Callable[[], Endpoint],
+        alertmanager: Callable[[], Endpoint],
+        traffic_series: Callable[[], str],
+        paging: Callable[[], list[str]],
+    ) -> None:
         self._prometheus = HttpSource("prometheus", prometheus)
         self._alertmanager = HttpSource("alertmanager", alertmanager)
+        self._traffic_series, self._paging = traffic_series, paging
 
-    def began(self, alert: Alert) -> datetime | None:
-        """Since when the alert's condition has been true, read at the moment at which it began to fire.
-
-        Prometheus keeps that as the value of ALERTS_FOR_STATE. Asking for the past moment gives the same
-        answer however late the alert arrived.
-        """
-        if not self._prometheus.configured:
-            return None
-        query = f"ALERTS_FOR_STATE{{alertname={json.dumps(alert.name)}}}"
-        moment = alert.starts_at + timedelta(milliseconds=1)
-        since = [
-            float(sample["value"][1])
-            for sample in self._instant(query, moment)
-            if _labels(sample).items() <= alert.labels.items()
+    def active(self) -> list[Active]:
+        """Every alert that Prometheus has as pending or firing now, from its rule manager itself."""
+        found = mapping(self._prometheus.get("/api/v1/alerts", {}), "data")
+        return [
+            Active(
+                labels=labels_of(alert, "labels"),
+                firing=alert.get("state") == "firing",
+                since=moment(alert.get("activeAt")),
+            )
+            for alert in listed(found, "alerts")
         ]
-        return datetime.fromtimestamp(min(since), tz=UTC) if since else None
+
+    def began(self, name: str, since: datetime, until: datetime) -> list[Began]:
+        """For each series of the alert that was active at *until*: since when, without an inactive moment.
+
+        ALERTS_FOR_STATE holds the moment at which an alert became pending. A restart of Prometheus dates that
+        anew, but leaves no gap; an alert that really ended does, since its series is then marked as stale.
+        """
+        step = max((until - since).total_seconds() / RANGE_POINTS, SHORTEST_STEP)
+        end = until + timedelta(milliseconds=1)
+        start = end - timedelta(seconds=step) * (int((until - since).total_seconds() / step) + 1)
+        params = {
+            "query": f"ALERTS_FOR_STATE{{alertname={json.dumps(name)}}}",
+            "start": f"{start.timestamp():.3f}",
+            "end": f"{end.timestamp():.3f}",
+            "step": f"{step:.3f}",
+        }
+        found = []
+        for series in self._query("/api/v1/query_range", params):
+            points = [point(value) for value in listed(series, "values")]
+            row = _last_row(points, end, step)
+            if row:
+                earliest = min(value for _, value in row)
+                found.append(Began(labels=_labels(series), since=moment(earliest)))
+        return found
+
+    def troubled(self, labels: dict[str, str], seconds: float) -> list[dict[str, str]]:
+        """Alerts with these labels that were pending or firing within the last *seconds*."""
+        chosen = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+        query = f"count_over_time(ALERTS{{{chosen}}}[{_duration(seconds)}])"
+        return [_labels(sample) for sample in self._query("/api/v1/query", {"query": query})]
 
     def firing(self) -> list[Alert]:
         """The alerts for the daemon that are active now; silenced ones are a person's choice and left out."""
@@ -46,7 +80,7 @@ class HttpMonitoring:
             return []
         params = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
         found = self._alertmanager.get("/api/v2/alerts", {**params, "filter": OURS})
-        return [_alert(item) for item in _expect(found, list, "a list of alerts")]
+        return [alert_from(item) for item in listed({"alerts": found}, "alerts")]
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:
         """The alerts for the daemon that fired in the time, as far as Prometheus remembers."""
@@ -59,74 +93,94 @@ class HttpMonitoring:
         }
         return [_fired(series) for series in self._query("/api/v1/query_range", params)]
 
+    def number(self, expression: str) -> float | None:
+        """The value of an instant expression, the lowest where there are several; None without a sample."""
+        found = [
+            point(sample.get("value"))[1] for sample in self._query("/api/v1/query", {"query": expression})
+        ]
+        return min((value for value in found if not isnan(value)), default=None)
+
     def measure(self, expression: str, version: str) -> bool | None:
         """What the verify expression says; where samples carry a version only the wanted one counts."""
         found = [
-            sample
+            point(sample.get("value"))[1]
             for sample in self._query("/api/v1/query", {"query": expression})
             if _labels(sample).get("version", version) == version
         ]
-        values = [float(sample["value"][1]) for sample in found]
-        known = [value for value in values if value == value]
+        known = [value for value in found if not isnan(value)]
         return all(value == 1 for value in known) if known else None
 
-    def labels_of(self, alertname: str) -> Alert | None:
-        """The labels and annotations of a rule, as a firing alert; None when there is no such rule."""
-        data = self._data(self._prometheus.get("/api/v1/rules", {"type": "alert"}))
-        for group in _expect(data.get("groups"), list, "rule groups"):
-            for rule in group.get("rules", []):
-                if rule.get("name") == alertname:
-                    labels = {"alertname": alertname, **rule.get("labels", {})}
-                    return Alert(
-                        fingerprint="",
-                        starts_at=EPOCH,
-                        status=AlertStatus.FIRING,
-                        labels=labels,
-                        annotations=rule.get("annotations", {}),
-                    )
-        return None
+    def proven(self, service: str, env: str, seconds: float) -> bool:
+        """Whether the service had traffic for most of the last *seconds* and paged nobody in them."""
+        key = f"service={json.dumps(service)},env={json.dumps(env)}"
+        window, severities = _duration(seconds), json.dumps("|".join(self._paging()))
+        paged = f'count_over_time(ALERTS{{alertstate="firing",severity=~{severities},{key}}}[{window}])'
+        if self._query("/api/v1/query", {"query": paged}):
+            return False
+        busy = f"avg_over_time(({self._traffic_series()}{{{key}}} > bool 0)[{window}:])"
+        share = self.number(f"min({busy})")
+        return share is not None and share >= 0.5
+
+    def rules(self, service: str, env: str) -> dict[str, Rule]:
+        """The rules that may roll back or propose it, by name, filled in for the service."""
+        found = mapping(self._prometheus.get("/api/v1/rules", {"type": "alert"}), "data")
+        rules: dict[str, Rule] = {}
+        for group in listed(found, "groups"):
+            for rule in listed(group, "rules"):
+                labels = labels_of(rule, "labels")
+                if labels.get("rollback") in READ:
+                    rules[str(rule.get("name"))] = _rule(rule, labels, service, env)
+        return rules
 
     def sources(self) -> list[SourceState]:
         """How asking went lately."""
         return [self._prometheus.state, self._alertmanager.state]
 
-    def _instant(self, query: str, moment: datetime) -> list[dict[str, Any]]:
-        return self._query("/api/v1/query", {"query": query, "time": f"{moment.timestamp():.3f}"})
-
     def _query(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
-        result: list[dict[str, Any]] = _expect(
-            self._data(self._prometheus.get(path, params)).get("result"), list, "a result"
-        )
-        return result
-
-    def _data(self, answer: Any) -> dict[str, Any]:
-        data: dict[str, Any] = _expect(_expect(answer, dict, "an object").get("data"), dict, "data")
-        return data
+        return listed(mapping(self._prometheus.get(path, params), "data"), "result")
 
 
-def _expect(value: Any, kind: type, what: str) -> Any:
-    if not isinstance(value, kind):
-        raise Blind(f"Expected {what} from the monitoring, found {type(value).__name__}.")
-    return value
+def _rule(rule: dict[str, Any], labels: dict[str, str], service: str, env: str) -> Rule:
+    """The rule with its expressions filled in; the two names are all that they may leave open."""
+    annotations = labels_of(rule, "annotations")
+
+    def filled(name: str) -> str:
+        text = annotations.get(name, "")
+        for label, value in (("service", service), ("env", env)):
+            quoted = json.dumps(value)[1:-1]
+            text = text.replace(f"{{{{ $labels.{label} }}}}", quoted)
+        return text
+
+    return Rule(
+        name=str(rule.get("name")),
+        labels=labels,
+        evidence=filled("evidence"),
+        verify=filled("verify"),
+        measures=filled("measures"),
+        annotations=annotations,
+    )
 
 
 def _labels(sample: dict[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in sample["metric"].items() if name != "__name__"}
-
-
-def _alert(item: dict[str, Any]) -> Alert:
-    try:
-        return Alert(
-            fingerprint=item["fingerprint"],
-            starts_at=datetime.fromisoformat(item["startsAt"]),
-            status=AlertStatus.FIRING,
-            labels=item["labels"],
-            annotations=item.get("annotations", {}),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise Blind(f"Alertmanager told of an alert that cannot be read: {error!r}") from error
+    return {name: value for name, value in labels_of(sample, "metric").items() if name != "__name__"}
 
 
 def _fired(series: dict[str, Any]) -> Fired:
-    moments = [datetime.fromtimestamp(float(at), tz=UTC) for at, _ in series["values"]]
+    moments = [moment(point(value)[0]) for value in listed(series, "values")]
     return Fired(labels=_labels(series), first=moments[0], last=moments[-1])
+
+
+def _last_row(points: list[tuple[float, float]], end: datetime, step: float) -> list[tuple[float, float]]:
+    """The points before *end* that follow each other without a gap; none when the last is not at *end*."""
+    row: list[tuple[float, float]] = []
+    expected = end.timestamp()
+    for at, value in reversed(points):
+        if expected - at > 1.5 * step:
+            break
+        row.append((at, value))
+        expected = at
+    return row
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"

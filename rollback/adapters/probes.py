@@ -7,6 +7,8 @@ from pathlib import Path
 
 import requests
 
+from rollback.domain.facts import HostSeen
+
 TIMEOUT = (1.0, 2.0)
 
 Urls = dict[str, dict[str, str]]
@@ -19,23 +21,29 @@ class HttpProbes:
     def __init__(self, urls: Callable[[], Urls], ca_file: Callable[[], Path | None]) -> None:
         self._urls, self._ca_file = urls, ca_file
 
-    def live_versions(self, service: str) -> dict[str, str | None]:
-        """The version that each host says it runs; None for a host that is not ready or does not answer."""
+    def hosts(self, service: str) -> tuple[HostSeen, ...]:
+        """What each host says of itself, in the order of the settings; empty when none is configured."""
         urls = self._urls().get(service, {})
         if not urls:
-            return {}
-        ask = partial(_version, ca_file=self._ca_file())
+            return ()
+        ask = partial(_ask, ca_file=self._ca_file())
         with ThreadPoolExecutor(max_workers=min(len(urls), 16)) as pool:
-            return dict(zip(urls, pool.map(ask, urls.values()), strict=True))
+            return tuple(pool.map(lambda named: ask(*named), urls.items()))
 
 
-def _version(url: str, ca_file: Path | None) -> str | None:
+def _ask(host: str, url: str, ca_file: Path | None) -> HostSeen:
+    """A host that answers without being ready still says which version it is."""
     session = requests.Session()
     session.trust_env = False
     try:
         verify = str(ca_file) if ca_file else True
         response = session.get(url, timeout=TIMEOUT, allow_redirects=False, verify=verify)
-        version = response.json().get("version") if response.ok else None
-    except (requests.RequestException, ValueError, AttributeError):
-        return None
-    return version if isinstance(version, str) else None
+    except requests.RequestException:
+        return HostSeen(host=host, answered=False)
+    try:
+        said = response.json()
+    except ValueError:
+        said = None
+    version = said.get("version") if isinstance(said, dict) else None
+    known = version if isinstance(version, str) else None
+    return HostSeen(host=host, answered=True, version=known, ready=response.ok)

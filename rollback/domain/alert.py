@@ -51,6 +51,11 @@ class Alert:
         return self.labels.get("service", "")
 
     @property
+    def env(self) -> str:
+        """The environment that the alert is about; empty when it names none."""
+        return self.labels.get("env", "")
+
+    @property
     def trigger(self) -> str:
         """The policy key of the alert; empty when it carries none."""
         return self.labels.get("rollback_trigger", "")

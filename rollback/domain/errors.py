@@ -4,8 +4,14 @@ RollbackError
 ├── Refused                     the request is understood and cannot be granted
 │   ├── NotFound                no such decision, rollback or deployment
 │   ├── RollbackInProgress      the service is being rolled back right now
+│   ├── DeploymentInProgress    another version is being deployed right now
 │   ├── VersionRejected         the version was rolled back and nobody overrode that
-│   └── DeploymentClosed        the deployment is already finished
+│   ├── OtherEnvironment        this daemon serves another environment
+│   ├── DeploymentClosed        the deployment is already finished
+│   ├── NothingToRollBack       there is no version to leave, or none to go back to
+│   ├── ReleaseWasRestored      the live release was itself gone back to
+│   ├── AlreadyAnswered         the proposal was answered or withdrawn
+│   └── FactsMoved              what was proposed no longer fits
 ├── BadRequest                  the request itself is wrong and will stay wrong
 │   ├── Unauthorized            credentials are missing or wrong
 │   ├── BodyTooLarge            the body is over the limit
@@ -40,6 +46,30 @@ class NotFound(Refused):
 
 class RollbackInProgress(Refused):
     """The service is being rolled back right now; deploy again when that has ended."""
+
+
+class DeploymentInProgress(Refused):
+    """Another version is being deployed right now; wait, or say take_over=true when that run is dead."""
+
+
+class OtherEnvironment(Refused):
+    """This daemon serves another environment."""
+
+
+class NothingToRollBack(Refused):
+    """There is no version to leave, or none to go back to."""
+
+
+class ReleaseWasRestored(Refused):
+    """The live release was itself gone back to; say further=true to go back past it."""
+
+
+class AlreadyAnswered(Refused):
+    """The proposal was answered or withdrawn."""
+
+
+class FactsMoved(Refused):
+    """What was proposed no longer fits what is true now."""
 
 
 class VersionRejected(Refused):

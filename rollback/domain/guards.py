@@ -1,13 +1,16 @@
 """The guards, each a small pure function of the facts, in the order in which they are asked.
 
 Every guard answers, even after one has objected: a record shows all of them. The first that objects gives
-the reason. Guards that are still to come have their place marked in GUARDS.
+the reason.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from rollback.domain.alert import AlertStatus
+from rollback.domain.control import Proposal
+from rollback.domain.deployment import Standing
 from rollback.domain.facts import Facts
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import Reason
@@ -24,6 +27,8 @@ class Answer:
 
 
 Guard = Callable[[Facts], Answer]
+SILENCE = timedelta(minutes=1)
+"""A deployment that said nothing for so long, while every host runs its version, is over. Not scaled."""
 
 
 def _answer(guard: str, passed: bool | None, otherwise: Reason, **evidence: object) -> Answer:
@@ -44,6 +49,12 @@ def known_trigger(facts: Facts) -> Answer:
     return _answer(
         "known_trigger", known, Reason.UNKNOWN_TRIGGER, trigger=trigger, known=sorted(facts.policy.modes)
     )
+
+
+def this_environment(facts: Facts) -> Answer:
+    """The alert is about the environment that this daemon serves; one that names none is about another."""
+    env, served = facts.alert.env, facts.policy.environment
+    return _answer("this_environment", env == served, Reason.OTHER_ENVIRONMENT, env=env, served=served)
 
 
 def not_resolved(facts: Facts) -> Answer:
@@ -81,6 +92,18 @@ def mode(facts: Facts) -> Answer:
     return _answer("mode", found is not Mode.OFF, Reason.MODE_OFF, mode=found)
 
 
+def not_frozen(facts: Facts) -> Answer:
+    """No person has stopped automatic rollbacks of the service, or of all, for now."""
+    freeze = facts.freeze
+    frozen = freeze is not None and freeze.holds(facts.now)
+    return _answer(
+        "not_frozen",
+        None if frozen else True,
+        Reason.FROZEN,
+        **({"by": freeze.by, "because": freeze.reason, "until": freeze.until} if freeze and frozen else {}),
+    )
+
+
 def deployment_in_window(facts: Facts) -> Answer:
     """The episode began while the latest deployment ran, or at most one window after it ended.
 
@@ -90,7 +113,7 @@ def deployment_in_window(facts: Facts) -> Answer:
     if deployment is None:
         return _answer("deployment_in_window", False, Reason.NO_DEPLOYMENT_IN_WINDOW, deployment=None)
     ends = deployment.window_ends(facts.policy.deployment_window)
-    inside = ends is None or facts.alert.starts_at <= ends
+    inside = _runs(facts) or facts.alert.starts_at <= ends
     return _answer(
         "deployment_in_window",
         inside,
@@ -103,44 +126,39 @@ def deployment_in_window(facts: Facts) -> Answer:
 
 
 def began_after_deployment(facts: Facts) -> Answer:
-    """The condition was not yet true when the deployment touched its first host.
+    """The condition was not yet true when the version was first put on a host.
 
     An alert that starts firing while hosts are switched one by one counts as after. One that was already
     waiting out its `for` when the deployment began counts as before; Prometheus knows that, and is asked.
     """
-    deployment = facts.deployment
-    if deployment is None:
+    began = facts.deployment_began
+    if began is None:
         return _answer("began_after_deployment", False, Reason.NO_DEPLOYMENT_IN_WINDOW, deployment=None)
-    after: bool | None = facts.began_at >= deployment.started_at
-    blind = bool(after and facts.began.blind)
+    after = facts.began_at >= began
+    blind = facts.watched.blind if after else ""
     return _answer(
         "began_after_deployment",
         None if blind else after,
         Reason.BLIND if blind else Reason.ALERT_BEFORE_DEPLOYMENT,
-        deployment_started_at=deployment.started_at,
+        deployment_began=began,
         starts_at=facts.alert.starts_at,
-        pending_since=facts.began.pending_since,
-        blind=facts.began.blind,
+        began=facts.watched.began,
+        blind=blind,
     )
 
 
-def target_known_good(facts: Facts) -> Answer:
-    """The version that was live last, rejected ones apart, is declared safe to go back to."""
-    target = facts.target
+def firing_now(facts: Facts) -> Answer:
+    """Prometheus itself has the alert as firing at this moment; whoever posted it is not believed."""
+    watched = facts.watched
+    known = bool(watched.firing) if watched.asked and not watched.blind else None
     return _answer(
-        "target_known_good",
-        target is not None,
-        Reason.NO_KNOWN_GOOD,
-        target=target.version if target else None,
-        live_at=target.live_at if target else None,
+        "firing_now",
+        known,
+        Reason.BLIND if watched.blind else Reason.NOT_FIRING,
+        asked=watched.asked,
+        firing=watched.firing,
+        blind=watched.blind,
     )
-
-
-def cooled_down(facts: Facts) -> Answer:
-    """The service's last rollback ended at least one cooldown ago."""
-    last = facts.last_finished_at
-    ends = None if last is None else last + facts.policy.cooldown
-    return _answer("cooled_down", ends is None or facts.now >= ends, Reason.COOLDOWN, cooldown_until=ends)
 
 
 def no_rollback_running(facts: Facts) -> Answer:
@@ -158,39 +176,193 @@ def no_rollback_running(facts: Facts) -> Answer:
 def no_deployment_running(facts: Facts) -> Answer:
     """No deployment playbook is switching hosts: two playbooks on the same hosts would undo each other."""
     deployment = facts.deployment
-    running = deployment is not None and deployment.running(facts.now, facts.policy.deployment_timeout)
+    running = _runs(facts)
     return _answer(
         "no_deployment_running",
         None if running else True,
         Reason.DEPLOYMENT_IN_PROGRESS,
         deployment=deployment.id if deployment else None,
         outcome=deployment.outcome if deployment else None,
+        heard_at=deployment.heard_at if deployment else None,
     )
 
 
 def not_handled_before(facts: Facts) -> Answer:
-    """The deployment has had no automatic rollback yet; a second attempt is a person's choice."""
+    """The deployment has had no rollback that changed anything; a second one is a person's choice."""
     return _answer(
         "not_handled_before", facts.handled_by is None, Reason.ALREADY_HANDLED, rollback=facts.handled_by
     )
 
 
-GUARDS: tuple[Guard, ...] = (
+def cooled_down(facts: Facts) -> Answer:
+    """The service's last rollback ended at least one cooldown ago, the last vain attempt one pause ago."""
+    policy = facts.policy
+    ends = [
+        *([facts.last_changed_at + policy.cooldown] if facts.last_changed_at else []),
+        *([facts.last_attempt_at + policy.retry_after] if facts.last_attempt_at else []),
+    ]
+    until = max(ends, default=None)
+    return _answer("cooled_down", until is None or facts.now >= until, Reason.COOLDOWN, cooldown_until=until)
+
+
+def deployed_version_is_live(facts: Facts) -> Answer:
+    """The hosts run what would be left: nobody has deployed another version by hand or gone back already.
+
+    A host that does not answer says nothing: it may be crashing because of the release. Some hosts may still
+    run the target: a deployment can stop half-way.
+    """
+    running = {seen.host: seen.version for seen in facts.hosts if seen.version is not None}
+    expected = {facts.leaving, facts.offered.version if facts.offered else None}
+    strange = {host: version for host, version in running.items() if version not in expected}
+    left = bool(running) and len(running) == len(facts.hosts) and facts.leaving not in running.values()
+    return _answer(
+        "deployed_version_is_live",
+        None if strange else not left,
+        Reason.OTHER_VERSION_LIVE if strange else Reason.ALREADY_LEFT,
+        expected=facts.leaving,
+        running={seen.host: seen.version or "no answer" for seen in facts.hosts},
+    )
+
+
+def enough_evidence(facts: Facts) -> Answer:
+    """Enough has happened for the alert to mean something: requests, failures, attempts, a cache in use."""
+    value = facts.watched.evidence
+    return _answer(
+        "enough_evidence",
+        True if value is not None and value > 0 else None,
+        Reason.EVIDENCE_UNKNOWN if value is None else Reason.NOT_ENOUGH_EVIDENCE,
+        asked=facts.watched.asked,
+        evidence=value,
+    )
+
+
+def no_dependency_down(facts: Facts) -> Answer:
+    """No database, cache, host or disk that the service needs was down while the condition held.
+
+    A host of the service itself that does not answer is no dependency: the others are restored all the same.
+    """
+    vetoes = () if facts.policy.strict_seed else facts.watched.vetoes
+    return _answer(
+        "no_dependency_down",
+        not vetoes,
+        Reason.DEPENDENCY_DOWN,
+        down=list(vetoes),
+        asked=not facts.policy.strict_seed,
+    )
+
+
+def target_known_good(facts: Facts) -> Answer:
+    """There is an earlier release that has proven to be good."""
+    target, offered = facts.target, facts.offered
+    return _answer(
+        "target_known_good",
+        target is not None,
+        Reason.NO_KNOWN_GOOD,
+        target=target.version if target else None,
+        good_since=target.standing_at if target else None,
+        by=target.standing_by if target else "",
+        best_guess=offered.version if offered and not target else None,
+    )
+
+
+def way_back_is_safe(facts: Facts) -> Answer:
+    """The version that is left, and each between it and the target, says that it may be left again."""
+    unsafe = [release.version for release in facts.crossed if not release.rollback_safe]
+    return _answer(
+        "way_back_is_safe",
+        not unsafe,
+        Reason.NOT_REVERSIBLE,
+        crossed=[release.version for release in facts.crossed],
+        unsafe=unsafe,
+    )
+
+
+def breaker_closed(facts: Facts) -> Answer:
+    """Rollbacks of the service have neither been too many nor fruitless since a person last looked."""
+    breaker = facts.breaker
+    return _answer(
+        "breaker_closed",
+        breaker is None,
+        Reason.BREAKER_OPEN,
+        opened_at=breaker.opened_at if breaker else None,
+        why=breaker.why if breaker else "",
+    )
+
+
+def attempts_left(facts: Facts) -> Answer:
+    """Attempts that failed and changed nothing may be repeated, but not for ever."""
+    return _answer(
+        "attempts_left",
+        facts.attempts < facts.policy.max_attempts,
+        Reason.ATTEMPTS_EXHAUSTED,
+        attempts=facts.attempts,
+        limit=facts.policy.max_attempts,
+    )
+
+
+def proposal_still_fits(facts: Facts, proposal: Proposal) -> Answer:
+    """The latest deployment is still the one that the proposal is about, and its target was not rejected."""
+    deployment = facts.deployment
+    versions = {r.version for r in facts.releases if r.standing is not Standing.REJECTED}
+    fits = (
+        (deployment.id if deployment else None) == proposal.deployment_id
+        and facts.leaving == proposal.from_version
+        and proposal.to_version in versions
+    )
+    return _answer(
+        "proposal_still_fits",
+        fits,
+        Reason.WITHDRAWN,
+        deployment=deployment.id if deployment else None,
+        proposed_for=proposal.deployment_id,
+        to_version=proposal.to_version,
+    )
+
+
+def _runs(facts: Facts) -> bool:
+    """Whether the deployment's playbook is at work.
+
+    One that has been silent for long enough is judged by its hosts: when all of them run its version, it has
+    only not said so.
+    """
+    deployment = facts.deployment
+    if deployment is None or not deployment.running(facts.now, facts.policy.deployment_timeout):
+        return False
+    silent = facts.now - deployment.heard_at >= SILENCE
+    running = {seen.host: seen.version for seen in facts.hosts}
+    done = bool(running) and set(running.values()) == {deployment.version}
+    return not (silent and done)
+
+
+FIRST: tuple[Guard, ...] = (
+    # What the alert is.
     authentic,
     known_trigger,
+    this_environment,
     not_resolved,
     not_stale,
     clocks_agree,
     mode,
-    # place of `not_frozen`: a person has stopped automatic rollbacks of the service
+    not_frozen,
+    # Whether the deployment can explain it, and whether something is under way or has just been.
     deployment_in_window,
     began_after_deployment,
-    # place of `enough_traffic`: the ratio rests on enough requests to mean something
-    # place of `no_dependency_down`: a database, cache, host or disk outage is not cured by older code
-    target_known_good,
-    cooled_down,
-    # place of `breaker_closed`: too many or fruitless rollbacks stop the automation until a person closes it
     no_rollback_running,
-    no_deployment_running,
     not_handled_before,
+    cooled_down,
+)
+"""Guards that object, where they do, whatever Prometheus and the hosts would say: then nobody is asked."""
+
+GUARDS: tuple[Guard, ...] = (
+    *FIRST,
+    firing_now,
+    no_deployment_running,
+    deployed_version_is_live,
+    enough_evidence,
+    # Whether a person must say yes. Last, so that nothing is proposed that would be ignored or held.
+    no_dependency_down,
+    way_back_is_safe,
+    target_known_good,
+    breaker_closed,
+    attempts_left,
 )

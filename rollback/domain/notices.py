@@ -1,7 +1,7 @@
 """What people are told, in words a tired person understands. Written with the change that it tells of."""
 
 from rollback.domain.decision import Decision
-from rollback.domain.reasons import Reason, Verdict
+from rollback.domain.reasons import MEANINGS, Verdict
 from rollback.domain.records import Notice, Step
 from rollback.domain.rollback import Phase, Rollback, VerificationVerdict
 
@@ -17,15 +17,16 @@ VERDICT_TEXTS = {
 }
 
 
-def of_decision(decision: Decision) -> tuple[Notice, ...]:
-    """A proposal, or a rollback that is wanted and impossible; other decisions are not worth a message."""
-    if decision.verdict is Verdict.PROPOSE:
-        text = f"Rollback of {_change(decision)} proposed; a person must start it"
-        return (_of_alert(decision, text, WARNING),)
-    if decision.reason is Reason.NO_KNOWN_GOOD:
-        bad = f"{decision.facts.alert.service} {decision.from_version}"
-        return (_of_alert(decision, f"{bad} looks bad, but there is nothing to go back to", DANGER),)
-    return ()
+def of_decision(decision: Decision, number: int) -> tuple[Notice, ...]:
+    """A proposal, with what to type; other decisions are not worth a message."""
+    if decision.verdict is not Verdict.PROPOSE:
+        return ()
+    service, why = decision.facts.alert.service, MEANINGS[decision.reason].sentence
+    if decision.to_version is None:
+        text = f"{service} {decision.from_version} looks bad, but there is nothing to go back to"
+        return (_of_alert(decision, text, DANGER),)
+    text = f"Rollback of {_change(decision)} proposed: {why}. To do it: rollbackctl approve {number}"
+    return (_of_alert(decision, text, WARNING),)
 
 
 def started(rollback: Rollback, alertname: str) -> Notice:

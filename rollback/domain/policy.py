@@ -16,17 +16,27 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The numbers and modes that guards compare with."""
+    """The numbers and modes that guards compare with; docs/settings.md says what each means."""
 
+    environment: str
     modes: dict[str, Mode] = field(default_factory=dict)
+    strict_seed: bool = False
     deployment_window: timedelta
     deployment_timeout: timedelta
     cooldown: timedelta
+    retry_after: timedelta
     stale_after: timedelta
+    hold_told_after: timedelta
+    good_after: timedelta
+    breaker_window: timedelta
+    veto_lookback: timedelta
+    recovery_quiet: timedelta
     clock_tolerance: timedelta
     reconcile_interval: timedelta
+    rehearsal_interval: timedelta
     verification_interval: timedelta
     verification_timeout: timedelta
+    verification_blind_timeout: timedelta
     verification_samples: int
     max_attempts: int
 

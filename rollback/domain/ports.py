@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from rollback.domain.alert import Alert
+from rollback.domain.consequences import NOTHING, Consequences
+from rollback.domain.control import Freeze, Proposal, ProposalState, Rehearsal
 from rollback.domain.decision import Decision
-from rollback.domain.deployment import Deployment, NewDeployment, Outcome
+from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, Standing
+from rollback.domain.facts import HostSeen
 from rollback.domain.records import (
     Batch,
     DecisionRecord,
@@ -20,11 +23,12 @@ from rollback.domain.records import (
     NoticeState,
     Receipt,
     ServiceState,
+    Settled,
     Step,
     Tally,
     WaitingNotice,
 )
-from rollback.domain.rollback import Phase, Rollback
+from rollback.domain.rollback import HostResult, Phase, Rollback
 
 
 class Clock(Protocol):
@@ -50,27 +54,31 @@ class InboxStore(Protocol):
         """The oldest alerts that wait for a decision."""
         ...
 
-    def resolved_at(self, alert: Alert) -> datetime | None:
-        """When the end of the alert's episode was received, if it was."""
-        ...
-
     def wake_expired(self, started_before: datetime) -> int:
         """Let held alerts that began before that moment be decided once more, which settles them as stale."""
         ...
 
 
+Tell = Callable[[int], tuple[Notice, ...]]
+"""The messages about a decision, once its number is known."""
+
+
 class DecisionStore(Protocol):
     """Decisions and what they started."""
 
-    def record(
-        self, item: InboxItem, decision: Decision, entry: NewEntry, notices: tuple[Notice, ...]
-    ) -> DecisionRecord:
-        """Store the decision and, for `roll_back`, the rollback; one transaction.
+    def record(self, settled: Settled, tell: Tell) -> DecisionRecord | None:
+        """Store the decision with the rollback or proposal that it starts; one transaction.
 
-        An unchanged outcome of an alert that is decided again adds no record. Raises ConcurrentChange when
-        the service already has an active rollback, the deployment has had one, or another deployment has
-        begun: decide again on new facts.
+        None when every alert of it had the same decision before: that adds no record and no message. Raises
+        ConcurrentChange when the service already has an active rollback, the deployment has had one, or
+        another deployment has begun: decide again on new facts.
         """
+        ...
+
+    def record_by_person(
+        self, decision: Decision, proposal: Proposal | None, note: str, tell: Tell
+    ) -> DecisionRecord:
+        """Store a rollback that a person asked for or approved. Raises ConcurrentChange, AlreadyAnswered."""
         ...
 
     def decision(self, decision_id: int) -> DecisionRecord:
@@ -79,6 +87,14 @@ class DecisionStore(Protocol):
 
     def decisions(self, service: str | None, limit: int) -> list[DecisionRecord]:
         """The latest decisions, newest first."""
+        ...
+
+    def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
+        """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
+        ...
+
+    def tell_hold(self, decision: DecisionRecord, entry: NewEntry, notices: tuple[Notice, ...]) -> None:
+        """Write down that people are told of the hold."""
         ...
 
 
@@ -103,11 +119,21 @@ class RollbackStore(Protocol):
         after: Rollback,
         entries: tuple[NewEntry, ...],
         notices: tuple[Notice, ...] = (),
+        follows: Consequences = NOTHING,
     ) -> None:
-        """Replace *before* by *after* with its ledger entries, or raise ConcurrentChange; one transaction.
+        """Replace *before* by *after* with all that follows, or raise ConcurrentChange; one transaction.
 
-        Entering `verifying` makes the target the live version.
+        Entering `verifying` makes the target the live version. A failure that moved no host lets its alerts
+        be decided again when they are seen firing.
         """
+        ...
+
+    def start_repair(self, of: Rollback, hosts: tuple[str, ...], at: datetime) -> Rollback:
+        """Begin to bring hosts that were away to the version of that rollback, or ConcurrentChange."""
+        ...
+
+    def acknowledge(self, rollback_id: int, by: str, note: str, at: datetime) -> Rollback:
+        """A person takes over what the rollback left open, or NotFound."""
         ...
 
     def add_step(self, rollback: Rollback, step: Step, notices: tuple[Notice, ...] = ()) -> None:
@@ -122,29 +148,112 @@ class RollbackStore(Protocol):
 class DeploymentStore(Protocol):
     """Deployments and the versions that they made live."""
 
+    def adopt(self, env: str) -> None:
+        """Give what was written before environments were known the daemon's own, once."""
+        ...
+
     def start_deployment(self, new: NewDeployment, at: datetime) -> Deployment:
-        """Register it. Raises RollbackInProgress or VersionRejected."""
+        """Register it; the same version registered again while it is open is the same deployment.
+
+        Raises RollbackInProgress, DeploymentInProgress or VersionRejected.
+        """
         ...
 
     def finish_deployment(
-        self, deployment_id: int, outcome: Outcome, detail: str, at: datetime
+        self,
+        deployment_id: int,
+        outcome: Outcome,
+        detail: str,
+        at: datetime,
+        notices: tuple[Notice, ...] = (),
     ) -> Deployment:
         """Close it; `live` makes its version the live one. Raises NotFound or DeploymentClosed."""
         ...
 
-    def observe_live(self, service: str, version: str, at: datetime) -> None:
+    def observe_live(
+        self, service: str, env: str, version: str, at: datetime, notices: tuple[Notice, ...] = ()
+    ) -> None:
         """Write down that the hosts run this version, though nobody reported it.
 
-        A version that nobody ever declared safe to go back to stays unsafe.
+        A version that nobody ever declared safe to leave stays unsafe.
         """
+        ...
+
+    def mark_release(
+        self,
+        service: str,
+        env: str,
+        version: str,
+        standing: Standing,
+        by: str,
+        at: datetime,
+        notices: tuple[Notice, ...] = (),
+    ) -> None:
+        """Give a release a standing; NotFound when there is no such release."""
         ...
 
     def deployments(self, service: str | None, limit: int) -> list[Deployment]:
         """The latest deployments, newest first."""
         ...
 
-    def service_state(self, service: str) -> ServiceState:
+    def open_deployments(self, env: str) -> list[Deployment]:
+        """Those that have reported no end."""
+        ...
+
+    def services(self, env: str) -> list[str]:
+        """Every service that has a release in the environment."""
+        ...
+
+    def service_state(self, service: str, env: str) -> ServiceState:
         """What is known about the service, read at one moment; an unknown service is empty, not an error."""
+        ...
+
+
+class ControlStore(Protocol):
+    """What people and past rollbacks have put in the way, and what rehearsals found."""
+
+    def freeze(self, wanted: Freeze) -> Freeze:
+        """Stop automatic rollbacks; a freeze of the same service that still holds is replaced."""
+        ...
+
+    def unfreeze(self, service: str, env: str, by: str, at: datetime) -> Freeze:
+        """End the freeze, or NotFound."""
+        ...
+
+    def expire_freezes(self, at: datetime) -> list[Freeze]:
+        """End the freezes whose time is over, and return them."""
+        ...
+
+    def freezes(self, env: str) -> list[Freeze]:
+        """Those that were not ended."""
+        ...
+
+    def close_breaker(self, service: str, env: str, by: str, note: str, at: datetime) -> None:
+        """Let automatic rollbacks happen again, or NotFound."""
+        ...
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        """The proposal, or NotFound."""
+        ...
+
+    def proposals(self, env: str, limit: int) -> list[Proposal]:
+        """The latest, newest first."""
+        ...
+
+    def answer_proposal(
+        self,
+        proposal: Proposal,
+        state: ProposalState,
+        by: str,
+        note: str,
+        at: datetime,
+        notices: tuple[Notice, ...] = (),
+    ) -> None:
+        """Write down a person's answer, or AlreadyAnswered."""
+        ...
+
+    def rehearsed(self, service: str, env: str, found: tuple[Rehearsal, ...], hosts: tuple[str, ...]) -> None:
+        """Replace what was known about the way back; hosts that the site no longer has are forgotten."""
         ...
 
 
@@ -184,7 +293,7 @@ class JournalStore(Protocol):
         ...
 
 
-class Store(InboxStore, DecisionStore, RollbackStore, DeploymentStore, JournalStore, Protocol):
+class Store(InboxStore, DecisionStore, RollbackStore, DeploymentStore, ControlStore, JournalStore, Protocol):
     """Everything durable. The contract suite in tests/contract runs on each implementation."""
 
 
@@ -193,23 +302,35 @@ class RunOutcome(StrEnum):
 
     RESTORED = "restored"
     FAILED = "failed"
+    CALLED_OFF = "called_off"  # the gate stayed closed: no host was touched
     TIMED_OUT = "timed_out"
     HANDED_OVER = "handed_over"  # the daemon is stopping; the next start resumes
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """The end of a run; `detail` is a sentence for people."""
+    """The end of a run: what became of each host that it told of; `detail` is a sentence for people."""
 
     outcome: RunOutcome
     detail: str = ""
+    results: tuple[HostResult, ...] = ()
+
+
+Gate = Callable[[], str]
+"""Asked at the moment the first host would be touched: empty to go on, else why not."""
 
 
 class Executor(Protocol):
     """Brings every host of a service to a version. Running it twice does no harm."""
 
-    def run(self, rollback: Rollback, on_step: Callable[[Step], None], stopping: Pause) -> RunResult:
+    def run(
+        self, rollback: Rollback, on_step: Callable[[Step], None], stopping: Pause, gate: Gate
+    ) -> RunResult:
         """Restore `rollback.to_version`; report steps while it works; never raise for a failed run."""
+        ...
+
+    def rehearse(self, service: str, target: Release, stopping: Pause) -> tuple[Rehearsal, ...]:
+        """Prove the way back on every host without touching anything; raises Blind when that cannot run."""
         ...
 
 
@@ -220,6 +341,38 @@ class Fired:
     labels: dict[str, str]
     first: datetime
     last: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Active:
+    """An alert that Prometheus has now; `firing` is False while it is pending."""
+
+    labels: dict[str, str]
+    firing: bool
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Began:
+    """Since when the condition of one series of an alert has held."""
+
+    labels: dict[str, str]
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule of Prometheus that the daemon reads. Expressions have `{service}` and `{env}` filled in already.
+
+    evidence: above 0 when there is enough to act on. verify: 1 when healthy. measures: the number it judges.
+    """
+
+    name: str
+    labels: dict[str, str]
+    evidence: str = ""
+    verify: str = ""
+    measures: str = ""
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,8 +388,19 @@ class SourceState:
 class Monitoring(Protocol):
     """Prometheus and Alertmanager as evidence. Every method raises Blind when it cannot be asked."""
 
-    def began(self, alert: Alert) -> datetime | None:
-        """Since when the alert's condition has been true; None when Prometheus knows no such alert."""
+    def active(self) -> list[Active]:
+        """Every alert that Prometheus has as pending or firing now."""
+        ...
+
+    def began(self, name: str, since: datetime, until: datetime) -> list[Began]:
+        """For each series of the alert that was active at *until*: since when, without an inactive moment.
+
+        A restart of Prometheus, which dates alerts anew, does not break the row.
+        """
+        ...
+
+    def troubled(self, labels: dict[str, str], seconds: float) -> list[dict[str, str]]:
+        """Alerts with these labels that were pending or firing within the last *seconds*."""
         ...
 
     def firing(self) -> list[Alert]:
@@ -247,24 +411,32 @@ class Monitoring(Protocol):
         """The alerts for the daemon that fired in the time, as far as Prometheus remembers."""
         ...
 
+    def number(self, expression: str) -> float | None:
+        """The value of an instant expression, the lowest where there are several; None without a sample."""
+        ...
+
     def measure(self, expression: str, version: str) -> bool | None:
         """True or False as the verify expression says for the version; None when it has no sample."""
+        ...
+
+    def proven(self, service: str, env: str, seconds: float) -> bool:
+        """Whether the service had traffic and paged nobody during the last *seconds*."""
+        ...
+
+    def rules(self, service: str, env: str) -> dict[str, Rule]:
+        """The rules that may roll back or propose it, by name, filled in for the service."""
         ...
 
     def sources(self) -> list[SourceState]:
         """How asking went lately."""
         ...
 
-    def labels_of(self, alertname: str) -> Alert | None:
-        """The labels and annotations of a rule, as a firing alert; None when there is no such rule."""
-        ...
-
 
 class Probes(Protocol):
     """The service's hosts, asked directly."""
 
-    def live_versions(self, service: str) -> dict[str, str | None]:
-        """The version that each host says it runs; None for a host that is not ready or does not answer."""
+    def hosts(self, service: str) -> tuple[HostSeen, ...]:
+        """What each host says of itself, in the order of the settings; empty when none is configured."""
         ...
 
 

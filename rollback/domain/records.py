@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from rollback.domain.alert import Alert, Source
+from rollback.domain.control import Breaker, Freeze, Proposal, Rehearsal
+from rollback.domain.decision import Decision
 from rollback.domain.deployment import Deployment, Release
 from rollback.domain.reasons import LedgerKind, Reason, Verdict
 from rollback.domain.rollback import Rollback
@@ -46,37 +48,66 @@ class Receipt:
 
 @dataclass(frozen=True, kw_only=True)
 class InboxItem:
-    """A stored alert that waits for a decision."""
+    """A stored alert that waits for a decision; `resolved_at` is when its end arrived, if it did."""
 
     id: int
     alert: Alert
     source: Source
     received_at: datetime
     decision_id: int | None
+    resolved_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState:
-    """Everything about one service that a decision or a status page needs, read at one moment."""
+    """Everything about one service that a decision or a status page needs, read at one moment.
+
+    deployments: the latest ones, newest first.
+    handled_by: the rollback of the deployment that is under way or moved a host.
+    attempts, last_attempt_at: its rollbacks that failed and moved none.
+    last_changed_at: when a rollback that moved a host last ended.
+    open_end: the last rollback whose end a person must know of, until it is acknowledged or overtaken.
+    """
 
     service: str
+    env: str
     current: Release | None
     releases: tuple[Release, ...]
     deployment: Deployment | None
+    deployments: tuple[Deployment, ...]
     handled_by: int | None
+    attempts: int
+    last_attempt_at: datetime | None
     active_rollback: Rollback | None
-    last_finished_at: datetime | None
+    last_rollback: Rollback | None
+    open_end: Rollback | None
+    last_changed_at: datetime | None
+    freeze: Freeze | None
+    breaker: Breaker | None
+    proposal: Proposal | None
+    rehearsals: tuple[Rehearsal, ...]
+    held: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """Alerts of one name that got the same decision at the same moment: one record for all of them."""
+
+    items: tuple[InboxItem, ...]
+    decision: Decision
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionRecord:
-    """A stored decision; `body` is its whole content as JSON values."""
+    """A stored decision; `body` is its whole content as JSON values, `alerts` how many alerts share it."""
 
     id: int
+    at: datetime
     verdict: Verdict
     reason: Reason
     rollback_id: int | None
     alert: Alert
+    alerts: int
     body: dict[str, object]
 
 
@@ -99,6 +130,7 @@ class LedgerEntry:
     at: datetime
     kind: LedgerKind
     service: str
+    env: str = ""
     data: dict[str, object] = field(default_factory=dict)
 
 
@@ -109,6 +141,7 @@ class NewEntry:
     at: datetime
     kind: LedgerKind
     service: str
+    env: str = ""
     data: dict[str, object] = field(default_factory=dict)
     rollback_id: int | None = None
 
@@ -123,11 +156,15 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """A message to people, stored with the change that it tells of and sent afterwards."""
+    """A message to people, stored with the change that it tells of and sent afterwards.
+
+    `thread` names what the message belongs to, such as `rollback-7`, for channels that can keep it together.
+    """
 
     text: str
     colour: str
     fields: dict[str, str] = field(default_factory=dict)
+    thread: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,112 +1,110 @@
-"""From a waiting alert to a recorded decision."""
+"""From waiting alerts to recorded decisions."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 
 from rollback.domain import notices
-from rollback.domain.alert import Alert, AlertStatus, Source
+from rollback.domain.alert import Alert, Source
 from rollback.domain.decision import Decision, decide
-from rollback.domain.deployment import known_good
-from rollback.domain.errors import Blind, ConcurrentChange
-from rollback.domain.facts import Began, Facts
-from rollback.domain.policy import Policy
-from rollback.domain.ports import Clock, Monitoring, Store
-from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import DecisionRecord, InboxItem, NewEntry, ServiceState
+from rollback.domain.errors import ConcurrentChange
+from rollback.domain.facts import Watched
+from rollback.domain.ports import Clock, Monitoring, Probes, Store
+from rollback.domain.reasons import Reason, Verdict
+from rollback.domain.records import DecisionRecord, InboxItem, Settled
 from rollback.service.context import PolicySource
+from rollback.service.looking import Look
 
 LOG = structlog.get_logger("rollback.decide")
-AT_ONCE = 100
+AT_ONCE = 1_000
 TRIES = 3
+STARTING = (Verdict.ROLL_BACK, Verdict.PROPOSE)
+"""Verdicts that change what the next alert of the service meets."""
 
 
 class Decider:
-    """Decides what waits in the inbox, oldest first."""
+    """Decides what waits in the inbox, oldest first, service by service."""
 
-    def __init__(self, store: Store, clock: Clock, monitoring: Monitoring, policy: PolicySource) -> None:
-        self._store, self._clock, self._monitoring, self._policy = store, clock, monitoring, policy
+    def __init__(
+        self, store: Store, clock: Clock, monitoring: Monitoring, probes: Probes, policy: PolicySource
+    ) -> None:
+        self._store, self._clock, self._policy = store, clock, policy
+        self._monitoring, self._probes = monitoring, probes
 
     def work(self) -> int:
         """Decide what waits now; return how many alerts were settled. One that cannot be stays waiting."""
-        settled, blind = 0, ""
-        for item in self._store.waiting(AT_ONCE):
+        settled, look = 0, self.look()
+        for items in _by_service(self._store.waiting(AT_ONCE)):
             try:
-                decision = self._settle(item, blind)
+                settled += self._settle(items, look)
             except ConcurrentChange as change:
-                LOG.warning("not_decided", alert=item.id, why=str(change))
-                continue
-            settled += 1
-            blind = blind or decision.facts.began.blind
+                LOG.warning("not_decided", service=items[0].alert.service, why=str(change))
         return settled
 
+    def look(self) -> Look:
+        """A new look at the world."""
+        return Look(self._clock.now(), self._policy(), self._monitoring, self._probes)
+
     def preview(self, alert: Alert) -> Decision:
-        """The decision that the alert would get now; nothing is stored."""
-        return decide(self._facts(alert, Source.PREVIEW, blind=""))
+        """The decision that the alert would get if it fired now; nothing is stored."""
+        look = self.look()
+        state = self._store.service_state(alert.service, alert.env)
+        facts = look.facts(alert, Source.PREVIEW, state)
+        if facts.watched.asked and not facts.watched.blind:
+            facts = replace(facts, watched=self._imagined(alert, look, facts.watched))
+        return decide(facts)
 
-    def _settle(self, item: InboxItem, blind: str) -> Decision:
-        """Decide and store; when the world moved in between, decide again on what it is now."""
-        for attempt in range(1, TRIES + 1):
-            decision = decide(self._facts(item.alert, item.source, blind))
-            try:
-                record = self._store.record(item, decision, _entry(decision), notices.of_decision(decision))
-            except ConcurrentChange as change:
-                LOG.info("decided_again", alert=item.id, attempt=attempt, why=str(change))
-                continue
-            if record.id != item.decision_id:
-                _log(record, decision)
-            return decision
-        raise ConcurrentChange(f"Alert {item.id} could not be decided in {TRIES} tries; it stays waiting.")
-
-    def _facts(self, alert: Alert, source: Source, blind: str) -> Facts:
-        """Everything a guard may ask, looked up now."""
-        now, policy = self._clock.now(), self._policy()
-        state = self._store.service_state(alert.service)
-        deployment = state.deployment
-        return Facts(
-            now=now,
-            alert=alert,
-            source=source,
-            policy=policy,
-            resolved_at=self._store.resolved_at(alert),
-            began=self._began(alert, state, policy, blind),
-            deployment=deployment,
-            handled_by=state.handled_by,
-            active_rollback=state.active_rollback,
-            last_finished_at=state.last_finished_at,
-            target=known_good(state.releases, deployment.version if deployment else None),
+    def _imagined(self, alert: Alert, look: Look, watched: Watched) -> Watched:
+        """As if it fired: nobody expects Prometheus to know an alert that was only imagined."""
+        rule = look.rule(alert)
+        return replace(
+            watched,
+            firing=True,
+            evidence=look.number(rule.evidence) if rule and rule.evidence else None,
+            vetoes=look.vetoes(alert.env, alert.starts_at, look.hosts(alert.service)),
         )
 
-    def _began(self, alert: Alert, state: ServiceState, policy: Policy, blind: str) -> Began:
-        """Ask Prometheus since when the condition holds, only where the answer can matter."""
-        deployment = state.deployment
-        relevant = (
-            deployment is not None
-            and alert.starts_at >= deployment.started_at
-            and alert.status is AlertStatus.FIRING
-            and policy.mode(alert.trigger) is not None
-        )
-        if not relevant:
-            return Began()
-        if blind:
-            return Began(blind=blind)
-        try:
-            return Began(pending_since=self._monitoring.began(alert))
-        except Blind as error:
-            return Began(blind=str(error))
+    def _settle(self, items: list[InboxItem], look: Look) -> int:
+        """Decide the alerts of one service in order; what starts something is stored before the next."""
+        alert = items[0].alert
+        state = self._store.service_state(alert.service, alert.env)
+        others: dict[tuple[Reason, str], list[tuple[InboxItem, Decision]]] = defaultdict(list)
+        settled = 0
+        for item in items:
+            for attempt in range(1, TRIES + 1):
+                facts = look.facts(item.alert, item.source, state, item.resolved_at)
+                decision = decide(facts)
+                if decision.verdict not in STARTING:
+                    others[decision.reason, item.alert.name].append((item, decision))
+                    break
+                try:
+                    self._record(Settled(items=(item,), decision=decision))
+                    settled += 1
+                    break
+                except ConcurrentChange as change:
+                    LOG.info("decided_again", alert=item.id, attempt=attempt, why=str(change))
+                finally:
+                    state = self._store.service_state(alert.service, alert.env)
+        for group in others.values():
+            together = tuple(item for item, _ in group)
+            self._record(Settled(items=together, decision=group[0][1]))
+            settled += len(together)
+        return settled
+
+    def _record(self, settled: Settled) -> None:
+        decision = settled.decision
+        record = self._store.record(settled, lambda number: notices.of_decision(decision, number))
+        if record:
+            _log(record, decision)
 
 
-def _entry(decision: Decision) -> NewEntry:
-    alert, deployment = decision.facts.alert, decision.facts.deployment
-    data: dict[str, object] = {
-        "verdict": decision.verdict,
-        "reason": decision.reason,
-        "trigger": alert.trigger,
-        "alertname": alert.name,
-        "starts_at": alert.starts_at,
-        "deployment_id": deployment.id if deployment else None,
-        "from_version": decision.from_version,
-        "to_version": decision.to_version,
-    }
-    return NewEntry(at=decision.at, kind=LedgerKind.DECIDED, service=alert.service, data=data)
+def _by_service(items: Iterable[InboxItem]) -> list[list[InboxItem]]:
+    groups: dict[tuple[str, str], list[InboxItem]] = defaultdict(list)
+    for item in items:
+        groups[item.alert.service, item.alert.env].append(item)
+    return list(groups.values())
 
 
 def _log(record: DecisionRecord, decision: Decision) -> None:
@@ -119,5 +117,6 @@ def _log(record: DecisionRecord, decision: Decision) -> None:
         trigger=alert.trigger,
         alertname=alert.name,
         service=alert.service,
+        alerts=record.alerts,
         rollback=record.rollback_id,
     )

@@ -22,11 +22,13 @@ def connect(path: Path) -> sqlite3.Connection:
 def migrate(connection: sqlite3.Connection) -> int:
     """Apply the schema files that the database has not seen, each whole or not; return its version."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute("PRAGMA foreign_keys = OFF")  # a table that is made anew is away for a moment
     for number, script in enumerate(_scripts(), start=1):
         if number > version:
-            script = f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;"
+            script = f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
             connection.executescript(script)
             version = number
+    connection.execute("PRAGMA foreign_keys = ON")
     return int(version)
 
 

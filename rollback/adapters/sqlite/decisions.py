@@ -1,39 +1,56 @@
-"""Decisions and the rollbacks that they start."""
+"""Decisions and the rollbacks and proposals that they start."""
 
 import sqlite3
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
 
 import msgspec
 
-from rollback.adapters.codec import from_json, plain, to_json, to_text
+from rollback.adapters.codec import from_json, from_text, plain, to_json, to_text
+from rollback.adapters.sqlite.control import answer, propose, withdraw
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.alert import Alert
+from rollback.domain.control import Proposal, ProposalState
 from rollback.domain.decision import Decision
 from rollback.domain.errors import ConcurrentChange, NotFound
-from rollback.domain.reasons import DECIDED_AGAIN, Reason, Verdict
-from rollback.domain.records import DecisionRecord, InboxItem, NewEntry, Notice
+from rollback.domain.ports import Tell
+from rollback.domain.reasons import LedgerKind, Reason, Verdict, passes
+from rollback.domain.records import DecisionRecord, InboxItem, NewEntry, Notice, Settled
+
+T = TypeVar("T")
 
 INSERT = """
-    INSERT INTO decisions (inbox_id, at, service, rollback_trigger, verdict, reason, deployment_id, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+    INSERT INTO decisions
+      (at, service, env, alertname, rollback_trigger, verdict, reason, alerts, deployment_id, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
 START = """
-    INSERT INTO rollbacks
-      (service, phase, from_version, to_version, decision_id, deployment_id, requested_at, changed_at)
-    VALUES (?, 'pending', ?, ?, ?, ?, ?, ?) RETURNING id
+    INSERT INTO rollbacks (service, env, kind, phase, from_version, to_version, decision_id, deployment_id,
+      requested_at, changed_at, asked_by)
+    VALUES (?, ?, 'rollback', 'pending', ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
-LATEST_DEPLOYMENT = "SELECT max(id) AS id FROM deployments WHERE service = ?"
-REJECT = "UPDATE releases SET rejected_at = ? WHERE service = ? AND version = ?"
+LATEST_DEPLOYMENT = "SELECT max(id) AS id FROM deployments WHERE service = ? AND env = ?"
+ABANDON = """
+    UPDATE deployments
+    SET outcome = 'abandoned', finished_at = ?, detail = 'rolled back before it reported an end'
+    WHERE id = ? AND outcome IS NULL
+"""
 SETTLE = """
     UPDATE inbox SET state = ?, decision_id = ?, evaluated_at = ?
     WHERE id = ? AND state = 'pending' AND decision_id IS ?
 """
 SELECT = """
-    SELECT d.id, d.verdict, d.reason, d.body, r.id AS rollback_id
-    FROM decisions AS d LEFT JOIN rollbacks AS r ON r.decision_id = d.id
+    SELECT d.id, d.at, d.verdict, d.reason, d.alerts, d.body,
+      (SELECT max(r.id) FROM rollbacks AS r WHERE r.decision_id = d.id AND r.kind = 'rollback') AS rollback_id
+    FROM decisions AS d
 """
+UNTOLD = f"""
+    {SELECT} WHERE d.verdict = 'hold' AND d.told_at IS NULL AND d.at <= ?
+      AND EXISTS (SELECT 1 FROM inbox AS i WHERE i.decision_id = d.id AND i.state = 'held') ORDER BY d.id
+"""  # noqa: S608
 
 
 class Decisions:
@@ -42,14 +59,24 @@ class Decisions:
     def __init__(self, writer: Writer, reader: Reader) -> None:
         self._writer, self._reader = writer, reader
 
-    def record(
-        self, item: InboxItem, decision: Decision, entry: NewEntry, notices: tuple[Notice, ...]
+    def record(self, settled: Settled, tell: Tell) -> DecisionRecord | None:
+        """Store the decision of these alerts with what it starts; None when all had the same one before."""
+        return self._run(lambda connection: _record(connection, settled, tell))
+
+    def record_by_person(
+        self, decision: Decision, proposal: Proposal | None, note: str, tell: Tell
     ) -> DecisionRecord:
-        """Store the decision and, for `roll_back`, the rollback."""
-        try:
-            return self._writer.run(lambda connection: _record(connection, item, decision, entry, notices))
-        except sqlite3.IntegrityError as error:
-            raise ConcurrentChange(f"The schema forbids what was decided: {error}.") from error
+        """Store a rollback that a person asked for or approved, with their answer."""
+
+        def write(connection: sqlite3.Connection) -> DecisionRecord:
+            at = decision.at
+            if proposal:
+                answer(connection, proposal, ProposalState.APPROVED, decision.by, note, at)
+            found = _add(connection, decision, alerts=1)
+            insert_notices(connection, tell(found.id), at)
+            return found
+
+        return self._run(write)
 
     def decision(self, decision_id: int) -> DecisionRecord:
         """The decision, or NotFound."""
@@ -65,79 +92,135 @@ class Decisions:
         with self._reader.moment() as connection:
             return [_decision(row) for row in connection.execute(query, (service, limit))]
 
+    def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
+        """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
+        with self._reader.moment() as connection:
+            return [_decision(row) for row in connection.execute(UNTOLD, (to_text(decided_before),))]
 
-def _record(
-    connection: sqlite3.Connection,
-    item: InboxItem,
-    decision: Decision,
-    entry: NewEntry,
-    notices: tuple[Notice, ...],
-) -> DecisionRecord:
-    known = _unchanged(connection, item, decision)
-    decision_id = known.id if known else _insert(connection, item, decision)
-    state = "held" if decision.reason in DECIDED_AGAIN else "decided"
-    settled = (state, decision_id, to_text(decision.at), item.id, item.decision_id)
-    if not connection.execute(SETTLE, settled).rowcount:
-        raise ConcurrentChange(f"Alert {item.id} has been decided meanwhile.")
-    if known:
-        return known
-    rollback_id = _start(connection, decision_id, decision) if decision.verdict is Verdict.ROLL_BACK else None
-    data = {**entry.data, "decision_id": decision_id, "rollback_id": rollback_id}
-    line = NewEntry(at=entry.at, kind=entry.kind, service=entry.service, rollback_id=rollback_id, data=data)
-    insert_entry(connection, line)
-    insert_notices(connection, notices, decision.at)
+    def tell_hold(self, decision: DecisionRecord, entry: NewEntry, notices: tuple[Notice, ...]) -> None:
+        """Write down that people are told of the hold."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            query = "UPDATE decisions SET told_at = ? WHERE id = ? AND told_at IS NULL"
+            if connection.execute(query, (to_text(entry.at), decision.id)).rowcount:
+                insert_entry(connection, entry)
+                insert_notices(connection, notices, entry.at)
+
+        self._run(write)
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._writer.run(work)
+        except sqlite3.IntegrityError as error:
+            raise ConcurrentChange(f"The schema forbids what was decided: {error}.") from error
+
+
+def _record(connection: sqlite3.Connection, settled: Settled, tell: Tell) -> DecisionRecord | None:
+    decision = settled.decision
+    fresh = [item for item in settled.items if not _unchanged(connection, item, decision)]
+    new = _add(connection, decision, alerts=len(fresh)) if fresh else None
+    state = "held" if passes(decision.reason) else "decided"
+    changed = {item.id for item in fresh}
+    for item in settled.items:
+        decision_id = new.id if new and item.id in changed else item.decision_id
+        row = (state, decision_id, to_text(decision.at), item.id, item.decision_id)
+        if not connection.execute(SETTLE, row).rowcount:
+            raise ConcurrentChange(f"Alert {item.id} has been decided meanwhile.")
+    if new:
+        insert_notices(connection, tell(new.id), decision.at)
+    return new
+
+
+def _unchanged(connection: sqlite3.Connection, item: InboxItem, decision: Decision) -> bool:
+    """Whether the alert's earlier decision says the same; what starts something is always said anew."""
+    if decision.verdict in (Verdict.ROLL_BACK, Verdict.PROPOSE) or item.decision_id is None:
+        return False
+    query = "SELECT reason FROM decisions WHERE id = ?"
+    row = connection.execute(query, (item.decision_id,)).fetchone()
+    return bool(row and row["reason"] == decision.reason)
+
+
+def _add(connection: sqlite3.Connection, decision: Decision, alerts: int) -> DecisionRecord:
+    """The decision, its ledger line, and the rollback or proposal that it starts."""
+    facts, alert = decision.facts, decision.facts.alert
+    key, at = (alert.service, alert.env), decision.at
+    deployment_id = facts.deployment.id if facts.deployment else None
+    head = (to_text(at), *key, alert.name, alert.trigger, decision.verdict, decision.reason, alerts)
+    decision_id = int(connection.execute(INSERT, (*head, deployment_id, to_json(decision))).fetchone()["id"])
+    rollback_id = None
+    if decision.verdict is Verdict.ROLL_BACK:
+        rollback_id = _start(connection, decision_id, decision)
+    if decision.verdict is Verdict.PROPOSE:
+        withdraw(connection, key, "a later alert proposes again", at)
+        propose(connection, _proposal(decision_id, decision))
+    data = {**_data(decision), "decision_id": decision_id, "rollback_id": rollback_id, "alerts": alerts}
+    kind = LedgerKind.DECIDED
+    entry = NewEntry(at=at, kind=kind, service=key[0], env=key[1], rollback_id=rollback_id, data=data)
+    insert_entry(connection, entry)
     return DecisionRecord(
         id=decision_id,
+        at=at,
         verdict=decision.verdict,
         reason=decision.reason,
         rollback_id=rollback_id,
-        alert=decision.facts.alert,
+        alert=alert,
+        alerts=alerts,
         body=plain(decision),
     )
 
 
-def _unchanged(connection: sqlite3.Connection, item: InboxItem, decision: Decision) -> DecisionRecord | None:
-    """The alert's earlier decision if it says the same."""
-    row = connection.execute(f"{SELECT} WHERE d.id = ?", (item.decision_id,)).fetchone()
-    earlier = _decision(row) if row else None
-    return earlier if earlier and earlier.reason is decision.reason else None
-
-
-def _insert(connection: sqlite3.Connection, item: InboxItem, decision: Decision) -> int:
-    facts = decision.facts
-    row = (
-        item.id,
-        to_text(decision.at),
-        facts.alert.service,
-        facts.alert.trigger,
-        decision.verdict,
-        decision.reason,
-        facts.deployment.id if facts.deployment else None,
-        to_json(decision),
-    )
-    return int(connection.execute(INSERT, row).fetchone()["id"])
-
-
 def _start(connection: sqlite3.Connection, decision_id: int, decision: Decision) -> int:
-    """Start the rollback and reject the version that is left; not if another deployment has begun."""
+    """Start the rollback; not if another deployment has begun."""
     facts, at = decision.facts, to_text(decision.at)
-    assert facts.deployment and facts.target
-    service, leaving = facts.alert.service, facts.deployment.version
-    if connection.execute(LATEST_DEPLOYMENT, (service,)).fetchone()["id"] != facts.deployment.id:
+    service, env = facts.alert.service, facts.alert.env
+    deployment_id = facts.deployment.id if facts.deployment else None
+    if connection.execute(LATEST_DEPLOYMENT, (service, env)).fetchone()["id"] != deployment_id:
         raise ConcurrentChange(f"Another deployment of {service} has begun meanwhile.")
-    row = (service, leaving, facts.target.version, decision_id, facts.deployment.id, at, at)
-    rollback_id = int(connection.execute(START, row).fetchone()["id"])
-    connection.execute(REJECT, (at, service, leaving))
-    return rollback_id
+    withdraw(connection, (service, env), "a rollback begins", decision.at)
+    connection.execute(ABANDON, (at, deployment_id))
+    versions = (decision.from_version, decision.to_version)
+    row = (service, env, *versions, decision_id, deployment_id, at, at, decision.by)
+    return int(connection.execute(START, row).fetchone()["id"])
+
+
+def _proposal(decision_id: int, decision: Decision) -> Proposal:
+    facts = decision.facts
+    return Proposal(
+        id=decision_id,
+        service=facts.alert.service,
+        env=facts.alert.env,
+        deployment_id=facts.deployment.id if facts.deployment else None,
+        from_version=decision.from_version or "",
+        to_version=decision.to_version,
+        state=ProposalState.OPEN,
+        at=decision.at,
+    )
+
+
+def _data(decision: Decision) -> dict[str, object]:
+    alert, deployment = decision.facts.alert, decision.facts.deployment
+    return {
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "trigger": alert.trigger,
+        "alertname": alert.name,
+        "starts_at": alert.starts_at,
+        "deployment_id": deployment.id if deployment else None,
+        "from_version": decision.from_version,
+        "to_version": decision.to_version,
+        "by": decision.by,
+    }
 
 
 def _decision(row: sqlite3.Row) -> DecisionRecord:
     body = from_json(row["body"], dict[str, Any])
     return DecisionRecord(
         id=row["id"],
+        at=from_text(row["at"]),
         verdict=Verdict(row["verdict"]),
         reason=Reason(row["reason"]),
         rollback_id=row["rollback_id"],
         alert=msgspec.convert(body["facts"]["alert"], Alert),
+        alerts=row["alerts"],
         body=body,
     )

@@ -3,40 +3,48 @@
 import sqlite3
 from datetime import datetime
 
-from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
-from rollback.adapters.sqlite.journal import insert_entry
+from rollback.adapters.codec import to_json, to_text
+from rollback.adapters.sqlite.control import withdraw
+from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
-from rollback.adapters.sqlite.rollbacks import ACTIVE_OF, rollback_from
+from rollback.adapters.sqlite.releases import mark, state_of
+from rollback.adapters.sqlite.rows import deployment_from
 from rollback.adapters.sqlite.writer import Writer
-from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, live_release
-from rollback.domain.errors import DeploymentClosed, NotFound, RollbackInProgress, VersionRejected
+from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Standing
+from rollback.domain.errors import (
+    DeploymentClosed,
+    DeploymentInProgress,
+    NotFound,
+    RollbackInProgress,
+    VersionRejected,
+)
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import NewEntry, ServiceState
+from rollback.domain.records import NewEntry, Notice, ServiceState
 
 UPSERT_RELEASE = """
-    INSERT INTO releases (service, version, rollback_safe) VALUES (?, ?, ?)
-    ON CONFLICT (service, version) DO UPDATE SET rollback_safe = excluded.rollback_safe
+    INSERT INTO releases (service, env, version, rollback_safe, checksum, deployed_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service, env, version) DO UPDATE SET
+      rollback_safe = excluded.rollback_safe, checksum = excluded.checksum, deployed_at = excluded.deployed_at
 """
-ABANDON = """
-    UPDATE deployments
-    SET outcome = 'abandoned', finished_at = ?, detail = 'no end was reported before the next one'
-    WHERE service = ? AND outcome IS NULL
-"""
-INSERT = """
-    INSERT INTO deployments (service, version, hosts, checksum, rollback_safe, override, started_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *
-"""
-FINISH = """
+CLOSE = """
     UPDATE deployments SET outcome = ?, finished_at = ?, detail = ?
     WHERE id = ? AND outcome IS NULL RETURNING *
 """
-GO_LIVE = """
-    UPDATE releases SET live_at = ?, rejected_at = iif(?, NULL, rejected_at) WHERE service = ? AND version = ?
+INSERT = """
+    INSERT INTO deployments
+      (service, env, version, hosts, checksum, rollback_safe, override, started_at, heard_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *
 """
+RESUME = "UPDATE deployments SET heard_at = ?, hosts = ? WHERE id = ? RETURNING *"
+ROLLED_BACK = "SELECT id FROM rollbacks WHERE deployment_id = ? AND (moved = 1 OR finished_at IS NULL)"
+GO_LIVE = "UPDATE releases SET live_at = ? WHERE service = ? AND env = ? AND version = ?"
 OBSERVE = """
-    INSERT INTO releases (service, version, rollback_safe, live_at) VALUES (?, ?, 0, ?)
-    ON CONFLICT (service, version) DO UPDATE SET live_at = excluded.live_at
+    INSERT INTO releases (service, env, version, rollback_safe, live_at) VALUES (?, ?, ?, 0, ?)
+    ON CONFLICT (service, env, version) DO UPDATE SET live_at = excluded.live_at
 """
+OVERRIDDEN = "deployed again with override"
+TAKEN_OVER = "no end was reported, and another deployment took over"
 
 
 class Deployments:
@@ -45,105 +53,175 @@ class Deployments:
     def __init__(self, writer: Writer, reader: Reader) -> None:
         self._writer, self._reader = writer, reader
 
+    def adopt(self, env: str) -> None:
+        """Give what was written before environments were known the daemon's own, once."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE releases SET env = ? WHERE env = ''", (env,))  # deployments follow
+            connection.execute("UPDATE decisions SET env = ? WHERE env = ''", (env,))
+            connection.execute("UPDATE rollbacks SET env = ? WHERE env = ''", (env,))
+
+        self._writer.run(write)
+
     def start_deployment(self, new: NewDeployment, at: datetime) -> Deployment:
-        """Register it; an unfinished earlier one of the service is closed as abandoned."""
+        """Register it; the same version registered again while it is open is the same deployment."""
         return self._writer.run(lambda connection: _start(connection, new, at))
 
     def finish_deployment(
-        self, deployment_id: int, outcome: Outcome, detail: str, at: datetime
+        self,
+        deployment_id: int,
+        outcome: Outcome,
+        detail: str,
+        at: datetime,
+        notices: tuple[Notice, ...] = (),
     ) -> Deployment:
         """Close it; `live` makes its version the live one."""
-        return self._writer.run(lambda connection: _finish(connection, deployment_id, outcome, detail, at))
+        return self._writer.run(lambda c: _finish(c, deployment_id, outcome, detail, at, notices))
 
-    def observe_live(self, service: str, version: str, at: datetime) -> None:
+    def observe_live(
+        self, service: str, env: str, version: str, at: datetime, notices: tuple[Notice, ...] = ()
+    ) -> None:
         """Write down that the hosts run this version, though nobody reported it."""
-        entry = NewEntry(at=at, kind=LedgerKind.LIVE_OBSERVED, service=service, data={"version": version})
+        data: dict[str, object] = {"version": version}
+        entry = NewEntry(at=at, kind=LedgerKind.LIVE_OBSERVED, service=service, env=env, data=data)
 
         def observe(connection: sqlite3.Connection) -> None:
-            connection.execute(OBSERVE, (service, version, to_text(at)))
+            connection.execute(OBSERVE, (service, env, version, to_text(at)))
             insert_entry(connection, entry)
+            insert_notices(connection, notices, at)
 
         self._writer.run(observe)
+
+    def mark_release(
+        self,
+        service: str,
+        env: str,
+        version: str,
+        standing: Standing,
+        by: str,
+        at: datetime,
+        notices: tuple[Notice, ...] = (),
+    ) -> None:
+        """Give a release a standing; NotFound when there is no such release."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            mark(connection, (service, env, version), standing, by, at)
+            insert_notices(connection, notices, at)
+
+        self._writer.run(write)
 
     def deployments(self, service: str | None, limit: int) -> list[Deployment]:
         """The latest deployments, newest first."""
         query = "SELECT * FROM deployments WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2"
         with self._reader.moment() as connection:
-            return [_deployment(row) for row in connection.execute(query, (service, limit))]
+            return [deployment_from(row) for row in connection.execute(query, (service, limit))]
 
-    def service_state(self, service: str) -> ServiceState:
+    def open_deployments(self, env: str) -> list[Deployment]:
+        """Those that have reported no end."""
+        query = "SELECT * FROM deployments WHERE env = ? AND outcome IS NULL ORDER BY id"
+        with self._reader.moment() as connection:
+            return [deployment_from(row) for row in connection.execute(query, (env,))]
+
+    def services(self, env: str) -> list[str]:
+        """Every service that has a release in the environment."""
+        query = "SELECT DISTINCT service FROM releases WHERE env = ? ORDER BY service"
+        with self._reader.moment() as connection:
+            return [row["service"] for row in connection.execute(query, (env,))]
+
+    def service_state(self, service: str, env: str) -> ServiceState:
         """What is known about the service, read at one moment."""
         with self._reader.moment() as connection:
-            return state_of(connection, service)
+            return state_of(connection, service, env)
 
 
 def _start(connection: sqlite3.Connection, new: NewDeployment, at: datetime) -> Deployment:
-    state = state_of(connection, new.service)
+    state = state_of(connection, new.service, new.env)
+    _refuse(state, new, at)
+    safe, checksum = new.rollback_safe, new.checksum
+    key = (new.service, new.env)
+    connection.execute(UPSERT_RELEASE, (*key, new.version, safe, checksum, to_text(at)))
+    if new.override and _standing(state, new.version) is Standing.REJECTED:
+        mark(connection, (*key, new.version), Standing.UNPROVEN, OVERRIDDEN, at)
+    running = state.deployment if state.deployment and state.deployment.outcome is None else None
+    hosts = to_json(new.hosts)
+    if running and running.version == new.version:
+        known = {*running.hosts, *new.hosts}
+        row = connection.execute(RESUME, (to_text(at), to_json(sorted(known)), running.id)).fetchone()
+        insert_entry(connection, _entry(LedgerKind.DEPLOYMENT_RESUMED, deployment_from(row), at))
+        return deployment_from(row)
+    if running:
+        _close(connection, running.id, Outcome.ABANDONED, TAKEN_OVER, at)
+    withdraw(connection, key, f"{new.version} is being deployed", at)
+    values = (*key, new.version, hosts, checksum, safe, new.override, to_text(at), to_text(at))
+    deployment = deployment_from(connection.execute(INSERT, values).fetchone())
+    insert_entry(connection, _entry(LedgerKind.DEPLOYMENT_STARTED, deployment, at))
+    return deployment
+
+
+def _refuse(state: ServiceState, new: NewDeployment, at: datetime) -> None:
+    """Raise why the deployment must not begin, if it must not."""
     if state.active_rollback:
         raise RollbackInProgress(
             f"Rollback {state.active_rollback.id} of {new.service} is {state.active_rollback.phase}; "
             "deploy again when it has ended."
         )
-    known = next((r for r in state.releases if r.version == new.version), None)
-    if known and known.rejected_at and not new.override:
+    running = state.deployment
+    if running and running.outcome is None and running.version != new.version and not new.take_over:
+        minutes = (at - running.heard_at).total_seconds() / 60
+        raise DeploymentInProgress(
+            f"Deployment {running.id} of {new.service} {running.version} began {minutes:.0f} minutes ago and "
+            "has not reported its end; wait for it, or deploy with take_over=true when that run is dead."
+        )
+    rejected = _standing(state, new.version) is Standing.REJECTED
+    if rejected and not new.override:
+        known = next(r for r in state.releases if r.version == new.version)
+        when = to_text(known.standing_at) if known.standing_at else "an unknown time"
         raise VersionRejected(
-            f"{new.service} {new.version} was rolled back and rejected at {to_text(known.rejected_at)}; "
+            f"{new.service} {new.version} was rejected at {when} by {known.standing_by}; "
             "deploy another version, or this one with override=true."
         )
-    connection.execute(UPSERT_RELEASE, (new.service, new.version, new.rollback_safe))
-    connection.execute(ABANDON, (to_text(at), new.service))
-    row = (new.service, new.version, to_json(new.hosts), new.checksum, new.rollback_safe, new.override)
-    deployment = _deployment(connection.execute(INSERT, (*row, to_text(at))).fetchone())
-    insert_entry(connection, _entry(LedgerKind.DEPLOYMENT_STARTED, deployment, at))
-    return deployment
+
+
+def _standing(state: ServiceState, version: str) -> Standing | None:
+    return next((r.standing for r in state.releases if r.version == version), None)
 
 
 def _finish(
+    connection: sqlite3.Connection,
+    deployment_id: int,
+    outcome: Outcome,
+    detail: str,
+    at: datetime,
+    notices: tuple[Notice, ...],
+) -> Deployment:
+    undone = connection.execute(ROLLED_BACK, (deployment_id,)).fetchone()
+    if undone and outcome is Outcome.LIVE:
+        raise DeploymentClosed(
+            f"Deployment {deployment_id} was rolled back by rollback {undone['id']}: it is not live."
+        )
+    deployment = _close(connection, deployment_id, outcome, detail, at)
+    if outcome is Outcome.LIVE:
+        connection.execute(GO_LIVE, (to_text(at), deployment.service, deployment.env, deployment.version))
+    insert_notices(connection, notices, at)
+    return deployment
+
+
+def _close(
     connection: sqlite3.Connection, deployment_id: int, outcome: Outcome, detail: str, at: datetime
 ) -> Deployment:
-    row = connection.execute(FINISH, (outcome, to_text(at), detail, deployment_id)).fetchone()
+    row = connection.execute(CLOSE, (outcome, to_text(at), detail, deployment_id)).fetchone()
     if row is None:
-        raise _why_not_finished(connection, deployment_id)
-    deployment = _deployment(row)
-    if outcome is Outcome.LIVE:
-        key = (deployment.override, deployment.service, deployment.version)
-        connection.execute(GO_LIVE, (to_text(at), *key))
+        raise _why_not_closed(connection, deployment_id)
+    deployment = deployment_from(row)
     insert_entry(connection, _entry(LedgerKind.DEPLOYMENT_FINISHED, deployment, at))
     return deployment
 
 
-def _why_not_finished(connection: sqlite3.Connection, deployment_id: int) -> NotFound | DeploymentClosed:
+def _why_not_closed(connection: sqlite3.Connection, deployment_id: int) -> NotFound | DeploymentClosed:
     row = connection.execute("SELECT outcome FROM deployments WHERE id = ?", (deployment_id,)).fetchone()
     if row is None:
         return NotFound(f"There is no deployment {deployment_id}.")
     return DeploymentClosed(f"Deployment {deployment_id} has already ended as {row['outcome']}.")
-
-
-def state_of(connection: sqlite3.Connection, service: str) -> ServiceState:
-    """The service's state inside the caller's transaction."""
-    releases = tuple(
-        _release(row) for row in connection.execute("SELECT * FROM releases WHERE service = ?", (service,))
-    )
-    latest = connection.execute(
-        "SELECT * FROM deployments WHERE service = ? ORDER BY id DESC LIMIT 1", (service,)
-    ).fetchone()
-    deployment = _deployment(latest) if latest else None
-    handled = connection.execute(
-        "SELECT id FROM rollbacks WHERE deployment_id = ?", (deployment.id if deployment else None,)
-    ).fetchone()
-    active = connection.execute(ACTIVE_OF, (service,)).fetchone()
-    (finished,) = connection.execute(
-        "SELECT max(finished_at) FROM rollbacks WHERE service = ?", (service,)
-    ).fetchone()
-    return ServiceState(
-        service=service,
-        current=live_release(releases),
-        releases=releases,
-        deployment=deployment,
-        handled_by=handled["id"] if handled else None,
-        active_rollback=rollback_from(active) if active else None,
-        last_finished_at=maybe_from_text(finished),
-    )
 
 
 def _entry(kind: LedgerKind, deployment: Deployment, at: datetime) -> NewEntry:
@@ -155,30 +233,4 @@ def _entry(kind: LedgerKind, deployment: Deployment, at: datetime) -> NewEntry:
         "outcome": deployment.outcome,
         "detail": deployment.detail,
     }
-    return NewEntry(at=at, kind=kind, service=deployment.service, data=data)
-
-
-def _release(row: sqlite3.Row) -> Release:
-    return Release(
-        service=row["service"],
-        version=row["version"],
-        rollback_safe=bool(row["rollback_safe"]),
-        live_at=maybe_from_text(row["live_at"]),
-        rejected_at=maybe_from_text(row["rejected_at"]),
-    )
-
-
-def _deployment(row: sqlite3.Row) -> Deployment:
-    return Deployment(
-        id=row["id"],
-        service=row["service"],
-        version=row["version"],
-        hosts=from_json(row["hosts"], tuple[str, ...]),
-        checksum=row["checksum"],
-        rollback_safe=bool(row["rollback_safe"]),
-        override=bool(row["override"]),
-        started_at=from_text(row["started_at"]),
-        finished_at=maybe_from_text(row["finished_at"]),
-        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
-        detail=row["detail"],
-    )
+    return NewEntry(at=at, kind=kind, service=deployment.service, env=deployment.env, data=data)

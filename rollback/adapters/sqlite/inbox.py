@@ -8,7 +8,7 @@ from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_js
 from rollback.adapters.sqlite.journal import insert_entry, set_mark
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
-from rollback.domain.alert import Alert, AlertStatus, Source
+from rollback.domain.alert import Alert, Source
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import Batch, InboxItem, NewEntry, Receipt
 
@@ -36,17 +36,13 @@ class Inbox:
 
     def waiting(self, limit: int) -> list[InboxItem]:
         """The oldest alerts that wait for a decision."""
-        query = "SELECT * FROM inbox WHERE state = 'pending' ORDER BY id LIMIT ?"
+        query = """
+            SELECT i.*, r.received_at AS resolved_at FROM inbox AS i LEFT JOIN inbox AS r
+            ON r.fingerprint = i.fingerprint AND r.starts_at = i.starts_at AND r.status = 'resolved'
+            WHERE i.state = 'pending' ORDER BY i.id LIMIT ?
+        """
         with self._reader.moment() as connection:
             return [_item(row) for row in connection.execute(query, (limit,))]
-
-    def resolved_at(self, alert: Alert) -> datetime | None:
-        """When the end of the alert's episode was received, if it was."""
-        query = "SELECT received_at FROM inbox WHERE fingerprint = ? AND starts_at = ? AND status = ?"
-        key = (alert.fingerprint, to_text(alert.starts_at), AlertStatus.RESOLVED)
-        with self._reader.moment() as connection:
-            row = connection.execute(query, key).fetchone()
-        return maybe_from_text(row["received_at"] if row else None)
 
     def wake_expired(self, started_before: datetime) -> int:
         """Let held alerts that began before that moment be decided once more."""
@@ -108,4 +104,5 @@ def _item(row: sqlite3.Row) -> InboxItem:
         source=Source(row["source"]),
         received_at=from_text(row["received_at"]),
         decision_id=row["decision_id"],
+        resolved_at=maybe_from_text(row["resolved_at"]),
     )

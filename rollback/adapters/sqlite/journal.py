@@ -14,8 +14,8 @@ from rollback.domain.records import LedgerEntry, NewEntry, Notice, NoticeState, 
 def insert_entry(connection: sqlite3.Connection, entry: NewEntry) -> None:
     """Write the ledger line inside the caller's transaction."""
     connection.execute(
-        "INSERT INTO ledger (at, kind, service, rollback_id, data) VALUES (?, ?, ?, ?, ?)",
-        (to_text(entry.at), entry.kind, entry.service, entry.rollback_id, to_json(entry.data)),
+        "INSERT INTO ledger (at, kind, service, env, rollback_id, data) VALUES (?, ?, ?, ?, ?, ?)",
+        (to_text(entry.at), entry.kind, entry.service, entry.env, entry.rollback_id, to_json(entry.data)),
     )
 
 
@@ -98,6 +98,7 @@ def _entry(row: sqlite3.Row) -> LedgerEntry:
         at=from_text(row["at"]),
         kind=LedgerKind(row["kind"]),
         service=row["service"],
+        env=row["env"],
         data=from_json(row["data"], dict[str, object]),
     )
 

@@ -1,23 +1,37 @@
 """Rollbacks, moved by compare-and-swap with their ledger entries."""
 
 import sqlite3
+from datetime import datetime
 
-from rollback.adapters.codec import from_json, from_text, maybe_from_text, maybe_text, to_json, to_text
+from rollback.adapters.codec import from_json, from_text, maybe_text, to_json, to_text
+from rollback.adapters.sqlite.control import open_breaker
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
+from rollback.adapters.sqlite.releases import mark
+from rollback.adapters.sqlite.rows import rollback_from
 from rollback.adapters.sqlite.writer import Writer
+from rollback.domain.consequences import NOTHING, Consequences
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import NewEntry, Notice, Step
-from rollback.domain.rollback import Phase, Rollback, Verification
+from rollback.domain.rollback import Phase, Rollback
 
-ACTIVE_OF = "SELECT * FROM rollbacks WHERE service = ? AND phase IN ('pending', 'running', 'verifying')"
 SWAP = """
     UPDATE rollbacks SET phase = ?, attempt = ?, changed_at = ?, started_at = ?, restored_at = ?,
-      finished_at = ?, detail = ?, verdict = ?, verification = ?
-    WHERE id = ? AND phase = ? AND attempt = ?
+      finished_at = ?, detail = ?, results = ?, moved = ?, verdict = ?, verification = ?
+    WHERE id = ? AND phase = ? AND attempt = ? AND verdict IS ?
 """
-RESTORED = "UPDATE releases SET live_at = ? WHERE service = ? AND version = ?"
+LIVE_AGAIN = "UPDATE releases SET live_at = ? WHERE service = ? AND env = ? AND version = ?"
+TRY_AGAIN = "UPDATE inbox SET state = 'held' WHERE decision_id = ? AND state = 'decided'"
+REPAIR = """
+    INSERT INTO rollbacks (service, env, kind, phase, from_version, to_version, decision_id, deployment_id,
+      requested_at, changed_at, only_hosts)
+    VALUES (?, ?, 'repair', 'pending', ?, ?, ?, ?, ?, ?, ?) RETURNING *
+"""
+ACKNOWLEDGE = """
+    UPDATE rollbacks SET acknowledged_at = ?, acknowledged_by = ?
+    WHERE id = ? AND acknowledged_at IS NULL AND finished_at IS NOT NULL RETURNING *
+"""
 
 
 class Rollbacks:
@@ -52,22 +66,60 @@ class Rollbacks:
         after: Rollback,
         entries: tuple[NewEntry, ...],
         notices: tuple[Notice, ...] = (),
+        follows: Consequences = NOTHING,
     ) -> None:
-        """Replace *before* by *after* with its ledger entries, or raise ConcurrentChange."""
+        """Replace *before* by *after* with all that follows, or raise ConcurrentChange."""
 
         def swap(connection: sqlite3.Connection) -> None:
             if not connection.execute(SWAP, _swap_row(before, after)).rowcount:
                 raise ConcurrentChange(
                     f"Rollback {before.id} is no longer {before.phase}, attempt {before.attempt}."
                 )
+            key, at = (after.service, after.env), after.changed_at
             if after.phase is Phase.VERIFYING and before.phase is Phase.RUNNING:
-                key = (maybe_text(after.restored_at), after.service, after.to_version)
-                connection.execute(RESTORED, key)
+                connection.execute(LIVE_AGAIN, (maybe_text(after.restored_at), *key, after.to_version))
+            if after.phase is Phase.FAILED and not after.changed:
+                connection.execute(TRY_AGAIN, (after.decision_id,))
+            for version, standing in follows.standings:
+                mark(connection, (*key, version), standing, follows.by, at)
+            if follows.cause:
+                open_breaker(connection, key, follows.cause, follows.why, at)
             for entry in entries:
                 insert_entry(connection, entry)
-            insert_notices(connection, notices, after.changed_at)
+            insert_notices(connection, notices, at)
 
         self._writer.run(swap)
+
+    def start_repair(self, of: Rollback, hosts: tuple[str, ...], at: datetime) -> Rollback:
+        """Begin to bring hosts that were away to the version of that rollback, or ConcurrentChange."""
+        now = to_text(at)
+        versions = (of.from_version, of.to_version)
+        key = (of.service, of.env)
+        row = (*key, *versions, of.decision_id, of.deployment_id, now, now, to_json(hosts))
+
+        def start(connection: sqlite3.Connection) -> Rollback:
+            return rollback_from(connection.execute(REPAIR, row).fetchone())
+
+        try:
+            return self._writer.run(start)
+        except sqlite3.IntegrityError as error:
+            raise ConcurrentChange(f"The schema forbids a repair of {of.service} now: {error}.") from error
+
+    def acknowledge(self, rollback_id: int, by: str, note: str, at: datetime) -> Rollback:
+        """A person takes over what the rollback left open, or NotFound."""
+
+        def write(connection: sqlite3.Connection) -> Rollback:
+            row = connection.execute(ACKNOWLEDGE, (to_text(at), by, rollback_id)).fetchone()
+            if row is None:
+                raise NotFound(f"There is no ended rollback {rollback_id} that nobody has acknowledged.")
+            found = rollback_from(row)
+            data: dict[str, object] = {"rollback_id": rollback_id, "by": by, "note": note}
+            kind = LedgerKind.ACKNOWLEDGED
+            key = {"service": found.service, "env": found.env}
+            insert_entry(connection, NewEntry(at=at, kind=kind, rollback_id=rollback_id, data=data, **key))
+            return found
+
+        return self._writer.run(write)
 
     def add_step(self, rollback: Rollback, step: Step, notices: tuple[Notice, ...] = ()) -> None:
         """Record one host's step while the executor works."""
@@ -82,6 +134,7 @@ class Rollbacks:
             at=step.at,
             kind=LedgerKind.HOST_STEP,
             service=rollback.service,
+            env=rollback.env,
             rollback_id=rollback.id,
             data=data,
         )
@@ -101,7 +154,7 @@ class Rollbacks:
 
 
 def _swap_row(before: Rollback, after: Rollback) -> tuple[object, ...]:
-    verification = after.verification
+    verification, earlier = after.verification, before.verification
     return (
         after.phase,
         after.attempt,
@@ -110,33 +163,14 @@ def _swap_row(before: Rollback, after: Rollback) -> tuple[object, ...]:
         maybe_text(after.restored_at),
         maybe_text(after.finished_at),
         after.detail,
+        to_json(after.results),
+        after.changed,
         verification.verdict if verification else None,
         to_json(verification) if verification else None,
         before.id,
         before.phase,
         before.attempt,
-    )
-
-
-def rollback_from(row: sqlite3.Row) -> Rollback:
-    """The rollback that a row holds."""
-    verification = row["verification"]
-    return Rollback(
-        id=row["id"],
-        service=row["service"],
-        phase=Phase(row["phase"]),
-        from_version=row["from_version"],
-        to_version=row["to_version"],
-        decision_id=row["decision_id"],
-        deployment_id=row["deployment_id"],
-        attempt=row["attempt"],
-        requested_at=from_text(row["requested_at"]),
-        changed_at=from_text(row["changed_at"]),
-        started_at=maybe_from_text(row["started_at"]),
-        restored_at=maybe_from_text(row["restored_at"]),
-        finished_at=maybe_from_text(row["finished_at"]),
-        detail=row["detail"],
-        verification=from_json(verification, Verification) if verification else None,
+        earlier.verdict if earlier else None,
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rollback.adapters.sqlite.connection import connect, migrate
+from rollback.adapters.sqlite.control import Control
 from rollback.adapters.sqlite.decisions import Decisions
 from rollback.adapters.sqlite.deployments import Deployments
 from rollback.adapters.sqlite.inbox import Inbox
@@ -16,7 +17,7 @@ QUEUE_LIMIT = 1_000
 """So many webhooks may wait for the disk; the next one is told to come again."""
 
 
-class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Journal, Counts):
+class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Counts):
     """Everything durable in one file; opening it applies the schema."""
 
     def __init__(self, path: Path, queue_limit: int = QUEUE_LIMIT) -> None:

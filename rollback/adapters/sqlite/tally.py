@@ -2,22 +2,24 @@
 
 import sqlite3
 
-from rollback.adapters.sqlite.deployments import state_of
 from rollback.adapters.sqlite.inbox import HEARTBEAT
 from rollback.adapters.sqlite.journal import get_mark
 from rollback.adapters.sqlite.reader import Reader
+from rollback.adapters.sqlite.releases import state_of
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.records import Tally
 
-ENDED = "SELECT phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL GROUP BY phase"
+ENDED = """
+    SELECT phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback' GROUP BY phase
+"""
 VERDICTS = "SELECT verdict, count(*) FROM rollbacks WHERE verdict IS NOT NULL GROUP BY verdict"
 NOTICES = "SELECT state, count(*) FROM notices GROUP BY state"
 INBOX = "SELECT state, count(*) FROM inbox WHERE state <> 'decided' GROUP BY state"
 DECISIONS = """
-    SELECT verdict, reason, rollback_trigger, count(*) FROM decisions
+    SELECT verdict, reason, rollback_trigger, sum(alerts) FROM decisions
     GROUP BY verdict, reason, rollback_trigger
 """
-SERVICES = "SELECT DISTINCT service FROM releases ORDER BY service"
+SERVICES = "SELECT DISTINCT service, env FROM releases ORDER BY service, env"
 
 
 class Counts:
@@ -30,7 +32,7 @@ class Counts:
         """Counts and states, read at one moment."""
         with self._reader.moment() as connection:
             inbox = _by_name(connection, INBOX)
-            services = [row["service"] for row in connection.execute(SERVICES)]
+            services = [tuple(row) for row in connection.execute(SERVICES)]
             return Tally(
                 rollbacks=_by_name(connection, ENDED),
                 decisions={tuple(row)[:3]: row[3] for row in connection.execute(DECISIONS)},
@@ -40,7 +42,7 @@ class Counts:
                 inbox_held=inbox.get("held", 0),
                 quarantined=connection.execute("SELECT count(*) FROM quarantine").fetchone()[0],
                 last_heartbeat=get_mark(connection, HEARTBEAT),
-                services=tuple(state_of(connection, service) for service in services),
+                services=tuple(state_of(connection, service, env) for service, env in services),
             )
 
 

@@ -1,25 +1,37 @@
 """Builders of plain records, a clock that tests move, and fakes that are passed in, never patched in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rollback.adapters.memory import MemoryStore
+from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
-from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release
+from rollback.domain.control import Rehearsal
+from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, Standing
 from rollback.domain.errors import Blind, RollbackError
-from rollback.domain.facts import Facts
+from rollback.domain.facts import Facts, HostSeen, Watched
 from rollback.domain.policy import Mode, Policy
-from rollback.domain.ports import Fired, Pause, RunOutcome, RunResult, SourceState
+from rollback.domain.ports import (
+    Active,
+    Began,
+    Fired,
+    Gate,
+    Pause,
+    Rule,
+    RunOutcome,
+    RunResult,
+    SourceState,
+)
 from rollback.domain.records import Notice, Step
-from rollback.domain.rollback import Rollback
+from rollback.domain.rollback import HostResult, HostState, Rollback
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRIGGER = "error_rate_threshold"
-SERVICE = "shop"
+SERVICE, ENV = "shop", "production"
 
 
 def after(minutes: float) -> datetime:
@@ -48,13 +60,19 @@ class FakeClock:
 
 @dataclass
 class FakeMonitoring:
-    """Answers what the test wants, or raises Blind."""
+    """Answers what the test wants, or raises Blind; *believes* that the usual alert fires."""
 
+    believes: bool = True
     pending_since: datetime | None = None
-    active: list[Alert] = field(default_factory=list)
+    actives: list[Active] = field(default_factory=list)
+    active_alerts: list[Alert] = field(default_factory=list)
     fired: list[Fired] = field(default_factory=list)
-    measured: list[bool | None] = field(default_factory=list)
-    rule: Alert | None = None
+    vetoes: list[dict[str, str]] = field(default_factory=list)
+    evidence: float | None = 1.0
+    value: float | None = None
+    measured: list[bool | None] = field(default_factory=lambda: [True])
+    is_proven: bool = True
+    known_rules: dict[str, Rule] = field(default_factory=dict)
     blind: bool = False
     asked: list[str] = field(default_factory=list)
 
@@ -63,25 +81,50 @@ class FakeMonitoring:
         if self.blind:
             raise Blind("nobody answers")
 
-    def began(self, alert: Alert) -> datetime | None:
+    def active(self) -> list[Active]:
+        self._ask("active")
+        anything = Active(labels={"alertname": "Anything"}, firing=True, since=NOON)
+        return [*self.actives, *([anything] if self.believes else [])]
+
+    def began(self, name: str, since: datetime, until: datetime) -> list[Began]:
         self._ask("began")
-        return self.pending_since
+        pending = self.pending_since
+        return [Began(labels={"alertname": name}, since=pending)] if pending else []
+
+    def troubled(self, labels: dict[str, str], seconds: float) -> list[dict[str, str]]:
+        self._ask("troubled")
+        return self.vetoes
 
     def firing(self) -> list[Alert]:
         self._ask("firing")
-        return self.active
+        return self.active_alerts
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:
         self._ask(f"fired {start:%H:%M} {end:%H:%M}")
         return self.fired
 
+    def number(self, expression: str) -> float | None:
+        self._ask(f"number {expression}")
+        return self.evidence if expression == "enough" else self.value
+
     def measure(self, expression: str, version: str) -> bool | None:
         self._ask(f"measure {expression} {version}")
         return self.measured.pop(0) if len(self.measured) > 1 else self.measured[0]
 
-    def labels_of(self, alertname: str) -> Alert | None:
+    def proven(self, service: str, env: str, seconds: float) -> bool:
+        self._ask(f"proven {service} {env} {seconds:.0f}")
+        return self.is_proven
+
+    def rules(self, service: str, env: str) -> dict[str, Rule]:
         self._ask("rules")
-        return self.rule
+        usual = Rule(
+            name="Anything",
+            labels={"rollback": "auto", "rollback_trigger": TRIGGER},
+            evidence="enough",
+            verify="healthy == bool 1",
+            measures="healthy",
+        )
+        return {"Anything": usual, **self.known_rules}
 
     def sources(self) -> list[SourceState]:
         return [SourceState(name="prometheus", reachable=not self.blind, failures=0)]
@@ -89,23 +132,49 @@ class FakeMonitoring:
 
 @dataclass
 class FakeProbes:
+    """Hosts that answer, ready, with these versions; None does not answer at all."""
+
     live: dict[str, str | None] = field(default_factory=dict)
 
-    def live_versions(self, service: str) -> dict[str, str | None]:
-        return self.live
+    def hosts(self, service: str) -> tuple[HostSeen, ...]:
+        return tuple(
+            HostSeen(
+                host=host, answered=version is not None, version=version, ready=True if version else None
+            )
+            for host, version in self.live.items()
+        )
 
 
 @dataclass
 class FakeExecutor:
-    result: RunResult = field(default_factory=lambda: RunResult(outcome=RunOutcome.RESTORED))
+    """Restores the hosts that it is told; asks the gate once, as the playbook does."""
+
+    result: RunResult = field(
+        default_factory=lambda: RunResult(
+            outcome=RunOutcome.RESTORED,
+            results=(HostResult(host="app1", state=HostState.DONE, at=after(6)),),
+        )
+    )
     steps: list[Step] = field(default_factory=list)
     runs: list[Rollback] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    rehearsals: tuple[Rehearsal, ...] = ()
+    rehearsed: list[tuple[str, str]] = field(default_factory=list)
 
-    def run(self, rollback: Rollback, on_step: Callable[[Step], None], stopping: Pause) -> RunResult:
+    def run(
+        self, rollback: Rollback, on_step: Callable[[Step], None], stopping: Pause, gate: Gate
+    ) -> RunResult:
         self.runs.append(rollback)
+        if why := gate():
+            self.closed.append(why)
+            return RunResult(outcome=RunOutcome.CALLED_OFF, detail=why)
         for step in self.steps:
             on_step(step)
         return self.result
+
+    def rehearse(self, service: str, target: Release, stopping: Pause) -> tuple[Rehearsal, ...]:
+        self.rehearsed.append((service, target.version))
+        return self.rehearsals
 
 
 @dataclass
@@ -126,6 +195,7 @@ class Make:
         labels = {
             "alertname": "Anything",
             "service": SERVICE,
+            "env": ENV,
             "rollback": "auto",
             "rollback_trigger": TRIGGER,
         }
@@ -140,13 +210,22 @@ class Make:
 
     def policy(self, **changes: Any) -> Policy:
         base = Policy(
+            environment=ENV,
             modes={TRIGGER: Mode.AUTO},
             deployment_window=timedelta(minutes=30),
             deployment_timeout=timedelta(minutes=15),
             cooldown=timedelta(minutes=10),
+            retry_after=timedelta(minutes=1),
             stale_after=timedelta(hours=1),
+            hold_told_after=timedelta(minutes=2),
+            good_after=timedelta(minutes=30),
+            breaker_window=timedelta(hours=1),
+            veto_lookback=timedelta(minutes=2),
+            recovery_quiet=timedelta(minutes=10),
             clock_tolerance=timedelta(seconds=5),
             reconcile_interval=timedelta(seconds=15),
+            rehearsal_interval=timedelta(minutes=5),
+            verification_blind_timeout=timedelta(minutes=3),
             verification_interval=timedelta(seconds=15),
             verification_timeout=timedelta(seconds=90),
             verification_samples=3,
@@ -159,24 +238,38 @@ class Make:
         base = Deployment(
             id=1,
             service=SERVICE,
+            env=ENV,
             version="2",
             hosts=("app1",),
             checksum="",
             rollback_safe=True,
             started_at=NOON,
+            heard_at=NOON,
             finished_at=after(1),
             outcome=Outcome.LIVE,
         )
         return replace(base, **changes)
 
     def release(self, version: str = "1", **changes: Any) -> Release:
-        base = Release(service=SERVICE, version=version, rollback_safe=True, live_at=after(-60))
+        """One that was live an hour before noon and has proven to be good."""
+        base = Release(
+            service=SERVICE,
+            env=ENV,
+            version=version,
+            rollback_safe=True,
+            live_at=after(-60),
+            deployed_at=after(-61),
+            standing=Standing.GOOD,
+            standing_at=after(-30),
+            standing_by="the test",
+        )
         return replace(base, **changes)
 
     def rollback(self, **changes: Any) -> Rollback:
         base = Rollback(
             id=1,
             service=SERVICE,
+            env=ENV,
             from_version="2",
             to_version="1",
             decision_id=1,
@@ -193,18 +286,32 @@ class Make:
             alert=self.alert(),
             source=Source.WEBHOOK,
             policy=self.policy(),
+            watched=Watched(asked=True, firing=True, evidence=1.0),
+            hosts=(HostSeen(host="app1", answered=True, version="2", ready=True),),
             deployment=self.deployment(),
-            target=self.release(),
+            deployment_began=NOON,
+            releases=(
+                self.release(),
+                self.release("2", live_at=after(1), deployed_at=NOON, standing=Standing.UNPROVEN),
+            ),
         )
         return replace(base, **changes)
 
-    def live(self, store: MemoryStore, version: str, minutes: float, **changes: Any) -> Deployment:
-        """Register a deployment that ends well one minute later."""
-        new = NewDeployment(
-            service=SERVICE, version=version, hosts=("app1",), checksum="", rollback_safe=True
+    def new(self, version: str = "2", **changes: Any) -> NewDeployment:
+        base = NewDeployment(
+            service=SERVICE, env=ENV, version=version, hosts=("app1",), checksum="", rollback_safe=True
         )
-        started = store.start_deployment(replace(new, **changes), after(minutes))
-        return store.finish_deployment(started.id, Outcome.LIVE, "", after(minutes + 1))
+        return replace(base, **changes)
+
+    def live(
+        self, store: SqliteStore, version: str, minutes: float, *, good: bool = False, **changes: Any
+    ) -> Deployment:
+        """Register a deployment that ends well one minute later; *good* by a person's word."""
+        started = store.start_deployment(self.new(version, **changes), after(minutes))
+        finished = store.finish_deployment(started.id, Outcome.LIVE, "", after(minutes + 1))
+        if good:
+            store.mark_release(SERVICE, ENV, version, Standing.GOOD, "the test", after(minutes + 1))
+        return finished
 
 
 @pytest.fixture
@@ -218,8 +325,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    found = SqliteStore(tmp_path / "rollback.db")
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -1,0 +1,119 @@
+"""Releases, and everything about one service read at one moment."""
+
+import sqlite3
+from datetime import datetime
+
+from rollback.adapters.codec import maybe_from_text, to_text
+from rollback.adapters.sqlite.control import breaker_of, freeze_of, proposal_of, rehearsals_of
+from rollback.adapters.sqlite.journal import insert_entry
+from rollback.adapters.sqlite.rows import deployment_from, rollback_from
+from rollback.domain.deployment import Deployment, Outcome, Release, Standing, live_release
+from rollback.domain.errors import NotFound
+from rollback.domain.reasons import LedgerKind
+from rollback.domain.records import NewEntry, ServiceState
+from rollback.domain.rollback import Phase, Rollback
+
+RELEASES = "SELECT * FROM releases WHERE service = ? AND env = ?"
+DEPLOYMENTS = "SELECT * FROM deployments WHERE service = ? AND env = ? ORDER BY id DESC LIMIT 50"
+ROLLBACKS = "SELECT * FROM rollbacks WHERE service = ? AND env = ? ORDER BY id DESC LIMIT 50"
+HANDLED = """
+    SELECT id FROM rollbacks
+    WHERE deployment_id = ? AND kind = 'rollback'
+      AND (moved = 1 OR phase IN ('pending', 'running', 'verifying'))
+    ORDER BY id DESC LIMIT 1
+"""
+ATTEMPTS = """
+    SELECT count(*) AS count, max(finished_at) AS last FROM rollbacks
+    WHERE deployment_id = ? AND kind = 'rollback' AND phase = 'failed' AND moved = 0
+"""
+CHANGED = "SELECT max(finished_at) AS at FROM rollbacks WHERE service = ? AND env = ? AND moved = 1"
+HELD = """
+    SELECT count(*) AS count FROM inbox AS i JOIN decisions AS d ON d.id = i.decision_id
+    WHERE i.state = 'held' AND d.verdict = 'hold' AND d.service = ? AND d.env = ?
+"""
+MARK = """
+    UPDATE releases SET standing = ?, standing_at = ?, standing_by = ?
+    WHERE service = ? AND env = ? AND version = ?
+"""
+
+
+def state_of(connection: sqlite3.Connection, service: str, env: str) -> ServiceState:
+    """The service's state inside the caller's transaction; an unknown service is empty, not an error."""
+    key = (service, env)
+    releases = tuple(release_from(row) for row in connection.execute(RELEASES, key))
+    deployments = [deployment_from(row) for row in connection.execute(DEPLOYMENTS, key)]
+    rollbacks = [rollback_from(row) for row in connection.execute(ROLLBACKS, key)]
+    latest = deployments[0] if deployments else None
+    number = (latest.id if latest else None,)
+    handled = connection.execute(HANDLED, number).fetchone()
+    attempts = connection.execute(ATTEMPTS, number).fetchone()
+    return ServiceState(
+        service=service,
+        env=env,
+        current=live_release(releases),
+        releases=releases,
+        deployment=latest,
+        deployments=tuple(deployments),
+        handled_by=handled["id"] if handled else None,
+        attempts=attempts["count"],
+        last_attempt_at=maybe_from_text(attempts["last"]),
+        active_rollback=next((r for r in rollbacks if r.active), None),
+        last_rollback=rollbacks[0] if rollbacks else None,
+        open_end=open_end(rollbacks, deployments),
+        last_changed_at=maybe_from_text(connection.execute(CHANGED, key).fetchone()["at"]),
+        freeze=freeze_of(connection, service, env),
+        breaker=breaker_of(connection, service, env),
+        proposal=proposal_of(connection, service, env, latest.id if latest else None),
+        rehearsals=rehearsals_of(connection, service, env),
+        held=connection.execute(HELD, key).fetchone()["count"],
+    )
+
+
+def open_end(rollbacks: list[Rollback], deployments: list[Deployment]) -> Rollback | None:
+    """The last rollback whose end a person must know of; newest first.
+
+    It is overtaken by a later deployment that became live, or by a later rollback that left nothing open.
+    """
+    went_live = [d.finished_at for d in deployments if d.outcome is Outcome.LIVE and d.finished_at]
+    live = max(went_live, default=None)
+    for rollback in rollbacks:
+        ended = rollback.finished_at
+        if ended is None or rollback.phase is Phase.CALLED_OFF:
+            continue
+        if rollback.acknowledged_at or (live and live > ended):
+            return None
+        well = rollback.phase is Phase.SUCCEEDED and not rollback.waiting
+        return None if well else rollback
+    return None
+
+
+def mark(
+    connection: sqlite3.Connection,
+    release: tuple[str, str, str],
+    standing: Standing,
+    by: str,
+    at: datetime,
+) -> None:
+    """Give the release a standing, inside the caller's transaction; NotFound when there is none."""
+    service, env, version = release
+    if not connection.execute(MARK, (standing, to_text(at), by, *release)).rowcount:
+        raise NotFound(f"There is no release {version} of {service} in {env}.")
+    data: dict[str, object] = {"version": version, "standing": standing, "by": by}
+    kind = LedgerKind.RELEASE_MARKED
+    insert_entry(connection, NewEntry(at=at, kind=kind, service=service, env=env, data=data))
+
+
+def release_from(row: sqlite3.Row) -> Release:
+    """The release that a row holds."""
+    return Release(
+        service=row["service"],
+        env=row["env"],
+        version=row["version"],
+        rollback_safe=bool(row["rollback_safe"]),
+        checksum=row["checksum"],
+        live_at=maybe_from_text(row["live_at"]),
+        deployed_at=maybe_from_text(row["deployed_at"]),
+        standing=Standing(row["standing"]),
+        standing_at=maybe_from_text(row["standing_at"]),
+        standing_by=row["standing_by"],
+    )

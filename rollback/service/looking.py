@@ -1,0 +1,165 @@
+"""Everything that decisions of one pass rest on, each thing looked up once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from rollback.domain.alert import Alert, Source
+from rollback.domain.deployment import first_start
+from rollback.domain.errors import Blind
+from rollback.domain.facts import Facts, HostSeen, Watched
+from rollback.domain.guards import FIRST
+from rollback.domain.policy import Policy
+from rollback.domain.ports import Active, Began, Monitoring, Probes, Rule
+from rollback.domain.records import ServiceState
+
+T = TypeVar("T")
+VETO = "veto"
+"""The value of the label `rollback` of an alert about a dependency."""
+
+
+class Look:
+    """One look at the world. A storm of alerts asks no more than one alert does.
+
+    Once Prometheus did not answer, the rest of the pass does not wait for it again.
+    """
+
+    def __init__(self, now: datetime, policy: Policy, monitoring: Monitoring, probes: Probes) -> None:
+        self.now, self.policy = now, policy
+        self._monitoring, self._probes = monitoring, probes
+        self._blind = ""
+        self._active: list[Active] | None = None
+        self._rules: dict[str, dict[str, Rule]] = {}
+        self._hosts: dict[str, tuple[HostSeen, ...]] = {}
+        self._began: dict[tuple[str, datetime, datetime], list[Began]] = {}
+        self._numbers: dict[str, float | None] = {}
+        self._vetoes: dict[int, list[dict[str, str]]] = {}
+
+    def facts(
+        self, alert: Alert, source: Source, state: ServiceState, resolved_at: datetime | None = None
+    ) -> Facts:
+        """The evidence about one alert; Prometheus and the hosts are asked only where that can matter."""
+        facts = self.known(alert, source, state, resolved_at)
+        if any(not guard(facts).passed for guard in FIRST):
+            return facts
+        hosts = self.hosts(alert.service)
+        return replace(facts, hosts=hosts, watched=self._watch(alert, facts, hosts))
+
+    def known(
+        self, alert: Alert, source: Source, state: ServiceState, resolved_at: datetime | None = None
+    ) -> Facts:
+        """What the daemon's own records say."""
+        return Facts(
+            now=self.now,
+            alert=alert,
+            source=source,
+            policy=self.policy,
+            resolved_at=resolved_at,
+            releases=state.releases,
+            deployment=state.deployment,
+            deployment_began=first_start(state.deployments, self.policy.deployment_window),
+            handled_by=state.handled_by,
+            attempts=state.attempts,
+            last_attempt_at=state.last_attempt_at,
+            active_rollback=state.active_rollback,
+            last_changed_at=state.last_changed_at,
+            freeze=state.freeze,
+            breaker=state.breaker,
+            proposal=state.proposal,
+        )
+
+    def hosts(self, service: str) -> tuple[HostSeen, ...]:
+        """What the service's hosts say."""
+        if service not in self._hosts:
+            self._hosts[service] = self._probes.hosts(service)
+        return self._hosts[service]
+
+    def rule(self, alert: Alert) -> Rule | None:
+        """The alert's own rule as Prometheus has it. Raises Blind."""
+        return self.rules(alert.service, alert.env).get(alert.name)
+
+    def rules(self, service: str, env: str) -> dict[str, Rule]:
+        """Every rule that may roll the service back. Raises Blind."""
+        key = f"{service}\0{env}"
+        if key not in self._rules:
+            self._rules[key] = self._ask(lambda: self._monitoring.rules(service, env))
+        return self._rules[key]
+
+    def firing(self, alert: Alert) -> bool:
+        """Whether Prometheus itself has this alert as firing. Raises Blind."""
+        if self._active is None:
+            self._active = self._ask(self._monitoring.active)
+        return any(one.firing and same(one.labels, alert.labels) for one in self._active)
+
+    def vetoes(self, env: str, since: datetime, hosts: tuple[HostSeen, ...]) -> tuple[str, ...]:
+        """Dependencies that were pending or firing at some time since *since*. Raises Blind.
+
+        A host of the service itself that does not answer is no dependency.
+        """
+        seconds = int((self.now - since + self.policy.veto_lookback).total_seconds()) + 1
+        if seconds not in self._vetoes:
+            labels = {"rollback": VETO}
+            self._vetoes[seconds] = self._ask(lambda: self._monitoring.troubled(labels, seconds))
+        own = {seen.host for seen in hosts if not seen.answered}
+        found = [
+            labels
+            for labels in self._vetoes[seconds]
+            if labels.get("env", env) == env and labels.get("host") not in own
+        ]
+        return tuple(sorted({_named(labels) for labels in found}))
+
+    def number(self, expression: str) -> float | None:
+        """The value of an expression now. Raises Blind."""
+        if expression not in self._numbers:
+            self._numbers[expression] = self._ask(lambda: self._monitoring.number(expression))
+        return self._numbers[expression]
+
+    def _watch(self, alert: Alert, facts: Facts, hosts: tuple[HostSeen, ...]) -> Watched:
+        began: datetime | None = None
+        try:
+            assert facts.deployment_began is not None  # a guard asked before
+            firing = self.firing(alert)
+            if not firing:
+                return Watched(asked=True, firing=False)
+            began = self._since(alert, facts.deployment_began)
+            rule = self.rule(alert)
+            return Watched(
+                asked=True,
+                firing=True,
+                began=began,
+                evidence=self.number(rule.evidence) if rule and rule.evidence else None,
+                vetoes=self.vetoes(alert.env, min(began or alert.starts_at, alert.starts_at), hosts),
+            )
+        except Blind as error:
+            return Watched(asked=True, began=began, blind=str(error))
+
+    def _since(self, alert: Alert, deployment_began: datetime) -> datetime | None:
+        key = (alert.name, deployment_began, alert.starts_at)
+        if key not in self._began:
+            self._began[key] = self._ask(lambda: self._monitoring.began(*key))
+        return min(
+            (one.since for one in self._began[key] if same(one.labels, alert.labels)),
+            default=None,
+        )
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        if self._blind:
+            raise Blind(self._blind)
+        try:
+            return ask()
+        except Blind as error:
+            self._blind = str(error)
+            raise
+
+
+def same(of_prometheus: dict[str, str], of_alert: dict[str, str]) -> bool:
+    """Whether both are the same alert: Alertmanager's may have more labels, or lack one of Prometheus'."""
+    common = of_prometheus.keys() & of_alert.keys() - {"alertstate"}
+    return "alertname" in common and all(of_prometheus[name] == of_alert[name] for name in common)
+
+
+def _named(labels: dict[str, str]) -> str:
+    where = labels.get("host") or labels.get("instance") or ""
+    name = labels.get("alertname", "an alert without a name")
+    return f"{name} ({where})" if where else name
