@@ -159,12 +159,14 @@ class Notice:
     """A message to people, stored with the change that it tells of and sent afterwards.
 
     `thread` names what the message belongs to, such as `rollback-7`, for channels that can keep it together.
+    `links` have an address each; one that begins with `/` is a path of the daemon itself.
     """
 
     text: str
     colour: str
     fields: dict[str, str] = field(default_factory=dict)
     thread: str = ""
+    links: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
