@@ -20,10 +20,13 @@ from rollback.api.runbooks import Runbooks
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
 from rollback.live import Live
+from rollback.service.asking import People
 from rollback.service.deciding import Decider
 from rollback.service.desk import Desk
 from rollback.service.intake import Intake, Reconciler
+from rollback.service.registering import Registry
 from rollback.service.restoring import Restorer
+from rollback.service.returning import Returner
 from rollback.service.telling import Teller
 from rollback.service.verifying import Verifier
 from rollback.settings import ExecutorKind
@@ -49,12 +52,21 @@ def assemble(
     def policy() -> Policy:
         return live().policy
 
-    monitoring = HttpMonitoring(lambda: live().prometheus, lambda: live().alertmanager)
+    monitoring = HttpMonitoring(
+        lambda: live().prometheus,
+        lambda: live().alertmanager,
+        lambda: live().settings.traffic_series,
+        lambda: live().settings.paging_severities,
+    )
     probes = HttpProbes(lambda: live().settings.probes, lambda: live().probes_ca)
-    intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, policy)
+    intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, probes, policy)
     executor = CommandExecutor(lambda: _plan(live()), clock, os.environ)
     verifier = Verifier(store, clock, monitoring, probes, policy)
-    messenger = SlackMessenger(lambda: live().slack_url, lambda: live().settings.slack_channel)
+    messenger = SlackMessenger(
+        lambda: live().slack_url,
+        lambda: live().settings.slack_channel,
+        lambda: live().settings.external_url,
+    )
     worker = Worker(
         store,
         decider,
@@ -66,7 +78,10 @@ def assemble(
     metrics = Metrics(store, monitoring, lambda: live().settings.triggers, reload_state, __version__)
     parts = Parts(
         intake=intake,
-        desk=Desk(store, clock, monitoring, probes, decider, policy),
+        desk=Desk(store, clock, monitoring, decider, policy),
+        registry=Registry(store, clock, probes, policy),
+        people=People(store, decider.look, policy),
+        returner=Returner(store, decider.look),
         accounts=lambda: live().accounts,
         body_limit=lambda: live().settings.body_limit,
         metrics=metrics.render,

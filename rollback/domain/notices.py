@@ -168,7 +168,7 @@ def found_live(service: str, env: str, version: str, before: str | None) -> Noti
     """The hosts run a version that nobody reported."""
     where = wording.place(service, env)
     text = (
-        f"The hosts of {where} run {version}, which nobody reported; known as live was {before or 'nothing'}. "
+        f"The hosts of {where} run {version}, which nobody reported; known was {before or 'nothing'}. "
         "It is taken for the live version from now on."
     )
     return Notice(text=text, colour=WARNING, fields={"Service": where}, thread=f"live-{service}")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from rollback.adapters.codec import from_json, from_text, plain, to_json, to_text
+from rollback.adapters.codec import from_json, from_text, maybe_from_text, plain, to_json, to_text
 from rollback.adapters.sqlite.control import answer, propose, withdraw
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
@@ -52,6 +52,18 @@ UNTOLD = f"""
       AND EXISTS (SELECT 1 FROM inbox AS i WHERE i.decision_id = d.id AND i.state = 'held') ORDER BY d.id
 """  # noqa: S608
 
+HOLDS = """
+    SELECT d.id, d.at, d.verdict, d.reason, count(*) AS alerts, d.body, NULL AS rollback_id
+    FROM decisions AS d JOIN inbox AS i ON i.decision_id = d.id AND i.state = 'held'
+    WHERE d.env = ? AND d.verdict = 'hold' GROUP BY d.id ORDER BY d.id
+"""
+FOLLOWING = (Reason.ROLLBACK_IN_PROGRESS, Reason.ALREADY_PROPOSED, Reason.COOLDOWN, Reason.ALREADY_HANDLED)
+FOLLOWERS = """
+    SELECT coalesce(sum(alerts), 0) AS count FROM decisions
+    WHERE deployment_id = (SELECT deployment_id FROM decisions WHERE id = ?1) AND id > ?1
+      AND reason IN (SELECT value FROM json_each(?2))
+"""
+
 
 class Decisions:
     """The decision part of the store."""
@@ -91,6 +103,24 @@ class Decisions:
         query = f"{SELECT} WHERE ?1 IS NULL OR d.service = ?1 ORDER BY d.id DESC LIMIT ?2"
         with self._reader.moment() as connection:
             return [_decision(row) for row in connection.execute(query, (service, limit))]
+
+    def holds(self, env: str) -> list[DecisionRecord]:
+        """Decisions of alerts that are on hold now, oldest first; `alerts` counts those that still are."""
+        with self._reader.moment() as connection:
+            return [_decision(row) for row in connection.execute(HOLDS, (env,))]
+
+    def followers(self, decision: DecisionRecord) -> int:
+        """How many later alerts were settled because of what that decision started."""
+        if decision.verdict not in (Verdict.ROLL_BACK, Verdict.PROPOSE):
+            return 0
+        with self._reader.moment() as connection:
+            return int(connection.execute(FOLLOWERS, (decision.id, to_json(FOLLOWING))).fetchone()["count"])
+
+    def received_at(self, decision: DecisionRecord) -> datetime | None:
+        """When the first alert of the decision arrived; None when a person decided."""
+        query = "SELECT min(received_at) AS at FROM inbox WHERE decision_id = ?"
+        with self._reader.moment() as connection:
+            return maybe_from_text(connection.execute(query, (decision.id,)).fetchone()["at"])
 
     def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
         """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
