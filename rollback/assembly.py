@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from rollback import __version__
 from rollback.adapters.executors import CommandExecutor, CommandPlan
-from rollback.adapters.metrics import Metrics, ReloadState
+from rollback.adapters.metrics import Metrics, ReloadState, Sources
 from rollback.adapters.monitoring import HttpMonitoring
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
 from rollback.adapters.probes import HttpProbes
@@ -75,7 +75,17 @@ def assemble(
         Teller(store, clock, messenger),
         lambda: policy().reconcile_interval.total_seconds(),
     )
-    metrics = Metrics(store, monitoring, lambda: live().settings.triggers, reload_state, __version__)
+    metrics = Metrics(
+        Sources(
+            store=store,
+            monitoring=monitoring,
+            clock=clock,
+            policy=policy,
+            probed=lambda: live().settings.probes,
+            reload_state=reload_state,
+            version=__version__,
+        )
+    )
     parts = Parts(
         intake=intake,
         desk=Desk(store, clock, monitoring, decider, policy),
