@@ -94,7 +94,7 @@ def started(rollback: Rollback, alert: Alert) -> Notice:
         return _notice(rollback, [text], WARNING, alert)
     asked = f", asked for by {rollback.by}" if rollback.by else ""
     lines = [
-        f"Rolling back {_change(rollback)}{asked}",
+        f"Rolling back {wording.place(rollback.service, rollback.env)} {_versions(rollback)}{asked}",
         wording.about(alert),
         "Follow it: rollbackctl rollbacks",
     ]
@@ -192,6 +192,7 @@ def set_aside(count: int, problem: str) -> Notice:
 
 def _headline(rollback: Rollback) -> tuple[str, str]:
     where, change = wording.place(rollback.service, rollback.env), _change(rollback)
+    after = change if rollback.kind is Kind.REPAIR else f"going back from {_versions(rollback)}"
     if rollback.phase is Phase.CALLED_OFF:
         return f"Called off before a host was touched: {change}: {wording.cut(rollback.detail)}", GOOD
     if rollback.phase is Phase.FAILED:
@@ -201,9 +202,9 @@ def _headline(rollback: Rollback) -> tuple[str, str]:
     verdict = rollback.verification.verdict
     if rollback.phase is Phase.SUCCEEDED:
         colour = WARNING if rollback.waiting else GOOD
-        return f"{where} is measured healthy again after {change}", colour
+        return f"{where} is measured healthy again after {after}", colour
     last = rollback.verification.samples[-1] if rollback.verification.samples else None
-    headline = HEADLINES[verdict].format(where=where, change=change)
+    headline = HEADLINES[verdict].format(where=where, change=after)
     if verdict is VerificationVerdict.WORSE and last and last.unready_hosts:
         return f"{headline}: {wording.named(last.unready_hosts)}", DANGER
     detail = wording.cut(rollback.detail or (last.detail if last else ""))
@@ -233,7 +234,11 @@ def _change(rollback: Rollback) -> str:
     where = wording.place(rollback.service, rollback.env)
     if rollback.kind is Kind.REPAIR:
         return f"bringing {wording.named(rollback.only) or 'hosts'} of {where} to {rollback.to_version}"
-    return f"{where} {rollback.from_version} to {rollback.to_version}"
+    return f"rollback of {where} {_versions(rollback)}"
+
+
+def _versions(rollback: Rollback) -> str:
+    return f"{rollback.from_version} to {rollback.to_version}"
 
 
 def _sentence(text: str) -> str:
