@@ -32,7 +32,8 @@ def _daemon(found: Json) -> Iterator[tuple[str, str]]:
         if source["reachable"] is False:
             yield "BLIND", f"{name} does not answer: {source['error']} ({source['failures']} failures)"
     if found["freeze"]:
-        yield "FROZEN", f"{_frozen(found['freeze'])}; to end it: rollbackctl unfreeze"
+        yield "FROZEN", f"all services, {_frozen(found['freeze'])}; to end it:"
+        yield "", "rollbackctl unfreeze"
     yield "alerts", f"{found['inbox_pending']} to be decided, {found['inbox_held']} to be decided again"
     if found["messages_waiting"]:
         yield "messages", f"{found['messages_waiting']} are not yet sent"
@@ -66,31 +67,26 @@ def _service(name: str, service: Json) -> Iterator[tuple[str, str]]:
 
 
 def _wrong(name: str, service: Json) -> Iterator[tuple[str, str]]:
-    """What a person must do something about."""
+    """What a person must do something about; what to type stands on a line of its own, to be copied."""
     if opened := service["unresolved"]:
         number = opened["rollback_id"]
-        states = ", ".join(opened["states"])
-        yield (
-            "OPEN",
-            f"rollback {number} left: {states}; when you take it over: rollbackctl acknowledge {number}",
-        )
+        yield "OPEN", f"rollback {number} left: {', '.join(opened['states'])}; when you take it over:"
+        yield "", f"rollbackctl acknowledge {number}"
     if service["waiting_hosts"]:
         yield "WAITING", f"to be restored when that is possible: {', '.join(service['waiting_hosts'])}"
     if breaker := service["breaker"]:
-        since = moment(breaker["opened_at"])
-        yield (
-            "BREAKER",
-            f"open since {since}: {breaker['why']}; to close it: rollbackctl breaker close {name}",
-        )
+        yield "BREAKER", f"open since {moment(breaker['opened_at'])}: {breaker['why']}; to close it:"
+        yield "", f"rollbackctl breaker close {name}"
     if service["freeze"]:
-        which = name if service["freeze"]["service"] else ""
-        yield "FROZEN", f"{_frozen(service['freeze'])}; to end it: rollbackctl unfreeze {which}".rstrip()
+        yield "FROZEN", f"{_frozen(service['freeze'])}; to end it:"
+        yield "", f"rollbackctl unfreeze {service['freeze']['service'] or ''}".rstrip()
     if proposal := service["proposal"]:
-        change = f"{proposal['from_version']} to {proposal['to_version'] or 'nothing known'}"
-        number = proposal["id"]
-        yield "PROPOSED", f"{change}; rollbackctl explain {number}, then approve {number} or reject {number}"
+        change, number = f"{proposal['from_version']} to {proposal['to_version'] or '?'}", proposal["id"]
+        yield "PROPOSED", f"{change}, waits for a person's answer:"
+        yield "", f"rollbackctl explain {number}; rollbackctl approve {number}; rollbackctl reject {number}"
     for hold in service["holds"]:
-        yield "ON HOLD", f"{_hold(hold)}; rollbackctl explain {hold['decision_id']}"
+        yield "ON HOLD", _hold(hold)
+        yield "", f"rollbackctl explain {hold['decision_id']}"
 
 
 def _running(service: Json) -> Iterator[tuple[str, str]]:
