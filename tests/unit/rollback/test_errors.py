@@ -70,7 +70,7 @@ def test_a_refused_deployment_says_why_in_a_word() -> None:
 
 @pytest.mark.parametrize("kind", family(errors.Refused))
 def test_every_refusal_has_a_word_of_its_own(kind: type[errors.Refused]) -> None:
-    body = json.loads(answer(kind("no", ("it runs 2.0",))).body)
+    body = json.loads(bytes(answer(kind("no", ("it runs 2.0",))).body))
 
     assert set(REASONS) == set(family(errors.Refused))
     assert len(set(REASONS.values())) == len(REASONS)
