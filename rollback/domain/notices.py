@@ -1,8 +1,9 @@
 """What people are told, in words a tired person understands. Written with the change that it tells of."""
 
 from rollback.domain.decision import Decision
+from rollback.domain.deployment import Deployment, Release
 from rollback.domain.reasons import MEANINGS, Verdict
-from rollback.domain.records import Notice, Step
+from rollback.domain.records import DecisionRecord, Notice, Step
 from rollback.domain.rollback import Phase, Rollback, VerificationVerdict
 
 GOOD, WARNING, DANGER = "good", "warning", "danger"
@@ -70,3 +71,67 @@ def _of_alert(decision: Decision, text: str, colour: str) -> Notice:
 
 def _notice(rollback: Rollback, text: str, colour: str, **fields: str) -> Notice:
     return Notice(text=text, colour=colour, fields={"Rollback": str(rollback.id), **fields})
+
+
+# What the daemon notices and does by itself.
+
+
+def hosts_waiting(rollback: Rollback) -> Notice:
+    """Some hosts could not be restored yet."""
+    names = ", ".join(f"{r.host} ({r.detail})" for r in rollback.results if r.host in rollback.waiting)
+    text = f"{rollback.service}: not yet on {rollback.to_version}: {names}; restored when that is possible"
+    return _notice(rollback, text, WARNING)
+
+
+def repair_proposed(rollback: Rollback, hosts: tuple[str, ...], why: str) -> Notice:
+    """Hosts that were away could be restored now, but that is not done without a person."""
+    text = (
+        f"{rollback.service}: {', '.join(hosts)} can be brought to {rollback.to_version} now, "
+        f"which is not done by itself: {why}"
+    )
+    return _notice(rollback, text, WARNING)
+
+
+def repaired(repair: Rollback) -> Notice:
+    """Hosts that were away run what the service runs."""
+    text = f"{', '.join(repair.only)} runs {repair.service} {repair.to_version} again, measured healthy"
+    return _notice(repair, text, GOOD)
+
+
+def called_off(rollback: Rollback) -> Notice:
+    """Nothing was done, and why."""
+    change = f"{rollback.service} {rollback.from_version} to {rollback.to_version}"
+    return _notice(rollback, f"Rollback of {change} called off: {rollback.detail}", GOOD)
+
+
+def blind_told(rollback: Rollback) -> Notice:
+    """Restored, but nothing could be measured."""
+    change = f"{rollback.service} {rollback.from_version} to {rollback.to_version}"
+    text = f"Rollback of {change}: {VERDICT_TEXTS[VerificationVerdict.BLIND]}; it is measured again by itself"
+    return _notice(rollback, text, DANGER)
+
+
+def hold_told(held: DecisionRecord) -> Notice:
+    """An alert waits to be decided, and why."""
+    alert, why = held.alert, MEANINGS[held.reason].sentence
+    text = f"{alert.name} of {alert.service} waits: {why}. What was seen: rollbackctl explain {held.id}"
+    return Notice(text=text, colour=WARNING, fields={"Alert": alert.name})
+
+
+def release_good(release: Release) -> Notice:
+    """A release can be gone back to from now on."""
+    text = f"{release.service} {release.version} has proven to be good: it can be gone back to from now on"
+    return Notice(text=text, colour=GOOD)
+
+
+def live_observed(service: str, version: str, before: str | None) -> Notice:
+    """The hosts run something that nobody reported."""
+    expected = f", and not {before}, which was reported last" if before else ""
+    text = f"{service}: every host runs {version}{expected}; taken as what should run"
+    return Notice(text=text, colour=WARNING)
+
+
+def deployment_given_up(deployment: Deployment, detail: str) -> Notice:
+    """A deployment reported no end, and is closed."""
+    text = f"Deployment {deployment.id} of {deployment.service} {deployment.version} never ended: {detail}"
+    return Notice(text=text, colour=DANGER)

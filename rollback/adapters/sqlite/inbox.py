@@ -18,8 +18,10 @@ INSERT = """
 """
 WAKE = """
     UPDATE inbox SET state = 'pending'
-    WHERE fingerprint = ? AND starts_at = ? AND status = ? AND state = 'held' AND evaluated_at < ?
+    WHERE fingerprint = ? AND starts_at = ? AND status = ? AND state = 'held'
+      AND (evaluated_at < ? OR evaluated_at > ?)
 """
+"""What was evaluated in the future is woken too: the clock was set back since."""
 KINDS = {Source.WEBHOOK: LedgerKind.WEBHOOK_RECEIVED, Source.RECONCILE: LedgerKind.ALERT_SEEN}
 HEARTBEAT = "heartbeat"
 
@@ -76,7 +78,7 @@ def _insert(connection: sqlite3.Connection, alert: Alert, batch: Batch) -> bool:
     row = (*key, to_json(alert), batch.source, to_text(batch.at))
     if connection.execute(INSERT, row).rowcount:
         return True
-    connection.execute(WAKE, (*key, to_text(batch.retry_before)))
+    connection.execute(WAKE, (*key, to_text(batch.retry_before), to_text(batch.at)))
     return False
 
 
