@@ -116,16 +116,17 @@ class Desk:
         return [entry_view(entry) for entry in self._store.ledger(after, limit)]
 
     def _observe(self, service: str) -> None:
-        live = set(self._probes.live_versions(service).values())
-        current = self._store.service_state(service).current
+        env = self._policy().environment
+        live = {seen.version for seen in self._probes.hosts(service)}
+        current = self._store.service_state(service, env).current
         if len(live) == 1 and None not in live and (current is None or {current.version} != live):
             [version] = live
-            self._store.observe_live(service, str(version), self._clock.now())
+            self._store.observe_live(service, env, str(version), self._clock.now())
 
     def _rule(self, alert_name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Labels and annotations as Prometheus has them; none when it cannot be asked."""
         try:
-            rule = self._monitoring.labels_of(alert_name)
+            rule = self._monitoring.rules("", self._policy().environment).get(alert_name)
         except Blind:
             rule = None
         return (dict(rule.labels), rule.annotations) if rule else ({}, {})

@@ -5,7 +5,7 @@ from typing import Any
 
 from rollback.domain.alert import Alert
 from rollback.domain.decision import Decision
-from rollback.domain.deployment import Deployment, known_good
+from rollback.domain.deployment import Deployment, Standing, known_good
 from rollback.domain.policy import Policy
 from rollback.domain.records import DecisionRecord, LedgerEntry, ServiceState, Step
 from rollback.domain.rollback import Rollback, Verification
@@ -78,13 +78,13 @@ def alert_view(alert: Alert) -> Json:
 
 def service_view(state: ServiceState, policy: Policy) -> Json:
     """One service on the status page."""
-    deployment, last = state.deployment, state.last_finished_at
+    deployment, last = state.deployment, state.last_changed_at
     good = known_good(state.releases, state.current.version if state.current else None)
     current = state.current
     return {
         "current": {"version": current.version, "live_at": iso(current.live_at)} if current else None,
         "known_good": good.version if good else None,
-        "rejected": sorted(r.version for r in state.releases if r.rejected_at),
+        "rejected": sorted(r.version for r in state.releases if r.standing is Standing.REJECTED),
         "active_rollback": state.active_rollback.id if state.active_rollback else None,
         "cooldown_until": iso(last + policy.cooldown) if last else None,
         "deployment": deployment_view(deployment) if deployment else None,
