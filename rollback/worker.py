@@ -191,4 +191,10 @@ class Worker:
             self._restorer.drive(rollback, self._stopping.wait, resumed=resumed)
         except Exception as error:
             LOG.exception("rollback_not_driven", rollback=rollback.id)
-            self._restorer.give_up(rollback.id, f"internal error: {error!r}", self._stopping.wait)
+            self._give_up(rollback, f"internal error: {error!r}")
+
+    def _give_up(self, rollback: Rollback, problem: str) -> None:
+        try:
+            self._restorer.give_up(rollback.id, problem, self._stopping.wait)
+        except Exception:
+            LOG.exception("rollback_not_given_up", rollback=rollback.id)  # it is driven again after a rest

@@ -11,6 +11,7 @@ import pytest
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.control import Rehearsal
+from rollback.domain.decision import decide
 from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, Standing
 from rollback.domain.errors import Blind, RollbackError
 from rollback.domain.facts import Facts, HostSeen, Watched
@@ -26,8 +27,17 @@ from rollback.domain.ports import (
     RunResult,
     SourceState,
 )
-from rollback.domain.records import Notice, Step
-from rollback.domain.rollback import HostResult, HostState, Rollback
+from rollback.domain.records import Batch, Notice, Settled, Step
+from rollback.domain.rollback import (
+    Claimed,
+    HostResult,
+    HostState,
+    Restored,
+    Rollback,
+    Verification,
+    VerificationVerdict,
+    VerifiedFixed,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRIGGER = "error_rate_threshold"
@@ -335,6 +345,32 @@ class Make:
         if good:
             store.mark_release(SERVICE, ENV, version, Standing.GOOD, "the test", after(minutes + 1))
         return finished
+
+    def pending(self, store: SqliteStore, at: datetime) -> Rollback:
+        """A rollback of 2 to 1 that was accepted then."""
+        alert = self.alert(starts_at=at)
+        batch = Batch(at=at, source=Source.WEBHOOK, alerts=(alert,), retry_before=at)
+        store.receive(batch).result()
+        state = store.service_state(SERVICE, ENV)
+        facts = self.facts(now=at, alert=alert, deployment=state.deployment, releases=state.releases)
+        record = store.record(
+            Settled(items=(store.waiting(1)[0],), decision=decide(facts)), lambda number: ()
+        )
+        assert record
+        assert record.rollback_id
+        return store.rollback(record.rollback_id)
+
+    def rolled_back(self, store: SqliteStore, results: tuple[HostResult, ...], at: datetime) -> Rollback:
+        """A rollback of 2 to 1 that was accepted, restored these hosts, and was measured as the cure then."""
+        before = self.pending(store, at)
+        fixed = Verification(verdict=VerificationVerdict.FIXED, at=at)
+        for event in (Claimed(at=at), Restored(at=at, results=results), VerifiedFixed(at=at)):
+            found = before.apply(event)
+            if isinstance(event, VerifiedFixed):
+                found = replace(found, verification=fixed)
+            store.move(before, found, ())
+            before = found
+        return before
 
     def texts(self, store: SqliteStore) -> list[str]:
         """The messages that wait, oldest first."""
