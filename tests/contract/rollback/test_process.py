@@ -20,7 +20,7 @@ import structlog
 from harness.wait import until
 from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
-from rollback.domain.deployment import NewDeployment, Outcome
+from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.rollback import Phase
 
 Alert = Callable[..., Any]
@@ -46,6 +46,7 @@ def runs_of(folder: Path) -> list[int]:
 def bad_release(daemon: Any, alert: Alert) -> None:
     """2.0.0 replaces 1.0.0, an alert fires, and the program that rolls back is at work."""
     daemon.deploy("1.0.0")
+    daemon.good("1.0.0")
     daemon.deploy("2.0.0")
     daemon.deliver(alert())
     until("the program", lambda: runs_of(daemon.folder), deadline_s=20, interval_s=0.02, explain=daemon.said)
@@ -136,10 +137,11 @@ def test_asked_to_stop_it_lets_a_run_finish_that_can(daemon: Any, alert: Alert) 
 def test_an_alert_that_fired_while_it_was_down_still_rolls_back(daemon: Any, alert: Alert, make: Any) -> None:
     store = SqliteStore(Path(daemon.settings["database"]))
     for version, seconds in (("1.0.0", 30), ("2.0.0", 2)):
-        new = NewDeployment(service="shop", version=version, hosts=("app1",), checksum="", rollback_safe=True)
+        new = make.new(version)
         started = datetime.now(UTC) - timedelta(seconds=seconds)
         deployment = store.start_deployment(new, started)
         store.finish_deployment(deployment.id, Outcome.LIVE, "", started + timedelta(seconds=1))
+    store.mark_release("shop", "production", "1.0.0", Standing.GOOD, "the test", datetime.now(UTC))
     store.close()
     daemon.world.alerts = [{**alert(), "status": {"state": "active"}}]
 
