@@ -77,7 +77,9 @@ def _add_deployments(routes: APIRouter, desk: Desk, finished: Callable[[], None]
     @routes.post("/deployments", status_code=201)
     def start(body: DeploymentBody) -> Json:
         """Register a deployment before it touches the first host; 409 with a reason when it must not."""
-        return desk.start_deployment(NewDeployment(**{**body.model_dump(), "hosts": tuple(body.hosts)}))
+        return desk.start_deployment(
+            NewDeployment(**{**body.model_dump(), "env": "production", "hosts": tuple(body.hosts)})
+        )
 
     @routes.post("/deployments/{deployment_id}/finish")
     def finish(deployment_id: int, body: FinishBody) -> Json:
