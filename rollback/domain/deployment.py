@@ -72,7 +72,7 @@ def first_start(deployments: Sequence[Deployment], window: timedelta) -> datetim
     ended when the next began. Otherwise trouble that the first run made would count as older than the second.
     """
     began = None
-    for later, earlier in zip(deployments, [*deployments[1:], None], strict=True):
+    for later, earlier in zip(deployments, [*deployments, None][1:], strict=True):
         began = later.started_at
         if earlier is None or earlier.version != later.version:
             break
