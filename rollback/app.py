@@ -51,6 +51,7 @@ class Daemon:
         self._tls = _context(self._live)
         self._socket = listen(settings.listen_address, settings.listen_port)
         self._store = SqliteStore(settings.database)
+        self._store.adopt(settings.environment)
         parts = assemble(self._store, self._clock, lambda: self._live, lambda: self._reloaded)
         self._worker = parts.worker
         self._server = make_server(parts.application, self._tls, self._answering)

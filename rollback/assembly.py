@@ -1,7 +1,9 @@
 """Which concrete part goes where."""
 
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +19,23 @@ from rollback.adapters.slack import SlackMessenger
 from rollback.adapters.sqlite import SqliteStore
 from rollback.api.build import Parts, build
 from rollback.api.runbooks import Runbooks
+from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
+from rollback.domain.rollback import Rollback
 from rollback.live import Live
 from rollback.service.asking import People
+from rollback.service.caretaking.caretaker import Caretaker
+from rollback.service.caretaking.deployments import OpenDeployments
+from rollback.service.caretaking.holds import Holds
+from rollback.service.caretaking.measuring_again import BlindEnds
+from rollback.service.caretaking.observing import LiveVersions
+from rollback.service.caretaking.proving import GoodReleases
+from rollback.service.caretaking.rehearsing import Rehearser
+from rollback.service.caretaking.repairing import Repairs
 from rollback.service.deciding import Decider
 from rollback.service.desk import Desk
+from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake, Reconciler
 from rollback.service.registering import Registry
 from rollback.service.restoring import Restorer
@@ -60,20 +73,47 @@ def assemble(
     )
     probes = HttpProbes(lambda: live().settings.probes, lambda: live().probes_ca)
     intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, probes, policy)
-    executor = CommandExecutor(lambda: _plan(live()), clock, os.environ)
+    executor = CommandExecutor(
+        lambda: _plan(live()),
+        clock,
+        os.environ,
+        hosts=lambda service: list(live().settings.probes.get(service, {})),
+        checksum=lambda rollback: _checksum(store, rollback),
+    )
     verifier = Verifier(store, clock, monitoring, probes, policy)
     messenger = SlackMessenger(
         lambda: live().slack_url,
         lambda: live().settings.slack_channel,
         lambda: live().settings.external_url,
     )
+    gatekeeper, stopping = Gatekeeper(clock, monitoring, probes, policy), threading.Event()
+    restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
+    holds = Holds(store, clock, policy)
+    caretaker = Caretaker(
+        store,
+        clock,
+        monitoring,
+        probes,
+        policy,
+        common={"holds": holds.tell, "freezes": holds.thaw},
+        duties=[
+            OpenDeployments(store),
+            LiveVersions(store),
+            BlindEnds(verifier, restorer, stopping.wait),
+            Repairs(store),
+            GoodReleases(store, monitoring),
+        ],
+    )
     worker = Worker(
         store,
         decider,
         Reconciler(store, clock, monitoring, intake, policy),
-        Restorer(store, clock, executor, probes, verifier, policy),
+        restorer,
         Teller(store, clock, messenger),
+        caretaker,
+        Rehearser(store, clock, executor, probes, policy, stopping.wait),
         lambda: policy().reconcile_interval.total_seconds(),
+        stopping,
     )
     metrics = Metrics(
         Sources(
@@ -103,6 +143,14 @@ def assemble(
     return Assembled(worker=worker, application=build(parts))
 
 
+def _checksum(store: SqliteStore, rollback: Rollback) -> str:
+    """The target's checksum; a database that cannot be read must not stop a rollback."""
+    with suppress(StoreUnavailable):
+        releases = store.service_state(rollback.service, rollback.env).releases
+        return next((r.checksum for r in releases if r.version == rollback.to_version), "")
+    return ""
+
+
 def _plan(live: Live) -> CommandPlan:
     """What the executor runs, by the settings of this moment."""
     settings, chosen = live.settings, live.settings.executor
@@ -110,6 +158,7 @@ def _plan(live: Live) -> CommandPlan:
     if chosen.kind is ExecutorKind.COMMAND:
         return CommandPlan(
             argv=chosen.argv,
+            rehearsal_argv=chosen.rehearsal_argv,
             directory=chosen.directory,
             runs=settings.state_directory / "runs",
             timeout=timeout,

@@ -72,7 +72,13 @@ class ExecutorSettings(Model):
     argv: list[str] = Field(
         default=[],
         description="`command`: the program and its arguments, run without a shell; "
-        "`{service} {from_version} {to_version} {rollback_id}` are replaced.",
+        "`{service} {from_version} {to_version} {rollback_id} {hosts} {checksum}` are replaced; `{hosts}` is "
+        "empty when all are meant.",
+    )
+    rehearsal_argv: list[str] = Field(
+        default=[],
+        description="`command`: the program that proves the way back without touching anything; "
+        "`{service} {to_version} {checksum}` are replaced. Empty: nothing is rehearsed.",
     )
     directory: Path = Field(default=Path("/"), description="`command`: the working directory.")
     environment: dict[str, str] = Field(

@@ -9,7 +9,9 @@ import structlog
 
 from rollback.domain.errors import Unavailable
 from rollback.domain.ports import Store
-from rollback.domain.rollback import Phase, Rollback
+from rollback.domain.rollback import ACTIVE, Phase, Rollback
+from rollback.service.caretaking.caretaker import Caretaker
+from rollback.service.caretaking.rehearsing import Rehearser
 from rollback.service.deciding import Decider
 from rollback.service.intake import Reconciler
 from rollback.service.restoring import Restorer
@@ -17,6 +19,10 @@ from rollback.service.telling import Teller
 
 LOG = structlog.get_logger("rollback.worker")
 IDLE_SECONDS = 1.0
+DISPATCH_SECONDS = 0.25
+REHEARSE_SECONDS = 3.0
+REST_SECONDS = 5.0
+"""So long after its thread has died without ending it, a rollback is driven again."""
 STUCK_SECONDS = 120.0
 """Longer than any piece of work can take; a loop that is silent for so long does not come back by itself."""
 
@@ -71,23 +77,30 @@ class Worker:
         reconciler: Reconciler,
         restorer: Restorer,
         teller: Teller,
+        caretaker: Caretaker,
+        rehearser: Rehearser,
         reconcile_seconds: Callable[[], float],
+        stopping: threading.Event,
     ) -> None:
         self._store, self._decider, self._restorer = store, decider, restorer
-        self._reconciler, self._teller = reconciler, teller
-        self._stopping = threading.Event()
+        self._reconciler, self._stopping = reconciler, stopping
         self._driven: dict[int, threading.Thread] = {}
-        self._decide = self._loop("decide", self._decide_and_dispatch, lambda: IDLE_SECONDS)
+        self._former: frozenset[int] = frozenset()
+        self._resting: dict[int, float] = {}
+        self._decide = self._loop("decide", self._decide_all, lambda: IDLE_SECONDS)
+        self._dispatch = self._loop("dispatch", self._drive_all, lambda: DISPATCH_SECONDS)
         self._loops = [
             self._decide,
+            self._dispatch,
             self._loop("reconcile", self._reconcile, reconcile_seconds),
             self._loop("tell", lambda: teller.work() > 0, lambda: IDLE_SECONDS),
+            self._loop("care", caretaker.work, reconcile_seconds),
+            self._loop("rehearse", rehearser.work, lambda: REHEARSE_SECONDS),
         ]
 
     def start(self) -> None:
         """Take up what a former life left, then begin to work."""
-        for rollback in self._store.in_phase(Phase.PENDING, Phase.RUNNING, Phase.VERIFYING):
-            self._drive(rollback, resumed=True)
+        self._former = frozenset(rollback.id for rollback in self._store.in_phase(*ACTIVE))
         for loop in self._loops:
             loop.start()
         catching_up = threading.Thread(target=self._catch_up, name="catch-up", daemon=True)
@@ -115,7 +128,7 @@ class Worker:
         What is not finished stays in the database as it is, and the next start takes it up.
         """
         deadline = monotonic() + seconds
-        threads = [*self._driven.values(), *(loop.thread for loop in self._loops)]
+        threads = [*(loop.thread for loop in self._loops), *self._driven.values()]
         for thread in threads:
             thread.join(max(0.0, deadline - monotonic()))
         return not any(thread.is_alive() for thread in threads)
@@ -134,25 +147,54 @@ class Worker:
         self.kick()
         return False
 
-    def _decide_and_dispatch(self) -> bool:
-        settled = self._decider.work()
-        for rollback in self._store.in_phase(Phase.PENDING):
-            self._drive(rollback, resumed=False)
-        return settled > 0
+    def _decide_all(self) -> bool:
+        try:
+            return self._decider.work() > 0
+        finally:
+            self._dispatch.kicked.set()
 
-    def _drive(self, rollback: Rollback, *, resumed: bool) -> None:
-        """Give the rollback a thread of its own, once; the schema allows one per service."""
-        if rollback.id in self._driven:
+    def _drive_all(self) -> bool:
+        """Give every rollback that is under way a thread of its own, and a new one when that has died.
+
+        This asks nobody but the database: what was accepted is driven, whatever becomes of deciding.
+        """
+        active = self._store.in_phase(*ACTIVE)
+        ended = self._driven.keys() - {rollback.id for rollback in active}
+        for number in ended:
+            if not self._driven[number].is_alive():
+                del self._driven[number]
+                self._resting.pop(number, None)
+        for rollback in active:
+            self._drive(rollback)
+        return False
+
+    def _drive(self, rollback: Rollback) -> None:
+        before = self._driven.get(rollback.id)
+        if before and before.is_alive():
             return
+        if before and monotonic() < self._resting.setdefault(rollback.id, monotonic() + REST_SECONDS):
+            return
+        self._resting.pop(rollback.id, None)
+        resumed = rollback.id in self._former or rollback.phase is not Phase.PENDING
         thread = threading.Thread(
             target=self._to_its_end, args=(rollback, resumed), name=f"rollback-{rollback.id}", daemon=True
         )
-        self._driven[rollback.id] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            LOG.error("thread_not_started", rollback=rollback.id, error=str(error))
+        else:
+            self._driven[rollback.id] = thread
 
     def _to_its_end(self, rollback: Rollback, resumed: bool) -> None:
         try:
             self._restorer.drive(rollback, self._stopping.wait, resumed=resumed)
         except Exception as error:
             LOG.exception("rollback_not_driven", rollback=rollback.id)
-            self._restorer.give_up(rollback.id, f"internal error: {error!r}", self._stopping.wait)
+            self._give_up(rollback, f"internal error: {error!r}")
+
+    def _give_up(self, rollback: Rollback, problem: str) -> None:
+        try:
+            self._restorer.give_up(rollback.id, problem, self._stopping.wait)
+        except Exception:
+            LOG.exception("rollback_not_given_up", rollback=rollback.id)  # it is driven again after a rest

@@ -93,21 +93,13 @@ class HttpMonitoring:
         }
         return [_fired(series) for series in self._query("/api/v1/query_range", params)]
 
-    def number(self, expression: str) -> float | None:
+    def number(self, expression: str, version: str | None = None) -> float | None:
         """The value of an instant expression, the lowest where there are several; None without a sample."""
-        found = [
-            point(sample.get("value"))[1] for sample in self._query("/api/v1/query", {"query": expression})
-        ]
-        return min((value for value in found if not isnan(value)), default=None)
+        return min(self._values(expression, version), default=None)
 
     def measure(self, expression: str, version: str) -> bool | None:
         """What the verify expression says; where samples carry a version only the wanted one counts."""
-        found = [
-            point(sample.get("value"))[1]
-            for sample in self._query("/api/v1/query", {"query": expression})
-            if _labels(sample).get("version", version) == version
-        ]
-        known = [value for value in found if not isnan(value)]
+        known = self._values(expression, version)
         return all(value == 1 for value in known) if known else None
 
     def proven(self, service: str, env: str, seconds: float) -> bool:
@@ -135,6 +127,15 @@ class HttpMonitoring:
     def sources(self) -> list[SourceState]:
         """How asking went lately."""
         return [self._prometheus.state, self._alertmanager.state]
+
+    def _values(self, expression: str, version: str | None) -> list[float]:
+        """The numbers of an instant expression; where samples carry a version only the wanted one counts."""
+        found = [
+            point(sample.get("value"))[1]
+            for sample in self._query("/api/v1/query", {"query": expression})
+            if version is None or _labels(sample).get("version", version) == version
+        ]
+        return [value for value in found if not isnan(value)]
 
     def _query(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
         return listed(mapping(self._prometheus.get(path, params), "data"), "result")

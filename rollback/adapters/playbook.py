@@ -1,4 +1,4 @@
-"""The default executor: the playbook of the daemon's own bundle, run by the Ansible in the same bundle."""
+"""The default executor: the playbooks of the daemon's own bundle, run by the Ansible in the same bundle."""
 
 import sys
 from dataclasses import dataclass
@@ -19,29 +19,26 @@ class PlaybookSite:
     state: Path
     timeout: float
     grace: float
+    rehearsal: str = "playbooks/rehearse.yml"
 
 
 def playbook_plan(site: PlaybookSite) -> CommandPlan:
-    """The program that runs the playbook; no configuration of the host is read, everything is said here."""
-    argv = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        str(site.bundle / site.playbook),
-        "-i",
-        str(site.inventory),
-        "-e",
-        "app_version={to_version}",
-    ]
+    """The programs that run the playbooks; no configuration of the host is read, everything is said here."""
     return CommandPlan(
-        argv=argv,
+        argv=_argv(site, site.playbook),
         directory=site.bundle,
         runs=site.state / "runs",
         timeout=site.timeout,
         grace=site.grace,
         environment=_environment(site),
+        asks=True,
+        rehearsal_argv=_argv(site, site.rehearsal),
     )
+
+
+def _argv(site: PlaybookSite, playbook: str) -> list[str]:
+    ansible = [sys.executable, "-m", "ansible", "playbook", str(site.bundle / playbook)]
+    return [*ansible, "-i", str(site.inventory), "-e", "{variables}"]
 
 
 def _environment(site: PlaybookSite) -> dict[str, str]:

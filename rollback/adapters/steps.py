@@ -33,8 +33,14 @@ class StepFile:
     def _report(self, line: bytes) -> None:
         try:
             said = json.loads(line)
-            host, step, status = str(said["host"]), str(said["step"]), str(said["status"])
-        except (ValueError, TypeError, KeyError):
+            host, step, status = (_clean(said[name]) for name in ("host", "step", "status"))
+            detail = _clean(said.get("detail") or "")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return
-        detail = str(said.get("detail", ""))[:LIMIT]
         self._on_step(Step(at=self._clock.now(), host=host, step=step, status=status, detail=detail))
+
+
+def _clean(value: object) -> str:
+    """One line of text that can be stored and shown: JSON also spells what is no character at all."""
+    text = str(value)[:LIMIT].encode(errors="replace").decode()
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

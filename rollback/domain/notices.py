@@ -7,22 +7,22 @@ from rollback.domain.alert import Alert
 from rollback.domain.consequences import NOTHING, Consequences
 from rollback.domain.control import Proposal
 from rollback.domain.decision import Decision
-from rollback.domain.deployment import Deployment, Standing
+from rollback.domain.deployment import Deployment, Release, Standing
 from rollback.domain.facts import HostSeen
+from rollback.domain.progress import HOST
 from rollback.domain.reasons import Reason, Verdict
 from rollback.domain.records import DecisionRecord, Notice, Step
-from rollback.domain.rollback import Kind, Phase, Rollback, VerificationVerdict
+from rollback.domain.rollback import HostState, Kind, Phase, Rollback, VerificationVerdict
 
 GOOD, WARNING, DANGER = "good", "warning", "danger"
 RECORDS = "/api/admin/rollback"
-HOST = "host"
-"""The step that stands for a host as a whole, beside the steps of its tasks."""
 
 HEADLINES = {
     VerificationVerdict.NOT_FIXED: "NOT FIXED: the fault is still measured in {where} after {change}",
     VerificationVerdict.WORSE: "WORSE: hosts of {where} do not answer as they should after {change}",
     VerificationVerdict.BLIND: "NOT MEASURED: nothing says whether {where} is well after {change}",
 }
+AGAIN = "It is measured again by itself when Prometheus answers, as long as this version is meant to run."
 STEPS = {
     "failed": "{host} was not restored to {version}",
     "unreachable": "{host} does not answer and was left as it is",
@@ -63,7 +63,7 @@ def on_hold(record: DecisionRecord, hosts: Sequence[HostSeen] = ()) -> Notice:
     lines = [
         f"On hold: {alert.name} of {wording.place(alert.service, alert.env)} since "
         f"{wording.clock(record.at)}, nothing is rolled back: {why}",
-        wording.about(alert),
+        *([wording.about(alert)] if alert.annotations.get("summary") else []),
         *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
         f"It is decided again while it fires. Next: rollbackctl explain {record.id}; rollbackctl status",
     ]
@@ -133,13 +133,14 @@ def finished(
 ) -> Notice:
     """The end, good or bad: what is true now, what follows from it, and what to type."""
     headline, colour = _headline(rollback)
-    rest = wording.host_results(rollback.results)
+    rest = _left_out(rollback)
     numbers = wording.measured(rollback.verification)
     lines = [
         headline,
         *([f"Measured: {numbers}"] if numbers else []),
         *([f"Hosts: {rest}"] if rest else []),
         *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
+        *([AGAIN] if _blind(rollback) else []),
         *_consequences(rollback, follows),
         *_next(rollback),
     ]
@@ -147,11 +148,11 @@ def finished(
     return _notice(rollback, lines, colour, alert, **verdict)
 
 
-def deployment_died(deployment: Deployment, hosts: Sequence[HostSeen] = ()) -> Notice:
-    """A deployment was closed because nothing was heard of it any more."""
+def deployment_given_up(deployment: Deployment, hosts: Sequence[HostSeen] = ()) -> Notice:
+    """A deployment reported no end and is closed."""
     where = wording.place(deployment.service, deployment.env)
     lines = [
-        f"Deployment {deployment.id} of {where} {deployment.version} is closed as {deployment.outcome}: "
+        f"Deployment {deployment.id} of {where} {deployment.version} is given up: "
         f"nothing was heard of it since {wording.clock(deployment.heard_at)}",
         *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
         "Next: rollbackctl status; then run its playbook again, or deploy another version",
@@ -172,6 +173,25 @@ def found_live(service: str, env: str, version: str, before: str | None) -> Noti
         "It is taken for the live version from now on."
     )
     return Notice(text=text, colour=WARNING, fields={"Service": where}, thread=f"live-{service}")
+
+
+def repair_proposed(rollback: Rollback, hosts: Sequence[str], why: str) -> Notice:
+    """Hosts that were away could be restored now, but that is not done without a person."""
+    where = wording.place(rollback.service, rollback.env)
+    lines = [
+        f"{where}: {wording.named(hosts)} can be brought to {rollback.to_version} now, "
+        f"which is not done by itself: {wording.cut(why)}",
+        f"To do it: rollbackctl rollback {rollback.service} --to {rollback.to_version}",
+    ]
+    return _notice(rollback, lines, WARNING)
+
+
+def release_good(release: Release) -> Notice:
+    """A release can be gone back to from now on."""
+    where = wording.place(release.service, release.env)
+    text = f"{where} {release.version} has proven to be good: it can be gone back to from now on"
+    thread = f"release-{release.service}-{release.version}"
+    return Notice(text=text, colour=GOOD, fields={"Service": where}, thread=thread)
 
 
 def marked(service: str, env: str, version: str, standing: Standing, by: str) -> Notice:
@@ -202,6 +222,9 @@ def _headline(rollback: Rollback) -> tuple[str, str]:
     verdict = rollback.verification.verdict
     if rollback.phase is Phase.SUCCEEDED:
         colour = WARNING if rollback.waiting else GOOD
+        if rollback.kind is Kind.REPAIR:
+            hosts = wording.named(rollback.only) or "every host"
+            return f"{hosts} of {where} runs {rollback.to_version} again, measured healthy", colour
         return f"{where} is measured healthy again after {after}", colour
     last = rollback.verification.samples[-1] if rollback.verification.samples else None
     headline = HEADLINES[verdict].format(where=where, change=after)
@@ -209,6 +232,18 @@ def _headline(rollback: Rollback) -> tuple[str, str]:
         return f"{headline}: {wording.named(last.unready_hosts)}", DANGER
     detail = wording.cut(rollback.detail or (last.detail if last else ""))
     return (f"{headline}: {detail}" if detail else headline), DANGER
+
+
+def _blind(rollback: Rollback) -> bool:
+    verification = rollback.verification
+    return verification is not None and verification.verdict is VerificationVerdict.BLIND
+
+
+def _left_out(rollback: Rollback) -> str:
+    """What became of hosts that were not restored, unless the failure itself names all of them."""
+    away = [r.host for r in rollback.results if r.state not in (HostState.DONE, HostState.ALREADY)]
+    said = rollback.phase is Phase.FAILED and all(host in rollback.detail for host in away)
+    return "" if said else wording.host_results(rollback.results)
 
 
 def _consequences(rollback: Rollback, follows: Consequences) -> list[str]:
@@ -227,7 +262,10 @@ def _next(rollback: Rollback) -> list[str]:
         return []
     again = f"; rollbackctl rollback {rollback.service} --to {rollback.to_version}"
     what = again if rollback.phase is Phase.FAILED else ""
-    return [f"Next: rollbackctl status{what}. When you take it over: rollbackctl acknowledge {rollback.id}"]
+    return [
+        f"A person must look: rollbackctl status{what}. "
+        f"When you take it over: rollbackctl acknowledge {rollback.id}"
+    ]
 
 
 def _change(rollback: Rollback) -> str:

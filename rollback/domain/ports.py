@@ -105,6 +105,10 @@ class DecisionStore(Protocol):
         """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
         ...
 
+    def fired_since(self, service: str, env: str, since: datetime) -> set[str]:
+        """The names of the service's alerts that were decided about since then and that Prometheus knew."""
+        ...
+
     def tell_hold(self, decision: DecisionRecord, entry: NewEntry, notices: tuple[Notice, ...]) -> None:
         """Write down that people are told of the hold."""
         ...
@@ -135,8 +139,8 @@ class RollbackStore(Protocol):
     ) -> None:
         """Replace *before* by *after* with all that follows, or raise ConcurrentChange; one transaction.
 
-        Entering `verifying` makes the target the live version. A failure that moved no host lets its alerts
-        be decided again when they are seen firing.
+        Entering `verifying` makes the target the live version. An end that moved no host lets its alerts be
+        decided again when they are seen firing.
         """
         ...
 
@@ -276,6 +280,10 @@ class JournalStore(Protocol):
         """Add entries to the ledger."""
         ...
 
+    def tell_once(self, mark: str, notices: tuple[Notice, ...], at: datetime) -> bool:
+        """Store messages that no change belongs to, unless the mark says that it was done before."""
+        ...
+
     def ledger(self, after: int, limit: int) -> list[LedgerEntry]:
         """Entries with an id above *after*, oldest first."""
         ...
@@ -342,7 +350,10 @@ class Executor(Protocol):
         ...
 
     def rehearse(self, service: str, target: Release, stopping: Pause) -> tuple[Rehearsal, ...]:
-        """Prove the way back on every host without touching anything; raises Blind when that cannot run."""
+        """Prove the way back on every host without touching anything; nothing where no program can.
+
+        Raises Blind when it cannot run, ShuttingDown when *stopping* says so.
+        """
         ...
 
 
@@ -423,8 +434,11 @@ class Monitoring(Protocol):
         """The alerts for the daemon that fired in the time, as far as Prometheus remembers."""
         ...
 
-    def number(self, expression: str) -> float | None:
-        """The value of an instant expression, the lowest where there are several; None without a sample."""
+    def number(self, expression: str, version: str | None = None) -> float | None:
+        """The value of an instant expression, the lowest where there are several; None without a sample.
+
+        Where samples carry a version, only the wanted one counts.
+        """
         ...
 
     def measure(self, expression: str, version: str) -> bool | None:

@@ -201,9 +201,20 @@ class Rollback:
         return any(result.state is HostState.DONE for result in self.results)
 
     @property
+    def gated(self) -> bool:
+        """True when it stands and falls with its alert; what a person asked for and repairs do not."""
+        return self.kind is Kind.ROLLBACK and not self.by
+
+    @property
     def waiting(self) -> tuple[str, ...]:
         """The hosts that are to be restored when that becomes possible."""
         return tuple(result.host for result in self.results if result.state in WAITING)
+
+    @property
+    def vain(self) -> bool:
+        """True for a repair that failed because its hosts are still away: what it was for is still open."""
+        tried = any(result.state is HostState.FAILED for result in self.results)
+        return self.kind is Kind.REPAIR and self.phase is Phase.FAILED and not self.changed and not tried
 
     def apply(self, event: Event) -> "Rollback":
         """Return the rollback after *event*, or raise IllegalTransition."""
@@ -219,4 +230,4 @@ class Rollback:
             after = replace(after, detail=event.detail, results=event.results or self.results)
         if isinstance(event, CalledOff):
             after = replace(after, detail=event.detail)
-        return after if after.active else replace(after, finished_at=event.at)
+        return after if after.active else replace(after, finished_at=self.finished_at or event.at)

@@ -5,12 +5,15 @@ from dataclasses import replace
 import structlog
 
 from rollback.domain import notices
+from rollback.domain.consequences import NOTHING, Consequences, consequences
 from rollback.domain.errors import ShuttingDown, StoreUnavailable
 from rollback.domain.ports import Clock, Executor, Pause, Probes, RunOutcome, RunResult, Store
+from rollback.domain.progress import CLOSED, GATE, OPEN, begun, with_earlier
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import NewEntry, Notice, Step
 from rollback.domain.rollback import (
     AttemptFailed,
+    CalledOff,
     Claimed,
     Event,
     Phase,
@@ -23,10 +26,13 @@ from rollback.domain.rollback import (
     VerifiedFixed,
 )
 from rollback.service.context import PolicySource
+from rollback.service.gating import Gatekeeper
 from rollback.service.verifying import Verifier
 
 LOG = structlog.get_logger("rollback.restore")
 STORE_RETRY_SECONDS = 1.0
+EARLIER = 50
+"""So many earlier rollbacks are looked at to see whether they have become too many."""
 
 
 class Restorer:
@@ -38,11 +44,13 @@ class Restorer:
         clock: Clock,
         executor: Executor,
         probes: Probes,
+        gatekeeper: Gatekeeper,
         verifier: Verifier,
         policy: PolicySource,
     ) -> None:
         self._store, self._clock, self._policy = store, clock, policy
-        self._executor, self._probes, self._verifier = executor, probes, verifier
+        self._executor, self._probes = executor, probes
+        self._gatekeeper, self._verifier = gatekeeper, verifier
 
     def drive(self, rollback: Rollback, pause: Pause, *, resumed: bool = False) -> Rollback:
         """Bring the rollback to its end, or as far as the daemon lives."""
@@ -52,7 +60,7 @@ class Restorer:
             if rollback.phase is Phase.RUNNING:
                 rollback = self._restore(rollback, pause)
             if rollback.phase is Phase.VERIFYING:
-                rollback = self._verify(rollback, pause)
+                rollback = self.conclude(rollback, self._verifier.verify(rollback, pause), pause)
         except ShuttingDown:
             LOG.info("rollback_handed_over", rollback=rollback.id, phase=rollback.phase)
         return rollback
@@ -61,28 +69,44 @@ class Restorer:
         """End a rollback that cannot be driven further, so that a person is called."""
         rollback = self._store.rollback(rollback_id)
         if rollback.phase in (Phase.PENDING, Phase.RUNNING):
-            self._fail(rollback, problem, pause)
+            self._fail(rollback, self._cut_short(rollback, problem), pause)
         elif rollback.phase is Phase.VERIFYING:
-            now = self._clock.now()
-            blind = Verification(verdict=VerificationVerdict.BLIND, at=now)
+            blind = Verification(verdict=VerificationVerdict.BLIND, at=self._clock.now())
             after = replace(rollback.apply(_event(blind)), verification=blind, detail=problem)
             self._end(rollback, after, pause)
 
+    def conclude(self, rollback: Rollback, verification: Verification, pause: Pause) -> Rollback:
+        """Write down what measuring showed; a verdict that could not be had before is replaced."""
+        verdict, samples = verification.verdict, len(verification.samples)
+        LOG.info("verified", rollback=rollback.id, verdict=verdict, samples=samples)
+        after = replace(rollback.apply(_event(verification)), verification=verification)
+        after = replace(after, changed_at=self._clock.now())
+        if not rollback.finished_at:
+            after = replace(after, finished_at=after.changed_at)
+        verified = NewEntry(
+            at=verification.at,
+            kind=LedgerKind.VERIFIED,
+            service=rollback.service,
+            env=rollback.env,
+            rollback_id=rollback.id,
+            data={"rollback_id": rollback.id, "verdict": verification.verdict},
+        )
+        return self._end(rollback, after, pause, verified)
+
     def _claim(self, rollback: Rollback, pause: Pause) -> Rollback:
-        alertname = self._store.decision(rollback.decision_id).alert.name
         after = rollback.apply(Claimed(at=self._clock.now()))
         entry = _entry(after, LedgerKind.ROLLBACK_STARTED)
-        return self._move(rollback, after, pause, entry, notices.started(after, alertname))
+        return self._move(rollback, after, pause, (entry,))
 
     def _resume(self, rollback: Rollback, pause: Pause) -> Rollback:
         """After a restart: go on if that is still what the hosts need, otherwise fail and call a person."""
         obstacle = "" if rollback.phase is Phase.VERIFYING else self._obstacle(rollback)
         if obstacle:
-            return self._fail(rollback, obstacle, pause)
+            return self._fail(rollback, self._cut_short(rollback, obstacle), pause)
         if rollback.phase is Phase.PENDING:
             return self._claim(rollback, pause)
         after = rollback.apply(Resumed(at=self._clock.now()))
-        return self._move(rollback, after, pause, _entry(after, LedgerKind.ROLLBACK_RESUMED))
+        return self._move(rollback, after, pause, (_entry(after, LedgerKind.ROLLBACK_RESUMED),))
 
     def _obstacle(self, rollback: Rollback) -> str:
         """Why the interrupted run must not simply be repeated; empty when it may.
@@ -96,48 +120,100 @@ class Restorer:
         if self._clock.now() - rollback.requested_at > policy.stale_after:
             return "the daemon was away for so long that the hosts may have changed; not tried again"
         ours = {None, rollback.from_version, rollback.to_version}
-        live = self._probes.live_versions(rollback.service)
-        others = {host: version for host, version in live.items() if version not in ours}
-        return f"somebody has deployed another version meanwhile: {others}" if others else ""
+        seen = self._probes.hosts(rollback.service)
+        others = [f"{one.host} runs {one.version}" for one in seen if one.version not in ours]
+        return f"somebody has deployed another version meanwhile: {', '.join(others)}" if others else ""
 
     def _restore(self, rollback: Rollback, pause: Pause) -> Rollback:
-        result = self._executor.run(rollback, lambda step: self._step(rollback, step), pause)
+        quiet = self._tried_before(rollback)
+        earlier = self._store.steps(rollback.id)
+        half_way = begun(earlier)
+
+        def gate() -> str:
+            """Once a host was touched, in an attempt before this one, half-way is no place to stay."""
+            why = self._why_closed(rollback) if rollback.gated and not half_way else ""
+            status = CLOSED if why else OPEN
+            step = Step(at=self._clock.now(), host="all", step=GATE, status=status, detail=why)
+            self._step(rollback, step, () if why or quiet else (self._started(rollback),))
+            return why
+
+        def on_step(step: Step) -> None:
+            told = () if quiet and step.status != "done" else notices.of_step(rollback, step)
+            self._step(rollback, step, told)
+
+        result = self._executor.run(rollback, on_step, pause, gate)
         LOG.info("executor_ended", rollback=rollback.id, outcome=result.outcome, detail=result.detail)
+        result = replace(result, results=with_earlier(result.results, earlier))
         if result.outcome is RunOutcome.HANDED_OVER:
             raise ShuttingDown
+        if result.outcome is RunOutcome.CALLED_OFF:
+            return self._call_off(rollback, result.detail, pause)
         if result.outcome is not RunOutcome.RESTORED:
-            return self._fail(rollback, _failure(result), pause)
-        after = rollback.apply(Restored(at=self._clock.now()))
-        return self._move(rollback, after, pause, _entry(after, LedgerKind.RESTORED), notices.restored(after))
+            return self._fail(rollback, result, pause)
+        after = rollback.apply(Restored(at=self._clock.now(), results=result.results))
+        told = (notices.restored(after),)
+        return self._move(rollback, after, pause, (_entry(after, LedgerKind.RESTORED),), told)
 
-    def _verify(self, rollback: Rollback, pause: Pause) -> Rollback:
-        verification = self._verifier.verify(rollback, pause)
-        now = self._clock.now()
-        after = replace(rollback.apply(_event(verification)), verification=verification)
-        verified = NewEntry(
-            at=verification.at,
-            kind=LedgerKind.VERIFIED,
-            service=rollback.service,
-            rollback_id=rollback.id,
-            data={"rollback_id": rollback.id, "verdict": verification.verdict},
-        )
-        return self._end(rollback, replace(after, changed_at=now, finished_at=now), pause, verified)
+    def _why_closed(self, rollback: Rollback) -> str:
+        """Whether the alert is over. A failure to find out does not hold up the rollback of a bad release."""
+        try:
+            return self._gatekeeper.why_closed(self._store.decision(rollback.decision_id).alert)
+        except Exception:
+            LOG.exception("gate_failed", rollback=rollback.id)
+            return ""
 
-    def _fail(self, rollback: Rollback, detail: str, pause: Pause) -> Rollback:
-        return self._end(rollback, rollback.apply(AttemptFailed(at=self._clock.now(), detail=detail)), pause)
+    def _started(self, rollback: Rollback) -> Notice:
+        return notices.started(rollback, self._store.decision(rollback.decision_id).alert)
+
+    def _tried_before(self, rollback: Rollback) -> int:
+        """How often the same was tried in vain: people are told of the first attempt and of the last."""
+        if not rollback.gated:
+            return 0
+        return self._store.service_state(rollback.service, rollback.env).attempts
+
+    def _call_off(self, rollback: Rollback, why: str, pause: Pause) -> Rollback:
+        after = rollback.apply(CalledOff(at=self._clock.now(), detail=why))
+        return self._end(rollback, after, pause)
+
+    def _fail(self, rollback: Rollback, result: RunResult, pause: Pause) -> Rollback:
+        detail = result.detail or f"the executor {result.outcome}"
+        event = AttemptFailed(at=self._clock.now(), detail=detail, results=result.results)
+        return self._end(rollback, rollback.apply(event), pause)
+
+    def _cut_short(self, rollback: Rollback, problem: str) -> RunResult:
+        results = with_earlier((), self._store.steps(rollback.id))
+        return RunResult(outcome=RunOutcome.FAILED, detail=problem, results=results)
 
     def _end(self, before: Rollback, after: Rollback, pause: Pause, *entries: NewEntry) -> Rollback:
         LOG.info("rollback_finished", rollback=after.id, phase=after.phase, detail=after.detail)
+        earlier = [r for r in self._store.rollbacks(after.service, EARLIER) if r.id < after.id]
+        others = [r for r in earlier if r.env == after.env]
+        follows = consequences(after, others, self._policy().breaker_window)
         last = _entry(after, LedgerKind.ROLLBACK_FINISHED)
-        return self._move(before, after, pause, *entries, last, notices.finished(after))
+        return self._move(before, after, pause, (*entries, last), self._told_of_end(after, follows), follows)
 
-    def _move(self, before: Rollback, after: Rollback, pause: Pause, *records: NewEntry | Notice) -> Rollback:
+    def _told_of_end(self, after: Rollback, follows: Consequences) -> tuple[Notice, ...]:
+        """What is true now, as the hosts say it; of vain attempts only the first and the last are told."""
+        if after.phase is Phase.FAILED and not after.changed:
+            tried, limit = self._tried_before(after), self._policy().max_attempts
+            if after.vain or 0 < tried < limit - 1:
+                return ()
+        alert = self._store.decision(after.decision_id).alert
+        return (notices.finished(after, alert, self._probes.hosts(after.service), follows),)
+
+    def _move(
+        self,
+        before: Rollback,
+        after: Rollback,
+        pause: Pause,
+        entries: tuple[NewEntry, ...],
+        messages: tuple[Notice, ...] = (),
+        follows: Consequences = NOTHING,
+    ) -> Rollback:
         """Store the transition; a database that cannot take it is asked again until the daemon stops."""
-        entries = tuple(r for r in records if isinstance(r, NewEntry))
-        messages = tuple(r for r in records if isinstance(r, Notice))
         while True:
             try:
-                self._store.move(before, after, entries, messages)
+                self._store.move(before, after, entries, messages, follows)
             except StoreUnavailable as error:
                 LOG.error("transition_not_stored", rollback=after.id, phase=after.phase, error=str(error))
             else:
@@ -145,23 +221,21 @@ class Restorer:
             if pause(STORE_RETRY_SECONDS):
                 raise ShuttingDown
 
-    def _step(self, rollback: Rollback, step: Step) -> None:
-        """Record progress; a step that cannot be stored is only logged, the run goes on."""
+    def _step(self, rollback: Rollback, step: Step, told: tuple[Notice, ...] = ()) -> None:
+        """Record progress; a step that cannot be stored is only logged, the run goes on whatever it said."""
         LOG.info("host_step", rollback=rollback.id, host=step.host, step=step.step, status=step.status)
         try:
-            self._store.add_step(rollback, step, notices.of_step(rollback, step))
+            self._store.add_step(rollback, step, told)
         except StoreUnavailable as error:
             LOG.error("step_not_stored", rollback=rollback.id, host=step.host, error=str(error))
+        except Exception:
+            LOG.exception("step_not_stored", rollback=rollback.id, host=step.host)
 
 
 def _event(verification: Verification) -> Event:
     if verification.verdict is VerificationVerdict.FIXED:
         return VerifiedFixed(at=verification.at)
     return VerificationEnded(at=verification.at, verdict=verification.verdict)
-
-
-def _failure(result: RunResult) -> str:
-    return result.detail or f"the executor {result.outcome}"
 
 
 def _entry(rollback: Rollback, kind: LedgerKind) -> NewEntry:
@@ -173,7 +247,13 @@ def _entry(rollback: Rollback, kind: LedgerKind) -> NewEntry:
         "to_version": rollback.to_version,
         "decision_id": rollback.decision_id,
         "detail": rollback.detail,
+        "hosts": {result.host: f"{result.state} {result.detail}".strip() for result in rollback.results},
     }
     return NewEntry(
-        at=rollback.changed_at, kind=kind, service=rollback.service, rollback_id=rollback.id, data=data
+        at=rollback.changed_at,
+        kind=kind,
+        service=rollback.service,
+        env=rollback.env,
+        rollback_id=rollback.id,
+        data=data,
     )

@@ -4,12 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from rollback.domain.notices import HOST
+from rollback.domain.progress import GATE, HOST
 from rollback.domain.records import DecisionRecord, Step
 from rollback.domain.rollback import Rollback
-
-GATE = "gate"
-"""The step of the moment at which the first host is about to be touched."""
 
 
 def stages(

@@ -127,6 +127,16 @@ class Decisions:
         with self._reader.moment() as connection:
             return [_decision(row) for row in connection.execute(UNTOLD, (to_text(decided_before),))]
 
+    def fired_since(self, service: str, env: str, since: datetime) -> set[str]:
+        """The names of the service's alerts that were decided about since then and that Prometheus knew."""
+        query = """
+            SELECT DISTINCT alertname FROM decisions
+            WHERE service = ? AND env = ? AND at >= ? AND reason NOT IN (?, ?)
+        """
+        row = (service, env, to_text(since), Reason.NOT_FIRING, Reason.OTHER_ENVIRONMENT)
+        with self._reader.moment() as connection:
+            return {str(found["alertname"]) for found in connection.execute(query, row)}
+
     def tell_hold(self, decision: DecisionRecord, entry: NewEntry, notices: tuple[Notice, ...]) -> None:
         """Write down that people are told of the hold."""
 

@@ -19,8 +19,10 @@ INSERT = """
 """
 WAKE = """
     UPDATE inbox SET state = 'pending'
-    WHERE fingerprint = ? AND starts_at = ? AND status = ? AND state = 'held' AND evaluated_at < ?
+    WHERE fingerprint = ? AND starts_at = ? AND status = ? AND state = 'held'
+      AND (evaluated_at < ? OR evaluated_at > ?)
 """
+"""What was evaluated in the future is woken too: the clock was set back since."""
 SET_ASIDE = """
     INSERT INTO quarantine (at, body, problem) SELECT ?1, ?2, ?3
     WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE body = ?2 AND problem = ?3)
@@ -84,7 +86,7 @@ def _insert(connection: sqlite3.Connection, alert: Alert, batch: Batch) -> bool:
     row = (*key, to_json(alert), batch.source, to_text(batch.at))
     if connection.execute(INSERT, row).rowcount:
         return True
-    connection.execute(WAKE, (*key, to_text(batch.retry_before)))
+    connection.execute(WAKE, (*key, to_text(batch.retry_before), to_text(batch.at)))
     return False
 
 

@@ -56,6 +56,18 @@ class Journal:
 
         self._writer.run(insert)
 
+    def tell_once(self, mark: str, notices: tuple[Notice, ...], at: datetime) -> bool:
+        """Store messages that no change belongs to, unless the mark says that it was done before."""
+
+        def tell(connection: sqlite3.Connection) -> bool:
+            if get_mark(connection, mark):
+                return False
+            set_mark(connection, mark, at)
+            insert_notices(connection, notices, at)
+            return True
+
+        return self._writer.run(tell)
+
     def ledger(self, after: int, limit: int) -> list[LedgerEntry]:
         """Entries with an id above *after*, oldest first."""
         query = "SELECT * FROM ledger WHERE id > ? ORDER BY id LIMIT ?"

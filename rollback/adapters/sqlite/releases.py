@@ -79,7 +79,7 @@ def open_end(rollbacks: list[Rollback], deployments: list[Deployment]) -> Rollba
     live = max(went_live, default=None)
     for rollback in rollbacks:
         ended = rollback.finished_at
-        if ended is None or rollback.phase is Phase.CALLED_OFF:
+        if ended is None or rollback.phase is Phase.CALLED_OFF or rollback.vain:
             continue
         if rollback.acknowledged_at or (live and live > ended):
             return None

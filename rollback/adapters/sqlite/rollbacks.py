@@ -78,7 +78,7 @@ class Rollbacks:
             key, at = (after.service, after.env), after.changed_at
             if after.phase is Phase.VERIFYING and before.phase is Phase.RUNNING:
                 connection.execute(LIVE_AGAIN, (maybe_text(after.restored_at), *key, after.to_version))
-            if after.phase is Phase.FAILED and not after.changed:
+            if after.phase in (Phase.FAILED, Phase.CALLED_OFF) and not after.changed:
                 connection.execute(TRY_AGAIN, (after.decision_id,))
             for version, standing in follows.standings:
                 mark(connection, (*key, version), standing, follows.by, at)

@@ -28,6 +28,12 @@ HOOK, ADMIN = ("alertmanager", "hook-secret"), ("admin", "admin-secret")
 ROOT = "/api/admin/rollback"
 HOST_DONE = """echo '{"host":"app1","step":"host","status":"done"}' >> $MITA_ROLLBACK_EVENTS"""
 HEALTHY = [{"metric": {}, "value": [0, "1"]}]
+FIRING = [{"labels": {"alertname": "Anything"}, "state": "firing", "activeAt": "2026-03-01T12:00:00Z"}]
+RULE = {
+    "name": "Anything",
+    "labels": {"rollback": "auto", "rollback_trigger": "error_rate_threshold"},
+    "annotations": {"evidence": "enough", "verify": "healthy == bool 1", "measures": "healthy"},
+}
 
 
 def _builders() -> Any:
@@ -56,7 +62,9 @@ class World:
         self.alerts: list[dict[str, Any]] = []
         self.samples: list[dict[str, Any]] = HEALTHY
         self.series: list[dict[str, Any]] = []
-        self.rules: list[dict[str, Any]] = []
+        self.rules: list[dict[str, Any]] = [RULE]
+        self.active: list[dict[str, Any]] = FIRING
+        self.enough: list[dict[str, Any]] = HEALTHY
         self.live: dict[str, str | None] = {}
         self.status: dict[str, int] = {}
         self.slack: list[dict[str, Any]] = []
@@ -96,11 +104,15 @@ class World:
             self.asked += 1
             return self.status.get("alertmanager", 200), self.alerts
         if parts.path == "/api/v1/rules":
-            return 200, {"data": {"groups": [{"rules": self.rules}]}}
+            return self.status.get("prometheus", 200), {"data": {"groups": [{"rules": self.rules}]}}
+        if parts.path == "/api/v1/alerts":
+            return self.status.get("prometheus", 200), {"data": {"alerts": self.active}}
         if parts.path == "/api/v1/query_range":
             return 200, {"data": {"result": self.series}}
         if parts.path == "/api/v1/query":
-            found = [] if query["query"].startswith("ALERTS_FOR_STATE") else self.samples
+            found = self.enough if query["query"] == "enough" else self.samples
+            if "ALERTS" in query["query"]:
+                found = []
             return self.status.get("prometheus", 200), {"data": {"result": found}}
         version = self.live.get(parts.path.strip("/"))
         return (200, {"version": version}) if version else (503, {"version": "broken"})
@@ -224,6 +236,13 @@ class DaemonProcess:
         body = {"version": "4", "receiver": "rollback", "alerts": alerts}
         return self.post("/trigger", body, **{"auth": HOOK, **options})
 
+    def good(self, version: str) -> None:
+        """A person's word, written past the interface."""
+        connection = sqlite3.connect(self.settings["database"])
+        with connection:
+            connection.execute("UPDATE releases SET standing = 'good' WHERE version = ?", (version,))
+        connection.close()
+
     def deploy(self, version: str, outcome: str | None = "live", **changes: Any) -> int:
         body = {"service": "shop", "version": version, "hosts": ["app1"], "rollback_safe": True}
         number = int(self.post("/deployments", {**body, **changes}).json()["id"])
@@ -257,6 +276,7 @@ def wire(fingerprint: str = "f1", status: str = "firing", at: datetime | None = 
     names = {
         "alertname": "Anything",
         "service": "shop",
+        "env": "production",
         "rollback": "auto",
         "rollback_trigger": "error_rate_threshold",
     }

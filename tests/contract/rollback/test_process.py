@@ -20,7 +20,7 @@ import structlog
 from harness.wait import until
 from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
-from rollback.domain.deployment import NewDeployment, Outcome
+from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.rollback import Phase
 
 Alert = Callable[..., Any]
@@ -46,6 +46,7 @@ def runs_of(folder: Path) -> list[int]:
 def bad_release(daemon: Any, alert: Alert) -> None:
     """2.0.0 replaces 1.0.0, an alert fires, and the program that rolls back is at work."""
     daemon.deploy("1.0.0")
+    daemon.good("1.0.0")
     daemon.deploy("2.0.0")
     daemon.deliver(alert())
     until("the program", lambda: runs_of(daemon.folder), deadline_s=20, interval_s=0.02, explain=daemon.said)
@@ -136,10 +137,11 @@ def test_asked_to_stop_it_lets_a_run_finish_that_can(daemon: Any, alert: Alert) 
 def test_an_alert_that_fired_while_it_was_down_still_rolls_back(daemon: Any, alert: Alert, make: Any) -> None:
     store = SqliteStore(Path(daemon.settings["database"]))
     for version, seconds in (("1.0.0", 30), ("2.0.0", 2)):
-        new = NewDeployment(service="shop", version=version, hosts=("app1",), checksum="", rollback_safe=True)
+        new = make.new(version)
         started = datetime.now(UTC) - timedelta(seconds=seconds)
         deployment = store.start_deployment(new, started)
         store.finish_deployment(deployment.id, Outcome.LIVE, "", started + timedelta(seconds=1))
+    store.mark_release("shop", "production", "1.0.0", Standing.GOOD, "the test", datetime.now(UTC))
     store.close()
     daemon.world.alerts = [{**alert(), "status": {"state": "active"}}]
 
@@ -240,6 +242,7 @@ def test_the_port_speaks_tls_asks_for_a_name_and_tells_systemd(
     assert [daemon.get(path, auth=None).status_code for path in ("/metrics", "/health/ready")] == [401, 401]
     assert daemon.deliver(alert()).status_code == 202
     assert daemon.deliver(alert(), auth=("prometheus", "web-secret")).status_code == 401
+    until("the decision", lambda: daemon.decisions("shop"), deadline_s=3, interval_s=0.02, explain=daemon.said)
     options = ["--settings", str(daemon.file), "--url", daemon.url, "--ca-file", daemon.trust]
     assert cli.main([*options, "decisions", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["decisions"][0]["alert"]["alertname"] == "Anything"

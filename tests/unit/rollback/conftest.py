@@ -11,6 +11,7 @@ import pytest
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.control import Rehearsal
+from rollback.domain.decision import decide
 from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, Standing
 from rollback.domain.errors import Blind, RollbackError
 from rollback.domain.facts import Facts, HostSeen, Watched
@@ -26,8 +27,17 @@ from rollback.domain.ports import (
     RunResult,
     SourceState,
 )
-from rollback.domain.records import Notice, Step
-from rollback.domain.rollback import HostResult, HostState, Rollback
+from rollback.domain.records import Batch, Notice, Settled, Step
+from rollback.domain.rollback import (
+    Claimed,
+    HostResult,
+    HostState,
+    Restored,
+    Rollback,
+    Verification,
+    VerificationVerdict,
+    VerifiedFixed,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRIGGER = "error_rate_threshold"
@@ -70,7 +80,9 @@ class FakeMonitoring:
     vetoes: list[dict[str, str]] = field(default_factory=list)
     evidence: float | None = 1.0
     value: float | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
     measured: list[bool | None] = field(default_factory=lambda: [True])
+    health: dict[str, bool | None] = field(default_factory=dict)
     is_proven: bool = True
     known_rules: dict[str, Rule] = field(default_factory=dict)
     blind: bool = False
@@ -103,12 +115,16 @@ class FakeMonitoring:
         self._ask(f"fired {start:%H:%M} {end:%H:%M}")
         return self.fired
 
-    def number(self, expression: str) -> float | None:
+    def number(self, expression: str, version: str | None = None) -> float | None:
         self._ask(f"number {expression}")
+        if expression in self.numbers:
+            return self.numbers[expression]
         return self.evidence if expression == "enough" else self.value
 
     def measure(self, expression: str, version: str) -> bool | None:
         self._ask(f"measure {expression} {version}")
+        if expression in self.health:
+            return self.health[expression]
         return self.measured.pop(0) if len(self.measured) > 1 else self.measured[0]
 
     def proven(self, service: str, env: str, seconds: float) -> bool:
@@ -159,6 +175,7 @@ class FakeExecutor:
     runs: list[Rollback] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     rehearsals: tuple[Rehearsal, ...] = ()
+    rehearsal_failure: RollbackError | None = None
     rehearsed: list[tuple[str, str]] = field(default_factory=list)
 
     def run(
@@ -174,6 +191,8 @@ class FakeExecutor:
 
     def rehearse(self, service: str, target: Release, stopping: Pause) -> tuple[Rehearsal, ...]:
         self.rehearsed.append((service, target.version))
+        if self.rehearsal_failure:
+            raise self.rehearsal_failure
         return self.rehearsals
 
 
@@ -297,6 +316,20 @@ class Make:
         )
         return replace(base, **changes)
 
+    def result(self, host: str = "app1", state: HostState = HostState.DONE, detail: str = "") -> HostResult:
+        return HostResult(host=host, state=state, at=after(6), detail=detail)
+
+    def rule(self, name: str, **changes: Any) -> Rule:
+        """A rule of another trigger than the usual one."""
+        base = Rule(
+            name=name,
+            labels={"rollback": "auto", "rollback_trigger": "latency_degradation"},
+            evidence=f"enough of {name}",
+            verify=f"health of {name}",
+            measures=f"number of {name}",
+        )
+        return replace(base, **changes)
+
     def new(self, version: str = "2", **changes: Any) -> NewDeployment:
         base = NewDeployment(
             service=SERVICE, env=ENV, version=version, hosts=("app1",), checksum="", rollback_safe=True
@@ -312,6 +345,36 @@ class Make:
         if good:
             store.mark_release(SERVICE, ENV, version, Standing.GOOD, "the test", after(minutes + 1))
         return finished
+
+    def pending(self, store: SqliteStore, at: datetime) -> Rollback:
+        """A rollback of 2 to 1 that was accepted then."""
+        alert = self.alert(starts_at=at)
+        batch = Batch(at=at, source=Source.WEBHOOK, alerts=(alert,), retry_before=at)
+        store.receive(batch).result()
+        state = store.service_state(SERVICE, ENV)
+        facts = self.facts(now=at, alert=alert, deployment=state.deployment, releases=state.releases)
+        record = store.record(
+            Settled(items=(store.waiting(1)[0],), decision=decide(facts)), lambda number: ()
+        )
+        assert record
+        assert record.rollback_id
+        return store.rollback(record.rollback_id)
+
+    def rolled_back(self, store: SqliteStore, results: tuple[HostResult, ...], at: datetime) -> Rollback:
+        """A rollback of 2 to 1 that was accepted, restored these hosts, and was measured as the cure then."""
+        before = self.pending(store, at)
+        fixed = Verification(verdict=VerificationVerdict.FIXED, at=at)
+        for event in (Claimed(at=at), Restored(at=at, results=results), VerifiedFixed(at=at)):
+            found = before.apply(event)
+            if isinstance(event, VerifiedFixed):
+                found = replace(found, verification=fixed)
+            store.move(before, found, ())
+            before = found
+        return before
+
+    def texts(self, store: SqliteStore) -> list[str]:
+        """The messages that wait, oldest first."""
+        return [waiting.notice.text for waiting in store.notices_due(after(60 * 24 * 30), 1000)]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Alerts that nobody delivered, heartbeats, outages, and messages to people."""
+"""Alerts that nobody delivered, heartbeats and outages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,21 +6,20 @@ from typing import Any
 
 import pytest
 
-from rollback.adapters.memory import MemoryStore
+from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
-from rollback.domain.errors import Blind
 from rollback.domain.ports import Fired
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import Notice, NoticeState
+from rollback.domain.records import LedgerEntry, Notice
+from rollback.service.deciding import Decider
 from rollback.service.intake import ALIVE, Intake, Reconciler
-from rollback.service.telling import ATTEMPTS, Teller
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @dataclass
 class Scene:
-    store: MemoryStore
+    store: SqliteStore
     clock: Any
     monitoring: Any
     make: Any
@@ -30,25 +29,29 @@ class Scene:
         self.intake = Intake(self.store, self.clock, lambda: policy)
         self.reconciler = Reconciler(self.store, self.clock, self.monitoring, self.intake, lambda: policy)
 
+    @property
+    def entries(self) -> list[LedgerEntry]:
+        return self.store.ledger(0, 100)
+
 
 @pytest.fixture
-def scene(store: MemoryStore, clock: Any, monitoring: Any, make: Any) -> Scene:
+def scene(store: SqliteStore, clock: Any, monitoring: Any, make: Any) -> Scene:
     return Scene(store, clock, monitoring, make)
 
 
 def test_an_undelivered_alert_is_found_and_waits_like_any_other(scene: Scene) -> None:
-    scene.monitoring.active = [scene.make.alert()]
+    scene.monitoring.active_alerts = [scene.make.alert()]
 
     scene.reconciler.tick()
 
     [item] = scene.store.waiting(10)
     assert item.source is Source.RECONCILE
-    assert [entry.kind for entry in scene.store.entries] == [LedgerKind.ALERT_SEEN]
+    assert [entry.kind for entry in scene.entries] == [LedgerKind.ALERT_SEEN]
 
 
 def test_what_was_delivered_and_is_found_again_is_one_alert(scene: Scene) -> None:
-    scene.intake.receive(Source.WEBHOOK, (scene.make.alert(),))
-    scene.monitoring.active = [scene.make.alert()]
+    scene.intake.receive(Source.WEBHOOK, (scene.make.alert(),)).result()
+    scene.monitoring.active_alerts = [scene.make.alert()]
 
     receipt = scene.reconciler.tick()
 
@@ -68,11 +71,11 @@ def test_an_alertmanager_that_does_not_answer_is_survived(scene: Scene) -> None:
 def test_a_heartbeat_is_remembered_and_never_decided(scene: Scene) -> None:
     beat = scene.make.alert(labels={"rollback": "heartbeat"})
 
-    scene.intake.receive(Source.WEBHOOK, (beat,))
+    scene.intake.receive(Source.WEBHOOK, (beat,)).result()
 
     assert scene.store.tally().last_heartbeat == NOON
     assert not scene.store.waiting(10)
-    assert not scene.store.entries
+    assert not scene.entries
 
 
 def test_after_an_outage_what_fired_meanwhile_is_journalled(scene: Scene) -> None:
@@ -82,7 +85,7 @@ def test_after_an_outage_what_fired_meanwhile_is_journalled(scene: Scene) -> Non
 
     assert scene.reconciler.catch_up() == 1
     assert scene.monitoring.asked == ["fired 11:40 12:00"]
-    [entry] = scene.store.entries
+    [entry] = scene.entries
     assert (entry.kind, entry.data["source"]) == (LedgerKind.ALERT_SEEN, "prometheus")
 
 
@@ -118,46 +121,27 @@ def test_a_blind_catch_up_is_survived(scene: Scene) -> None:
     assert scene.reconciler.catch_up() == 0
 
 
-def waiting_notice(store: MemoryStore, make: Any) -> None:
-    make.live(store, "1", minutes=-60)
-    store.tell((Notice(text="hello", colour="good"),), NOON)
+def test_what_belongs_to_no_change_is_told_once(store: SqliteStore, make: Any) -> None:
+    notice = Notice(text="hello", colour="good")
+
+    assert [store.tell_once(mark, (notice,), NOON) for mark in ("a", "a", "b")] == [True, False, True]
+    assert make.texts(store) == ["hello", "hello"]
 
 
-def test_a_message_is_sent_once(store: MemoryStore, clock: Any, messenger: Any, make: Any) -> None:
-    waiting_notice(store, make)
-    teller = Teller(store, clock, messenger)
-
-    assert [teller.work(), teller.work()] == [1, 0]
-    assert messenger.sent == ["hello"]
-
-
-def test_a_message_that_fails_is_tried_again_later_and_later_and_then_dropped(
-    store: MemoryStore, clock: Any, messenger: Any, make: Any
+@pytest.mark.parametrize(("minutes", "woken"), [(0.01, False), (1, True), (-60, True)])
+def test_a_held_alert_is_decided_again_also_when_the_clock_was_set_back(
+    scene: Scene, probes: Any, minutes: float, woken: bool
 ) -> None:
-    waiting_notice(store, make)
-    messenger.failure = Blind("500")
-    teller, due = Teller(store, clock, messenger), []
+    policy = scene.make.policy()
+    scene.monitoring.blind, alert = True, scene.make.alert(minutes=0.5)
+    scene.make.live(scene.store, "1", minutes=-60, good=True)
+    scene.make.live(scene.store, "2", minutes=-1)
+    scene.clock.move(minutes=1)
+    scene.intake.receive(Source.WEBHOOK, (alert,)).result()
+    Decider(scene.store, scene.clock, scene.monitoring, probes, lambda: policy).work()
+    assert scene.store.tally().inbox_held == 1
 
-    for second in range(120):
-        clock.at = NOON + timedelta(seconds=second)
-        due += [second] * teller.work()
+    scene.clock.move(minutes=minutes)
+    scene.intake.receive(Source.WEBHOOK, (alert,)).result()
 
-    assert due == [0, 1, 3, 7, 15, 31]
-    assert len(due) == ATTEMPTS
-    assert store.messages[0].state is NoticeState.DROPPED
-
-
-def test_a_message_goes_out_once_slack_is_back(
-    store: MemoryStore, clock: Any, messenger: Any, make: Any
-) -> None:
-    waiting_notice(store, make)
-    messenger.failure = Blind("500")
-    teller = Teller(store, clock, messenger)
-    teller.work()
-
-    messenger.failure = None
-    clock.move(minutes=1)
-    teller.work()
-
-    assert messenger.sent == ["hello"]
-    assert store.messages[0].state is NoticeState.SENT
+    assert bool(scene.store.waiting(10)) is woken

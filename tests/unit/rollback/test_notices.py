@@ -218,7 +218,7 @@ def test_a_failure_names_each_host_that_failed_and_what_runs_now(make: Any) -> N
         "FAILED HALF-WAY: rollback of shop (production) 2 to 1: 1 of 3 hosts was restored",
         "Hosts: app2 did not answer: no answer on port 22; app3 not restored: the probe did not become ready",
         "Now: app1 runs 1, app2 does not answer, app3 runs 2 (not ready)",
-        "Next: rollbackctl status; rollbackctl rollback shop --to 1. "
+        "A person must look: rollbackctl status; rollbackctl rollback shop --to 1. "
         "When you take it over: rollbackctl acknowledge 1",
     ]
     nothing = notices.finished(ended(make, Phase.FAILED, results=(BROKEN,), detail="no host")).text
@@ -298,7 +298,7 @@ def test_other_news_name_service_and_what_to_do(make: Any) -> None:
 
     told = [
         notices.answered(proposal, "ann", "false alarm"),
-        notices.deployment_died(dead, HOSTS[:1]),
+        notices.deployment_given_up(dead, HOSTS[:1]),
         notices.found_live("shop", "production", "3", "2"),
         notices.marked("shop", "production", "1", Standing.GOOD, "ann"),
     ]

@@ -1,6 +1,6 @@
 """The table of a rollback's life, walked over every pair."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -11,8 +11,11 @@ from rollback.domain.rollback import (
     ACTIVE,
     TRANSITIONS,
     AttemptFailed,
+    CalledOff,
     Claimed,
     Event,
+    HostState,
+    Kind,
     Phase,
     Restored,
     Resumed,
@@ -27,18 +30,23 @@ EVENTS: list[Event] = [
     Resumed(at=AT),
     Restored(at=AT),
     AttemptFailed(at=AT, detail="app2 did not answer"),
+    CalledOff(at=AT, detail="over"),
     VerifiedFixed(at=AT),
     VerificationEnded(at=AT, verdict=VerificationVerdict.BLIND),
 ]
 ALLOWED = {
     ("pending", "Claimed"): "running",
     ("pending", "AttemptFailed"): "failed",
+    ("pending", "CalledOff"): "called_off",
     ("running", "Resumed"): "running",
     ("running", "Restored"): "verifying",
     ("running", "AttemptFailed"): "failed",
+    ("running", "CalledOff"): "called_off",
     ("verifying", "Resumed"): "verifying",
     ("verifying", "VerifiedFixed"): "succeeded",
     ("verifying", "VerificationEnded"): "unverified",
+    ("unverified", "VerifiedFixed"): "succeeded",
+    ("unverified", "VerificationEnded"): "unverified",
 }
 
 
@@ -61,9 +69,11 @@ def test_every_kind_of_event_is_walked() -> None:
     assert len(TRANSITIONS) == len(ALLOWED)
 
 
-@pytest.mark.parametrize("phase", [p for p in Phase if p not in ACTIVE])
-def test_an_ended_rollback_never_moves_again(phase: Phase) -> None:
-    assert not [pair for pair in TRANSITIONS if pair[0] is phase]
+def test_an_ended_rollback_never_moves_a_host_again_and_only_its_verdict_may_be_replaced() -> None:
+    assert {pair: to for pair, to in TRANSITIONS.items() if pair[0] not in ACTIVE} == {
+        (Phase.UNVERIFIED, VerifiedFixed): Phase.SUCCEEDED,
+        (Phase.UNVERIFIED, VerificationEnded): Phase.UNVERIFIED,
+    }
 
 
 def test_times_and_attempts_are_written_down_as_it_moves(make: Any) -> None:
@@ -81,3 +91,40 @@ def test_measuring_again_after_a_restart_is_no_new_attempt(make: Any) -> None:
 
     assert verifying.restored_at == AT
     assert verifying.apply(Resumed(at=AT)).attempt == 1
+
+
+def test_a_verdict_that_comes_late_does_not_make_the_end_later(make: Any) -> None:
+    blind = make.rollback(phase=Phase.UNVERIFIED, finished_at=AT)
+
+    assert blind.apply(VerifiedFixed(at=AT + timedelta(hours=1))).finished_at == AT
+
+
+def test_an_end_keeps_what_it_says_of_hosts(make: Any) -> None:
+    results = (make.result("app1"), make.result("app2", HostState.UNREACHABLE))
+    running = make.rollback(phase=Phase.RUNNING)
+
+    restored = running.apply(Restored(at=AT, results=results))
+    failed = running.apply(AttemptFailed(at=AT, detail="no", results=results))
+    called_off = running.apply(CalledOff(at=AT, detail="over"))
+
+    assert restored.results == failed.results == results
+    assert (restored.changed, restored.waiting) == (True, ("app2",))
+    assert (called_off.detail, called_off.finished_at, called_off.changed) == ("over", AT, False)
+
+
+@pytest.mark.parametrize(
+    ("states", "kind", "vain"),
+    [
+        ([], Kind.REPAIR, True),
+        ([HostState.UNREACHABLE], Kind.REPAIR, True),
+        ([HostState.UNREACHABLE], Kind.ROLLBACK, False),
+        ([HostState.FAILED], Kind.REPAIR, False),
+        ([HostState.DONE, HostState.UNREACHABLE], Kind.REPAIR, False),
+    ],
+)
+def test_a_repair_is_in_vain_when_its_hosts_are_still_away(
+    make: Any, states: list[HostState], kind: Kind, vain: bool
+) -> None:
+    results = tuple(make.result(str(number), state) for number, state in enumerate(states))
+
+    assert make.rollback(kind=kind, phase=Phase.FAILED, results=results).vain is vain

@@ -1,0 +1,1 @@
+"""What the daemon looks after by itself, beside deciding and acting: one duty a file."""

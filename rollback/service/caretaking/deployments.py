@@ -1,0 +1,49 @@
+"""Deployments that report no end are judged by what the hosts run."""
+
+from datetime import datetime
+
+from rollback.domain import notices, wording
+from rollback.domain.deployment import Deployment, Outcome
+from rollback.domain.guards import SILENCE
+from rollback.domain.ports import Store
+from rollback.domain.records import ServiceState
+from rollback.service.caretaking.duty import agreed, due
+from rollback.service.looking import Look
+
+JUDGED = "no end was reported; judged by what the hosts run"
+
+
+class OpenDeployments:
+    """Closes as live what every host has run for a while, and as abandoned what is silent for too long."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._agreed_since: dict[int, datetime] = {}
+
+    def attend(self, state: ServiceState, look: Look) -> None:
+        """Close the deployment if it is over."""
+        deployment = state.deployment
+        if deployment is None or deployment.outcome is not None or state.active_rollback:
+            return
+        if not due(deployment.heard_at, look.now, SILENCE):
+            return
+        if agreed(look.hosts(state.service)) == deployment.version:
+            self._live(deployment, look.now)
+            return
+        self._agreed_since.pop(deployment.id, None)
+        if not deployment.running(look.now, look.policy.deployment_timeout):
+            self._give_up(deployment, look)
+
+    def _live(self, deployment: Deployment, now: datetime) -> None:
+        """Its playbook may only be about to say so, which it then must be able to do."""
+        since = self._agreed_since.setdefault(deployment.id, now)
+        if due(since, now, SILENCE):
+            self._agreed_since.pop(deployment.id)
+            self._store.finish_deployment(deployment.id, Outcome.LIVE, JUDGED, now)
+
+    def _give_up(self, deployment: Deployment, look: Look) -> None:
+        hosts = look.hosts(deployment.service)
+        detail = wording.hosts_now(hosts) or "no host could be asked"
+        told = (notices.deployment_given_up(deployment, hosts),)
+        ended = Outcome.ABANDONED
+        self._store.finish_deployment(deployment.id, ended, f"{JUDGED}: {detail}", look.now, told)

@@ -1,0 +1,39 @@
+"""A release becomes good by being live for a while, with traffic and without trouble."""
+
+from datetime import datetime
+
+from rollback.domain import notices
+from rollback.domain.deployment import Standing
+from rollback.domain.ports import Monitoring, Store
+from rollback.domain.records import ServiceState
+from rollback.service.caretaking.duty import busy, due
+from rollback.service.looking import Look
+
+PROVABLE = (Standing.UNPROVEN, Standing.SUSPECT)
+TRIES = 10
+"""So often within the time that it takes to become good it is asked whether it has."""
+
+
+class GoodReleases:
+    """Marks the live release as good once that is measured."""
+
+    def __init__(self, store: Store, monitoring: Monitoring) -> None:
+        self._store, self._monitoring = store, monitoring
+        self._asked: dict[str, datetime] = {}
+
+    def attend(self, state: ServiceState, look: Look) -> None:
+        """Ask whether the live release has proven itself. Raises Blind."""
+        release, after, now = state.current, look.policy.good_after, look.now
+        if release is None or release.live_at is None or release.standing not in PROVABLE or busy(state):
+            return
+        if now - release.live_at < after or not due(self._asked.get(state.service), now, after / TRIES):
+            return
+        if {seen.version for seen in look.hosts(state.service) if seen.version} - {release.version}:
+            return  # somebody runs another one: whose traffic was it?
+        proven = self._monitoring.proven(state.service, state.env, after.total_seconds())
+        self._asked[state.service] = now
+        if proven:
+            by = f"measured: live for {after.total_seconds() / 60:.0f} minutes with traffic, and paged nobody"
+            told = (notices.release_good(release),)
+            key = (state.service, state.env, release.version)
+            self._store.mark_release(*key, Standing.GOOD, by, now, told)
