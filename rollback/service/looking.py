@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from rollback.domain.alert import Alert, Source
@@ -86,11 +86,11 @@ class Look:
             self._rules[key] = self._ask(lambda: self._monitoring.rules(service, env))
         return self._rules[key]
 
-    def firing(self, alert: Alert) -> bool:
-        """Whether Prometheus itself has this alert as firing. Raises Blind."""
+    def firing(self, alert: Alert) -> Active | None:
+        """This very alert as Prometheus itself has it firing, or None. Raises Blind."""
         if self._active is None:
             self._active = self._ask(self._monitoring.active)
-        return any(one.firing and same(one.labels, alert.labels) for one in self._active)
+        return next((one for one in self._active if one.firing and same(one.labels, alert.labels)), None)
 
     def vetoes(self, env: str, since: datetime, hosts: tuple[HostSeen, ...]) -> tuple[str, ...]:
         """Dependencies that were pending or firing at some time since *since*. Raises Blind.
@@ -120,9 +120,9 @@ class Look:
         try:
             assert facts.deployment_began is not None  # a guard asked before
             firing = self.firing(alert)
-            if not firing:
+            if firing is None:
                 return Watched(asked=True, firing=False)
-            began = self._since(alert, facts.deployment_began)
+            began = self._since(alert, firing, facts.deployment_began)
             rule = self.rule(alert)
             return Watched(
                 asked=True,
@@ -134,14 +134,15 @@ class Look:
         except Blind as error:
             return Watched(asked=True, began=began, blind=str(error))
 
-    def _since(self, alert: Alert, deployment_began: datetime) -> datetime | None:
+    def _since(self, alert: Alert, firing: Active, deployment_began: datetime) -> datetime | None:
+        """As history has it, which knows whole seconds; the exact moment where both mean the same."""
         key = (alert.name, deployment_began, alert.starts_at)
         if key not in self._began:
             self._began[key] = self._ask(lambda: self._monitoring.began(*key))
-        return min(
-            (one.since for one in self._began[key] if same(one.labels, alert.labels)),
-            default=None,
-        )
+        found = [one.since for one in self._began[key] if same(one.labels, alert.labels)]
+        since = min(found, default=None)
+        exact = since is not None and since <= firing.since < since + timedelta(seconds=1)
+        return firing.since if exact else since
 
     def _ask(self, ask: Callable[[], T]) -> T:
         if self._blind:

@@ -499,7 +499,7 @@ def test_a_rejected_version_comes_back_only_with_an_override(scene: Scene) -> No
 
 
 def standing(scene: Scene, version: str) -> Standing:
-    return next(r.standing for r in scene.state.releases if r.version == version)
+    return Standing(next(r.standing for r in scene.state.releases if r.version == version))
 
 
 def test_what_an_end_means_is_stored_with_it(scene: Scene) -> None:
