@@ -1,13 +1,14 @@
 """The installed lab as one test sees it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness import clients
+from harness.lab import containers
 from harness.load.run import Running
 from harness.load.summary import totals
 from harness.proof import steps
@@ -24,11 +25,11 @@ from harness.proof.incident import (
     window_s,
 )
 from harness.proof.moments import Story, seconds_of
-from harness.proof.playbook import Playbook
+from harness.proof.playbook import Playbook, PlaybookError, playing
 from harness.proof.sources import Witnesses
 from harness.stack.faults import ErrorRate, Fault
-from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, flowing
-from harness.stack.units import Unit
+from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
+from harness.stack.units import Dependency, Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
 from monitoring.catalog import Alert, load
 
@@ -38,8 +39,8 @@ DAEMON_DATABASE = "/var/lib/mita-rollback/rollback.db"
 class Stack:
     """Verbs and parts. Counts and records begin with the test; deadlines follow the fault that it causes."""
 
-    def __init__(self, home: Path, *, scale: float | None = None) -> None:
-        self.home = home
+    def __init__(self, home: Path, day: OrdinaryDay, *, scale: float | None = None) -> None:
+        self.home, self._day = home, day
         self.scale = scale or time_scale()
         self.begin = time.time()
         self.breach_share = 1.0
@@ -47,6 +48,9 @@ class Stack:
         self.policy: dict[str, float] = {}  # the daemon's, asked once: a test may stop the daemon
         self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
         self.alertmanager = Unit("monitor", "alertmanager.service", clients.alertmanager(), "/-/ready")
+        self.prometheus = Unit("monitor", "prometheus.service", clients.prometheus(), "/-/ready")
+        self.redis, self.postgresql = Dependency("data", "redis-server"), Dependency("data", "postgresql")
+        self._undo: list[Callable[[], None]] = []
         self.alerts = Alerts(self.patience, self.ends)
         self.decisions = Decisions(self.patience, lambda: self.begin)
         self.rollbacks = Rollbacks(lambda: self.patience(trigger_with(self.symptom).name), lambda: self.begin)
@@ -79,10 +83,43 @@ class Stack:
         steps.built(steps.building(steps.GOOD))
         steps.deploy_good(self.home)
         steps.make_known(steps.GOOD, SERVICE)
+        clients.daemon().mark(SERVICE, steps.GOOD, "good")
         self.policy = policy_in_force()
         self.alerts.until_quiet()
         self.receivers.mark()
         self.begin = time.time()
+
+    def mend(self) -> None:
+        """Undo what the test broke and has not mended itself, the last first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def stop(self, what: Unit | Dependency) -> None:
+        """Stop a service until the test starts it again or ends."""
+        self._undo.append(what.start)
+        what.stop()
+
+    def power_off(self, host: str) -> None:
+        """The host is gone from one moment to the next, until it is powered on or the test ends."""
+        self._undo.append(lambda: containers.start(host))
+        containers.kill(host)
+
+    def power_on(self, host: str) -> None:
+        """The host boots."""
+        containers.start(host)
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Nobody comes for the length of the block."""
+        with self._day.silence():
+            yield
+
+    def play(self, *arguments: str) -> str:
+        """Run a playbook as a person would, to its end; return its words whether it succeeded or not."""
+        log = self.home / f"play-{time.time():.0f}.log"
+        with playing(" ".join(arguments), arguments, log) as play, suppress(PlaybookError):
+            steps.finish(play, steps.DEPLOY_S)
+        return log.read_text(errors="replace")
 
     def deploy(self, version: str, fault: Fault | None = None) -> None:
         """Deploy a release to both hosts and wait until it is live."""
