@@ -9,7 +9,7 @@ FAULT = ErrorRate(0.35)
 
 
 def test_a_dead_host_is_reported_and_restored_when_it_is_back(stack: Stack) -> None:
-    with stack.load(lossy=True):
+    with stack.load():
         stack.deploy("3.0.0", fault=FAULT)
         stack.power_off("app2")
         rollback = stack.rollbacks.until_phase("succeeded", "unverified", "failed")
