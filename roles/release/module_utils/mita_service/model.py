@@ -17,13 +17,15 @@ class Apply(IntEnum):
     """What a running service needs before a change of a file counts; the larger one wins.
 
     NONE is read at its next use. WATCHED is noticed by the service, which is only told of it once a reload is
-    over: Prometheus can lose what it notices while it reloads.
+    over: Prometheus can lose what it notices while it reloads. RENEW stops the service with its socket, which a
+    restart leaves alone.
     """
 
     NONE = 0
     WATCHED = 1
     RELOAD = 2
     RESTART = 3
+    RENEW = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,9 @@ def parse(params: dict[str, Any]) -> Service:
     """Return the service that the task's type-checked parameters describe, or raise RequestError."""
     files = [_file(params, entry) for entry in params["files"]]
     if params["unit"]:
-        files.append(_unit(params["name"], params["unit"]))
+        files.append(_unit(f"{params['name']}.service", params["unit"], Apply.RESTART))
+    if params["socket"]:
+        files.append(_unit(f"{params['name']}.socket", params["socket"], Apply.RENEW))
     _refuse_duplicates(files)
     if params["reload_metric"] and not params["metrics_url"]:
         raise RequestError("reload_metric needs metrics_url, where the metric is read; found none")
@@ -130,14 +134,14 @@ def _file(params: dict[str, Any], entry: dict[str, Any]) -> File:
     )
 
 
-def _unit(name: str, content: str) -> File:
+def _unit(name: str, content: str, apply: Apply) -> File:
     return File(
-        path=f"{UNIT_DIRECTORY}/{name}.service",
+        path=f"{UNIT_DIRECTORY}/{name}",
         content=content,
         owner="root",
         group="root",
         mode=0o644,
-        apply=Apply.RESTART,
+        apply=apply,
     )
 
 
