@@ -1,7 +1,7 @@
 """Workers on a socket that outlives them, and a goodbye that loses no request.
 
-systemd may hold the listening socket (`LISTEN_FDS`): what connects while nobody serves waits there for the next
-start. A worker that is asked to end accepts nothing any more, answers what still comes on the connections that it
+The first process leaves its listening socket with systemd, which gives it to the next one: what connects meanwhile
+waits in it. A worker that is asked to end accepts nothing any more, answers what still comes on the connections that it
 has with `Connection: close`, and ends once they are gone or have been silent for a while.
 """
 
@@ -12,17 +12,19 @@ import socket
 import struct
 import termios
 import time
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import multiprocess
 
+from . import systemd
 from .settings import Settings
 
-FIRST_INHERITED_FD = 3  # sd_listen_fds(3)
 SILENCE_ENV = "MITA_DRAIN_SECONDS"
 POLL_S = 0.02
 LONGEST_GOODBYE_S = 1.0
+WORKERS_LOOKED_AFTER_S = 0.5
 CLOSE = (b"connection", b"close")
 
 
@@ -58,6 +60,22 @@ class DrainingProcess(multiprocess.Process):
         return self._server
 
 
+class Supervisor(multiprocess.Multiprocess):
+    """Replaces workers that died, and hears a signal at once: the time until it does is added to every restart."""
+
+    def run(self) -> None:
+        """Supervise until a signal says that it is over, then wait for every worker."""
+        self.init_processes()
+        looked = time.monotonic()
+        while not self.should_exit.wait(POLL_S):
+            self.handle_signals()
+            if time.monotonic() - looked >= WORKERS_LOOKED_AFTER_S:
+                self.keep_subprocess_alive()
+                looked = time.monotonic()
+        self.terminate_all()
+        self.join_all()
+
+
 def serve(settings: Settings, application: str) -> None:
     """Serve until SIGTERM, in one process or under a supervisor that replaces workers."""
     config = uvicorn.Config(
@@ -74,19 +92,32 @@ def serve(settings: Settings, application: str) -> None:
         timeout_worker_healthcheck=30,  # on a host out of CPU, killing a slow worker makes it worse
     )
     os.environ[SILENCE_ENV] = str(settings.drain_seconds)  # workers are processes of their own
-    listener = inherited_socket() or config.bind_socket()
+    listener = listening_socket(config)
     if settings.workers > 1:
         multiprocess.Process = DrainingProcess  # type: ignore[misc]
-        multiprocess.Multiprocess(config, sockets=[listener]).run()
+        Supervisor(config, sockets=[listener]).run()
     else:
         DrainingServer(config).run(sockets=[listener])
 
 
-def inherited_socket() -> socket.socket | None:
-    """Return the listening socket that systemd gave to this process, if it did."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-        return None
-    return socket.socket(fileno=FIRST_INHERITED_FD)
+def listening_socket(config: uvicorn.Config) -> socket.socket:
+    """Return the socket that an earlier process left with systemd, or a new one, left there for the next."""
+    left = systemd.inherited_socket()
+    if left is not None:
+        if is_bound_to(left, config.host, config.port):
+            return left
+        left.close()
+        systemd.forget_socket()
+    fresh = config.bind_socket()
+    fresh.listen(config.backlog)
+    systemd.leave_socket(fresh)
+    return fresh
+
+
+def is_bound_to(listener: socket.socket, host: str, port: int) -> bool:
+    """Whether the socket listens where it should; another port or address may be wanted by now."""
+    bound = listener.getsockname()
+    return (ip_address(bound[0]), bound[1]) == (ip_address(host), port)
 
 
 def is_idle(connection: Any) -> bool:

@@ -19,11 +19,6 @@ description:
 options:
   name: {type: str, required: true, description: "Unit name without suffix, and the manifest's name."}
   unit: {type: str, description: "Text of the unit. Without it the unit is another's."}
-  socket:
-    type: str
-    description:
-      - Text of a unit NAME.socket that holds the service's sockets. The service's unit wants it and propagates its stop.
-      - A restart leaves it alone, unless this text changed.
   config_root: {type: path, description: "The tree that is staged as a whole; relative paths start here."}
   owner: {type: str, default: root, description: "Owner of files that name none."}
   group: {type: str, default: root, description: "Group of files that name none."}
@@ -108,7 +103,6 @@ READY = {
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "unit": {"type": "str"},
-    "socket": {"type": "str"},
     "config_root": {"type": "path"},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
@@ -150,9 +144,8 @@ def hide_contents(module: AnsibleModule) -> None:
         if entry["secret"] and len(entry["content"].strip()) > 3:
             module.no_log_values |= {entry["content"], entry["content"].strip()}
         entry["content"] = f"({len(entry['content'])} characters)"
-    for name in ("unit", "socket"):
-        if module.params[name]:
-            module.params[name] = f"({len(module.params[name])} characters)"
+    if module.params["unit"]:
+        module.params["unit"] = f"({len(module.params['unit'])} characters)"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ FILE: dict[str, Any] = {
 PARAMS: dict[str, Any] = {
     "name": "x",
     "unit": "[Service]",
-    "socket": None,
     "config_root": "/etc/x",
     "owner": "root",
     "group": "x",

@@ -14,7 +14,6 @@ from typing import Any
 from .errors import ReleaseError
 
 MARKER = ".complete.json"
-SOCKET = ".socket"  # in a release that serves on the socket which systemd holds; the socket's unit asks for it
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 
 
@@ -93,8 +92,12 @@ class Layout:
         return sorted(path.name.removesuffix(".tar.gz") for path in self.archives.glob("[!.]*.tar.gz"))
 
     def takes_socket(self, version: str | None) -> bool:
-        """Whether this release serves on the socket that systemd holds."""
-        return version is not None and (self.releases / version / SOCKET).exists()
+        """Whether this release serves on the socket that an earlier process left with systemd."""
+        try:
+            manifest = json.loads((self.releases / str(version) / "manifest.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return isinstance(manifest, dict) and bool(manifest.get("socket"))
 
     def leftovers(self) -> list[Path]:
         """Return what unpacking left behind when it was interrupted."""

@@ -32,34 +32,22 @@ class Service:
     patience_s: float = 3.0  # how long full readiness is waited for where less would do
 
     def restart(self, *, takes_socket: bool) -> None:
-        """Start the service anew. The socket outlives that, unless it must come or go with the release."""
-        if self.holds_socket() == (takes_socket and self.has_socket()):
+        """Start the service anew. Its socket outlives that, unless the release would be in its own way with it."""
+        if takes_socket or not self.left_socket():
             self.control("restart")
-            return
-        self.stop()
-        self.control("start")
+        else:
+            self.stop()
+            self.control("start")
 
     def stop(self) -> None:
-        """Stop the service, and with it the socket."""
+        """Stop the service; systemd lets go of its socket."""
         self.control("stop")
 
-    @property
-    def socket_unit(self) -> str:
-        """The unit of the socket that systemd holds for the service."""
-        return f"{self.unit.removesuffix('.service')}.socket"
-
-    def holds_socket(self) -> bool:
-        """Whether systemd holds the service's socket now."""
-        return self.shown("ActiveState", self.socket_unit) == "active"
-
-    def has_socket(self) -> bool:
-        """Whether this host knows the socket; one that was installed before there was one does not."""
-        return self.shown("LoadState", self.socket_unit) == "loaded"
-
-    def shown(self, name: str, unit: str) -> str:
-        """Return one property of a unit."""
-        command = ["systemctl", "show", f"--property={name}", "--value", unit]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    def left_socket(self) -> bool:
+        """Whether systemd holds a socket for the next process of the service."""
+        command = ["systemctl", "show", "--property=NFileDescriptorStore", "--value", self.unit]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        return shown not in ("", "0")
 
     def control(self, verb: str) -> None:
         """Run systemctl, by sudo unless this is root. sudoers allows these very command lines."""

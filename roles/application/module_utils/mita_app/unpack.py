@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from . import archive, content, history
 from .errors import ReleaseError
 from .history import Entry, Event
-from .layout import MARKER, SOCKET, Layout, sync_directory
+from .layout import MARKER, Layout, sync_directory
 
 
 def present(layout: Layout, path: Path, *, checksum: str, name: str, version: str, at: str) -> bool:
@@ -42,8 +42,6 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
     try:
         extract(path, fresh)
         compile_all(fresh)
-        if manifest.get("socket"):
-            (fresh / SOCKET).touch()
         write_marker(fresh, archive.digest(checksum))
         if target.exists():
             if known and known != archive.digest(checksum):

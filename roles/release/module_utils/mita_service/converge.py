@@ -1,7 +1,7 @@
 """The order of events for one service: plan, check the staged tree, swap, apply; or everything back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Situation:
         """What the service needs: one that is down is started, one that must not run yet is left alone."""
         if not self.may_start:
             return Apply.NONE
-        return self.plan.action if self.unit.running else max(self.plan.action, Apply.RESTART)
+        return self.plan.action if self.unit.running else Apply.RESTART
 
     @property
     def enables(self) -> bool:
@@ -163,9 +163,6 @@ def _everything_back_on_failure(now: Situation) -> Iterator[None]:
 
 def _restore(now: Situation) -> str:
     """Put files, unit and state back; return how the service is now."""
-    if now.action is Apply.RENEW:  # while systemd still knows which socket stops with the service
-        with suppress(CommandError):
-            systemd.run(["systemctl", "stop", now.service.unit_name])
     for path in [file.path for file in now.plan.writes] + list(now.plan.prunes):
         disk.restore(path, now.found[path])
     manifest.save(now.service.name, now.stored)
@@ -196,7 +193,7 @@ def _result(now: Situation) -> Result:
     return Result(
         changed=now.changed,
         reloaded=now.action is Apply.RELOAD,
-        restarted=now.action >= Apply.RESTART,
+        restarted=now.action is Apply.RESTART,
         files=[file.path for file in now.plan.writes],
         pruned=list(now.plan.prunes),
         diff=report.diffs(now.plan, now.found, frozenset(secrets)),

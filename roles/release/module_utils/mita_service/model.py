@@ -17,15 +17,13 @@ class Apply(IntEnum):
     """What a running service needs before a change of a file counts; the larger one wins.
 
     NONE is read at its next use. WATCHED is noticed by the service, which is only told of it once a reload is
-    over: Prometheus can lose what it notices while it reloads. RENEW stops the service with its socket, which a
-    restart leaves alone.
+    over: Prometheus can lose what it notices while it reloads.
     """
 
     NONE = 0
     WATCHED = 1
     RELOAD = 2
     RESTART = 3
-    RENEW = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +94,7 @@ def parse(params: dict[str, Any]) -> Service:
     """Return the service that the task's type-checked parameters describe, or raise RequestError."""
     files = [_file(params, entry) for entry in params["files"]]
     if params["unit"]:
-        files.append(_unit(f"{params['name']}.service", params["unit"], Apply.RESTART))
-    if params["socket"]:
-        files.append(_unit(f"{params['name']}.socket", params["socket"], Apply.RENEW))
+        files.append(_unit(params["name"], params["unit"]))
     _refuse_duplicates(files)
     if params["reload_metric"] and not params["metrics_url"]:
         raise RequestError("reload_metric needs metrics_url, where the metric is read; found none")
@@ -134,14 +130,14 @@ def _file(params: dict[str, Any], entry: dict[str, Any]) -> File:
     )
 
 
-def _unit(name: str, content: str, apply: Apply) -> File:
+def _unit(name: str, content: str) -> File:
     return File(
-        path=f"{UNIT_DIRECTORY}/{name}",
+        path=f"{UNIT_DIRECTORY}/{name}.service",
         content=content,
         owner="root",
         group="root",
         mode=0o644,
-        apply=apply,
+        apply=Apply.RESTART,
     )
 
 

@@ -16,9 +16,7 @@ def apply(service: Service, action: Apply) -> None:
     """Start, restart or reload the service and return once it answers, or raise NotTakenError."""
     began = systemd.now()
     try:
-        if action is Apply.RENEW:
-            systemd.run(["systemctl", "stop", service.unit_name])
-        if action >= Apply.RESTART:
+        if action is Apply.RESTART:
             _restart(service)
         elif action is Apply.RELOAD:
             _reload(service)
