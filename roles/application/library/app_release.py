@@ -36,8 +36,7 @@ options:
   by: {type: str, choices: [deploy, rollback], default: deploy, description: "Who asks."}
   url: {type: str, description: "Where the service says that it is ready, and its version."}
   timeout: {type: float, default: 30, description: "live: seconds until it must have said so."}
-  keep: {type: int, default: 5, description: "live: how many releases stay after a deployment."}
-  kept: {type: list, elements: str, description: "live: which ones stay, instead of keep."}
+  kept: {type: list, elements: str, description: "live: the releases that stay after a deployment; all without it."}
 """
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -50,7 +49,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "by": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
     "url": {"type": "str"},
     "timeout": {"type": "float", "default": 30},
-    "keep": {"type": "int", "default": 5},
     "kept": {"type": "list", "elements": "str"},
 }
 REQUIRED = [
@@ -117,9 +115,7 @@ def make_present(layout: Layout, params: dict[str, Any], *, check_mode: bool) ->
 
 def make_live(layout: Layout, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Switch to the release."""
-    wanted = Request(
-        check_version(params["version"]), params["by"], params["keep"], check_mode, params["kept"]
-    )
+    wanted = Request(check_version(params["version"]), params["by"], check_mode, params["kept"])
     with layout.locked():
         outcome = go_live(layout, service_of(params), wanted, now)
     moved = outcome.previous != outcome.version

@@ -83,17 +83,3 @@ def known_good(entries: Sequence[Entry], complete: Collection[str], current: str
 def times(entries: Iterable[Entry]) -> dict[str, str]:
     """Return when each version last went live."""
     return {entry.version: entry.at for entry in entries if entry.event == Event.LIVE}
-
-
-def worth_keeping(
-    entries: Sequence[Entry], complete: Collection[str], current: str | None, keep: int
-) -> list[str]:
-    """Return the releases that stay, most wanted first: the live one, the one to go back to, the last live ones.
-
-    Those that a rollback left, or that never got ready, go first.
-    """
-    known, live = status(entries), times(entries)
-    bad = {version for version, event in known.items() if event in (Event.REJECTED, Event.FAILED)}
-    order = sorted(complete, key=lambda version: (version not in bad, live.get(version, ""), version), reverse=True)
-    needed = [version for version in (current, known_good(entries, complete, current)) if version]
-    return list(dict.fromkeys(needed + order))[: max(keep, len(needed))]

@@ -24,12 +24,11 @@ class Running(Protocol):
 class Request:
     """What is wanted: `by` is deploy or rollback; a rollback rejects the version it leaves.
 
-    `kept` are the releases that stay on the host after a deployment; without it `keep` says how many do.
+    `kept` are the releases that stay on the host after a deployment; without it all do.
     """
 
     version: str
     by: str
-    keep: int = 5
     check_mode: bool = False
     kept: Sequence[str] | None = None
 
@@ -79,7 +78,8 @@ def go_live(layout: Layout, service: Running, wanted: Request, now: Callable[[],
         outcome.broken = service.wait_for(wanted.version, no_less_than(before)).broken
     if missing:
         history.append(layout.history, missing)
-    outcome.pruned = prune(layout, wanted) if wanted.by == "deploy" else []
+    if wanted.by == "deploy" and wanted.kept is not None:
+        outcome.pruned = prune(layout, wanted.kept)
     outcome.changed = outcome.changed or bool(outcome.pruned)
     return outcome
 
@@ -138,15 +138,11 @@ def put_back(layout: Layout, service: Running, wanted: Request, previous: str | 
     return f"This host is back on {previous}, as ready as it was: {', '.join(answer.broken)} do not work."
 
 
-def prune(layout: Layout, wanted: Request) -> list[str]:
-    """Remove the releases that need not stay, with their archives, and what unpacking left behind."""
-    complete, entries = layout.complete(), history.read(layout.history)
-    current = layout.current_version()
-    kept = wanted.kept
-    if kept is None:
-        kept = history.worth_keeping(entries, complete, current, wanted.keep)
-    stay = {*kept, *(version for version in (current,) if version)}
-    doomed = [layout.releases / version for version in complete if version not in stay] + layout.leftovers()
+def prune(layout: Layout, kept: Sequence[str]) -> list[str]:
+    """Remove other releases than these, with their archives, and what unpacking left behind; never the live one."""
+    stay = {*kept, layout.current_version()}
+    doomed = [layout.releases / version for version in layout.complete() if version not in stay]
+    doomed += layout.leftovers()
     for entry in doomed:
         layout.remove(entry)
     for version in layout.kept_archives():

@@ -24,8 +24,7 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
     target = layout.releases / version
     known = layout.complete().get(version)
     if known == archive.digest(checksum) and not content.damage(layout, version, thorough=True):
-        keep_archive(layout, path, version, checksum)
-        return False
+        return keep_archive(layout, path, version, checksum)
     if layout.current_version() == version and target.exists():
         if known == archive.digest(checksum):
             raise ReleaseError(
@@ -57,15 +56,16 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
     return True
 
 
-def keep_archive(layout: Layout, path: Path, version: str, checksum: str) -> None:
-    """Keep the archive beside the releases, unless the kept one is this very file already."""
+def keep_archive(layout: Layout, path: Path, version: str, checksum: str) -> bool:
+    """Keep the archive beside the releases; return whether it was not there yet."""
     kept = layout.archive(version)
     if path == kept or not path.exists() or (kept.exists() and archive.sha256(kept) == archive.digest(checksum)):
-        return
+        return False
     layout.archives.mkdir(mode=0o755, exist_ok=True)
     fresh = layout.archives / f".{version}.new"
     shutil.copyfile(path, fresh)
     fresh.replace(kept)
+    return True
 
 
 def check_python(wanted: str) -> None:
