@@ -1,8 +1,8 @@
 """Workers on a socket that outlives them, and a goodbye that loses no request.
 
-The first process leaves its listening socket with systemd, which gives it to the next one: what connects meanwhile
-waits in it. A worker that is asked to end accepts nothing any more, answers what still comes on the connections that it
-has with `Connection: close`, and ends once they are gone or have been silent for a while.
+The first process leaves its listening socket with systemd, which gives it to the next one: what connects
+meanwhile waits in it. A worker that is asked to end accepts nothing any more, answers what still comes on the
+connections that it has with `Connection: close`, and ends once they are gone or have been silent for a while.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class DrainingProcess(multiprocess.Process):
 
 
 class Supervisor(multiprocess.Multiprocess):
-    """Replaces workers that died, and hears a signal at once: the time until it does is added to every restart."""
+    """Replaces workers that died, and hears a signal at once: that time is part of every restart."""
 
     def run(self) -> None:
         """Supervise until a signal says that it is over, then wait for every worker."""

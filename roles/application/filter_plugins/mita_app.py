@@ -35,8 +35,8 @@ def kept_releases(
 ) -> list[str]:
     """Return the releases that stay on every host once this version is live, the same ones everywhere.
 
-    What is live, and what the rollback daemon or, without it, a host wants to go back to, always stays. Others
-    fill up to *count*, the last ones that were live first; those that were left as bad come last.
+    What is live, and what the rollback daemon or, without it, a host wants to go back to, always stays.
+    Others fill up to *count*, the last ones that were live first; those that were left as bad come last.
     """
     known = registered or {}
     needed = [version, *known.get("keep", ())]
@@ -44,7 +44,9 @@ def kept_releases(
     bad = set(known.get("rejected", ()))
     if registered is None:
         needed += [survey["known_good"] for survey in surveys.values()]
-        bad = {name for survey in surveys.values() for name, event in survey["status"].items() if event in BAD}
+        bad = {
+            name for survey in surveys.values() for name, event in survey["status"].items() if event in BAD
+        }
     live_at: dict[str, str] = {}
     for survey in surveys.values():
         for name, at in survey["live_at"].items():

@@ -10,9 +10,12 @@ NEXT_STEPS = {
     "version_rejected": "deploy another version, or this one with -e app_override=true",
     "rollback_in_progress": "try again when the rollback is over: rollbackctl status shows it",
     "deployment_in_progress": (
-        "wait for that deployment to end; if nobody runs it any more, take its place with -e app_take_over=true"
+        "wait for that deployment to end; if nobody runs it any more, "
+        "take its place with -e app_take_over=true"
     ),
-    "other_environment": "set application_deploy_environment to the environment of this daemon, or ask the right daemon",
+    "other_environment": (
+        "set application_deploy_environment to the environment of this daemon, or ask the right daemon"
+    ),
     "already_left": "say -e app_further=true to go back past a release that was itself restored",
     "no_known_good": "say with -e app_version=... which release to go back to",
 }
@@ -35,13 +38,16 @@ def refusal(response: Answer, url: str, host: str) -> str:
         )
     known = [str(sentence) for sentence in answer.get("known") or ()]
     step = next_step(answer, "rollbackctl status says more")
-    error = f"{answer.get('error', 'the rollback daemon refused')} ({answer.get('reason', 'no reason given')})"
+    error = (
+        f"{answer.get('error', 'the rollback daemon refused')} ({answer.get('reason', 'no reason given')})"
+    )
     return "\n".join([f"{error}; no host was touched. {step[:1].upper()}{step[1:]}", *known])
 
 
 def foreseen(answer: Answer) -> list[str]:
     """Return what the daemon is about to do, before it does it."""
-    first = f"{answer.get('from_version')} -> {answer.get('to_version')} on {', '.join(answer.get('hosts') or ())}"
+    hosts = ", ".join(answer.get("hosts") or ())
+    first = f"{answer.get('from_version')} -> {answer.get('to_version')} on {hosts}"
     return [first, *(str(sentence) for sentence in answer.get("known") or ())]
 
 
@@ -51,7 +57,9 @@ def ended(answer: Answer) -> str:
     lines = [f"{host}: {step['status']}{_in_brackets(step.get('detail'))}" for host, step in ends.items()]
     verdict = answer.get("verification")
     said = verdict.get("verdict", verdict) if isinstance(verdict, Mapping) else verdict
-    phase = f"rollback {answer.get('id', '')} {answer.get('phase', 'was not heard of again: rollbackctl status')}"
+    phase = (
+        f"rollback {answer.get('id', '')} {answer.get('phase', 'was not heard of again: rollbackctl status')}"
+    )
     return "\n".join([f"{phase}{_in_brackets(said)}{_after_colon(answer.get('detail'))}", *lines])
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 Survey = Mapping[str, Any]  # what app_release says with state: survey, or why it could not be asked
 Result = Mapping[str, Any]  # how a host's switch ended, as Ansible registered it
 
@@ -15,15 +13,14 @@ LACKING, UNREACHABLE, FAILED = "lacking", "unreachable", "failed"  # it does not
 def restore_plan(
     surveys: Mapping[str, Survey], version: str, leaving: str, checksum: str, only: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what happens to each host; fail, with nothing done, where a person deployed something else.
+    """Return what happens to each host, or why nothing may happen to any.
 
     *surveys* has every host of the service: one that is not to be restored may still give its archive.
     """
     scope = {host: surveys[host] for host in only or surveys}
     answering = {host: survey for host, survey in scope.items() if "current" in survey}
-    target = version or agreed_target(answering)
-    if leaving:
-        _refuse_others(answering, target, leaving)
+    target, refusal = (version, "") if version else agreed_target(answering)
+    refusal = refusal or (_others(answering, target, leaving) if leaving else "")
     pinned = checksum.rpartition(":")[2]
     wanted = pinned or _known_checksum(surveys, target)
     donor = _donor(surveys, target, wanted)
@@ -31,29 +28,31 @@ def restore_plan(
     steps = [_step(host, *found) for host, found in hosts.items() if found[0] not in (RESTORE, BRING)]
     return {
         "version": target,
+        "refusal": refusal,
         "checksum": f"sha256:{wanted}" if wanted else "",
         "donor": donor,
         "hosts": {host: status for host, (status, _) in hosts.items()},
         "details": {host: detail for host, (_, detail) in hosts.items()},
-        "steps": steps,
+        "steps": [] if refusal else steps,
     }
 
 
-def agreed_target(surveys: Mapping[str, Survey]) -> str:
-    """Return what every host that answers would go back to by itself."""
+def agreed_target(surveys: Mapping[str, Survey]) -> tuple[str, str]:
+    """Return what every host that answers would go back to by itself, or why there is no such release."""
     live = {host: survey["current"] for host, survey in surveys.items()}
     if len(set(live.values())) > 1:
-        raise AnsibleFilterError(
+        return "", (
             f"expected one release to be live everywhere, found {described(live)}; "
             "say with -e app_version=... which one all should run"
         )
     targets = {host: survey["known_good"] for host, survey in surveys.items()}
     if len(set(targets.values())) != 1 or None in targets.values():
-        raise AnsibleFilterError(
-            f"expected one earlier release that was good on every host, found {described(targets) or 'no host'}; "
+        return "", (
+            "expected one earlier release that was good on every host, "
+            f"found {described(targets) or 'no host'}; "
             "say with -e app_version=... which one to go back to, or deploy one"
         )
-    return str(next(iter(targets.values())))
+    return str(next(iter(targets.values()))), ""
 
 
 def described(versions: Mapping[str, Any]) -> str:
@@ -84,7 +83,9 @@ def restore_outcome(
     return {
         "hosts": {host: status for host, (status, _) in ends.items()},
         "ok": FAILED not in statuses and "untouched" not in statuses and "done" in statuses,
-        "lines": [f"{host}: {status}{f' ({detail})' if detail else ''}" for host, (status, detail) in ends.items()],
+        "lines": [
+            f"{host}: {status}{f' ({detail})' if detail else ''}" for host, (status, detail) in ends.items()
+        ],
     }
 
 
@@ -103,22 +104,26 @@ def brought(hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Result]:
     return registered(hostvars, "__application_brought")
 
 
-def _refuse_others(surveys: Mapping[str, Survey], target: str, leaving: str) -> None:
+def _others(surveys: Mapping[str, Survey], target: str, leaving: str) -> str:
+    """Return why nothing is touched where a person deployed something else meanwhile."""
     others = {
         host: survey["current"]
         for host, survey in surveys.items()
         if survey["current"] not in (None, target, leaving)
     }
-    if others:
-        raise AnsibleFilterError(
-            f"expected {leaving} or {target} to be live on every host, found {described(others)}: somebody deployed "
-            "by hand; no host was touched. Register that version by deploying it with playbooks/deploy.yml"
-        )
+    if not others:
+        return ""
+    return (
+        f"expected {leaving} or {target} to be live on every host, found {described(others)}: "
+        "somebody deployed by hand; no host was touched"
+    )
 
 
 def _known_checksum(surveys: Mapping[str, Survey], target: str) -> str:
     """Return the archive that most hosts made this release from."""
-    found = [survey["complete"][target] for survey in surveys.values() if target in survey.get("complete", {})]
+    found = [
+        survey["complete"][target] for survey in surveys.values() if target in survey.get("complete", {})
+    ]
     return max(sorted(set(found)), key=found.count, default="")
 
 
@@ -153,7 +158,7 @@ def _one(survey: Survey, target: str, pinned: str, wanted: str, donor: str) -> t
 
 
 def _one_line(result: Result) -> str:
-    return " ".join(str(result.get("msg", "")).split())[:300]
+    return " ".join(str(result.get("msg", "")).removeprefix("Task failed: ").split())[:300]
 
 
 def _step(host: str, status: str, detail: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ module: app_release
 short_description: Releases of one application on its host
 description:
   - C(survey) says what is there, C(present) unpacks an archive, C(live) switches, restarts, asks for the
-    version, and puts the host back when the answer does not come. C(rehearse) says what would be in the way of
-    a switch and makes none.
+    version, and puts the host back when the answer does not come. C(rehearse) says what would be in the way
+    of a switch and makes none.
 options:
   state:
     type: str
@@ -31,12 +31,15 @@ options:
   version: {type: str, description: "The release; survey says more about this one."}
   archive:
     type: path
-    description: "present: the archive on this host; removed afterwards. Without it the one that is kept here."
+    description: "present: the archive on this host, removed afterwards; without it the one kept here."
   checksum: {type: str, default: "", description: "sha256:<hex> of the archive."}
   by: {type: str, choices: [deploy, rollback], default: deploy, description: "Who asks."}
   url: {type: str, description: "Where the service says that it is ready, and its version."}
   timeout: {type: float, default: 30, description: "live: seconds until it must have said so."}
-  kept: {type: list, elements: str, description: "live: the releases that stay after a deployment; all without it."}
+  kept:
+    type: list
+    elements: str
+    description: "live: the releases that stay after a deployment; without it all do."
 """
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -16,13 +16,21 @@ type: notification
 short_description: Append one JSON object per host step to the file named by MITA_ROLLBACK_EVENTS
 description:
   - Does nothing without the environment variable.
-  - Every result of a task is a step with the task's name. Tasks that stand for more than themselves say so with the
-    variable C(mita_step), the name of a step with a status for each of C(started), C(ok), C(failed) and
-    C(unreachable) that is worth telling; C(host) tells it of something else than the task's host.
+  - Every result of a task is a step with the task's name. Tasks that stand for more than themselves say so
+    with the variable C(mita_step), the name of a step with a status for each of C(started), C(ok), C(failed)
+    and C(unreachable) that is worth telling; C(host) tells it of something else than the task's host.
   - Steps that only the playbook can know are in a result, or in a fact, called C(mita_steps).
 """
 
-PLUMBING = ("include_role", "include_tasks", "import_tasks", "set_fact", "group_by", "validate_argument_spec", "meta")
+PLUMBING = (
+    "include_role",
+    "include_tasks",
+    "import_tasks",
+    "set_fact",
+    "group_by",
+    "validate_argument_spec",
+    "meta",
+)
 """Actions that do nothing to a host; nobody wants to read about them."""
 
 
@@ -54,14 +62,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A task failed. What that means for the host, and whether anything, the playbook says."""
-        detail = str(result.result.get("msg", ""))
+        detail = words(result)
         self._say_task(result, "ignored" if ignore_errors else "failed", detail)
         self._say_reported(result)
         self._say_meaning(result.host.get_name(), result.task, "failed", detail)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """The host does not answer."""
-        detail = str(result.result.get("msg", ""))
+        detail = words(result)
         self._say_task(result, "unreachable", detail)
         self._say_meaning(result.host.get_name(), result.task, "unreachable", detail)
 
@@ -86,3 +94,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         line = json.dumps({"host": host, "step": step, "status": status, "detail": detail[:500]})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def words(result: Any) -> str:
+    """Return why a task did not succeed, without the words that Ansible puts before every reason."""
+    text = str(result.result.get("msg", ""))
+    for prefix in ("Task failed: ", "Action failed: "):
+        text = text.removeprefix(prefix)
+    return text

@@ -59,7 +59,13 @@ def test_releases_that_the_daemon_wants_stay_and_rejected_ones_go_first_on_every
 def test_wanted_releases_stay_however_few_may() -> None:
     registered = {"keep": ["1", "2", "3"], "rejected": []}
 
-    assert kept_releases({"a": survey("4", "1", "2", "3", "4")}, "5", registered, 1) == ["5", "1", "2", "3", "4"]
+    assert kept_releases({"a": survey("4", "1", "2", "3", "4")}, "5", registered, 1) == [
+        "5",
+        "1",
+        "2",
+        "3",
+        "4",
+    ]
 
 
 def test_without_a_daemon_the_histories_of_all_hosts_decide() -> None:

@@ -1,4 +1,4 @@
-"""Where releases are on a host: `releases/<version>/`, their archives, the link `current`, `history.jsonl`."""
+"""Where releases are on a host: `releases/<version>/`, their archives, `current`, `history.jsonl`."""
 
 import json
 import os
@@ -72,8 +72,12 @@ class Layout:
 
     def complete(self) -> dict[str, str]:
         """Return the releases that were unpacked to the end, with the SHA-256 of their archives."""
-        markers = {path.parent.name: self.marker(path.parent.name) for path in self.releases.glob(f"*/{MARKER}")}
-        return {version: str(found["sha256"]) for version, found in sorted(markers.items()) if "sha256" in found}
+        markers = {
+            path.parent.name: self.marker(path.parent.name) for path in self.releases.glob(f"*/{MARKER}")
+        }
+        return {
+            version: str(found["sha256"]) for version, found in sorted(markers.items()) if "sha256" in found
+        }
 
     def marker(self, version: str) -> dict[str, Any]:
         """Return what was written down when the release was unpacked; nothing where it was not."""

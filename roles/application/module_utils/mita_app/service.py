@@ -32,7 +32,7 @@ class Service:
     patience_s: float = 3.0  # how long full readiness is waited for where less would do
 
     def restart(self, *, takes_socket: bool) -> None:
-        """Start the service anew. Its socket outlives that, unless the release would be in its own way with it."""
+        """Start the service anew. Its socket outlives that, unless it would be in this release's way."""
         if takes_socket or not self.left_socket():
             self.control("restart")
         else:
@@ -72,7 +72,7 @@ class Service:
             return Answer(words=str(error))
 
     def wait_for(self, version: str, demand: Demand) -> Answer:
-        """Return once the service is this version and as ready as demanded; raise when it died or took too long.
+        """Return once the service is this version and as ready as demanded; raise when it will not be.
 
         Where less than full readiness is demanded, full readiness is waited for a little first.
         """

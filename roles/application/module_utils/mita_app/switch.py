@@ -139,7 +139,7 @@ def put_back(layout: Layout, service: Running, wanted: Request, previous: str | 
 
 
 def prune(layout: Layout, kept: Sequence[str]) -> list[str]:
-    """Remove other releases than these, with their archives, and what unpacking left behind; never the live one."""
+    """Remove other releases than these and the live one, their archives, and what unpacking left behind."""
     stay = {*kept, layout.current_version()}
     doomed = [layout.releases / version for version in layout.complete() if version not in stay]
     doomed += layout.leftovers()

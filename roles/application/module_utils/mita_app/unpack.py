@@ -16,7 +16,7 @@ from .layout import MARKER, Layout, sync_directory
 
 
 def present(layout: Layout, path: Path, *, checksum: str, name: str, version: str, at: str) -> bool:
-    """Have `releases/<version>` made from this archive, and keep the archive; return whether it was not there yet.
+    """Have `releases/<version>` made from this archive and keep that; return whether it was not there yet.
 
     A release that was interrupted while it was unpacked, that another archive made, or whose files changed
     since, is made again; the live one is never touched.
@@ -59,7 +59,11 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
 def keep_archive(layout: Layout, path: Path, version: str, checksum: str) -> bool:
     """Keep the archive beside the releases; return whether it was not there yet."""
     kept = layout.archive(version)
-    if path == kept or not path.exists() or (kept.exists() and archive.sha256(kept) == archive.digest(checksum)):
+    if (
+        path == kept
+        or not path.exists()
+        or (kept.exists() and archive.sha256(kept) == archive.digest(checksum))
+    ):
         return False
     layout.archives.mkdir(mode=0o755, exist_ok=True)
     fresh = layout.archives / f".{version}.new"
