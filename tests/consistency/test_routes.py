@@ -29,7 +29,7 @@ BY_COMPONENT = {
     "transactions": ["slack-finance"],
     "rollback": ["slack-deployments"],
 }
-BY_ROLLBACK = {"auto": ["rollback"], "heartbeat": ["dead-man", "rollback-heartbeat"]}
+BY_ROLLBACK = {"auto": ["rollback"], "propose": ["rollback"], "heartbeat": ["dead-man", "rollback-heartbeat"]}
 
 # What each receiver sends: PagerDuty key, Slack channels with the mention before the message, mail.
 DESTINATIONS: dict[str, tuple[str | None, dict[str, str], bool]] = {
@@ -110,7 +110,7 @@ def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_the_rollback_route_is_first_and_never_waits() -> None:
     route = configuration()["route"]["routes"][0]
-    assert route["matchers"] == ['rollback="auto"']
+    assert route["matchers"] == ['rollback=~"auto|propose"']
     assert (route["receiver"], route["continue"], route["group_wait"]) == ("rollback", True, "0s")
     assert route["group_by"] == ["alertname", "service", "env"]
 
