@@ -18,6 +18,7 @@ from harness.rules.lint.run import lint
 
 RULES, ROUTES = "monitoring/rules", "monitoring/alertmanager.yml"
 EXCEPTIONS = "tests/rules/lint_exceptions.yml"
+OWN = '{service="{{ $labels.service }}",env="{{ $labels.env }}"}'
 LOUD = "error calls <!channel>, critical only <!here>: the lesser alert is louder"
 
 
@@ -182,15 +183,15 @@ def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
         ),
         (
             "backend",
-            'evidence: mita:backend_up:agreed1m{service="{{ $labels.service }}",env="{{ $labels.env }}"}',
-            'evidence: mita:backend_up:agreed1m{service="{{ $labels.service }}",env="{{ $labels.env }}"}[1m:]',
+            f"evidence: mita:backend_up:agreed1m{OWN}",
+            f"evidence: mita:backend_up:agreed1m{OWN}[1m:]",
             "evidence: mita:backend_up:agreed1m{",
             "BackendInstanceDown: `evidence`",
         ),
         (
             "backend",
-            'evidence: mita:backend_up:agreed1m{service="{{ $labels.service }}",env="{{ $labels.env }}"}',
-            'evidence: mita:backend_up:agreed1m{service="{{ $labels.service }}",env="{{ $labels.env }}"} offset 1m',
+            f"evidence: mita:backend_up:agreed1m{OWN}",
+            f"evidence: mita:backend_up:agreed1m{OWN} offset 1m",
             "evidence: mita:backend_up:agreed1m{",
             "BackendInstanceDown: `evidence` looks back",
         ),
@@ -210,8 +211,8 @@ def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
         ),
         (
             "http",
-            'verify: mita:http_p95_seconds:rate1m{service="{{ $labels.service }}",env="{{ $labels.env }}"} <= bool 1',
-            'verify: mita:http_p95_seconds:rate1m{service="{{ $labels.service }}",env="{{ $labels.env }}"}',
+            f"verify: mita:http_p95_seconds:rate1m{OWN} <= bool 1",
+            f"verify: mita:http_p95_seconds:rate1m{OWN}",
             "verify: mita:http_p95_seconds:rate1m{",
             "CriticalP95Latency: `verify` is no comparison",
         ),

@@ -1,4 +1,4 @@
-"""What the rollback daemon reads on an alert: a closed vocabulary, and three annotations that it asks with."""
+"""What the rollback daemon reads on an alert: a closed vocabulary, and three questions to ask."""
 
 import re
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 
 def rollbacks(content: Content, alert: Alert) -> Iterator[Finding]:
     """What is wrong with what an alert tells the daemon."""
-    kind = alert.labels.get("rollback")
-    for field, what, mend in _wrong(alert, kind, {name for file in content.files for name in file.recordings}):
+    recorded = {name for file in content.files for name in file.recordings}
+    for field, what, mend in _wrong(alert, alert.labels.get("rollback"), recorded):
         yield content.at_rule(alert.file, alert.name, field, what, mend)
 
 
@@ -38,7 +38,7 @@ def _wrong(alert: Alert, kind: str | None, recorded: set[str]) -> Iterator[tuple
             what = f"`rollback: auto` or `propose` and `{name}` belong together"
             yield "annotations", what, "add the other one"
         elif asked and (what := _wrong_question(name, alert, recorded)):
-            mend = 'write series{service="{{ $labels.service }}",env="{{ $labels.env }}"} of a recorded series'
+            mend = 'write name{service="{{ $labels.service }}",env="{{ $labels.env }}"} of a recorded series'
             yield f"annotations.{name}", f"`{name}` {what}", mend
 
 
