@@ -1,4 +1,4 @@
-"""What the role tells Prometheus keeps the date of an alert over a restart: the daemon compares it with deployments."""
+"""What the role tells Prometheus keeps the date of an alert over a restart: the daemon compares such dates."""
 
 import re
 import subprocess
