@@ -17,6 +17,7 @@ from .settings import Settings
 
 log = logging.getLogger("uvicorn.error")
 TOKEN_S = 3600
+FIRST_MEASUREMENTS_S = 2.0
 
 
 class Service:
@@ -40,11 +41,15 @@ class Service:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start to measure and to work off the queue. What is down now is tried again every second."""
+        """Start to measure and to work off the queue. What is down now is tried again every second.
+
+        Requests wait in the socket until the parts were asked once, so that the first ones find them ready.
+        """
         await self.database.open()
         watchers = [self.health.watch(name, self.stopping) for name in self.health.checks]
         workers = [self.publish_usage(), *(self.work_off(queue) for queue in QUEUES)]
         self.tasks = [asyncio.create_task(work) for work in (*watchers, *workers)]
+        await self.health.known(FIRST_MEASUREMENTS_S)
 
     async def stop(self) -> None:
         """End at once: whatever was answered is stored."""

@@ -18,7 +18,7 @@ from rollback.domain.decision import Decision
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.ports import Tell
 from rollback.domain.reasons import LedgerKind, Reason, Verdict, passes
-from rollback.domain.records import DecisionRecord, InboxItem, NewEntry, Notice, Settled
+from rollback.domain.records import DecisionRecord, NewEntry, Notice, Settled
 
 T = TypeVar("T")
 
@@ -157,27 +157,35 @@ class Decisions:
 
 def _record(connection: sqlite3.Connection, settled: Settled, tell: Tell) -> DecisionRecord | None:
     decision = settled.decision
-    fresh = [item for item in settled.items if not _unchanged(connection, item, decision)]
+    same = _same_before(connection, settled)
+    fresh = [item for item in settled.items if item.decision_id not in same]
     new = _add(connection, decision, alerts=len(fresh)) if fresh else None
-    state = "held" if passes(decision.reason) else "decided"
-    changed = {item.id for item in fresh}
-    for item in settled.items:
-        decision_id = new.id if new and item.id in changed else item.decision_id
-        row = (state, decision_id, to_text(decision.at), item.id, item.decision_id)
-        if not connection.execute(SETTLE, row).rowcount:
-            raise ConcurrentChange(f"Alert {item.id} has been decided meanwhile.")
+    state, at = "held" if passes(decision.reason) else "decided", to_text(decision.at)
+    rows = [
+        (
+            state,
+            item.decision_id if item.decision_id in same else new and new.id,
+            at,
+            item.id,
+            item.decision_id,
+        )
+        for item in settled.items
+    ]
+    if connection.executemany(SETTLE, rows).rowcount != len(rows):
+        raise ConcurrentChange("One of the alerts has been decided meanwhile.")
     if new:
         insert_notices(connection, tell(new.id), decision.at)
     return new
 
 
-def _unchanged(connection: sqlite3.Connection, item: InboxItem, decision: Decision) -> bool:
-    """Whether the alert's earlier decision says the same; what starts something is always said anew."""
-    if decision.verdict in (Verdict.ROLL_BACK, Verdict.PROPOSE) or item.decision_id is None:
-        return False
-    query = "SELECT reason FROM decisions WHERE id = ?"
-    row = connection.execute(query, (item.decision_id,)).fetchone()
-    return bool(row and row["reason"] == decision.reason)
+def _same_before(connection: sqlite3.Connection, settled: Settled) -> set[int]:
+    """The alerts' earlier decisions that said the same; what starts something is always said anew."""
+    earlier = {item.decision_id for item in settled.items if item.decision_id is not None}
+    if settled.decision.verdict in (Verdict.ROLL_BACK, Verdict.PROPOSE) or not earlier:
+        return set()
+    query = "SELECT id FROM decisions WHERE reason = ? AND id IN (SELECT value FROM json_each(?))"
+    found = connection.execute(query, (settled.decision.reason, to_json(sorted(earlier))))
+    return {row["id"] for row in found}
 
 
 def _add(connection: sqlite3.Connection, decision: Decision, alerts: int) -> DecisionRecord:

@@ -479,3 +479,16 @@ def test_hosts_that_run_another_version_hold_it_and_hosts_that_went_back_end_it(
     assert scene.reasons == [Reason.OTHER_VERSION_LIVE, Reason.ALREADY_LEFT]
     evidence = next(a for a in scene.decisions[0].body["answers"] if a["guard"] == "deployed_version_is_live")
     assert evidence["evidence"]["running"] == {"app1": "3", "app2": "2"}
+
+
+def test_history_that_knows_whole_seconds_does_not_make_an_alert_older_than_it_is(scene: Scene) -> None:
+    """It began in the second of the deployment, after it."""
+    scene.make.live(scene.store, "3", minutes=40 + 0.4 / 60)
+    exact = NOON + timedelta(minutes=40, seconds=0.9)
+    scene.monitoring.pending_since = exact.replace(microsecond=0)
+    scene.monitoring.believes = False
+    scene.monitoring.actives = [Active(labels={"alertname": "Anything"}, firing=True, since=exact)]
+
+    scene.arrive(scene.make.alert(minutes=41), minutes=42)
+
+    assert scene.reasons == [Reason.ACCEPTED]

@@ -87,7 +87,7 @@ def test_every_hold_is_decided_again_and_what_starts_something_is_not() -> None:
     assert not [r for r in PASSING if passes(r)]
 
 
-PROPOSED = {
+PROPOSED: dict[str, dict[str, Any]] = {
     "a dependency is down": {
         "watched": Watched(asked=True, firing=True, evidence=1.0, vetoes=("RedisDown",))
     },
@@ -165,7 +165,7 @@ def test_a_person_may_approve_while_prometheus_is_away(make: Any) -> None:
     assert approve(facts, proposal(), by="ann").reason is Reason.APPROVED
 
 
-MOVED = {
+MOVED: dict[str, tuple[dict[str, Any], dict[str, Any], Reason]] = {
     "another deployment": ({"deployment_id": 9}, {}, Reason.WITHDRAWN),
     "the target was rejected": ({"to_version": "0.8"}, {}, Reason.WITHDRAWN),
     "the alert is over": ({}, {"watched": Watched(asked=True, firing=False)}, Reason.NOT_FIRING),
