@@ -94,8 +94,10 @@ def repair_proposed(rollback: Rollback, hosts: tuple[str, ...], why: str) -> Not
 
 def repaired(repair: Rollback) -> Notice:
     """Hosts that were away run what the service runs."""
-    text = f"{', '.join(repair.only)} runs {repair.service} {repair.to_version} again, measured healthy"
-    return _notice(repair, text, GOOD)
+    well = [result.host for result in repair.results if result.host not in repair.waiting]
+    text = f"{', '.join(well)} runs {repair.service} {repair.to_version} again, measured healthy"
+    waits = f"; {', '.join(repair.waiting)} still waits" if repair.waiting else ""
+    return _notice(repair, text + waits, GOOD)
 
 
 def called_off(rollback: Rollback) -> Notice:
