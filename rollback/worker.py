@@ -179,12 +179,8 @@ class Worker:
         thread = threading.Thread(
             target=self._to_its_end, args=(rollback, resumed), name=f"rollback-{rollback.id}", daemon=True
         )
-        try:
-            thread.start()
-        except RuntimeError as error:
-            LOG.error("thread_not_started", rollback=rollback.id, error=str(error))
-        else:
-            self._driven[rollback.id] = thread
+        thread.start()  # one that cannot be started is tried again in the next pass
+        self._driven[rollback.id] = thread
 
     def _to_its_end(self, rollback: Rollback, resumed: bool) -> None:
         try:

@@ -177,11 +177,13 @@ class CommandExecutor:
             names = expected or (rollback.service,)
             results = tuple(HostResult(host=name, state=HostState.DONE, at=at) for name in names)
         if ending.timed_out:
-            detail = f"not finished after {plan.timeout:.0f} s, all its processes killed; see {output}"
-            return RunResult(outcome=RunOutcome.TIMED_OUT, detail=detail, results=results)
+            detail = f"not finished after {plan.timeout:.0f} s, all its processes killed"
+            told = "; ".join(part for part in (detail, heard.why(results), f"see {output}") if part)
+            return RunResult(outcome=RunOutcome.TIMED_OUT, detail=told, results=results)
+        why = heard.why(results)
         if restored(results):
-            return RunResult(outcome=RunOutcome.RESTORED, detail=heard.why(results), results=results)
-        why = heard.why(results) or f"exit code {ending.code}: {_tail(output)}; see {output}"
+            return RunResult(outcome=RunOutcome.RESTORED, detail=why, results=results)
+        why = why or f"exit code {ending.code}: {_tail(output)}; see {output}"
         return RunResult(outcome=RunOutcome.FAILED, detail=why, results=results)
 
 

@@ -23,6 +23,7 @@ HEADLINES = {
     VerificationVerdict.BLIND: "NOT MEASURED: nothing says whether {where} is well after {change}",
 }
 AGAIN = "It is measured again by itself when Prometheus answers, as long as this version is meant to run."
+LATER = "What waits is restored, or proposed to you, when that becomes possible"
 STEPS = {
     "failed": "{host} was not restored to {version}",
     "unreachable": "{host} does not answer and was left as it is",
@@ -223,8 +224,10 @@ def _headline(rollback: Rollback) -> tuple[str, str]:
     if rollback.phase is Phase.SUCCEEDED:
         colour = WARNING if rollback.waiting else GOOD
         if rollback.kind is Kind.REPAIR:
-            hosts = wording.named(rollback.only) or "every host"
-            return f"{hosts} of {where} runs {rollback.to_version} again, measured healthy", colour
+            well = [result.host for result in rollback.results if result.host not in rollback.waiting]
+            waits = f"; {wording.named(rollback.waiting)} still waits" if rollback.waiting else ""
+            runs = f"{wording.named(well) or 'no host'} of {where} runs {rollback.to_version} again"
+            return f"{runs}, measured healthy{waits}", colour
         return f"{where} is measured healthy again after {after}", colour
     last = rollback.verification.samples[-1] if rollback.verification.samples else None
     headline = HEADLINES[verdict].format(where=where, change=after)
@@ -262,10 +265,8 @@ def _next(rollback: Rollback) -> list[str]:
         return []
     again = f"; rollbackctl rollback {rollback.service} --to {rollback.to_version}"
     what = again if rollback.phase is Phase.FAILED else ""
-    return [
-        f"A person must look: rollbackctl status{what}. "
-        f"When you take it over: rollbackctl acknowledge {rollback.id}"
-    ]
+    look = "A person must look" if rollback.phase is not Phase.SUCCEEDED else LATER
+    return [f"{look}: rollbackctl status{what}. When you take it over: rollbackctl acknowledge {rollback.id}"]
 
 
 def _change(rollback: Rollback) -> str:

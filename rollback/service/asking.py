@@ -1,7 +1,7 @@
 """What people command beside rollbacks: answer proposals, freeze, close a breaker, judge, take over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,14 +14,13 @@ from rollback.domain.decision import Decision, approve
 from rollback.domain.deployment import Standing
 from rollback.domain.errors import (
     AlreadyAnswered,
-    Blind,
     ConcurrentChange,
     FactsMoved,
     NotFound,
     NothingToRollBack,
     Undecodable,
 )
-from rollback.domain.facts import Facts, Watched
+from rollback.domain.facts import Facts
 from rollback.domain.ports import Store
 from rollback.domain.reasons import Verdict
 from rollback.service.context import PolicySource
@@ -147,12 +146,7 @@ class People:
         """The facts of this moment, whatever an automatic rollback would be held up by."""
         alert, look = self._store.decision(proposal.id).alert, self._look()
         state = self._store.service_state(proposal.service, proposal.env)
-        try:
-            watched = Watched(asked=True, firing=look.firing(alert))
-        except Blind as error:
-            watched = Watched(asked=True, blind=str(error))
-        known = look.known(alert, Source.PERSON, state)
-        return replace(known, hosts=look.hosts(alert.service), watched=watched)
+        return look.seen(look.known(alert, Source.PERSON, state))
 
     def _check(self, service: str) -> None:
         """A freeze of a service that nobody knows would protect nothing."""

@@ -8,7 +8,7 @@ from rollback.domain import notices
 from rollback.domain.consequences import NOTHING, Consequences, consequences
 from rollback.domain.errors import ShuttingDown, StoreUnavailable
 from rollback.domain.ports import Clock, Executor, Pause, Probes, RunOutcome, RunResult, Store
-from rollback.domain.progress import CLOSED, GATE, OPEN, begun, with_earlier
+from rollback.domain.progress import CLOSED, DONE, GATE, OPEN, begun, with_earlier
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import NewEntry, Notice, Step
 from rollback.domain.rollback import (
@@ -16,6 +16,7 @@ from rollback.domain.rollback import (
     CalledOff,
     Claimed,
     Event,
+    Kind,
     Phase,
     Restored,
     Resumed,
@@ -125,7 +126,8 @@ class Restorer:
         return f"somebody has deployed another version meanwhile: {', '.join(others)}" if others else ""
 
     def _restore(self, rollback: Rollback, pause: Pause) -> Rollback:
-        quiet = self._tried_before(rollback)
+        repair = rollback.kind is Kind.REPAIR  # told of when it has ended
+        quiet = repair or self._tried_before(rollback) > 0
         earlier = self._store.steps(rollback.id)
         half_way = begun(earlier)
 
@@ -138,7 +140,7 @@ class Restorer:
             return why
 
         def on_step(step: Step) -> None:
-            told = () if quiet and step.status != "done" else notices.of_step(rollback, step)
+            told = () if repair or (quiet and step.status != DONE) else notices.of_step(rollback, step)
             self._step(rollback, step, told)
 
         result = self._executor.run(rollback, on_step, pause, gate)
@@ -151,8 +153,8 @@ class Restorer:
         if result.outcome is not RunOutcome.RESTORED:
             return self._fail(rollback, result, pause)
         after = rollback.apply(Restored(at=self._clock.now(), results=result.results))
-        told = (notices.restored(after),)
-        return self._move(rollback, after, pause, (_entry(after, LedgerKind.RESTORED),), told)
+        entries, told = (_entry(after, LedgerKind.RESTORED),), (notices.restored(after),)
+        return self._move(rollback, after, pause, entries, () if repair else told)
 
     def _why_closed(self, rollback: Rollback) -> str:
         """Whether the alert is over. A failure to find out does not hold up the rollback of a bad release."""

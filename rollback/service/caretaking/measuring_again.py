@@ -35,8 +35,6 @@ class BlindEnds:
         if not due(last, look.now, look.policy.verification_interval):
             return
         measuring = self._verifier.measure(rollback, measuring)
-        if not measuring.answered:
-            measuring = Measuring()
         self._under_way[state.service] = (rollback.id, measuring, look.now)
         verification = self._verifier.verdict(measuring)
         if verification is None:

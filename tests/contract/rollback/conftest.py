@@ -27,6 +27,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 HOOK, ADMIN = ("alertmanager", "hook-secret"), ("admin", "admin-secret")
 ROOT = "/api/admin/rollback"
 HOST_DONE = """echo '{"host":"app1","step":"host","status":"done"}' >> $MITA_ROLLBACK_EVENTS"""
+NO_ANSWER, SILENT = 0, ""
+"""The status of a request that gets no answer, and the version of a host that gives none."""
 HEALTHY = [{"metric": {}, "value": [0, "1"]}]
 FIRING = [{"labels": {"alertname": "Anything"}, "state": "firing", "activeAt": "2026-03-01T12:00:00Z"}]
 RULE = {
@@ -76,7 +78,11 @@ class World:
             wbufsize = -1  # one packet an answer: two would wait for each other
 
             def do_GET(self) -> None:
-                self.reply(*world.answer(self.path))
+                status, content = world.answer(self.path)
+                if status == NO_ANSWER:
+                    self.close_connection = True
+                else:
+                    self.reply(status, content)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -115,6 +121,8 @@ class World:
                 found = []
             return self.status.get("prometheus", 200), {"data": {"result": found}}
         version = self.live.get(parts.path.strip("/"))
+        if version == SILENT:
+            return NO_ANSWER, None
         return (200, {"version": version}) if version else (503, {"version": "broken"})
 
     def close(self) -> None:

@@ -394,7 +394,7 @@ def test_a_storm_of_alerts_is_one_rollback(daemon: Any, alert: Alert) -> None:
         assert daemon.deliver(*alerts).status_code == 202
 
     def settled() -> bool:
-        return sum(decision["alerts"] for decision in daemon.decisions("storm")) >= 100
+        return sum(int(decision["alerts"]) for decision in daemon.decisions("storm")) >= 100
 
     until("all decided", settled, deadline_s=30, interval_s=0.1)
 

@@ -182,6 +182,7 @@ def test_a_cure_that_left_a_host_out_says_so(make: Any) -> None:
 
     assert "Hosts: app2 did not answer" in notice.text
     assert "Now: app1 runs 1, app2 does not answer, app3 runs 2 (not ready)" in notice.text
+    assert "What waits is restored, or proposed to you, when that becomes possible" in notice.text
     assert "rollbackctl acknowledge 1" in notice.text
     assert notice.colour == notices.WARNING
 

@@ -8,7 +8,7 @@ import pytest
 
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
-from rollback.domain.control import Cause
+from rollback.domain.control import Cause, Freeze
 from rollback.domain.deployment import Standing
 from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.policy import Policy
@@ -93,8 +93,8 @@ class Scene:
 
 
 def restorer(scene: Scene) -> Restorer:
-    parts = (scene.clock, scene.monitoring, scene.probes, lambda: scene.policy)
-    verifier, gatekeeper = Verifier(scene.store, *parts), Gatekeeper(*parts)
+    parts = (scene.store, scene.clock, scene.monitoring, scene.probes, lambda: scene.policy)
+    verifier, gatekeeper = Verifier(*parts), Gatekeeper(*parts)
     whole = (scene.store, scene.clock, scene.executor, scene.probes)
     return Restorer(*whole, gatekeeper, verifier, lambda: scene.policy)
 
@@ -184,6 +184,17 @@ def test_an_alert_that_is_over_at_the_gate_calls_it_off_in_one_message_and_nobod
     )
     assert scene.state.open_end is None
     assert [(s.step, s.status) for s in scene.store.steps(1)] == [("gate", "closed")]
+
+
+def test_a_person_who_freezes_in_the_last_moment_is_heard(scene: Scene) -> None:
+    until = NOON + timedelta(hours=1)
+    freeze = Freeze(id=0, service="", env="production", reason="a test", by="anna", since=NOON, until=until)
+    scene.store.freeze(freeze)
+
+    rollback = scene.drive()
+
+    assert rollback.phase is Phase.CALLED_OFF
+    assert rollback.detail == "anna has frozen automatic rollbacks: a test"
 
 
 def test_when_it_fires_again_after_that_it_is_decided_again(scene: Scene) -> None:
