@@ -65,7 +65,8 @@ class People:
             raise FactsMoved(f"Proposal {decision_id} is not carried out: {change}") from change
         LOG.info("proposal_approved", decision=decision_id, by=by, rollback=record.rollback_id)
         assert record.rollback_id is not None  # its verdict is to roll back
-        return {**rollback_view(self._store.rollback(record.rollback_id)), "proposal_id": decision_id}
+        begun = rollback_view(self._store.rollback(record.rollback_id))
+        return {**begun, "rollback_id": record.rollback_id, "proposal_id": decision_id}
 
     def reject(self, decision_id: int, by: str, note: str) -> Json:
         """Refuse a proposal: the deployment is not proposed again."""

@@ -70,7 +70,8 @@ class Plan:
             "env": self.wish.env,
             "from_version": self.leaving,
             "to_version": self.target,
-            "hosts": [host_view(seen) for seen in self.facts.hosts],
+            "hosts": hosts,
+            "seen": [host_view(seen) for seen in self.facts.hosts],
             "will": f"bring {', '.join(hosts) or 'every host'} of {self.wish.service} ({self.wish.env}) "
             f"from {self.leaving} to {self.target}",
             "known": list(self.known),

@@ -816,13 +816,17 @@ def test_daemons_refusal_stops_a_person_with_what_it_knows(
     daemon.status = 409
     daemon.answer = {
         "error": "planted words",
-        "reason": "already_left",
+        "reason": "release_was_restored",
         "known": ["rolled back two seconds ago"],
     }
 
     failure = with_daemon().failure()
 
-    for words in ("planted words (already_left)", "-e app_further=true", "rolled back two seconds ago"):
+    for words in (
+        "planted words (release_was_restored)",
+        "-e app_further=true",
+        "rolled back two seconds ago",
+    ):
         assert words in failure
     assert (len(daemon.told), site.state()) == (1, before)
 

@@ -16,8 +16,8 @@ NEXT_STEPS = {
     "other_environment": (
         "set application_deploy_environment to the environment of this daemon, or ask the right daemon"
     ),
-    "already_left": "say -e app_further=true to go back past a release that was itself restored",
-    "no_known_good": "say with -e app_version=... which release to go back to",
+    "release_was_restored": "say -e app_further=true to go back past a release that was itself restored",
+    "nothing_to_roll_back": "say with -e app_version=... which release to go back to",
 }
 
 

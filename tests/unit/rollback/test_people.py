@@ -134,7 +134,7 @@ def test_an_approval_starts_the_proposed_rollback_in_the_persons_name(scene: Sce
     found = scene.people.approve(number, "ann", "seen it")
 
     [rollback] = scene.store.in_phase(Phase.PENDING)
-    assert (found["id"], found["proposal_id"]) == (rollback.id, number)
+    assert (found["rollback_id"], found["proposal_id"]) == (rollback.id, number)
     assert (rollback.from_version, rollback.to_version, rollback.by) == ("2", "1", "ann")
     decision = scene.store.decision(rollback.decision_id)
     assert (decision.reason, decision.body["by"]) == (Reason.APPROVED, "ann")
@@ -293,7 +293,8 @@ def test_a_dry_run_names_hosts_and_versions_and_does_nothing(scene: Scene) -> No
 
     assert (plan["from_version"], plan["to_version"]) == ("2", "1")
     assert plan["will"] == "bring app1, app2 of shop (production) from 2 to 1"
-    assert [host["version"] for host in plan["hosts"]] == ["2", "2"]
+    assert [host["version"] for host in plan["seen"]] == ["2", "2"]
+    assert plan["hosts"] == ["app1", "app2"]
     assert "1 is good, by the test." in plan["known"]
     assert not scene.store.in_phase(Phase.PENDING)
 
