@@ -79,7 +79,7 @@ def assemble(
     )
     verifier = Verifier(store, clock, monitoring, probes, policy)
     messenger = SlackMessenger(lambda: live().slack_url, lambda: live().settings.slack_channel)
-    gatekeeper, stopping = Gatekeeper(store, clock, monitoring, probes, policy), threading.Event()
+    gatekeeper, stopping = Gatekeeper(store, clock, monitoring), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
     caretaker = Caretaker(
