@@ -6,6 +6,7 @@ import structlog
 
 from rollback.domain import notices
 from rollback.domain.consequences import NOTHING, Consequences, consequences
+from rollback.domain.control import Cause
 from rollback.domain.errors import ShuttingDown, StoreUnavailable
 from rollback.domain.ports import Clock, Executor, Pause, Probes, RunOutcome, RunResult, Store
 from rollback.domain.progress import CLOSED, DONE, GATE, OPEN, begun, with_earlier
@@ -192,6 +193,8 @@ class Restorer:
         earlier = [r for r in self._store.rollbacks(after.service, EARLIER) if r.id < after.id]
         others = [r for r in earlier if r.env == after.env]
         follows = consequences(after, others, self._policy().breaker_window)
+        if before.finished_at and follows.cause is Cause.REPEATED:
+            follows = replace(follows, cause=None, why="")  # a late verdict is no further rollback
         last = _entry(after, LedgerKind.ROLLBACK_FINISHED)
         return self._move(before, after, pause, (*entries, last), self._told_of_end(after), follows)
 
