@@ -78,6 +78,8 @@ def test_one_that_failed_half_way_counts_and_one_that_moved_nothing_does_not(mak
     assert consequences(failed(make, 2, 0), [ended(make, 1, -10)], WINDOW).cause is Cause.REPEATED
     unmoved = failed(make, 1, -10, HostState.UNREACHABLE)
     assert consequences(ended(make), [unmoved], WINDOW).cause is None
+    again = failed(make, 3, 0, HostState.UNREACHABLE)
+    assert consequences(again, [ended(make, 1, -10), ended(make, 2, -5)], WINDOW) == NOTHING
 
 
 def test_repairs_and_what_has_not_ended_mean_nothing(make: Any) -> None:
