@@ -5,6 +5,7 @@ from dataclasses import replace
 import structlog
 
 from rollback.domain import notices
+from rollback.domain.alert import Alert
 from rollback.domain.consequences import NOTHING, Consequences, consequences
 from rollback.domain.control import Cause
 from rollback.domain.errors import ShuttingDown, StoreUnavailable
@@ -131,13 +132,15 @@ class Restorer:
         quiet = repair or self._tried_before(rollback) > 0
         earlier = self._store.steps(rollback.id)
         half_way = begun(earlier)
+        alert = self._store.decision(rollback.decision_id).alert
 
         def gate() -> str:
             """Once a host was touched, in an attempt before this one, half-way is no place to stay."""
-            why = self._why_closed(rollback) if rollback.gated and not half_way else ""
+            why = self._why_closed(alert) if rollback.gated and not half_way else ""
             status = CLOSED if why else OPEN
             step = Step(at=self._clock.now(), host="all", step=GATE, status=status, detail=why)
-            self._step(rollback, step, () if why or quiet else (self._started(rollback),))
+            first = not why and not quiet and not half_way
+            self._step(rollback, step, (notices.started(rollback, alert.name),) if first else ())
             return why
 
         def on_step(step: Step) -> None:
@@ -158,16 +161,13 @@ class Restorer:
         entries = (_entry(after, LedgerKind.RESTORED),)
         return self._move(rollback, after, pause, entries, () if repair else told)
 
-    def _why_closed(self, rollback: Rollback) -> str:
+    def _why_closed(self, alert: Alert) -> str:
         """Whether the alert is over. A failure to find out does not hold up the rollback of a bad release."""
         try:
-            return self._gatekeeper.why_closed(self._store.decision(rollback.decision_id).alert)
+            return self._gatekeeper.why_closed(alert)
         except Exception:
-            LOG.exception("gate_failed", rollback=rollback.id)
+            LOG.exception("gate_failed", alertname=alert.name, service=alert.service)
             return ""
-
-    def _started(self, rollback: Rollback) -> Notice:
-        return notices.started(rollback, self._store.decision(rollback.decision_id).alert.name)
 
     def _tried_before(self, rollback: Rollback) -> int:
         """How often the same was tried in vain: people are told of the first attempt and of the last."""

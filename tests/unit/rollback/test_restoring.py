@@ -247,6 +247,7 @@ def test_once_a_host_may_have_been_touched_it_is_not_called_off_half_way(scene: 
     scene.monitoring.believes = False
 
     assert scene.drive(resumed=True).phase is Phase.SUCCEEDED
+    assert not [text for text in scene.texts if text.startswith("Rolling back")]  # that was told before
 
 
 # Hosts
