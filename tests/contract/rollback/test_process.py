@@ -242,7 +242,9 @@ def test_the_port_speaks_tls_asks_for_a_name_and_tells_systemd(
     assert [daemon.get(path, auth=None).status_code for path in ("/metrics", "/health/ready")] == [401, 401]
     assert daemon.deliver(alert()).status_code == 202
     assert daemon.deliver(alert(), auth=("prometheus", "web-secret")).status_code == 401
-    until("the decision", lambda: daemon.decisions("shop"), deadline_s=3, interval_s=0.02, explain=daemon.said)
+    until(
+        "the decision", lambda: daemon.decisions("shop"), deadline_s=3, interval_s=0.02, explain=daemon.said
+    )
     options = ["--settings", str(daemon.file), "--url", daemon.url, "--ca-file", daemon.trust]
     assert cli.main([*options, "decisions", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["decisions"][0]["alert"]["alertname"] == "Anything"
