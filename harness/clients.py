@@ -15,6 +15,8 @@ from harness.paths import SECRETS_DIR
 
 CONNECT_S, READ_S = 3.0, 10.0
 APPLICATION_PORT = 8080
+BENCH = "the test bench"
+"""Who says so, where a person would."""
 Json = dict[str, Any]
 
 
@@ -135,6 +137,46 @@ class Daemon(Http):
         begun = self.ask("POST", self._ROOT + "/deployments", json=body)
         self.ask("POST", f"{self._ROOT}/deployments/{begun['id']}/finish", json={"outcome": "live"})
 
+    def proposals(self, limit: int = 200) -> list[Json]:
+        """Return the latest proposals, each with its decision."""
+        return self._listed("/proposals", "proposals", limit=limit)
+
+    def approve(self, proposal: int, *, by: str = BENCH, note: str = "") -> Json:
+        """Say yes to a proposal; the answer has `rollback_id`. Raises ClientError when the facts have moved."""
+        return self._command(f"/proposals/{proposal}/approve", by=by, note=note)
+
+    def reject(self, proposal: int, *, by: str = BENCH, note: str = "") -> Json:
+        """Say no to a proposal."""
+        return self._command(f"/proposals/{proposal}/reject", by=by, note=note)
+
+    def freeze(
+        self, service: str | None = None, *, minutes: float = 60, reason: str = "a test", by: str = BENCH
+    ) -> Json:
+        """Stop automatic rollbacks of a service, or of all."""
+        named = {} if service is None else {"service": service}
+        return self._command("/freezes", **named, minutes=minutes, reason=reason, by=by)
+
+    def unfreeze(self, service: str | None = None, *, by: str = BENCH) -> Json:
+        """End that freeze."""
+        path = f"{self._ROOT}/freezes/{service or '_all'}"
+        return dict(self.ask("DELETE", path, params={"by": by}))
+
+    def close_breaker(self, service: str, *, by: str = BENCH, note: str = "") -> Json:
+        """Let automatic rollbacks of the service happen again."""
+        return self._command(f"/breakers/{service}/close", by=by, note=note)
+
+    def mark(self, service: str, version: str, standing: str, *, by: str = BENCH, note: str = "") -> Json:
+        """Say that a release is `good` or `bad`."""
+        return self._command(f"/releases/{service}/{version}/mark", standing=standing, by=by, note=note)
+
+    def roll_back(self, service: str, *, reason: str = "a test", by: str = BENCH, **wish: object) -> Json:
+        """Ask for a rollback: `to_version`, `further` and `dry_run` as the interface has them."""
+        return self._command("/rollbacks", service=service, reason=reason, by=by, **wish)
+
+    def acknowledge(self, rollback_id: int, *, by: str = BENCH, note: str = "") -> Json:
+        """Take over what a rollback left open."""
+        return self._command(f"/rollbacks/{rollback_id}/acknowledge", by=by, note=note)
+
     def ledger(self, after: str | int = 0) -> list[Json]:
         """Return every entry of the ledger newer than *after*, oldest first."""
         found: list[Json] = []
@@ -142,6 +184,9 @@ class Daemon(Http):
             found += page
             after = page[-1]["id"]
         return found
+
+    def _command(self, path: str, **body: object) -> Json:
+        return dict(self.ask("POST", self._ROOT + path, json=body))
 
     def _listed(self, path: str, key: str, **query: object) -> list[Json]:
         chosen = {name: str(value) for name, value in query.items() if value is not None}

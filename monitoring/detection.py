@@ -1,11 +1,11 @@
 """How long an alert takes to fire, computed from its own rule: what a test or a person may wait."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from monitoring.durations import scale_duration
 from monitoring.errors import CatalogError
-from monitoring.promql import Call, Node, Number, Selector, walk
+from monitoring.promql import Binary, Call, Node, Number, Selector, children
 from monitoring.records import Alert, Recording
 from monitoring.thresholds import comparison, threshold
 
@@ -13,13 +13,23 @@ SCRAPE_MS = EVALUATION_MS = 15_000
 
 
 def behind(tree: Node, recordings: Mapping[str, Recording]) -> list[Node]:
-    """All nodes of an expression and of the recorded series in it."""
+    """All nodes of an expression and of the recorded series in it; conditions beside it give no values."""
     found: list[Node] = []
-    for node in walk(tree):
+    for node in _values(tree):
         found.append(node)
         if isinstance(node, Selector) and node.metric in recordings:
             found += behind(recordings[node.metric].tree, recordings)
     return found
+
+
+def _values(tree: Node) -> Iterator[Node]:
+    """Every node, but what only says which series count: the right of `and`, `unless`."""
+    if isinstance(tree, Binary) and tree.op in ("and", "unless"):
+        yield from _values(tree.lhs)
+        return
+    yield tree
+    for child in children(tree):
+        yield from _values(child)
 
 
 def window(alert: Alert) -> int:

@@ -173,10 +173,15 @@ def transform(node: Node, change: Callable[[Node], Node]) -> Node:
     return change(rebuild(node, lambda child: transform(child, change)))
 
 
+def children(node: Node) -> list[Node]:
+    """The direct children, in the order in which they are written."""
+    found: list[Node] = []
+    rebuild(node, lambda child: found.append(child) or child)  # type: ignore[func-returns-value]
+    return found
+
+
 def walk(node: Node) -> Iterator[Node]:
     """Every node, parents first, in the order in which they are written."""
-    children: list[Node] = []
-    rebuild(node, lambda child: children.append(child) or child)  # type: ignore[func-returns-value]
     yield node
-    for child in children:
+    for child in children(node):
         yield from walk(child)

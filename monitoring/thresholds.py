@@ -7,6 +7,7 @@ from monitoring.promql import COMPARISONS, Binary, Negative, Node, Number, Paren
 from monitoring.promql_parse import parse
 
 _SAID = "{{ $threshold := "
+_EXPRESSIONS = ("verify", "evidence")  # where they compare, it is with the alert's number
 
 
 def _number(node: Node) -> float | None:
@@ -57,9 +58,10 @@ def said_threshold(text: str) -> float | None:
 
 
 def say_threshold(name: str, text: str, value: float) -> str:
-    """The annotation with the new number: `verify` is an expression, the others may bind `$threshold`."""
-    if name == "verify":
-        return str(with_threshold(parse(text), value))
+    """The annotation with the new number: expressions compare with it, the others may bind `$threshold`."""
+    if name in _EXPRESSIONS:
+        tree = parse(text)
+        return str(with_threshold(tree, value)) if comparison(tree) else text
     before, found, rest = text.partition(_SAID)
     if not found:
         return text

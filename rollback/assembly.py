@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from rollback import __version__
 from rollback.adapters.executors import CommandExecutor, CommandPlan
-from rollback.adapters.metrics import Metrics, ReloadState
+from rollback.adapters.metrics import Metrics, ReloadState, Sources
 from rollback.adapters.monitoring import HttpMonitoring
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
 from rollback.adapters.probes import HttpProbes
@@ -24,6 +24,7 @@ from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
 from rollback.domain.rollback import Rollback
 from rollback.live import Live
+from rollback.service.asking import People
 from rollback.service.caretaking.caretaker import Caretaker
 from rollback.service.caretaking.deployments import OpenDeployments
 from rollback.service.caretaking.holds import Holds
@@ -36,7 +37,9 @@ from rollback.service.deciding import Decider
 from rollback.service.desk import Desk
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake, Reconciler
+from rollback.service.registering import Registry
 from rollback.service.restoring import Restorer
+from rollback.service.returning import Returner
 from rollback.service.telling import Teller
 from rollback.service.verifying import Verifier
 from rollback.settings import ExecutorKind
@@ -78,7 +81,11 @@ def assemble(
         checksum=lambda rollback: _checksum(store, rollback),
     )
     verifier = Verifier(store, clock, monitoring, probes, policy)
-    messenger = SlackMessenger(lambda: live().slack_url, lambda: live().settings.slack_channel)
+    messenger = SlackMessenger(
+        lambda: live().slack_url,
+        lambda: live().settings.slack_channel,
+        lambda: live().settings.external_url,
+    )
     gatekeeper, stopping = Gatekeeper(store, clock, monitoring), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
@@ -108,10 +115,23 @@ def assemble(
         lambda: policy().reconcile_interval.total_seconds(),
         stopping,
     )
-    metrics = Metrics(store, monitoring, lambda: live().settings.triggers, reload_state, __version__)
+    metrics = Metrics(
+        Sources(
+            store=store,
+            monitoring=monitoring,
+            clock=clock,
+            policy=policy,
+            probed=lambda: live().settings.probes,
+            reload_state=reload_state,
+            version=__version__,
+        )
+    )
     parts = Parts(
         intake=intake,
-        desk=Desk(store, clock, monitoring, probes, decider, policy),
+        desk=Desk(store, clock, monitoring, decider, policy),
+        registry=Registry(store, clock, probes, policy),
+        people=People(store, decider.look, policy),
+        returner=Returner(store, decider.look),
         accounts=lambda: live().accounts,
         body_limit=lambda: live().settings.body_limit,
         metrics=metrics.render,

@@ -1,4 +1,4 @@
-"""rollbackctl: see what the rollback daemon knows, decided and did."""
+"""rollbackctl: see what the rollback daemon knows, and tell it what to do."""
 
 import argparse
 import json
@@ -8,36 +8,55 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollback import cli_text, client
+from rollback import cli_people, cli_status, cli_text, client
 
 EXAMPLES = """\
-examples:
-  rollbackctl status                  what is live, known good and under way
-  rollbackctl decisions               the latest decisions, newest first
-  rollbackctl explain 7               why decision 7 is what it is, guard by guard
-  rollbackctl rollbacks               what was rolled back, with every host's steps
-  rollbackctl ledger --follow         everything as it happens
-  rollbackctl decisions --json | jq   the same for programs
+see:
+  rollbackctl status                      what is live, open and under way, and what would happen now
+  rollbackctl decisions                   the latest decisions, newest first
+  rollbackctl explain 7                   why decision 7 is what it is, guard by guard
+  rollbackctl rollbacks                   what was rolled back, with every host's steps
+  rollbackctl proposals                   what waits for your yes
+  rollbackctl ledger --follow             everything as it happens
+  rollbackctl decisions --json | jq       the same for programs
 
-Run it as root on the daemon's host: address and secret are then found in /etc/mita-rollback/settings.yml.
-From elsewhere: rollbackctl --url https://monitor:8000 --secret-file FILE status
+do:
+  rollbackctl approve 12 --note "seen it" do the rollback that decision 12 proposes
+  rollbackctl reject 12                   do not, and do not propose it again for this deployment
+  rollbackctl freeze --for 2h --reason "database migration"    no automatic rollbacks of any service
+  rollbackctl unfreeze                    automatic rollbacks again
+  rollbackctl rollback shop --dry-run     what going back would do, and what is known about it
+  rollbackctl rollback shop               go back to the last good release, after a question
+  rollbackctl mark good 1.4.2             1.4.2 may be gone back to
+  rollbackctl breaker close shop          automatic rollbacks again after too many of them
+  rollbackctl acknowledge 7               you have taken over what rollback 7 left open
+
+exit codes:
+  0 done   1 the daemon could not be asked   2 wrong command line   3 the daemon refused, and says why
+
+Run it as root on the daemon's host: address and secret are then found in /etc/mita-rollback/settings.yml, and
+who you are in SUDO_USER. From elsewhere: rollbackctl --url https://monitor:8000 --secret-file FILE status
 """
+CANNOT_ASK, REFUSED, INTERRUPTED = 1, 3, 130
 
 Json = dict[str, Any]
 FOLLOW_SECONDS = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line says; 1 with one clear sentence when that is not possible."""
+    """Run what the command line says; otherwise one clear sentence and the exit code that the help names."""
     options = parser().parse_args(arguments)
     try:
         daemon = client.connect(options.settings, options.url, options.secret_file, options.ca_file)
         options.run(daemon, options)
+    except client.RefusedError as error:
+        _complain(str(error), *(f"  - {sentence}" for sentence in error.known))
+        return REFUSED
     except client.ClientError as error:
-        print(f"rollbackctl: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        _complain(str(error))
+        return CANNOT_ASK
     except (KeyboardInterrupt, BrokenPipeError):
-        return 130
+        return INTERRUPTED
     return 0
 
 
@@ -52,10 +71,17 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--secret-file", type=Path, metavar="FILE", help="password of the user admin")
     top.add_argument("--ca-file", type=Path, metavar="FILE", help="certificate to trust, with https")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add(commands, "status", _status, "what is live, known good and under way, per service")
+    _add_reading(commands)
+    cli_people.add(commands, _add)
+    return top
+
+
+def _add_reading(commands: Any) -> None:
+    _add(commands, "status", _status, "what is live, open and under way, and what would happen now")
     decisions = _add(commands, "decisions", _decisions, "the latest decisions, newest first")
     explain = _add(commands, "explain", _explain, "why a decision is what it is, with its evidence")
     rollbacks = _add(commands, "rollbacks", _rollbacks, "what was rolled back, host by host")
+    _add(commands, "proposals", _proposals, "rollbacks that wait for a person's yes")
     ledger = _add(commands, "ledger", _ledger, "the history, oldest first")
     for listing in (decisions, rollbacks):
         listing.add_argument("--service", help="only this service")
@@ -63,7 +89,6 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("id", type=int, help="a decision's number, as `rollbackctl decisions` shows it")
     ledger.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     ledger.add_argument("--after", type=int, default=0, metavar="ID", help="only entries after this one")
-    return top
 
 
 def _add(
@@ -76,21 +101,25 @@ def _add(
 
 
 def _status(daemon: client.Daemon, options: argparse.Namespace) -> None:
-    _show(daemon.get("/status"), options, cli_text.status)
+    cli_text.show(daemon.get("/status"), options.json, cli_status.status)
 
 
 def _decisions(daemon: client.Daemon, options: argparse.Namespace) -> None:
     found = daemon.get("/decisions", service=options.service, limit=options.limit)
-    _show(found, options, cli_text.decisions)
+    cli_text.show(found, options.json, cli_text.decisions)
 
 
 def _explain(daemon: client.Daemon, options: argparse.Namespace) -> None:
-    _show(daemon.get(f"/decisions/{options.id}"), options, cli_text.explanation)
+    cli_text.show(daemon.get(f"/decisions/{options.id}"), options.json, cli_text.explanation)
 
 
 def _rollbacks(daemon: client.Daemon, options: argparse.Namespace) -> None:
     found = daemon.get("/rollbacks", service=options.service, limit=options.limit)
-    _show(found, options, cli_text.rollbacks)
+    cli_text.show(found, options.json, cli_text.rollbacks)
+
+
+def _proposals(daemon: client.Daemon, options: argparse.Namespace) -> None:
+    cli_text.show(daemon.get("/proposals"), options.json, cli_text.proposals)
 
 
 def _ledger(daemon: client.Daemon, options: argparse.Namespace) -> None:
@@ -98,7 +127,7 @@ def _ledger(daemon: client.Daemon, options: argparse.Namespace) -> None:
     while True:
         entries = daemon.get("/ledger", after=after, limit=1000)["entries"]
         for entry in entries:
-            _say(json.dumps(entry) if options.json else cli_text.entry(entry))
+            cli_text.say(json.dumps(entry) if options.json else cli_text.entry(entry))
             after = entry["id"]
         if not entries and not options.follow:
             return
@@ -106,12 +135,8 @@ def _ledger(daemon: client.Daemon, options: argparse.Namespace) -> None:
             never.wait(FOLLOW_SECONDS)
 
 
-def _show(found: Json, options: argparse.Namespace, text: Callable[[Json], str]) -> None:
-    _say(json.dumps(found, indent=2) if options.json else text(found))
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+def _complain(*lines: str) -> None:
+    print("rollbackctl: " + "\n".join(lines), file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

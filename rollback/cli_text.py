@@ -1,6 +1,7 @@
 """What rollbackctl prints, for eyes."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -8,35 +9,14 @@ MARKS = {True: "yes", False: "NO", None: "?"}
 QUIET = {"id", "at", "kind", "service", "alerts"}
 
 
-def status(found: Json) -> str:
-    """The status page."""
-    lines = [f"rollback daemon {found['version']}, {_time(found['now'])}"]
-    for name, source in found["sources"].items():
-        if source["reachable"] is False:
-            lines.append(f"{name} does not answer: {source['error']} ({source['failures']} failures)")
-    lines.append(f"alerts waiting: {found['inbox_pending']}, to be decided again: {found['inbox_held']}")
-    modes = ", ".join(f"{trigger}={mode}" for trigger, mode in found["triggers"].items())
-    lines.append(f"triggers: {modes}")
-    if not found["services"]:
-        lines.append(
-            "\nNo deployment has been registered yet; `ansible-playbook playbooks/deploy.yml` does that."
-        )
-    for name, service in found["services"].items():
-        lines += ["", *_service(name, service)]
-    return "\n".join(lines)
+def show(found: Json, as_json: bool, text: Callable[[Json], str]) -> None:
+    """Print the answer for a program or for eyes."""
+    say(json.dumps(found, indent=2) if as_json else text(found))
 
 
-def _service(name: str, service: Json) -> list[str]:
-    current = service["current"]
-    rows = [
-        ("live", f"{current['version']} since {_time(current['live_at'])}" if current else "nothing yet"),
-        ("known good", service["known_good"] or "none: nothing to go back to"),
-        ("rejected", ", ".join(service["rejected"]) or "none"),
-        ("rolling back", f"rollback {service['active_rollback']}" if service["active_rollback"] else "no"),
-        ("cooldown until", _time(service["cooldown_until"])),
-        ("alerts are blamed on the last deployment until", _time(service["deployment_window_ends"])),
-    ]
-    return [name, *(f"  {label}: {value}" for label, value in rows)]
+def say(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)  # noqa: T201
 
 
 def decisions(found: Json) -> str:
@@ -44,7 +24,7 @@ def decisions(found: Json) -> str:
     rows = [
         (
             str(d["id"]),
-            _time(d["at"]),
+            moment(d["at"]),
             d["service"],
             d["alert"]["alertname"],
             d["verdict"],
@@ -61,10 +41,20 @@ def explanation(found: Json) -> str:
     """One decision, guard by guard."""
     alert = found["alert"]
     lines = [
-        f"Decision {found['id']} at {_time(found['at'])}: {found['verdict']} ({found['reason']})",
-        f"  alert {alert['alertname']} of {found['service']}, firing since {_time(alert['starts_at'])}",
+        f"Decision {found['id']} at {moment(found['at'])}: {found['verdict']} ({found['reason']})",
+        f"  because {found['sentence']}",
+        f"  alert {alert['alertname']} of {found['service']} ({found['env']}), "
+        f"firing since {moment(alert['starts_at'])}",
         f"  trigger {found['trigger'] or '(none)'}",
     ]
+    if summary := alert["annotations"].get("summary"):
+        lines.insert(3, f"    {summary}")
+    if found.get("by"):
+        lines.append(f"  decided by {found['by']}")
+    if found.get("alerts", 1) > 1:
+        lines.append(f"  the same for {found['alerts']} alerts")
+    if found.get("followers"):
+        lines.append(f"  {found['followers']} later alerts changed nothing because of it")
     if found["deployment_id"]:
         lines.append(f"  deployment {found['deployment_id']} of {found['from_version']}")
     if found["rollback_id"]:
@@ -91,35 +81,109 @@ def rollbacks(found: Json) -> str:
 def _rollback(rollback: Json) -> str:
     change = f"{rollback['service']} {rollback['from_version']} -> {rollback['to_version']}"
     lines = [
-        f"Rollback {rollback['id']}: {change}, {rollback['phase']}",
-        f"  requested {_time(rollback['requested_at'])}, restored {_time(rollback['restored_at'])}, "
-        f"finished {_time(rollback['finished_at'])}",
+        f"{rollback['kind'].capitalize()} {rollback['id']}: {change}, {rollback['phase']}",
+        f"  requested {moment(rollback['requested_at'])}, restored {moment(rollback['restored_at'])}, "
+        f"finished {moment(rollback['finished_at'])}",
         f"  why: rollbackctl explain {rollback['decision_id']}",
     ]
+    if rollback["by"]:
+        lines.append(f"  asked for by {rollback['by']}")
     if rollback["detail"]:
         lines.append(f"  {rollback['detail']}")
     lines += [
-        f"  {_time(s['at'])}  {s['host']}  {s['step']}  {s['status']}  {s['detail']}".rstrip()
+        f"  {moment(s['at'])}  {s['host']}  {s['step']}  {s['status']}  {s['detail']}".rstrip()
         for s in rollback["steps"]
     ]
+    lines += [f"  {r['host']}: {r['state']}  {r['detail']}".rstrip() for r in rollback["results"]]
     if verification := rollback["verification"]:
         marks = " ".join(MARKS[s["healthy"]] for s in verification["samples"])
         lines.append(f"  measured afterwards: {verification['verdict']} (healthy: {marks})")
+        if verification["measured"]:
+            lines.append(f"  {verification['measured']}")
+    if rollback["acknowledged_by"]:
+        lines.append(
+            f"  taken over by {rollback['acknowledged_by']} at {moment(rollback['acknowledged_at'])}"
+        )
     return "\n".join(lines)
+
+
+def proposals(found: Json) -> str:
+    """A table of proposals, and what to type."""
+    rows = [
+        (
+            str(p["id"]),
+            moment(p["at"]),
+            p["service"],
+            f"{p['from_version']} -> {p['to_version'] or '?'}",
+            p["state"] + (f" by {p['by']}" if p["by"] else ""),
+            p["decision"]["sentence"],
+        )
+        for p in found["proposals"]
+    ]
+    if not rows:
+        return "Nothing was proposed."
+    table = _table(("id", "at", "service", "change", "state", "not done by itself because"), rows)
+    return f"{table}\n\nTo answer: rollbackctl explain ID, then rollbackctl approve ID or reject ID"
+
+
+def plan(found: Json) -> str:
+    """What a rollback by hand would do, and what is known."""
+    lines = [f"This will {found['will']}."]
+    return "\n".join([*lines, *(f"  - {sentence}" for sentence in found["known"])])
+
+
+def begun(found: Json) -> str:
+    """A rollback has begun."""
+    change = f"{found['service']} {found['from_version']} -> {found['to_version']}"
+    return (
+        f"Rollback {found['id']} begins: {change}. Follow it: rollbackctl ledger --follow; rollbackctl status"
+    )
+
+
+def rejected(found: Json) -> str:
+    """A proposal was refused."""
+    return f"Proposal {found['id']} is rejected: {found['service']} stays on {found['from_version']}."
+
+
+def frozen(found: Json) -> str:
+    """Automatic rollbacks are stopped."""
+    which = found["service"] or "all services"
+    return f"Automatic rollbacks of {which} are frozen until {moment(found['until'])}."
+
+
+def unfrozen(found: Json) -> str:
+    """Automatic rollbacks happen again."""
+    which = found["service"] or "all services"
+    return f"Automatic rollbacks of {which} happen again; alerts that fire now are decided anew."
+
+
+def marked(found: Json) -> str:
+    """A release has a standing."""
+    return f"{found['service']} {found['version']} is {found['standing']} from now on."
+
+
+def closed(found: Json) -> str:
+    """A breaker was closed."""
+    return f"Automatic rollbacks of {found['service']} happen again."
+
+
+def acknowledged(found: Json) -> str:
+    """A person has taken over."""
+    return f"Rollback {found['id']} is acknowledged by {found['acknowledged_by']}: it pages no more."
 
 
 def entry(found: Json) -> str:
     """One line of the ledger."""
     rest = {name: value for name, value in found.items() if name not in QUIET and value not in ("", None, [])}
     facts = " ".join(f"{name}={value}" for name, value in rest.items())
-    return f"{found['id']:>6}  {_time(found['at'])}  {found['kind']:<20}  {found['service']:<14}  {facts}"
+    return f"{found['id']:>6}  {moment(found['at'])}  {found['kind']:<20}  {found['service']:<14}  {facts}"
 
 
 def _evidence(answer: Json) -> str:
     return " ".join(f"{k}={v}" for k, v in answer["evidence"].items() if v not in (None, "", []))
 
 
-def _time(text: str | None) -> str:
+def moment(text: str | None) -> str:
     """The moment without its fraction; UTC."""
     return "-" if text is None else text.replace("T", " ")[:19] + "Z"
 

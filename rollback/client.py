@@ -10,10 +10,20 @@ import yaml
 SETTINGS = Path("/etc/mita-rollback/settings.yml")
 ROOT = "/api/admin/rollback"
 TIMEOUT = (3.0, 15.0)
+REFUSED = (404, 409)
+"""Answers of a daemon that understood and will not."""
 
 
 class ClientError(Exception):
     """The daemon could not be asked; the message says what to do."""
+
+
+class RefusedError(ClientError):
+    """The daemon understood and refused; `known` is what it knows about the matter."""
+
+    def __init__(self, message: str, known: list[str]) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +37,27 @@ class Daemon:
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """The JSON answer, or ClientError."""
+        return self._ask("GET", path, None, query)
+
+    def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """The JSON answer to a command, RefusedError, or ClientError."""
+        return self._ask("POST", path, {name: value for name, value in body.items() if value is not None}, {})
+
+    def delete(self, path: str, **query: Any) -> dict[str, Any]:
+        """The JSON answer to an ending, RefusedError, or ClientError."""
+        return self._ask("DELETE", path, None, query)
+
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any]
+    ) -> dict[str, Any]:
         session = requests.Session()
         session.trust_env = False
         try:
-            response = session.get(
+            response = session.request(
+                method,
                 self.url + ROOT + path,
                 params={name: value for name, value in query.items() if value is not None},
+                json=body,
                 auth=(self.username, self.password),
                 verify=self.verify,
                 timeout=TIMEOUT,
@@ -47,6 +72,8 @@ class Daemon:
             ) from error
         if response.status_code == 401:
             raise ClientError(f"{self.url} refused the secret; give the right one with --secret-file")
+        if response.status_code in REFUSED:
+            raise RefusedError(str(answer.get("error") or answer), list(answer.get("known") or []))
         if not response.ok:
             raise ClientError(str(answer.get("error") or answer))
         return answer

@@ -51,6 +51,11 @@ class Playbook:
         found = "\n".join(FAILURES.findall(text)) or text
         return found[-KEPT_CHARACTERS:]
 
+    def kill(self) -> None:
+        """End it without a chance to tidy up, as a lost controller would."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def stop(self) -> None:
         """End it if it still runs, as Ctrl-C would, then by force."""
         if self._process.poll() is not None:

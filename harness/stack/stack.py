@@ -1,13 +1,15 @@
 """The installed lab as one test sees it."""
 
+import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness import clients
+from harness.lab import containers
 from harness.load.run import Running
 from harness.load.summary import totals
 from harness.proof import steps
@@ -16,6 +18,7 @@ from harness.proof.incident import (
     MONITORING,
     SERVICE,
     Patience,
+    inventory,
     patience,
     policy_in_force,
     resolution_s,
@@ -24,11 +27,11 @@ from harness.proof.incident import (
     window_s,
 )
 from harness.proof.moments import Story, seconds_of
-from harness.proof.playbook import Playbook
+from harness.proof.playbook import Playbook, PlaybookError, playing
 from harness.proof.sources import Witnesses
 from harness.stack.faults import ErrorRate, Fault
-from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, flowing
-from harness.stack.units import Unit
+from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
+from harness.stack.units import Dependency, Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
 from monitoring.catalog import Alert, load
 
@@ -38,8 +41,8 @@ DAEMON_DATABASE = "/var/lib/mita-rollback/rollback.db"
 class Stack:
     """Verbs and parts. Counts and records begin with the test; deadlines follow the fault that it causes."""
 
-    def __init__(self, home: Path, *, scale: float | None = None) -> None:
-        self.home = home
+    def __init__(self, home: Path, day: OrdinaryDay, *, scale: float | None = None) -> None:
+        self.home, self._day = home, day
         self.scale = scale or time_scale()
         self.begin = time.time()
         self.breach_share = 1.0
@@ -47,6 +50,10 @@ class Stack:
         self.policy: dict[str, float] = {}  # the daemon's, asked once: a test may stop the daemon
         self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
         self.alertmanager = Unit("monitor", "alertmanager.service", clients.alertmanager(), "/-/ready")
+        self.prometheus = Unit("monitor", "prometheus.service", clients.prometheus(), "/-/ready")
+        self.redis, self.postgresql = Dependency("data", "redis-server"), Dependency("data", "postgresql")
+        self._undo: list[Callable[[], None]] = []
+        self._powerless = False  # a host has had no power in this test
         self.alerts = Alerts(self.patience, self.ends)
         self.decisions = Decisions(self.patience, lambda: self.begin)
         self.rollbacks = Rollbacks(lambda: self.patience(trigger_with(self.symptom).name), lambda: self.begin)
@@ -79,10 +86,65 @@ class Stack:
         steps.built(steps.building(steps.GOOD))
         steps.deploy_good(self.home)
         steps.make_known(steps.GOOD, SERVICE)
+        clients.daemon().mark(SERVICE, steps.GOOD, "good")
         self.policy = policy_in_force()
         self.alerts.until_quiet()
         self.receivers.mark()
         self.begin = time.time()
+
+    def mend(self) -> None:
+        """Undo what the test broke and has not mended itself, the last first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def stop(self, what: Unit | Dependency) -> None:
+        """Stop a service until the test starts it again or ends."""
+        self._undo.append(what.start)
+        what.stop()
+
+    def power_off(self, host: str) -> None:
+        """The host is gone from one moment to the next, until it is powered on or the test ends."""
+        self._powerless = True
+        self._undo.append(lambda: containers.start(host))
+        containers.kill(host)
+
+    def power_on(self, host: str) -> None:
+        """The host boots."""
+        containers.start(host)
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Nobody comes for the length of the block."""
+        with self._day.silence():
+            yield
+
+    def play(self, *arguments: str) -> str:
+        """Run a playbook as a person would, to its end; return its words whether it succeeded or not."""
+        log = self.home / f"play-{time.time():.0f}.log"
+        with playing(" ".join(arguments), arguments, log) as play, suppress(PlaybookError):
+            steps.finish(play, steps.DEPLOY_S)
+        return log.read_text(errors="replace")
+
+    @contextmanager
+    def deployment_window(self, window: str) -> Iterator[None]:
+        """The daemon blames deployments for so long (production time) for the length of the block."""
+        changed = json.dumps(
+            {"rollback_settings": {**inventory()["rollback_settings"], "deployment_window": window}}
+        )
+        self._install_daemon("-e", changed)
+        try:
+            yield
+        finally:
+            self._install_daemon()
+
+    def _install_daemon(self, *arguments: str) -> None:
+        log = self.home / f"daemon-{time.time():.0f}.log"
+        with playing("the daemon's settings", ["playbooks/rollback_daemon.yml", *arguments], log) as play:
+            steps.finish(play, steps.INSTALL_S)
+
+    def build(self, version: str, fault: Fault | None = None) -> None:
+        """Have the archive of a release."""
+        steps.built(steps.building(version, fault.spec if fault else None))
 
     def deploy(self, version: str, fault: Fault | None = None) -> None:
         """Deploy a release to both hosts and wait until it is live."""
@@ -92,23 +154,29 @@ class Stack:
     @contextmanager
     def deploying(self, version: str, fault: Fault | None = None) -> Iterator[Playbook]:
         """Deploy a release for the length of the block; its archive is built first."""
-        steps.built(steps.building(version, fault.spec if fault else None))
+        self.build(version, fault)
         if fault:
             self.breach_share, self.symptom = fault.share, fault.symptom
         with steps.deploying(version, self.home / f"deploy-{version}.log") as deploy:
             yield deploy
 
     @contextmanager
-    def load(self, errors: ErrorRate | None = None) -> Iterator[Running]:
-        """Press both hosts for the length of the block; with *errors*, this share is asked to fail."""
+    def load(self, errors: ErrorRate | None = None, *, lossless: bool = False) -> Iterator[Running]:
+        """Press both hosts for the length of the block; with *errors*, this share is asked to fail.
+
+        *lossless*: not one request may fail. A host without power answers nobody: what is sent to it is lost,
+        and the load is not judged.
+        """
         share = errors.share if errors else 0.0
         if errors:
             self.breach_share = share * TEST_RATE / (TEST_RATE + ORDINARY_RATE)
-        with flowing(self.home / "load", TEST_RATE, share) as load:
+        with flowing(self.home / f"load-{time.time():.0f}", TEST_RATE, share) as load:
             steps.patiently("the first good answers", lambda: totals(load.seconds())["ok"] > 0, CALM_S)
             yield load
-            verdict = load.end()
-        assert verdict["valid"], verdict["sentence"]
+            verdict, seconds = load.end(), load.seconds()
+        assert self._powerless or verdict["valid"], verdict["sentence"]
+        sums = totals(seconds)
+        assert not lossless or sums["failed"] + sums["lost"] == 0, sums
 
     def deliver_again(self, alertname: str) -> dict[str, Any]:
         """Deliver the firing alert once more, as the twin of an HA pair would; return the daemon's answer."""
@@ -129,6 +197,53 @@ class Stack:
     def follow(self, alertname: str, load: Running) -> Witnesses:
         """Begin the story of an alert; ask the witnesses for `news` while it happens."""
         return Witnesses(story=Story(time.time()), alert=self.rules[alertname], service=SERVICE, load=load)
+
+    def until(self, what: str, condition: Callable[[], bool]) -> None:
+        """Wait for what no part of the stack waits for, as long as a whole incident may take."""
+        steps.patiently(what, condition, self.patience(trigger_with(self.symptom).name).whole)
+
+    def until_good_would_have_come(self) -> None:
+        """Wait as long as a release without trouble needs to become good."""
+        over = time.time() + self.policy["good_after"] + 2 * self.policy["reconcile_interval"]
+        steps.patiently(
+            "the time in which a release becomes good", lambda: time.time() > over, window_s() * 3
+        )
+
+    def proposals(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Return what the daemon has proposed since the test began."""
+        found = [p for p in clients.daemon().proposals() if seconds_of(p["at"]) >= self.begin]
+        return [p for p in found if state in (None, p["state"])]
+
+    def approve(self, proposal: int) -> dict[str, Any]:
+        """Say yes to a proposal, as a person does."""
+        return clients.daemon().approve(proposal)
+
+    def mark_good(self, version: str) -> None:
+        """Say that a release is good, as a person does."""
+        clients.daemon().mark(SERVICE, version, "good")
+
+    def breaker(self) -> dict[str, Any]:
+        """Return the open breaker; empty when it is closed."""
+        return dict(clients.daemon().service(SERVICE).get("breaker") or {})
+
+    def deployments(self, version: str) -> list[dict[str, Any]]:
+        """Return the deployments of a version since the test began."""
+        found = clients.daemon().deployments(SERVICE)
+        return [d for d in found if d["version"] == version and seconds_of(d["started_at"]) >= self.begin]
+
+    def rehearsal_failures(self) -> list[str]:
+        """Return the hosts on which the way back does not work."""
+        found = clients.prometheus().query("mita_rollback_rehearsal_ok == 0")
+        return [sample["metric"]["target_host"] for sample in found]
+
+    def run_on(self, host: str, *argv: str) -> None:
+        """Run a command as root on a host."""
+        done = containers.get(host).exec_run(list(argv))
+        assert done.exit_code == 0, done.output.decode(errors="replace")
+
+    def version_on(self, host: str) -> str:
+        """The version that one host answers with; `none` when it does not answer."""
+        return steps.live_versions()[host]
 
     @property
     def live_version(self) -> str:

@@ -4,7 +4,7 @@ Without it nobody registers, and an alert that nobody registers is right to fire
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness import clients
@@ -22,3 +22,28 @@ def flowing(out: Path, rate: int, error_ratio: float = 0.0) -> Iterator[Running]
     wanted = Wanted(targets=targets, out=out, rate=rate, duration=DAY_S, error_ratio=error_ratio)
     with running(wanted) as load:
         yield load
+
+
+class OrdinaryDay:
+    """The ordinary traffic, which a test may silence for a while."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._load = home, ExitStack()
+        self.begin()
+
+    def begin(self) -> None:
+        """Send it."""
+        self._load.enter_context(flowing(self._home / "ordinary", ORDINARY_RATE))
+
+    def end(self) -> None:
+        """Send nothing more."""
+        self._load.close()
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Nobody comes for the length of the block, as at night."""
+        self.end()
+        try:
+            yield
+        finally:
+            self.begin()

@@ -39,3 +39,24 @@ class Unit:
     def until_ready(self) -> None:
         """Wait until it serves."""
         patiently(f"{self.name} to be ready", lambda: self._client.ready(self._ready), ANSIBLE_S)
+
+
+class Dependency:
+    """A database or cache on a lab host, which answers no HTTP."""
+
+    def __init__(self, host: str, name: str) -> None:
+        self.host, self.name = host, name
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        self._control("stop")
+
+    def start(self) -> None:
+        """Start it; systemd says when it serves."""
+        self._control("start")
+
+    def _control(self, verb: str) -> None:
+        done = containers.get(self.host).exec_run(["systemctl", verb, self.name])
+        if done.exit_code:
+            words = done.output.decode(errors="replace").strip()
+            raise HarnessError(f"expected {self.name} on {self.host} to {verb}, found: {words}")

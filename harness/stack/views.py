@@ -1,5 +1,6 @@
 """What a test asks each part, as waits for a condition with a computed deadline."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,11 +65,12 @@ class Decisions:
             if decision["alert"]["alertname"] == alertname and seconds_of(decision["at"]) >= self._begin()
         ]
 
-    def until(self, alertname: str, reason: str) -> Json:
-        """Wait for a decision with this reason and return it."""
-        found = lambda: [d for d in self.of(alertname) if d["reason"] == reason]  # noqa: E731
+    def until(self, alertname: str, *reasons: str) -> Json:
+        """Wait for a decision with one of these reasons and return it."""
+        found = lambda: [d for d in self.of(alertname) if d["reason"] in reasons]  # noqa: E731
         limit = self._patience(alertname).firing[2] + CALM_S + ANSIBLE_S
-        return until(f"a decision about {alertname} with reason {reason}", found, deadline_s=limit)[0]
+        what = f"a decision about {alertname} with reason {' or '.join(reasons)}"
+        return until(what, found, deadline_s=limit)[0]
 
 
 class Rollbacks:
@@ -80,7 +82,8 @@ class Rollbacks:
 
     def all(self) -> list[Json]:
         """Return them, with their steps."""
-        ours = [r for r in self._daemon.rollbacks(SERVICE) if seconds_of(r["requested_at"]) >= self._begin()]
+        begin = self._begin()
+        ours = [r for r in self._daemon.rollbacks(SERVICE) if seconds_of(r["requested_at"]) >= begin]
         return [self._daemon.rollback(r["id"]) for r in ours]
 
     def count(self) -> int:
@@ -100,6 +103,27 @@ class Rollbacks:
     def until_step(self) -> Json:
         """Wait until the playbook of a rollback is at work on a host, and not yet done."""
         return self._until("a rollback at work", lambda r: r["phase"] == "running" and bool(r["steps"]))
+
+    def until_count(self, count: int, *phases: str) -> None:
+        """Wait until so many rollbacks are in one of these phases."""
+
+        def there() -> bool:
+            return len([r for r in self.all() if r["phase"] in phases]) == count
+
+        until(f"{count} rollbacks to be {' or '.join(phases)}", there, deadline_s=self._patience().whole)
+
+    def until_id(self, rollback_id: int, *phases: str) -> Json:
+        """Wait until this rollback is in one of these phases and return it."""
+        return self._until(
+            f"rollback {rollback_id} to be {' or '.join(phases)}",
+            lambda r: r["id"] == rollback_id and r["phase"] in phases,
+        )
+
+    def until_kind(self, kind: str, *phases: str) -> Json:
+        """Wait until one of this kind is in one of these phases and return it."""
+        return self._until(
+            f"a {kind} to be {' or '.join(phases)}", lambda r: r["kind"] == kind and r["phase"] in phases
+        )
 
     def _until(self, what: str, wanted: Callable[[Json], bool]) -> Json:
         limit = self._patience().whole
@@ -131,6 +155,10 @@ class Receipts:
 
         limit = self._patience(alertname).notified + CALM_S
         until(f"{service} {place} to hear that {alertname} fires", told, deadline_s=limit)
+
+    def from_daemon(self, words: str) -> list[Json]:
+        """Return the daemon's own messages with these words in them."""
+        return [r for r in self.records() if sender(r) != ALERTMANAGER and words in json.dumps(r["body"])]
 
     def told_firing(self, alertname: str) -> list[Json]:
         """Return what Alertmanager told anybody about an alert that fires.

@@ -4,10 +4,9 @@ import os
 import shutil
 import sys
 
-import uvicorn
-
 from .exposition import SUPERVISOR
 from .faults import FaultError
+from .serving import serve
 from .settings import Settings, SettingsError
 
 
@@ -22,19 +21,7 @@ def main() -> None:
     os.environ[SUPERVISOR] = str(os.getpid())
     for fault in settings.faults:
         fault.at_start()
-    uvicorn.run(
-        f"{__package__}.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-        timeout_worker_healthcheck=30,  # on a host out of CPU, killing a slow worker makes it worse
-    )
+    serve(settings, f"{__package__}.app:create_app")
 
 
 def clear(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from .metrics import Metrics
 
 log = logging.getLogger("uvicorn.error")
 INTERVAL_S = 1.0
+FIRST_LOOK_S = 0.01
 SLOW_MS = 1000.0
 CHECK_TIMEOUT_S = 12.0  # above the components' own time-outs, so that theirs are what is reported
 Check = Callable[[], Awaitable[None]]
@@ -55,6 +56,12 @@ class Health:
     def ready(self) -> bool:
         """Whether every component was measured and works, if slowly."""
         return len(self.last) == len(self.checks) and all(found.health > 0 for found in self.last.values())
+
+    async def known(self, seconds: float) -> None:
+        """Return once every component was measured, however it is, or when the time is over."""
+        deadline = time.monotonic() + seconds
+        while len(self.last) < len(self.checks) and time.monotonic() < deadline:
+            await asyncio.sleep(FIRST_LOOK_S)
 
     async def sample(self, name: str) -> None:
         """Measure one component and publish it, and the mean of all once all are known."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from contextlib import suppress
 
@@ -17,6 +18,7 @@ from .settings import Settings
 
 log = logging.getLogger("uvicorn.error")
 TOKEN_S = 3600
+FIRST_MEASUREMENTS_S = 2.0
 
 
 class Service:
@@ -40,11 +42,15 @@ class Service:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start to measure and to work off the queue. What is down now is tried again every second."""
+        """Start to measure and to work off the queue. What is down now is tried again every second.
+
+        Requests wait in the socket until the parts were asked once, so that the first ones find them ready.
+        """
         await self.database.open()
         watchers = [self.health.watch(name, self.stopping) for name in self.health.checks]
         workers = [self.publish_usage(), *(self.work_off(queue) for queue in QUEUES)]
         self.tasks = [asyncio.create_task(work) for work in (*watchers, *workers)]
+        await self.health.known(FIRST_MEASUREMENTS_S)
 
     async def stop(self) -> None:
         """End at once: whatever was answered is stored."""
@@ -65,8 +71,24 @@ class Service:
     async def check_tokens(self) -> None:
         """Sign a token and verify it."""
         if self.token_key is None:
-            self.token_key = await self.cache.token_key()
+            self.token_key = await self.find_token_key()
         self.verify(self.sign(0))
+
+    async def find_token_key(self) -> bytes:
+        """Return the key from Redis, or while that is away the one that an earlier process of this host had."""
+        left = self.settings.runtime_dir and self.settings.runtime_dir / "token_key"
+        try:
+            key = await self.cache.token_key()
+        except (RedisError, OSError):
+            if left and left.exists():
+                return left.read_bytes()
+            raise
+        if left:
+            fresh = left.with_suffix(f".{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_bytes(key)
+            fresh.replace(left)
+        return key
 
     def sign(self, user_id: int) -> str:
         """Return a token for the user; RuntimeError before Redis gave the key."""

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import prometheus_client
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
-from rollback.domain.deployment import known_good
+from rollback.adapters.state_metrics import Probed, state_metrics
 from rollback.domain.errors import StoreUnavailable
-from rollback.domain.ports import Monitoring, Store
+from rollback.domain.policy import Policy
+from rollback.domain.ports import Clock, Monitoring, Store
 from rollback.domain.reasons import Reason, verdict_of
-from rollback.domain.records import NoticeState, ServiceState, Tally
+from rollback.domain.records import NoticeState, Tally
 from rollback.domain.rollback import ACTIVE, Phase, VerificationVerdict
 
 WEBHOOK_CODES = (202, 400, 401, 413, 500, 503)
@@ -28,17 +30,23 @@ class ReloadState:
     succeeded_at: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the numbers come from; what a reload may change is asked for at each scrape."""
+
+    store: Store
+    monitoring: Monitoring
+    clock: Clock
+    policy: Callable[[], Policy]
+    probed: Callable[[], Probed]
+    reload_state: Callable[[], ReloadState]
+    version: str
+
+
 class Metrics:
     """Everything under /metrics."""
 
-    def __init__(
-        self,
-        store: Store,
-        monitoring: Monitoring,
-        triggers: Callable[[], Iterable[str]],
-        reload_state: Callable[[], ReloadState],
-        version: str,
-    ) -> None:
+    def __init__(self, sources: Sources) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._webhooks = Counter(
@@ -50,7 +58,7 @@ class Metrics:
         for code in WEBHOOK_CODES:
             self._webhooks.labels(str(code))
         ProcessCollector(registry=self._registry)
-        self._registry.register(_Records(store, monitoring, triggers, reload_state, version))
+        self._registry.register(_Records(sources))
 
     def count_webhook(self, code: int) -> None:
         """One delivery was answered."""
@@ -64,16 +72,9 @@ class Metrics:
 class _Records(prometheus_client.registry.Collector):
     """Reads the records anew for every scrape."""
 
-    def __init__(
-        self,
-        store: Store,
-        monitoring: Monitoring,
-        triggers: Callable[[], Iterable[str]],
-        reload_state: Callable[[], ReloadState],
-        version: str,
-    ) -> None:
-        self._store, self._monitoring, self._triggers = store, monitoring, triggers
-        self._reload_state, self._version = reload_state, version
+    def __init__(self, sources: Sources) -> None:
+        self._from = sources
+        self._born = sources.clock.now()
 
     def describe(self) -> list[Metric]:
         """Nothing: the registry must not read the database when the collector is registered."""
@@ -82,21 +83,23 @@ class _Records(prometheus_client.registry.Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric; without those from the database, and mita_rollback_store_up 0, when it fails."""
         build = GaugeMetricFamily("mita_rollback_build_info", "The daemon's version.", labels=["version"])
-        build.add_metric([self._version], 1)
+        build.add_metric([self._from.version], 1)
         yield build
         yield from self._reload()
         yield from self._sources()
         try:
-            tally = self._store.tally()
+            tally = self._from.store.tally()
         except StoreUnavailable:
             yield _gauge("mita_rollback_store_up", "1 while the database can be read.", 0)
             return
         yield _gauge("mita_rollback_store_up", "1 while the database can be read.", 1)
-        yield from _counts(tally, set(self._triggers()))
-        yield from _states(tally.services)
+        policy = self._from.policy()
+        yield from _counts(tally, set(policy.modes), self._born)
+        ours = [state for state in tally.services if state.env == policy.environment]
+        yield from state_metrics(ours, policy, self._from.probed(), self._from.clock.now())
 
     def _reload(self) -> Iterator[Metric]:
-        state = self._reload_state()
+        state = self._from.reload_state()
         yield _gauge(
             "mita_rollback_config_last_reload_successful",
             "1 when the settings on disk are the ones in use.",
@@ -115,7 +118,7 @@ class _Records(prometheus_client.registry.Collector):
         failures = CounterMetricFamily(
             "mita_rollback_source_failures", "Times it could not be asked.", labels=["source"]
         )
-        for source in self._monitoring.sources():
+        for source in self._from.monitoring.sources():
             failures.add_metric([source.name], source.failures)
             if source.reachable is not None:
                 up.add_metric([source.name], float(source.reachable))
@@ -123,7 +126,7 @@ class _Records(prometheus_client.registry.Collector):
         yield failures
 
 
-def _counts(tally: Tally, triggers: set[str]) -> Iterator[Metric]:
+def _counts(tally: Tally, triggers: set[str], born: datetime) -> Iterator[Metric]:
     ended = [phase for phase in Phase if phase not in ACTIVE]
     yield _counter("mita_rollback", "Rollbacks by how they ended.", "result", ended, tally.rollbacks)
     yield _counter(
@@ -141,11 +144,12 @@ def _counts(tally: Tally, triggers: set[str]) -> Iterator[Metric]:
     yield _decisions(tally, triggers)
     yield _gauge("mita_rollback_inbox_pending", "Alerts that wait for a decision.", tally.inbox_pending)
     yield _gauge("mita_rollback_inbox_held", "Alerts to be decided again.", tally.inbox_held)
-    heartbeat = tally.last_heartbeat
+    waiting = tally.notices.get(NoticeState.WAITING, 0)
+    yield _gauge("mita_rollback_notices_waiting", "Messages to people that are not yet sent.", waiting)
     yield _gauge(
         "mita_rollback_last_watchdog_timestamp_seconds",
-        "When the always-firing alert last arrived; 0 if never.",
-        heartbeat.timestamp() if heartbeat else 0,
+        "When the always-firing alert last arrived, since the daemon's start if never.",
+        (tally.last_heartbeat or born).timestamp(),
     )
 
 
@@ -160,26 +164,6 @@ def _decisions(tally: Tally, triggers: set[str]) -> Metric:
     for values, count in sorted(counts.items()):
         family.add_metric(values, count)
     return family
-
-
-def _states(services: tuple[ServiceState, ...]) -> Iterator[Metric]:
-    """Per service. The label is not called `service`: that is the daemon's own, put on by the scrape."""
-    label = ["application"]
-    running = GaugeMetricFamily("mita_rollback_in_progress", "1 while one is under way.", labels=label)
-    started = GaugeMetricFamily(
-        "mita_rollback_started_timestamp_seconds", "When it was requested; 0 if none is.", labels=label
-    )
-    good = GaugeMetricFamily(
-        "mita_rollback_known_good_available", "1 if there is a version to go back to.", labels=label
-    )
-    for state in services:
-        active = state.active_rollback
-        running.add_metric([state.service], float(active is not None))
-        started.add_metric([state.service], active.requested_at.timestamp() if active else 0)
-        if state.current:
-            target = known_good(state.releases, state.current.version)
-            good.add_metric([state.service], float(target is not None))
-    yield from (running, started, good)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

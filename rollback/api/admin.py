@@ -1,36 +1,35 @@
-"""The described interface: what was decided, what is deployed, what happened."""
+"""The described interface for reading: what was decided, what is deployed, what happened."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from rollback.api.models import DeploymentBody, FinishBody, PreviewBody
-from rollback.domain.deployment import NewDeployment, Outcome
+from rollback.api.models import PreviewBody
 from rollback.domain.errors import Undecodable
 from rollback.service.desk import Desk
 
+LARGEST = 2**63 - 1
+"""The largest number that the database knows."""
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Service = Annotated[str | None, Query(max_length=63)]
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
 Json = dict[str, Any]
 
 
-def router(desk: Desk, dependencies: list[Any], finished: Callable[[], None]) -> APIRouter:
-    """The admin routes. They are `def`: reads and writes wait for the disk in the thread pool."""
-    routes = APIRouter(prefix="/api/admin/rollback", dependencies=dependencies)
+def add_reading(routes: APIRouter, desk: Desk) -> None:
+    """The routes that change nothing. They are `def`: reads wait for the disk in the thread pool."""
     _add_status(routes, desk)
     _add_records(routes, desk)
-    _add_deployments(routes, desk, finished)
-    return routes
+    _add_control(routes, desk)
 
 
 def _add_status(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/status")
     def status() -> Json:
-        """What is live, known good and under way, per service."""
+        """What is live, what is under way, what is open, and what would happen now, per service."""
         return desk.status()
 
     @routes.post("/test", openapi_extra=_form_or_json(PreviewBody))
@@ -41,7 +40,7 @@ def _add_status(routes: APIRouter, desk: Desk) -> None:
         return JSONResponse(found)
 
     @routes.get("/ledger")
-    def ledger(after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 200) -> Json:
+    def ledger(after: Annotated[int, Query(ge=0, le=LARGEST)] = 0, limit: Limit = 200) -> Json:
         """The history after an entry, oldest first."""
         return {"entries": desk.ledger(after, limit)}
 
@@ -53,7 +52,7 @@ def _add_records(routes: APIRouter, desk: Desk) -> None:
         return {"decisions": desk.decisions(service, limit)}
 
     @routes.get("/decisions/{decision_id}")
-    def decision(decision_id: int) -> Json:
+    def decision(decision_id: Number) -> Json:
         """One decision with every guard's answer and the evidence it saw."""
         return desk.decision(decision_id)
 
@@ -63,30 +62,26 @@ def _add_records(routes: APIRouter, desk: Desk) -> None:
         return {"rollbacks": desk.rollbacks(service, limit)}
 
     @routes.get("/rollbacks/{rollback_id}")
-    def rollback(rollback_id: int) -> Json:
-        """One rollback with its steps and its verification."""
+    def rollback(rollback_id: Number) -> Json:
+        """One rollback with its steps, each host's end, its verification and the time of each stage."""
         return desk.rollback(rollback_id)
 
-
-def _add_deployments(routes: APIRouter, desk: Desk, finished: Callable[[], None]) -> None:
     @routes.get("/deployments")
     def deployments(service: Service = None, limit: Limit = 50) -> Json:
         """The latest deployments, newest first."""
         return {"deployments": desk.deployments(service, limit)}
 
-    @routes.post("/deployments", status_code=201)
-    def start(body: DeploymentBody) -> Json:
-        """Register a deployment before it touches the first host; 409 with a reason when it must not."""
-        return desk.start_deployment(
-            NewDeployment(**{**body.model_dump(), "env": "production", "hosts": tuple(body.hosts)})
-        )
 
-    @routes.post("/deployments/{deployment_id}/finish")
-    def finish(deployment_id: int, body: FinishBody) -> Json:
-        """Say how it ended; `live` makes its version the live one."""
-        found = desk.finish_deployment(deployment_id, Outcome(body.outcome), body.detail)
-        finished()
-        return found
+def _add_control(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/proposals")
+    def proposals(limit: Limit = 50) -> Json:
+        """The latest proposals, newest first, each with its decision."""
+        return {"proposals": desk.proposals(limit)}
+
+    @routes.get("/freezes")
+    def freezes() -> Json:
+        """The freezes that hold now."""
+        return {"freezes": desk.freezes()}
 
 
 async def _preview(request: Request) -> PreviewBody:
@@ -95,7 +90,7 @@ async def _preview(request: Request) -> PreviewBody:
         if request.headers.get("content-type", "").startswith("application/json"):
             return PreviewBody.model_validate(await request.json())
         return PreviewBody.model_validate(dict(await request.form()))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise Undecodable(f"Expected alert_name and optionally service and trigger: {error}") from error
 
 

@@ -1,7 +1,6 @@
 """Basic authentication, compared in constant time."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass, field
@@ -48,7 +47,7 @@ def _credentials(header: str) -> tuple[str, str]:
         raise Unauthorized("Expected Basic authentication, found none.")
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise Unauthorized("Expected base64 of `user:password` after `Basic`.") from error
     username, _, password = text.partition(":")
     return username, password

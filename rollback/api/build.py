@@ -3,21 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rollback import __version__
-from rollback.api.admin import router
-from rollback.api.auth import Accounts, require
-from rollback.api.problems import handle
+from rollback.api.admin import add_reading
+from rollback.api.auth import Accounts
+from rollback.api.commands import add_control, add_deployments, add_rollbacks
+from rollback.api.gates import Gate
+from rollback.api.problems import handle, handle_http, handle_invalid
 from rollback.api.runbooks import Runbooks
-from rollback.api.trigger import Trigger
+from rollback.api.trigger import PATH, Trigger
 from rollback.domain.errors import RollbackError
+from rollback.service.asking import People
 from rollback.service.desk import Desk
 from rollback.service.intake import Intake
+from rollback.service.registering import Registry
+from rollback.service.returning import Returner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +32,9 @@ class Parts:
 
     intake: Intake
     desk: Desk
+    registry: Registry
+    people: People
+    returner: Returner
     accounts: Callable[[], Accounts]
     body_limit: Callable[[], int]
     metrics: Callable[[], tuple[bytes, str]]
@@ -37,10 +46,6 @@ class Parts:
 
 def build(parts: Parts) -> FastAPI:
     """The application. Redirects are off: Alertmanager would follow one without the body."""
-
-    def admin(request: Request) -> None:
-        require(request, parts.accounts().admin)
-
     application = FastAPI(
         title="MITA rollback daemon",
         version=__version__,
@@ -48,16 +53,26 @@ def build(parts: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        middleware=[Middleware(WebGate, accounts=parts.accounts)],
+        middleware=[Middleware(Gate, accounts=parts.accounts, body_limit=parts.body_limit)],
     )
     trigger = Trigger(parts.intake, parts.accounts, parts.body_limit, parts.counted, parts.alerts_arrived)
     application.add_exception_handler(RollbackError, handle)
-    application.router.routes.append(
-        Route("/api/admin/rollback/trigger", trigger.answer, methods=["POST"], include_in_schema=False)
-    )
-    application.include_router(router(parts.desk, [Depends(admin)], parts.alerts_arrived))
+    application.add_exception_handler(RequestValidationError, handle_invalid)
+    application.add_exception_handler(HTTPException, handle_http)
+    application.router.routes.append(Route(PATH, trigger.answer, methods=["POST"], include_in_schema=False))
+    application.include_router(_admin_routes(parts))
     application.router.routes.extend(_open_routes(application, parts))
     return application
+
+
+def _admin_routes(parts: Parts) -> APIRouter:
+    """Everything described. The gate asks for the account."""
+    routes, kick = APIRouter(prefix="/api/admin/rollback"), parts.alerts_arrived
+    add_reading(routes, parts.desk)
+    add_deployments(routes, parts.registry, kick)
+    add_rollbacks(routes, parts.registry, parts.returner, parts.people, kick)
+    add_control(routes, parts.people, kick)
+    return routes
 
 
 def _open_routes(application: FastAPI, parts: Parts) -> list[Route]:
@@ -83,21 +98,3 @@ def _open_routes(application: FastAPI, parts: Parts) -> list[Route]:
         Route("/openapi.json", openapi),
         *parts.runbooks.routes(),
     ]
-
-
-class WebGate:
-    """Asks for the web account on the otherwise open paths, once one is configured; runbooks stay open."""
-
-    def __init__(self, app: ASGIApp, accounts: Callable[[], Accounts]) -> None:
-        self._app, self._accounts = app, accounts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request pass, or answer 401."""
-        accounts = self._accounts()
-        app = self._app
-        if scope["type"] == "http" and accounts.web and not scope["path"].startswith(("/api/", "/runbooks")):
-            try:
-                require(Request(scope), accounts.web, accounts.admin)
-            except RollbackError as error:
-                app = await handle(Request(scope), error)
-        await app(scope, receive, send)

@@ -1,5 +1,6 @@
 """Alertmanager's webhook body, version 4, read strictly where it matters and one alert at a time."""
 
+import re
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +12,17 @@ from rollback.domain.records import Quarantined
 
 BODY_KEPT = 4_000
 """So many bytes of an unreadable alert are kept for people."""
+MOST_ALERTS = 20_000
+"""A body with more is no delivery of Alertmanager: 1,000 need 1.13 MB."""
+MOST_SET_ASIDE = 50
+"""So many unreadable alerts of one body are kept; the rest are only counted."""
+DEEPEST = 32
+YEARS = range(2000, 2200)
+"""Times outside are a broken clock or nonsense, and no arithmetic with them is safe."""
+TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+ALERT_DEPTH = 3
+"""An alert opens the third bracket: the body, its list, the alert."""
+TOO_DEEP = b'"nested too deeply to be read"'
 
 
 class Envelope(msgspec.Struct):
@@ -37,19 +49,54 @@ ALERT = msgspec.json.Decoder(WireAlert)
 
 def read(body: bytes) -> tuple[str, tuple[Alert, ...], tuple[Quarantined, ...]]:
     """The receiver's name, the readable alerts and the others; Undecodable when the body itself is wrong."""
-    try:
-        envelope = ENVELOPE.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Undecodable(f"Expected Alertmanager's webhook body, version 4, found: {error}.") from error
+    envelope = _envelope(body)
+    if len(envelope.alerts) > MOST_ALERTS:
+        found = len(envelope.alerts)
+        raise Undecodable(f"Expected at most {MOST_ALERTS} alerts in one body, version 4, found {found}.")
     alerts: list[Alert] = []
-    quarantined: list[Quarantined] = []
+    unread: list[Quarantined] = []
     for raw in envelope.alerts:
         try:
             alerts.append(_alert(ALERT.decode(raw)))
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError) as error:
             kept = bytes(raw)[:BODY_KEPT].decode(errors="replace")
-            quarantined.append(Quarantined(body=kept, problem=str(error)))
-    return envelope.receiver, tuple(alerts), tuple(quarantined)
+            unread.append(Quarantined(body=kept, problem=str(error)))
+    return envelope.receiver, tuple(alerts), _bounded(unread)
+
+
+def _envelope(body: bytes) -> Envelope:
+    try:
+        try:
+            return ENVELOPE.decode(body)
+        except RecursionError:
+            return ENVELOPE.decode(_shallow(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Undecodable(f"Expected Alertmanager's webhook body, version 4, found: {error}.") from error
+
+
+def _shallow(body: bytes) -> bytes:
+    """The body with a text in place of each alert that is nested too deeply for any reader."""
+    parts: list[bytes] = []
+    depth = deepest = copied = start = 0
+    for token in TOKEN.finditer(body):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+            start = token.start() if depth == ALERT_DEPTH else start
+            deepest = depth if depth == ALERT_DEPTH else max(deepest, depth)
+        elif token[0] in (b"]", b"}"):
+            depth -= 1
+            if depth == ALERT_DEPTH - 1 and deepest > DEEPEST:
+                parts += [body[copied:start], TOO_DEEP]
+                copied, deepest = token.end(), 0
+    return b"".join([*parts, body[copied:]])
+
+
+def _bounded(unread: list[Quarantined]) -> tuple[Quarantined, ...]:
+    rest = len(unread) - MOST_SET_ASIDE
+    if rest <= 0:
+        return tuple(unread)
+    more = Quarantined(body="", problem=f"{rest} more alerts of one body could not be read")
+    return (*unread[:MOST_SET_ASIDE], more)
 
 
 def _alert(wire: WireAlert) -> Alert:
@@ -57,6 +104,8 @@ def _alert(wire: WireAlert) -> Alert:
         raise ValueError("the alert has no fingerprint")
     if wire.starts_at.tzinfo is None:
         raise ValueError("startsAt has no time zone")
+    if wire.starts_at.year not in YEARS:
+        raise ValueError(f"startsAt is in the year {wire.starts_at.year}")
     return Alert(
         fingerprint=wire.fingerprint,
         starts_at=wire.starts_at,

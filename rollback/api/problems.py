@@ -1,17 +1,27 @@
 """Errors as HTTP answers; a test walks the whole tree of rollback/domain/errors.py."""
 
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rollback.domain.errors import (
+    AlreadyAnswered,
     BadRequest,
     Blind,
     BodyTooLarge,
     ConcurrentChange,
     DeploymentClosed,
+    DeploymentInProgress,
+    FactsMoved,
     IllegalTransition,
     NotFound,
+    NothingToRollBack,
+    OtherEnvironment,
     Refused,
+    ReleaseWasRestored,
     RollbackError,
     RollbackInProgress,
     SettingsInvalid,
@@ -33,10 +43,23 @@ STATUSES: dict[type[RollbackError], int] = {
     SettingsInvalid: 500,
     RollbackError: 500,
 }
-REASONS: dict[type[RollbackError], str] = {
+REASONS: dict[type[Refused], str] = {
+    Refused: "refused",
+    NotFound: "not_found",
     RollbackInProgress: "rollback_in_progress",
+    DeploymentInProgress: "deployment_in_progress",
     VersionRejected: "version_rejected",
+    OtherEnvironment: "other_environment",
     DeploymentClosed: "deployment_closed",
+    NothingToRollBack: "nothing_to_roll_back",
+    ReleaseWasRestored: "release_was_restored",
+    AlreadyAnswered: "already_answered",
+    FactsMoved: "facts_moved",
+}
+"""Total over what is refused: a program branches on the word, never on the sentence."""
+HELP = {
+    404: "there is no such address; see /openapi.json",
+    405: "this address does not take that method; see /openapi.json",
 }
 
 
@@ -48,9 +71,11 @@ def status_of(error: RollbackError) -> int:
 def answer(error: RollbackError) -> Response:
     """The error as JSON, with what a program needs to react."""
     status = status_of(error)
-    body = {"error": str(error)}
-    if reason := REASONS.get(type(error)):
-        body["reason"] = reason
+    body: dict[str, Any] = {"error": str(error)}
+    if isinstance(error, Refused):
+        body["reason"] = REASONS[type(error)]
+        if error.known:
+            body["known"] = list(error.known)
     headers = {401: {"WWW-Authenticate": 'Basic realm="mita-rollback"'}, 503: {"Retry-After": "1"}}
     return JSONResponse(body, status_code=status, headers=headers.get(status))
 
@@ -59,3 +84,27 @@ async def handle(_: Request, error: Exception) -> Response:
     """Starlette's hook for everything that the daemon raises on purpose."""
     assert isinstance(error, RollbackError)
     return answer(error)
+
+
+async def handle_invalid(_: Request, error: Exception) -> Response:
+    """A request that does not fit its description: each place, what was expected there."""
+    assert isinstance(error, RequestValidationError)
+    problems = [_problem(found) for found in error.errors()]
+    return JSONResponse(
+        {"error": "; ".join(problems) + ". The fields are described in /openapi.json.", "reason": "invalid"},
+        status_code=422,
+    )
+
+
+async def handle_http(_: Request, error: Exception) -> Response:
+    """What the framework refuses by itself, in the daemon's own form."""
+    assert isinstance(error, HTTPException)
+    text = HELP.get(error.status_code, str(error.detail))
+    return JSONResponse({"error": text}, status_code=error.status_code, headers=error.headers)
+
+
+def _problem(found: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in found["loc"][1:]) or str(found["loc"][0])
+    if found["type"] == "extra_forbidden":
+        return f"{where}: there is no such field"
+    return f"{where}: {str(found['msg']).removeprefix('Value error, ')}"

@@ -14,6 +14,7 @@ from rollback.domain.alert import Source
 from rollback.domain.errors import BodyTooLarge, RollbackError, StoreUnavailable
 from rollback.service.intake import Intake
 
+PATH = "/api/admin/rollback/trigger"
 LOG = structlog.get_logger("rollback.webhook")
 COMMIT_SECONDS = 8.0
 """Longer than the database waits for a lock, shorter than Alertmanager waits for an answer."""
@@ -45,7 +46,8 @@ class Trigger:
 
     async def _receive(self, request: Request) -> Response:
         require(request, self._accounts().webhook)
-        receiver, alerts, quarantined = read(await _body(request, self._body_limit()))
+        whole = await body_of(request, self._body_limit())
+        receiver, alerts, quarantined = await asyncio.to_thread(read, whole)
         future = asyncio.wrap_future(self._intake.receive(Source.WEBHOOK, alerts, quarantined, receiver))
         try:
             receipt = await asyncio.wait_for(asyncio.shield(future), COMMIT_SECONDS)
@@ -64,7 +66,7 @@ class Trigger:
         return JSONResponse(body, status_code=202)
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def body_of(request: Request, limit: int) -> bytes:
     """The whole body, given up as soon as it is over the limit."""
     too_large = BodyTooLarge(f"The body is over {limit} bytes (setting body_limit).")
     if int(request.headers.get("content-length") or 0) > limit:

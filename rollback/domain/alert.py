@@ -18,6 +18,7 @@ class Source(StrEnum):
     WEBHOOK = "webhook"
     RECONCILE = "reconcile"
     PREVIEW = "preview"
+    PERSON = "person"  # asked for by hand: no alert is behind it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,14 +71,15 @@ def first_start(deployments: Sequence[Deployment], window: timedelta) -> datetim
     Runs of the same version count as one where the earlier did not end well, or where its window had not
     ended when the next began. Otherwise trouble that the first run made would count as older than the second.
     """
-    began = None
-    for later, earlier in zip(deployments, [*deployments, None][1:], strict=True):
-        began = later.started_at
-        if earlier is None or earlier.version != later.version:
+    if not deployments:
+        return None
+    first = deployments[0]
+    for earlier in deployments[1:]:
+        lived = earlier.outcome is Outcome.LIVE and first.started_at > earlier.window_ends(window)
+        if earlier.version != first.version or lived:
             break
-        if earlier.outcome is Outcome.LIVE and later.started_at > earlier.window_ends(window):
-            break
-    return began
+        first = earlier
+    return first.started_at
 
 
 class Standing(StrEnum):

@@ -21,6 +21,7 @@ RollbackError
 │   ├── QueueFull               more writes are waiting than the limit allows
 │   └── ShuttingDown            the daemon takes no new work
 ├── Blind                       a system we must ask did not answer; nothing is known
+├── Undeliverable               a channel will never take this message
 ├── ConcurrentChange            somebody changed the record first; read it again
 ├── IllegalTransition           the event has no meaning in this phase; nothing changed
 └── SettingsInvalid             the settings file cannot be used
@@ -37,7 +38,11 @@ class RollbackError(Exception):
 
 
 class Refused(RollbackError):
-    """The request is understood and cannot be granted."""
+    """The request is understood and cannot be granted; `known` is what the daemon knows, in sentences."""
+
+    def __init__(self, message: str | None = None, known: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class NotFound(Refused):
@@ -114,6 +119,10 @@ class ShuttingDown(Unavailable):
 
 class Blind(RollbackError):
     """A system that must be asked did not answer; nothing is known."""
+
+
+class Undeliverable(RollbackError):
+    """A channel refuses this message, and would refuse it again."""
 
 
 class ConcurrentChange(RollbackError):

@@ -348,8 +348,8 @@ FIRST: tuple[Guard, ...] = (
     deployment_in_window,
     began_after_deployment,
     no_rollback_running,
-    not_handled_before,
     cooled_down,
+    not_handled_before,
 )
 """Guards that object, where they do, whatever Prometheus and the hosts would say: then nobody is asked."""
 

@@ -1,20 +1,33 @@
-"""What people are told, in words a tired person understands. Written with the change that it tells of."""
+"""What people are told: written with the change that it tells of, composed from what is known then."""
 
+from collections.abc import Sequence
+
+from rollback.domain import wording
+from rollback.domain.alert import Alert
+from rollback.domain.consequences import NOTHING, Consequences
+from rollback.domain.control import Proposal
 from rollback.domain.decision import Decision
-from rollback.domain.deployment import Deployment, Release
-from rollback.domain.reasons import MEANINGS, Verdict
+from rollback.domain.deployment import Deployment, Release, Standing
+from rollback.domain.facts import HostSeen
+from rollback.domain.progress import HOST
+from rollback.domain.reasons import Reason, Verdict
 from rollback.domain.records import DecisionRecord, Notice, Step
-from rollback.domain.rollback import Phase, Rollback, VerificationVerdict
+from rollback.domain.rollback import HostState, Kind, Phase, Rollback, VerificationVerdict
 
 GOOD, WARNING, DANGER = "good", "warning", "danger"
-HOST = "host"
-"""The step that stands for a host as a whole, beside the steps of its tasks."""
+RECORDS = "/api/admin/rollback"
 
-VERDICT_TEXTS = {
-    VerificationVerdict.FIXED: "measured healthy again",
-    VerificationVerdict.NOT_FIXED: "the fault is still measured after it: a person must look",
-    VerificationVerdict.WORSE: "hosts stopped answering after it: a person must look now",
-    VerificationVerdict.BLIND: "nothing could be measured: a person must look",
+HEADLINES = {
+    VerificationVerdict.NOT_FIXED: "NOT FIXED: the fault is still measured in {where} after {change}",
+    VerificationVerdict.WORSE: "WORSE: hosts of {where} do not answer as they should after {change}",
+    VerificationVerdict.BLIND: "NOT MEASURED: nothing says whether {where} is well after {change}",
+}
+AGAIN = "It is measured again by itself when Prometheus answers, as long as this version is meant to run."
+LATER = "What waits is restored, or proposed to you, when that becomes possible"
+STEPS = {
+    "failed": "{host} was not restored to {version}",
+    "unreachable": "{host} does not answer and was left as it is",
+    "lacking": "{host} does not have {version}, and none could be brought",
 }
 
 
@@ -22,118 +35,293 @@ def of_decision(decision: Decision, number: int) -> tuple[Notice, ...]:
     """A proposal, with what to type; other decisions are not worth a message."""
     if decision.verdict is not Verdict.PROPOSE:
         return ()
-    service, why = decision.facts.alert.service, MEANINGS[decision.reason].sentence
+    facts = decision.facts
+    alert = facts.alert
+    where = wording.place(alert.service, alert.env)
+    evidence = next((a.evidence for a in decision.answers if a.reason is decision.reason), {})
+    why = wording.because(decision.reason, evidence)
+    lines = [wording.about(alert)]
     if decision.to_version is None:
-        text = f"{service} {decision.from_version} looks bad, but there is nothing to go back to"
-        return (_of_alert(decision, text, DANGER),)
-    text = f"Rollback of {_change(decision)} proposed: {why}. To do it: rollbackctl approve {number}"
-    return (_of_alert(decision, text, WARNING),)
+        lines.insert(0, f"{where} {decision.from_version} looks bad, and there is nothing to go back to")
+        lines.append("Next: mend it or deploy another version; rollbackctl explain " + str(number))
+    else:
+        change = f"{decision.from_version} to {decision.to_version}"
+        guess = "; it is the best guess" if decision.reason is Reason.NO_KNOWN_GOOD else ""
+        lines.insert(0, f"Rollback of {where} {change} proposed, not done: {why}{guess}")
+        lines.append(f"To do it: rollbackctl approve {number}. To refuse it: rollbackctl reject {number}.")
+    if now := wording.hosts_now(facts.hosts):
+        lines.insert(2, f"Now: {now}")
+    colour = DANGER if decision.to_version is None else WARNING
+    return (_of_alert(alert, lines, colour, f"proposal-{number}", number),)
 
 
-def started(rollback: Rollback, alertname: str) -> Notice:
-    """The first message of a rollback."""
-    text = f"Rolling back {rollback.service} {rollback.from_version} to {rollback.to_version}"
-    return _notice(rollback, text, WARNING, Alert=alertname)
+def on_hold(record: DecisionRecord, hosts: Sequence[HostSeen] = ()) -> Notice:
+    """An alert cannot be decided for some time already; what it waits for, and what to look at."""
+    alert = record.alert
+    objecting = next((a for a in _answers(record) if a.get("reason") == record.reason), {})
+    evidence = objecting.get("evidence")
+    why = wording.because(record.reason, evidence if isinstance(evidence, dict) else {})
+    lines = [
+        f"On hold: {alert.name} of {wording.place(alert.service, alert.env)} since "
+        f"{wording.clock(record.at)}, nothing is rolled back: {why}",
+        *([wording.about(alert)] if alert.annotations.get("summary") else []),
+        *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
+        f"It is decided again while it fires. Next: rollbackctl explain {record.id}; rollbackctl status",
+    ]
+    return _of_alert(alert, lines, WARNING, f"decision-{record.id}", record.id)
+
+
+def answered(proposal: Proposal, by: str, note: str) -> Notice:
+    """A person has refused a proposal."""
+    where = wording.place(proposal.service, proposal.env)
+    said = f": {wording.cut(note)}" if note else ""
+    text = (
+        f"{by} rejected the rollback of {where} {proposal.from_version} to {proposal.to_version}{said}. "
+        "This deployment is not proposed again."
+    )
+    return Notice(
+        text=text,
+        colour=GOOD,
+        fields={"Service": where, "Decision": str(proposal.id)},
+        thread=f"proposal-{proposal.id}",
+        links={"Record": f"{RECORDS}/decisions/{proposal.id}"},
+    )
+
+
+def started(rollback: Rollback, alert: Alert) -> Notice:
+    """The first message of a rollback or a repair."""
+    if rollback.kind is Kind.REPAIR:
+        text = f"{_sentence(_change(rollback))} begins, as the rest of the service runs that version"
+        return _notice(rollback, [text], WARNING, alert)
+    asked = f", asked for by {rollback.by}" if rollback.by else ""
+    lines = [
+        f"Rolling back {wording.place(rollback.service, rollback.env)} {_versions(rollback)}{asked}",
+        wording.about(alert),
+        "Follow it: rollbackctl rollbacks",
+    ]
+    return _notice(rollback, lines, WARNING, alert)
 
 
 def of_step(rollback: Rollback, step: Step) -> tuple[Notice, ...]:
     """One message for each host as a whole; the steps of its tasks stay in the ledger."""
     if step.step != HOST or step.status == "started":
         return ()
+    where = wording.place(rollback.service, rollback.env)
     if step.status == "done":
-        return (_notice(rollback, f"{step.host} runs {rollback.to_version}", GOOD),)
-    return (_notice(rollback, f"{step.host} was not restored: {step.detail}", DANGER),)
+        before = " already" if step.detail == "already" else ""
+        return (_notice(rollback, [f"{step.host} of {where} runs {rollback.to_version}{before}"], GOOD),)
+    words = STEPS.get(step.status, STEPS["failed"]).format(host=step.host, version=rollback.to_version)
+    detail = f": {wording.cut(step.detail)}" if step.detail else ""
+    return (_notice(rollback, [f"{where}: {words}{detail}"], DANGER),)
 
 
 def restored(rollback: Rollback) -> Notice:
-    """Every host runs the target; measuring begins."""
-    return _notice(rollback, f"{rollback.service} {rollback.to_version} is live again, measuring", GOOD)
-
-
-def finished(rollback: Rollback) -> Notice:
-    """The end, good or bad."""
-    change = f"{rollback.service} {rollback.from_version} to {rollback.to_version}"
-    if rollback.phase is Phase.FAILED:
-        return _notice(rollback, f"Rollback of {change} FAILED: {rollback.detail}", DANGER)
-    assert rollback.verification is not None
-    verdict = rollback.verification.verdict
-    colour = GOOD if rollback.phase is Phase.SUCCEEDED else DANGER
-    return _notice(rollback, f"Rollback of {change}: {VERDICT_TEXTS[verdict]}", colour, Verdict=verdict)
-
-
-def _change(decision: Decision) -> str:
-    return f"{decision.facts.alert.service} {decision.from_version} to {decision.to_version}"
-
-
-def _of_alert(decision: Decision, text: str, colour: str) -> Notice:
-    return Notice(text=text, colour=colour, fields={"Alert": decision.facts.alert.name})
-
-
-def _notice(rollback: Rollback, text: str, colour: str, **fields: str) -> Notice:
-    return Notice(text=text, colour=colour, fields={"Rollback": str(rollback.id), **fields})
-
-
-# What the daemon notices and does by itself.
-
-
-def hosts_waiting(rollback: Rollback) -> Notice:
-    """Some hosts could not be restored yet."""
-    names = ", ".join(f"{r.host} ({r.detail})" for r in rollback.results if r.host in rollback.waiting)
-    text = f"{rollback.service}: not yet on {rollback.to_version}: {names}; restored when that is possible"
-    return _notice(rollback, text, WARNING)
-
-
-def repair_proposed(rollback: Rollback, hosts: tuple[str, ...], why: str) -> Notice:
-    """Hosts that were away could be restored now, but that is not done without a person."""
-    text = (
-        f"{rollback.service}: {', '.join(hosts)} can be brought to {rollback.to_version} now, "
-        f"which is not done by itself: {why}"
+    """Every host that could be restored runs the target; measuring begins."""
+    where = wording.place(rollback.service, rollback.env)
+    rest = wording.host_results(rollback.results)
+    if not rest:
+        return _notice(rollback, [f"{where} {rollback.to_version} is live again, measuring"], GOOD)
+    return _notice(
+        rollback, [f"{where} {rollback.to_version} is live again where possible, measuring", rest], WARNING
     )
-    return _notice(rollback, text, WARNING)
 
 
-def repaired(repair: Rollback) -> Notice:
-    """Hosts that were away run what the service runs."""
-    well = [result.host for result in repair.results if result.host not in repair.waiting]
-    text = f"{', '.join(well)} runs {repair.service} {repair.to_version} again, measured healthy"
-    waits = f"; {', '.join(repair.waiting)} still waits" if repair.waiting else ""
-    return _notice(repair, text + waits, GOOD)
+def finished(
+    rollback: Rollback,
+    alert: Alert | None = None,
+    hosts: Sequence[HostSeen] = (),
+    follows: Consequences = NOTHING,
+) -> Notice:
+    """The end, good or bad: what is true now, what follows from it, and what to type."""
+    headline, colour = _headline(rollback)
+    rest = _left_out(rollback)
+    numbers = wording.measured(rollback.verification)
+    lines = [
+        headline,
+        *([f"Measured: {numbers}"] if numbers else []),
+        *([f"Hosts: {rest}"] if rest else []),
+        *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
+        *([AGAIN] if _blind(rollback) else []),
+        *_consequences(rollback, follows),
+        *_next(rollback),
+    ]
+    verdict = {"Verdict": str(rollback.verification.verdict)} if rollback.verification else {}
+    return _notice(rollback, lines, colour, alert, **verdict)
 
 
-def called_off(rollback: Rollback) -> Notice:
-    """Nothing was done, and why."""
-    change = f"{rollback.service} {rollback.from_version} to {rollback.to_version}"
-    return _notice(rollback, f"Rollback of {change} called off: {rollback.detail}", GOOD)
+def deployment_given_up(deployment: Deployment, hosts: Sequence[HostSeen] = ()) -> Notice:
+    """A deployment reported no end and is closed."""
+    where = wording.place(deployment.service, deployment.env)
+    lines = [
+        f"Deployment {deployment.id} of {where} {deployment.version} is given up: "
+        f"nothing was heard of it since {wording.clock(deployment.heard_at)}",
+        *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
+        "Next: rollbackctl status; then run its playbook again, or deploy another version",
+    ]
+    return Notice(
+        text="\n".join(lines),
+        colour=WARNING,
+        fields={"Service": where, "Deployment": str(deployment.id)},
+        thread=f"deployment-{deployment.id}",
+    )
 
 
-def blind_told(rollback: Rollback) -> Notice:
-    """Restored, but nothing could be measured."""
-    change = f"{rollback.service} {rollback.from_version} to {rollback.to_version}"
-    text = f"Rollback of {change}: {VERDICT_TEXTS[VerificationVerdict.BLIND]}; it is measured again by itself"
-    return _notice(rollback, text, DANGER)
+def found_live(service: str, env: str, version: str, before: str | None) -> Notice:
+    """The hosts run a version that nobody reported."""
+    where = wording.place(service, env)
+    text = (
+        f"The hosts of {where} run {version}, which nobody reported; known was {before or 'nothing'}. "
+        "It is taken for the live version from now on."
+    )
+    return Notice(text=text, colour=WARNING, fields={"Service": where}, thread=f"live-{service}")
 
 
-def hold_told(held: DecisionRecord) -> Notice:
-    """An alert waits to be decided, and why."""
-    alert, why = held.alert, MEANINGS[held.reason].sentence
-    text = f"{alert.name} of {alert.service} waits: {why}. What was seen: rollbackctl explain {held.id}"
-    return Notice(text=text, colour=WARNING, fields={"Alert": alert.name})
+def repair_proposed(rollback: Rollback, hosts: Sequence[str], why: str) -> Notice:
+    """Hosts that were away could be restored now, but that is not done without a person."""
+    where = wording.place(rollback.service, rollback.env)
+    lines = [
+        f"{where}: {wording.named(hosts)} can be brought to {rollback.to_version} now, "
+        f"which is not done by itself: {wording.cut(why)}",
+        f"To do it: rollbackctl rollback {rollback.service} --to {rollback.to_version}",
+    ]
+    return _notice(rollback, lines, WARNING)
 
 
 def release_good(release: Release) -> Notice:
     """A release can be gone back to from now on."""
-    text = f"{release.service} {release.version} has proven to be good: it can be gone back to from now on"
-    return Notice(text=text, colour=GOOD)
+    where = wording.place(release.service, release.env)
+    text = f"{where} {release.version} has proven to be good: it can be gone back to from now on"
+    thread = f"release-{release.service}-{release.version}"
+    return Notice(text=text, colour=GOOD, fields={"Service": where}, thread=thread)
 
 
-def live_observed(service: str, version: str, before: str | None) -> Notice:
-    """The hosts run something that nobody reported."""
-    expected = f", and not {before}, which was reported last" if before else ""
-    text = f"{service}: every host runs {version}{expected}; taken as what should run"
-    return Notice(text=text, colour=WARNING)
+def marked(service: str, env: str, version: str, standing: Standing, by: str) -> Notice:
+    """A person has said what a release is worth."""
+    where = wording.place(service, env)
+    text = f"{where} {version} is {standing} from now on: {wording.cut(by)} said so"
+    return Notice(text=text, colour=GOOD, fields={"Service": where}, thread=f"release-{service}-{version}")
 
 
-def deployment_given_up(deployment: Deployment, detail: str) -> Notice:
-    """A deployment reported no end, and is closed."""
-    text = f"Deployment {deployment.id} of {deployment.service} {deployment.version} never ended: {detail}"
-    return Notice(text=text, colour=DANGER)
+def set_aside(count: int, problem: str) -> Notice:
+    """Alerts could not be read; those that came with them were taken."""
+    text = (
+        f"{count} alert(s) could not be read and were set aside: {wording.cut(problem)}. Others that came "
+        "with them were taken. Look for `alerts_quarantined` in: journalctl -u rollback"
+    )
+    return Notice(text=text, colour=WARNING, thread="set-aside")
+
+
+def _headline(rollback: Rollback) -> tuple[str, str]:
+    where, change = wording.place(rollback.service, rollback.env), _change(rollback)
+    after = change if rollback.kind is Kind.REPAIR else f"going back from {_versions(rollback)}"
+    if rollback.phase is Phase.CALLED_OFF:
+        return f"Called off before a host was touched: {change}: {wording.cut(rollback.detail)}", GOOD
+    if rollback.phase is Phase.FAILED:
+        partly = "FAILED HALF-WAY" if rollback.changed else "FAILED"
+        return f"{partly}: {change}: {wording.cut(rollback.detail)}", DANGER
+    assert rollback.verification is not None
+    verdict = rollback.verification.verdict
+    if rollback.phase is Phase.SUCCEEDED:
+        colour = WARNING if rollback.waiting else GOOD
+        if rollback.kind is Kind.REPAIR:
+            well = [result.host for result in rollback.results if result.host not in rollback.waiting]
+            waits = f"; {wording.named(rollback.waiting)} still waits" if rollback.waiting else ""
+            runs = f"{wording.named(well) or 'no host'} of {where} runs {rollback.to_version} again"
+            return f"{runs}, measured healthy{waits}", colour
+        return f"{where} is measured healthy again after {after}", colour
+    last = rollback.verification.samples[-1] if rollback.verification.samples else None
+    headline = HEADLINES[verdict].format(where=where, change=after)
+    if verdict is VerificationVerdict.WORSE and last and last.unready_hosts:
+        return f"{headline}: {wording.named(last.unready_hosts)}", DANGER
+    detail = wording.cut(rollback.detail or (last.detail if last else ""))
+    return (f"{headline}: {detail}" if detail else headline), DANGER
+
+
+def _blind(rollback: Rollback) -> bool:
+    verification = rollback.verification
+    return verification is not None and verification.verdict is VerificationVerdict.BLIND
+
+
+def _left_out(rollback: Rollback) -> str:
+    """What became of hosts that were not restored, unless the failure itself names all of them."""
+    away = [r.host for r in rollback.results if r.state not in (HostState.DONE, HostState.ALREADY)]
+    said = rollback.phase is Phase.FAILED and all(host in rollback.detail for host in away)
+    return "" if said else wording.host_results(rollback.results)
+
+
+def _consequences(rollback: Rollback, follows: Consequences) -> list[str]:
+    said = [f"{version} is {standing} from now on." for version, standing in follows.standings]
+    if follows.cause:
+        said.append(
+            f"Automatic rollbacks of {rollback.service} are off: {follows.why}. "
+            f"To allow them again: rollbackctl breaker close {rollback.service}"
+        )
+    return said
+
+
+def _next(rollback: Rollback) -> list[str]:
+    """What to type, where something is left to do."""
+    if rollback.phase is Phase.CALLED_OFF or (rollback.phase is Phase.SUCCEEDED and not rollback.waiting):
+        return []
+    again = f"; rollbackctl rollback {rollback.service} --to {rollback.to_version}"
+    what = again if rollback.phase is Phase.FAILED else ""
+    look = "A person must look" if rollback.phase is not Phase.SUCCEEDED else LATER
+    return [f"{look}: rollbackctl status{what}. When you take it over: rollbackctl acknowledge {rollback.id}"]
+
+
+def _change(rollback: Rollback) -> str:
+    where = wording.place(rollback.service, rollback.env)
+    if rollback.kind is Kind.REPAIR:
+        return f"bringing {wording.named(rollback.only) or 'hosts'} of {where} to {rollback.to_version}"
+    return f"rollback of {where} {_versions(rollback)}"
+
+
+def _versions(rollback: Rollback) -> str:
+    return f"{rollback.from_version} to {rollback.to_version}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _answers(record: DecisionRecord) -> list[dict[str, object]]:
+    found = record.body.get("answers")
+    return [a for a in found if isinstance(a, dict)] if isinstance(found, list) else []
+
+
+def _of_alert(alert: Alert, lines: Sequence[str], colour: str, thread: str, number: int) -> Notice:
+    return Notice(
+        text="\n".join(lines),
+        colour=colour,
+        fields={
+            "Service": wording.place(alert.service, alert.env),
+            "Alert": alert.name,
+            "Decision": str(number),
+        },
+        thread=thread,
+        links={"Record": f"{RECORDS}/decisions/{number}", **_runbook(alert)},
+    )
+
+
+def _notice(
+    rollback: Rollback, lines: Sequence[str], colour: str, alert: Alert | None = None, **fields: str
+) -> Notice:
+    known = {"Alert": alert.name} if alert else {}
+    return Notice(
+        text="\n".join(lines),
+        colour=colour,
+        fields={
+            "Service": wording.place(rollback.service, rollback.env),
+            "Rollback": str(rollback.id),
+            "Decision": str(rollback.decision_id),
+            **known,
+            **fields,
+        },
+        thread=f"rollback-{rollback.id}",
+        links={"Record": f"{RECORDS}/rollbacks/{rollback.id}", **(_runbook(alert) if alert else {})},
+    )
+
+
+def _runbook(alert: Alert) -> dict[str, str]:
+    address = alert.annotations.get("runbook_url", "")
+    return {"Runbook": address} if address else {}

@@ -89,6 +89,18 @@ class DecisionStore(Protocol):
         """The latest decisions, newest first."""
         ...
 
+    def holds(self, env: str) -> list[DecisionRecord]:
+        """Decisions of alerts that are on hold now, oldest first; `alerts` counts those that still are."""
+        ...
+
+    def followers(self, decision: DecisionRecord) -> int:
+        """How many later alerts were settled because of what that decision started."""
+        ...
+
+    def received_at(self, decision: DecisionRecord) -> datetime | None:
+        """When the first alert of the decision arrived; None when a person decided."""
+        ...
+
     def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
         """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
         ...
@@ -458,5 +470,5 @@ class Messenger(Protocol):
     """A channel to people."""
 
     def send(self, notice: Notice) -> None:
-        """Deliver the message, or raise Blind."""
+        """Deliver the message, or raise Blind, or Undeliverable when trying again is of no use."""
         ...

@@ -62,7 +62,7 @@ class InboxItem:
 class ServiceState:
     """Everything about one service that a decision or a status page needs, read at one moment.
 
-    deployments: the latest ones, newest first.
+    deployments, rollbacks: the latest ones, newest first.
     handled_by: the rollback of the deployment that is under way or moved a host.
     attempts, last_attempt_at: its rollbacks that failed and moved none.
     last_changed_at: when a rollback that moved a host last ended.
@@ -75,6 +75,7 @@ class ServiceState:
     releases: tuple[Release, ...]
     deployment: Deployment | None
     deployments: tuple[Deployment, ...]
+    rollbacks: tuple[Rollback, ...]
     handled_by: int | None
     attempts: int
     last_attempt_at: datetime | None
@@ -159,12 +160,14 @@ class Notice:
     """A message to people, stored with the change that it tells of and sent afterwards.
 
     `thread` names what the message belongs to, such as `rollback-7`, for channels that can keep it together.
+    `links` have an address each; one that begins with `/` is a path of the daemon itself.
     """
 
     text: str
     colour: str
     fields: dict[str, str] = field(default_factory=dict)
     thread: str = ""
+    links: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """From waiting alerts to recorded decisions."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 import structlog
@@ -10,12 +10,12 @@ from rollback.domain import notices
 from rollback.domain.alert import Alert, Source
 from rollback.domain.decision import Decision, decide
 from rollback.domain.errors import ConcurrentChange
-from rollback.domain.facts import Watched
+from rollback.domain.facts import Facts, Watched
 from rollback.domain.ports import Clock, Monitoring, Probes, Store
 from rollback.domain.reasons import Reason, Verdict
-from rollback.domain.records import DecisionRecord, InboxItem, Settled
+from rollback.domain.records import DecisionRecord, InboxItem, ServiceState, Settled
 from rollback.service.context import PolicySource
-from rollback.service.looking import Look
+from rollback.service.looking import Look, settled_unseen
 
 LOG = structlog.get_logger("rollback.decide")
 AT_ONCE = 1_000
@@ -71,11 +71,10 @@ class Decider:
         alert = items[0].alert
         state = self._store.service_state(alert.service, alert.env)
         others: dict[tuple[Reason, str], list[tuple[InboxItem, Decision]]] = defaultdict(list)
-        settled = 0
+        settled, alike = 0, Alike(state, look)
         for item in items:
             for attempt in range(1, TRIES + 1):
-                facts = look.facts(item.alert, item.source, state, item.resolved_at)
-                decision = decide(facts)
+                decision = alike.decide(item)
                 if decision.verdict not in STARTING:
                     others[decision.reason, item.alert.name].append((item, decision))
                     break
@@ -86,7 +85,7 @@ class Decider:
                 except ConcurrentChange as change:
                     LOG.info("decided_again", alert=item.id, attempt=attempt, why=str(change))
                 finally:
-                    state = self._store.service_state(alert.service, alert.env)
+                    alike = Alike(self._store.service_state(alert.service, alert.env), look)
         for group in others.values():
             together = tuple(item for item, _ in group)
             self._record(Settled(items=together, decision=group[0][1]))
@@ -98,6 +97,40 @@ class Decider:
         record = self._store.record(settled, lambda number: notices.of_decision(decision, number))
         if record:
             _log(record, decision)
+
+
+class Alike:
+    """Decides once for all alerts of a service that differ in nothing that a guard asks."""
+
+    def __init__(self, state: ServiceState, look: Look) -> None:
+        self._state, self._look = state, look
+        self._unseen: dict[Hashable, Facts] = {}
+        self._decisions: dict[Hashable, Decision] = {}
+
+    def decide(self, item: InboxItem) -> Decision:
+        """The decision about the alert; the facts of one that is alike stand for it."""
+        alert = item.alert
+        key: Hashable = (
+            alert.name,
+            alert.trigger,
+            alert.labels.get("rollback"),
+            alert.status,
+            alert.starts_at,
+            item.resolved_at,
+        )
+        if key in self._decisions:
+            return self._decisions[key]
+        if key not in self._unseen:
+            facts = self._look.known(alert, item.source, self._state, item.resolved_at)
+            if settled_unseen(facts):
+                return self._decisions.setdefault(key, decide(facts))
+            self._unseen[key] = facts
+        began = self._unseen[key].deployment_began
+        seen = (key, self._look.watched(alert, began))
+        if seen not in self._decisions:
+            facts = replace(self._unseen[key], alert=alert, source=item.source)
+            self._decisions[seen] = decide(self._look.seen(facts))
+        return self._decisions[seen]
 
 
 def _by_service(items: Iterable[InboxItem]) -> list[list[InboxItem]]:

@@ -1,70 +1,80 @@
-"""What people and deployment tools ask and tell, as plain values."""
+"""What people and programs read, as plain values. Nothing here changes anything."""
 
 from typing import Any
 
 from rollback import __version__
 from rollback.domain.alert import Alert, AlertStatus
-from rollback.domain.deployment import NewDeployment, Outcome
+from rollback.domain.control import EVERYTHING
 from rollback.domain.errors import Blind, Undecodable
-from rollback.domain.ports import Clock, Monitoring, Probes, Store
+from rollback.domain.ports import Clock, Monitoring, Rule, Store
+from rollback.domain.rollback import Rollback
 from rollback.service.context import PolicySource
 from rollback.service.deciding import Decider
+from rollback.service.stages import stages, step_view
+from rollback.service.status import freeze_in_force, service_view
+from rollback.service.supposing import glance, would
 from rollback.service.views import (
     decision_view,
     deployment_view,
     entry_view,
+    freeze_view,
     iso,
     preview_view,
+    proposal_view,
     rollback_view,
-    service_view,
 )
 
 Json = dict[str, Any]
 
 
 class Desk:
-    """The reading and registering side of the daemon."""
+    """The reading side of the daemon."""
 
     def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        monitoring: Monitoring,
-        probes: Probes,
-        decider: Decider,
-        policy: PolicySource,
+        self, store: Store, clock: Clock, monitoring: Monitoring, decider: Decider, policy: PolicySource
     ) -> None:
         self._store, self._clock, self._policy = store, clock, policy
-        self._monitoring, self._probes, self._decider = monitoring, probes, decider
+        self._monitoring, self._decider = monitoring, decider
 
     def status(self) -> Json:
         """Everything at one glance."""
-        tally, policy = self._store.tally(), self._policy()
+        tally, policy, look = self._store.tally(), self._policy(), self._decider.look()
+        env = policy.environment
+        states = [state for state in tally.services if state.env == env]
+        seen = glance(look, [state.service for state in states], env)
+        holds = self._store.holds(env)
+        everything = next((f for f in self._store.freezes(env) if f.service == EVERYTHING), None)
+        services = {
+            state.service: service_view(
+                state,
+                policy,
+                [hold for hold in holds if hold.alert.service == state.service],
+                would(look, state, seen),
+            )
+            for state in states
+        }
         return {
             "version": __version__,
-            "now": self._clock.now().isoformat(),
-            "services": {state.service: service_view(state, policy) for state in tally.services},
+            "now": look.now.isoformat(),
+            "environment": env,
+            "freeze": freeze_in_force(everything, look.now),
+            "services": services,
             "inbox_pending": tally.inbox_pending,
             "inbox_held": tally.inbox_held,
             "quarantined": tally.quarantined,
+            "messages_waiting": tally.notices.get("waiting", 0),
             "triggers": dict(policy.modes),
             "policy": {name: value.total_seconds() for name, value in policy.durations().items()},
             "last_watchdog": iso(tally.last_heartbeat),
-            "sources": {
-                source.name: {
-                    "reachable": source.reachable,
-                    "failures": source.failures,
-                    "error": source.error,
-                }
-                for source in self._monitoring.sources()
-            },
+            "sources": self._sources(),
         }
 
     def preview(self, alert_name: str, service: str | None, trigger: str | None) -> Json:
         """The decision that such an alert would get now."""
-        labels, annotations = self._rule(alert_name)
-        chosen = service or labels.get("service") or self._only_service()
-        labels = {"rollback": "auto", **labels, "alertname": alert_name, "service": chosen}
+        env, chosen = self._policy().environment, service or self._only_service()
+        rule = self._rule(alert_name, chosen, env)
+        labels = {"rollback": "auto", **(rule.labels if rule else {})}
+        labels |= {"alertname": alert_name, "service": chosen, "env": env}
         if trigger is not None:
             labels["rollback_trigger"] = trigger
         alert = Alert(
@@ -72,7 +82,7 @@ class Desk:
             starts_at=self._clock.now(),
             status=AlertStatus.FIRING,
             labels=labels,
-            annotations=annotations,
+            annotations=rule.annotations if rule else {},
         )
         return preview_view(self._decider.preview(alert))
 
@@ -81,58 +91,64 @@ class Desk:
         return [decision_view(record) for record in self._store.decisions(service, limit)]
 
     def decision(self, decision_id: int) -> Json:
-        """One decision."""
-        return decision_view(self._store.decision(decision_id))
+        """One decision, with how many later alerts were settled because of it."""
+        record = self._store.decision(decision_id)
+        return {**decision_view(record), "followers": self._store.followers(record)}
 
     def rollbacks(self, service: str | None, limit: int) -> list[Json]:
         """The latest rollbacks with their steps, newest first."""
-        return [rollback_view(r, self._store.steps(r.id)) for r in self._store.rollbacks(service, limit)]
+        return [self._with_steps(found) for found in self._store.rollbacks(service, limit)]
 
     def rollback(self, rollback_id: int) -> Json:
-        """One rollback with its steps."""
-        return rollback_view(self._store.rollback(rollback_id), self._store.steps(rollback_id))
+        """One rollback with its steps and the time of each stage."""
+        found = self._store.rollback(rollback_id)
+        decision, steps = self._store.decision(found.decision_id), self._store.steps(found.id)
+        times = stages(found, decision, self._store.received_at(decision), steps)
+        return {**self._with_steps(found), "stages": times}
 
     def deployments(self, service: str | None, limit: int) -> list[Json]:
         """The latest deployments, newest first."""
         return [deployment_view(found) for found in self._store.deployments(service, limit)]
 
-    def start_deployment(self, new: NewDeployment) -> Json:
-        """Register a deployment, or refuse it with a reason.
+    def proposals(self, limit: int) -> list[Json]:
+        """The latest proposals, newest first, each with why it was not done by itself."""
+        found = self._store.proposals(self._policy().environment, limit)
+        return [
+            {**proposal_view(one), "decision": decision_view(self._store.decision(one.id))} for one in found
+        ]
 
-        First the hosts are asked what they run: a person may have rolled back by hand, and the version that
-        was left then must not become the one to go back to.
-        """
-        self._observe(new.service)
-        return deployment_view(self._store.start_deployment(new, self._clock.now()))
-
-    def finish_deployment(self, deployment_id: int, outcome: Outcome, detail: str) -> Json:
-        """Close a deployment."""
-        return deployment_view(
-            self._store.finish_deployment(deployment_id, outcome, detail, self._clock.now())
-        )
+    def freezes(self) -> list[Json]:
+        """The freezes that hold now."""
+        now = self._clock.now()
+        found = self._store.freezes(self._policy().environment)
+        return [freeze_view(one) for one in found if one.holds(now)]
 
     def ledger(self, after: int, limit: int) -> list[Json]:
         """The history after an entry."""
         return [entry_view(entry) for entry in self._store.ledger(after, limit)]
 
-    def _observe(self, service: str) -> None:
-        env = self._policy().environment
-        live = {seen.version for seen in self._probes.hosts(service)}
-        current = self._store.service_state(service, env).current
-        if len(live) == 1 and None not in live and (current is None or {current.version} != live):
-            [version] = live
-            self._store.observe_live(service, env, str(version), self._clock.now())
+    def _with_steps(self, found: Rollback) -> Json:
+        return {**rollback_view(found), "steps": [step_view(s) for s in self._store.steps(found.id)]}
 
-    def _rule(self, alert_name: str) -> tuple[dict[str, str], dict[str, str]]:
-        """Labels and annotations as Prometheus has them; none when it cannot be asked."""
+    def _sources(self) -> Json:
+        return {
+            source.name: {
+                "reachable": source.reachable,
+                "failures": source.failures,
+                "error": source.error,
+            }
+            for source in self._monitoring.sources()
+        }
+
+    def _rule(self, alert_name: str, service: str, env: str) -> Rule | None:
+        """The rule as Prometheus has it; None when it cannot be asked."""
         try:
-            rule = self._monitoring.rules("", self._policy().environment).get(alert_name)
+            return self._monitoring.rules(service, env).get(alert_name)
         except Blind:
-            rule = None
-        return (dict(rule.labels), rule.annotations) if rule else ({}, {})
+            return None
 
     def _only_service(self) -> str:
-        services = [state.service for state in self._store.tally().services]
+        services = self._store.services(self._policy().environment)
         if len(services) != 1:
             known = ", ".join(services) or "none"
             raise Undecodable(f"Expected `service`, as there is not exactly one (known: {known}).")

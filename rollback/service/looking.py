@@ -1,9 +1,10 @@
 """Everything that decisions of one pass rest on, each thing looked up once."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from rollback.domain.alert import Alert, Source
 from rollback.domain.deployment import first_start
@@ -11,7 +12,7 @@ from rollback.domain.errors import Blind
 from rollback.domain.facts import Facts, HostSeen, Watched
 from rollback.domain.guards import FIRST
 from rollback.domain.policy import Policy
-from rollback.domain.ports import Active, Began, Monitoring, Probes, Rule
+from rollback.domain.ports import Active, Monitoring, Probes, Rule
 from rollback.domain.records import ServiceState
 
 T = TypeVar("T")
@@ -29,10 +30,10 @@ class Look:
         self.now, self.policy = now, policy
         self._monitoring, self._probes = monitoring, probes
         self._blind = ""
-        self._active: list[Active] | None = None
+        self._firing: Index[Active] | None = None
         self._rules: dict[str, dict[str, Rule]] = {}
         self._hosts: dict[str, tuple[HostSeen, ...]] = {}
-        self._began: dict[tuple[str, datetime, datetime], list[Began]] = {}
+        self._began: dict[tuple[str, datetime, datetime], Index[datetime]] = {}
         self._numbers: dict[str, float | None] = {}
         self._vetoes: dict[int, list[dict[str, str]]] = {}
 
@@ -41,10 +42,12 @@ class Look:
     ) -> Facts:
         """The evidence about one alert; Prometheus and the hosts are asked only where that can matter."""
         facts = self.known(alert, source, state, resolved_at)
-        if any(not guard(facts).passed for guard in FIRST):
-            return facts
-        hosts = self.hosts(alert.service)
-        return replace(facts, hosts=hosts, watched=self._watch(alert, facts, hosts))
+        return facts if settled_unseen(facts) else self.seen(facts)
+
+    def seen(self, facts: Facts) -> Facts:
+        """The facts with what Prometheus and the hosts say."""
+        hosts = self.hosts(facts.alert.service)
+        return replace(facts, hosts=hosts, watched=self.watched(facts.alert, facts.deployment_began))
 
     def known(
         self, alert: Alert, source: Source, state: ServiceState, resolved_at: datetime | None = None
@@ -86,11 +89,12 @@ class Look:
             self._rules[key] = self._ask(lambda: self._monitoring.rules(service, env))
         return self._rules[key]
 
-    def firing(self, alert: Alert) -> bool:
-        """Whether Prometheus itself has this alert as firing. Raises Blind."""
-        if self._active is None:
-            self._active = self._ask(self._monitoring.active)
-        return any(one.firing and same(one.labels, alert.labels) for one in self._active)
+    def firing(self, alert: Alert) -> Active | None:
+        """This very alert as Prometheus itself has it firing, or None. Raises Blind."""
+        if self._firing is None:
+            found = self._ask(self._monitoring.active)
+            self._firing = Index((one.labels, one) for one in found if one.firing)
+        return self._firing.find(alert.labels)
 
     def vetoes(self, env: str, since: datetime, hosts: tuple[HostSeen, ...]) -> tuple[str, ...]:
         """Dependencies that were pending or firing at some time since *since*. Raises Blind.
@@ -115,15 +119,15 @@ class Look:
             self._numbers[expression] = self._ask(lambda: self._monitoring.number(expression))
         return self._numbers[expression]
 
-    def _watch(self, alert: Alert, facts: Facts, hosts: tuple[HostSeen, ...]) -> Watched:
+    def watched(self, alert: Alert, deployment_began: datetime | None) -> Watched:
+        """What Prometheus says about the alert, or why it could not be asked."""
         began: datetime | None = None
         try:
-            assert facts.deployment_began is not None  # a guard asked before
             firing = self.firing(alert)
-            if not firing:
-                return Watched(asked=True, firing=False)
-            began = self._since(alert, facts.deployment_began)
-            rule = self.rule(alert)
+            if firing is None or deployment_began is None:
+                return Watched(asked=True, firing=firing is not None)
+            began = self._since(alert, firing, deployment_began)
+            rule, hosts = self.rule(alert), self.hosts(alert.service)
             return Watched(
                 asked=True,
                 firing=True,
@@ -134,14 +138,15 @@ class Look:
         except Blind as error:
             return Watched(asked=True, began=began, blind=str(error))
 
-    def _since(self, alert: Alert, deployment_began: datetime) -> datetime | None:
+    def _since(self, alert: Alert, firing: Active, deployment_began: datetime) -> datetime | None:
+        """As history has it, which knows whole seconds; the exact moment where both mean the same."""
         key = (alert.name, deployment_began, alert.starts_at)
         if key not in self._began:
-            self._began[key] = self._ask(lambda: self._monitoring.began(*key))
-        return min(
-            (one.since for one in self._began[key] if same(one.labels, alert.labels)),
-            default=None,
-        )
+            found = self._ask(lambda: self._monitoring.began(*key))
+            self._began[key] = Index((one.labels, one.since) for one in found)
+        since = self._began[key].find(alert.labels)
+        exact = since is not None and since <= firing.since < since + timedelta(seconds=1)
+        return firing.since if exact else since
 
     def _ask(self, ask: Callable[[], T]) -> T:
         if self._blind:
@@ -153,10 +158,43 @@ class Look:
             raise
 
 
-def same(of_prometheus: dict[str, str], of_alert: dict[str, str]) -> bool:
-    """Whether both are the same alert: Alertmanager's may have more labels, or lack one of Prometheus'."""
-    common = of_prometheus.keys() & of_alert.keys() - {"alertstate"}
-    return "alertname" in common and all(of_prometheus[name] == of_alert[name] for name in common)
+def settled_unseen(facts: Facts) -> bool:
+    """Whether a guard objects whatever Prometheus and the hosts would say."""
+    return any(not guard(facts).passed for guard in FIRST)
+
+
+class Index(Generic[T]):
+    """Things of Prometheus, found by the labels of Alertmanager's alert about the same.
+
+    Alertmanager's may have more labels (external ones), or lack one that relabelling took away. Looking among
+    a thousand must cost no more than among ten.
+    """
+
+    def __init__(self, things: Iterable[tuple[dict[str, str], T]]) -> None:
+        self._exact: dict[tuple[str, ...], dict[tuple[str, ...], T]] = defaultdict(dict)
+        self._all = [(_own(labels), thing) for labels, thing in things]
+        for labels, thing in self._all:
+            self._exact[tuple(labels)].setdefault(tuple(labels.values()), thing)
+
+    def find(self, labels: dict[str, str]) -> T | None:
+        """The thing whose labels agree with these wherever both have them."""
+        for names, things in self._exact.items():
+            found = things.get(tuple(labels.get(name, "") for name in names))
+            if found is not None:
+                return found
+        known = {name for names in self._exact for name in names}
+        if known <= labels.keys():
+            return None  # nothing was taken away: what is not found is not there
+        return next((thing for own, thing in self._all if _agree(own, labels)), None)
+
+
+def _own(labels: dict[str, str]) -> dict[str, str]:
+    return {name: labels[name] for name in sorted(labels) if name != "alertstate"}
+
+
+def _agree(own: dict[str, str], labels: dict[str, str]) -> bool:
+    common = own.keys() & labels.keys()
+    return "alertname" in common and all(own[name] == labels[name] for name in common)
 
 
 def _named(labels: dict[str, str]) -> str:

@@ -140,7 +140,7 @@ class Restorer:
             status = CLOSED if why else OPEN
             step = Step(at=self._clock.now(), host="all", step=GATE, status=status, detail=why)
             first = not why and not quiet and not half_way
-            self._step(rollback, step, (notices.started(rollback, alert.name),) if first else ())
+            self._step(rollback, step, (notices.started(rollback, alert),) if first else ())
             return why
 
         def on_step(step: Step) -> None:
@@ -157,8 +157,7 @@ class Restorer:
         if result.outcome is not RunOutcome.RESTORED:
             return self._fail(rollback, result, pause)
         after = rollback.apply(Restored(at=self._clock.now(), results=result.results))
-        told = (notices.restored(after), *((notices.hosts_waiting(after),) if after.waiting else ()))
-        entries = (_entry(after, LedgerKind.RESTORED),)
+        entries, told = (_entry(after, LedgerKind.RESTORED),), (notices.restored(after),)
         return self._move(rollback, after, pause, entries, () if repair else told)
 
     def _why_closed(self, alert: Alert) -> str:
@@ -196,19 +195,16 @@ class Restorer:
         if before.finished_at and follows.cause is Cause.REPEATED:
             follows = replace(follows, cause=None, why="")  # a late verdict is no further rollback
         last = _entry(after, LedgerKind.ROLLBACK_FINISHED)
-        return self._move(before, after, pause, (*entries, last), self._told_of_end(after), follows)
+        return self._move(before, after, pause, (*entries, last), self._told_of_end(after, follows), follows)
 
-    def _told_of_end(self, after: Rollback) -> tuple[Notice, ...]:
-        if after.phase is Phase.CALLED_OFF:
-            return (notices.called_off(after),)
+    def _told_of_end(self, after: Rollback, follows: Consequences) -> tuple[Notice, ...]:
+        """What is true now, as the hosts say it; of vain attempts only the first and the last are told."""
         if after.phase is Phase.FAILED and not after.changed:
             tried, limit = self._tried_before(after), self._policy().max_attempts
-            return () if after.vain or 0 < tried < limit - 1 else (notices.finished(after),)
-        if after.verification and after.verification.verdict is VerificationVerdict.BLIND:
-            return (notices.blind_told(after),)
-        if after.kind is Kind.REPAIR and after.phase is Phase.SUCCEEDED:
-            return (notices.repaired(after),)
-        return (notices.finished(after),)
+            if after.vain or 0 < tried < limit - 1:
+                return ()
+        alert = self._store.decision(after.decision_id).alert
+        return (notices.finished(after, alert, self._probes.hosts(after.service), follows),)
 
     def _move(
         self,

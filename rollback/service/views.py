@@ -1,13 +1,16 @@
 """Records as the plain values that the interface tells."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rollback.domain import wording
 from rollback.domain.alert import Alert
+from rollback.domain.control import Freeze, Proposal
 from rollback.domain.decision import Decision
-from rollback.domain.deployment import Deployment, Standing, known_good
-from rollback.domain.policy import Policy
-from rollback.domain.records import DecisionRecord, LedgerEntry, ServiceState, Step
+from rollback.domain.deployment import Deployment, Release
+from rollback.domain.facts import HostSeen
+from rollback.domain.records import DecisionRecord, LedgerEntry
 from rollback.domain.rollback import Rollback, Verification
 
 Json = dict[str, Any]
@@ -16,16 +19,20 @@ Json = dict[str, Any]
 def decision_view(record: DecisionRecord) -> Json:
     """A stored decision as the interface tells it."""
     body: Json = record.body
-    facts = body["facts"]
-    deployment, alert = facts["deployment"], record.alert
+    facts, alert = body["facts"], record.alert
+    deployment = facts["deployment"]
     return {
         "id": record.id,
         "at": body["at"],
         "alert": alert_view(alert),
+        "alerts": record.alerts,
         "service": alert.service,
+        "env": alert.env,
         "trigger": alert.trigger,
         "verdict": record.verdict,
         "reason": record.reason,
+        "sentence": sentence(record),
+        "by": body.get("by", ""),
         "guards": body["answers"],
         "deployment_id": deployment["id"] if deployment else None,
         "rollback_id": record.rollback_id,
@@ -34,34 +41,47 @@ def decision_view(record: DecisionRecord) -> Json:
     }
 
 
-def preview_view(decision: Decision) -> Json:
-    """A decision that was only imagined."""
-    deployment = decision.facts.deployment
-    answers = [
-        {
-            "guard": answer.guard,
-            "passed": answer.passed,
-            "reason": answer.reason,
-            "evidence": {name: _plain(value) for name, value in answer.evidence.items()},
-        }
-        for answer in decision.answers
-    ]
+def sentence(record: DecisionRecord) -> str:
+    """Why the decision is what it is, with what the objecting guard saw."""
+    answers: list[Json] = record.body["answers"]  # type: ignore[assignment]
+    evidence: Json = next((a["evidence"] for a in answers if a["reason"] == record.reason), {})
+    return wording.because(record.reason, evidence)
+
+
+def imagined_view(decision: Decision) -> Json:
+    """What would happen, and why."""
+    objecting = next((a for a in decision.answers if a.reason is decision.reason), None)
     return {
-        "at": decision.at.isoformat(),
-        "alert": alert_view(decision.facts.alert),
-        "service": decision.facts.alert.service,
-        "trigger": decision.facts.alert.trigger,
         "verdict": decision.verdict,
         "reason": decision.reason,
-        "guards": answers,
-        "deployment_id": deployment.id if deployment else None,
+        "sentence": wording.because(decision.reason, objecting.evidence if objecting else {}),
         "from_version": decision.from_version,
         "to_version": decision.to_version,
     }
 
 
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+def preview_view(decision: Decision) -> Json:
+    """A decision that was only imagined, guard by guard."""
+    deployment, alert = decision.facts.deployment, decision.facts.alert
+    answers = [
+        {
+            "guard": answer.guard,
+            "passed": answer.passed,
+            "reason": answer.reason,
+            "evidence": plain(answer.evidence),
+        }
+        for answer in decision.answers
+    ]
+    return {
+        "at": decision.at.isoformat(),
+        "alert": alert_view(alert),
+        "service": alert.service,
+        "env": alert.env,
+        "trigger": alert.trigger,
+        "guards": answers,
+        "deployment_id": deployment.id if deployment else None,
+        **imagined_view(decision),
+    }
 
 
 def alert_view(alert: Alert) -> Json:
@@ -76,55 +96,106 @@ def alert_view(alert: Alert) -> Json:
     }
 
 
-def service_view(state: ServiceState, policy: Policy) -> Json:
-    """One service on the status page."""
-    deployment, last = state.deployment, state.last_changed_at
-    good = known_good(state.releases, state.current.version if state.current else None)
-    current = state.current
+def host_view(seen: HostSeen) -> Json:
+    """One host as it answered just now."""
+    return {"host": seen.host, "answered": seen.answered, "version": seen.version, "ready": seen.ready}
+
+
+def release_view(release: Release) -> Json:
+    """One release and what it is worth."""
     return {
-        "current": {"version": current.version, "live_at": iso(current.live_at)} if current else None,
-        "known_good": good.version if good else None,
-        "rejected": sorted(r.version for r in state.releases if r.standing is Standing.REJECTED),
-        "active_rollback": state.active_rollback.id if state.active_rollback else None,
-        "cooldown_until": iso(last + policy.cooldown) if last else None,
-        "deployment": deployment_view(deployment) if deployment else None,
-        "deployment_window_ends": iso(deployment.window_ends(policy.deployment_window))
-        if deployment
-        else None,
+        "version": release.version,
+        "standing": release.standing,
+        "standing_at": iso(release.standing_at),
+        "by": release.standing_by,
+        "rollback_safe": release.rollback_safe,
+        "live_at": iso(release.live_at),
+        "deployed_at": iso(release.deployed_at),
     }
 
 
-def rollback_view(rollback: Rollback, steps: list[Step]) -> Json:
-    """One rollback with its steps."""
+def freeze_view(freeze: Freeze) -> Json:
+    """One freeze; an empty service means all."""
+    return {
+        "id": freeze.id,
+        "service": freeze.service or None,
+        "env": freeze.env,
+        "reason": freeze.reason,
+        "by": freeze.by,
+        "since": iso(freeze.since),
+        "until": iso(freeze.until),
+        "ended_at": iso(freeze.ended_at),
+        "ended_by": freeze.ended_by,
+    }
+
+
+def proposal_view(proposal: Proposal) -> Json:
+    """One proposal; its number is that of its decision."""
+    return {
+        "id": proposal.id,
+        "service": proposal.service,
+        "env": proposal.env,
+        "deployment_id": proposal.deployment_id,
+        "from_version": proposal.from_version,
+        "to_version": proposal.to_version,
+        "state": proposal.state,
+        "at": iso(proposal.at),
+        "by": proposal.by,
+        "note": proposal.note,
+        "answered_at": iso(proposal.answered_at),
+    }
+
+
+def rollback_view(rollback: Rollback) -> Json:
+    """One rollback or repair, with each host's end and the measurement."""
     return {
         "id": rollback.id,
         "service": rollback.service,
+        "env": rollback.env,
+        "kind": rollback.kind,
         "phase": rollback.phase,
         "from_version": rollback.from_version,
         "to_version": rollback.to_version,
         "decision_id": rollback.decision_id,
         "deployment_id": rollback.deployment_id,
+        "by": rollback.by,
+        "only": list(rollback.only),
         "attempt": rollback.attempt,
         "requested_at": iso(rollback.requested_at),
         "started_at": iso(rollback.started_at),
         "restored_at": iso(rollback.restored_at),
         "finished_at": iso(rollback.finished_at),
         "detail": rollback.detail,
-        "steps": [
-            {"at": iso(s.at), "host": s.host, "step": s.step, "status": s.status, "detail": s.detail}
-            for s in steps
+        "results": [
+            {"host": r.host, "state": r.state, "at": iso(r.at), "detail": r.detail} for r in rollback.results
         ],
+        "waiting": list(rollback.waiting),
         "verification": verification_view(rollback.verification) if rollback.verification else None,
+        "acknowledged_at": iso(rollback.acknowledged_at),
+        "acknowledged_by": rollback.acknowledged_by,
     }
 
 
 def verification_view(verification: Verification) -> Json:
     """The verdict and the samples it rests on."""
     samples = [
-        {"at": iso(s.at), "healthy": s.healthy, "detail": s.detail, "unready_hosts": list(s.unready_hosts)}
+        {
+            "at": iso(s.at),
+            "healthy": s.healthy,
+            "detail": s.detail,
+            "unready_hosts": list(s.unready_hosts),
+            "measures": [
+                {"alertname": m.alertname, "healthy": m.healthy, "value": m.value} for m in s.measures
+            ],
+        }
         for s in verification.samples
     ]
-    return {"verdict": verification.verdict, "at": iso(verification.at), "samples": samples}
+    return {
+        "verdict": verification.verdict,
+        "at": iso(verification.at),
+        "measured": wording.measured(verification),
+        "samples": samples,
+    }
 
 
 def deployment_view(deployment: Deployment) -> Json:
@@ -132,12 +203,14 @@ def deployment_view(deployment: Deployment) -> Json:
     return {
         "id": deployment.id,
         "service": deployment.service,
+        "env": deployment.env,
         "version": deployment.version,
         "hosts": list(deployment.hosts),
         "checksum": deployment.checksum,
         "rollback_safe": deployment.rollback_safe,
         "override": deployment.override,
         "started_at": iso(deployment.started_at),
+        "heard_at": iso(deployment.heard_at),
         "finished_at": iso(deployment.finished_at),
         "outcome": deployment.outcome,
         "detail": deployment.detail,
@@ -146,10 +219,23 @@ def deployment_view(deployment: Deployment) -> Json:
 
 def entry_view(entry: LedgerEntry) -> Json:
     """One line of the history; what it says about itself comes last and wins."""
-    base = {"id": entry.id, "at": iso(entry.at), "kind": entry.kind, "service": entry.service}
+    base = {
+        "id": entry.id,
+        "at": iso(entry.at),
+        "kind": entry.kind,
+        "service": entry.service,
+        "env": entry.env,
+    }
     return {**entry.data, **base}
 
 
 def iso(at: datetime | None) -> str | None:
     """The moment as ISO 8601, passing None on."""
     return None if at is None else at.isoformat()
+
+
+def plain(value: object) -> Any:
+    """The value as JSON knows it: times as text."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value

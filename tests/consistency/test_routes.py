@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from harness.paths import REPO
+from harness.proof.routing import inhibited
 from harness.rules.programs import amtool
 from monitoring.catalog import Alert, load
 
@@ -19,7 +20,7 @@ BY_SEVERITY = {
     "critical": ["critical"],
     "error": ["error"],
     "warning": ["warning-slack", "warning-mail"],
-    "info": ["nobody-else"],
+    "info": ["nobody"],
     "none": [],
 }
 BY_COMPONENT = {
@@ -29,7 +30,7 @@ BY_COMPONENT = {
     "transactions": ["slack-finance"],
     "rollback": ["slack-deployments"],
 }
-BY_ROLLBACK = {"auto": ["rollback"], "heartbeat": ["dead-man", "rollback-heartbeat"]}
+BY_ROLLBACK = {"auto": ["rollback"], "propose": ["rollback"], "heartbeat": ["dead-man", "rollback-heartbeat"]}
 
 # What each receiver sends: PagerDuty key, Slack channels with the mention before the message, mail.
 DESTINATIONS: dict[str, tuple[str | None, dict[str, str], bool]] = {
@@ -45,7 +46,7 @@ DESTINATIONS: dict[str, tuple[str | None, dict[str, str], bool]] = {
     "rollback": (None, {}, False),
     "rollback-heartbeat": (None, {}, False),
     "dead-man": (None, {}, False),
-    "nobody-else": (None, {}, False),
+    "nobody": (None, {}, False),
 }
 
 
@@ -63,6 +64,8 @@ def receivers_of(labels: tuple[str, ...]) -> list[str]:
 
 
 def asked_for(labels: dict[str, str]) -> list[str]:
+    if labels.get("rollback") == "recovering":
+        return ["nobody"]
     both = labels["component"] == "rollback" and labels["symptom"] == "auth"
     return (
         BY_ROLLBACK.get(labels.get("rollback", ""), [])
@@ -110,7 +113,7 @@ def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_the_rollback_route_is_first_and_never_waits() -> None:
     route = configuration()["route"]["routes"][0]
-    assert route["matchers"] == ['rollback="auto"']
+    assert route["matchers"] == ['rollback=~"auto|propose"']
     assert (route["receiver"], route["continue"], route["group_wait"]) == ("rollback", True, "0s")
     assert route["group_by"] == ["alertname", "service", "env"]
 
@@ -152,6 +155,52 @@ def test_what_inhibits_compares_labels_that_every_alert_has() -> None:
         assert not any(
             "alertname" in matcher for matcher in rule["source_matchers"] + rule["target_matchers"]
         )
+
+
+SILENT_WHILE_RECOVERING = {
+    "HighErrorRate",
+    "HighP95Latency",
+    "SloAvailabilityFastBurn",
+    "SloAvailabilityMediumBurn",
+    "SloAvailabilitySlowBurn",
+    "SloAvailabilityBudgetDrain",
+    "SloLatencyFastBurn",
+    "SloLatencyMediumBurn",
+    "SloLatencySlowBurn",
+    "TransactionSuccessRateLow",
+    "RegistrationFunnelDrop",
+    "BackendHealthDegraded",
+    "ComponentUnhealthy",
+    "ComponentPerformanceDegradation",
+}
+SILENT_FOR_HALF_AN_HOUR = {"SloAvailabilityMediumBurn", "SloLatencyMediumBurn"}
+
+
+def silenced_by(source: str, **differently: str) -> set[str]:
+    """The alerts of a service that are silent while another one fires for it, or for one that differs."""
+    place = {"service": "shop", "env": "prod"}
+    labels = {alert.name: {**alert.labels, **place, "alertname": alert.name} for alert in ALERTS}
+    other = {**labels[source], **differently}
+    return {name for name, own in labels.items() if inhibited(configuration(), own, [other])}
+
+
+def test_a_rollback_that_cures_silences_what_still_sees_the_fault_and_nothing_else() -> None:
+    assert silenced_by("RollbackRecovering") == SILENT_WHILE_RECOVERING
+    assert silenced_by("RollbackRecovered") == SILENT_FOR_HALF_AN_HOUR
+
+
+@pytest.mark.parametrize("source", ["RollbackRecovering", "RollbackRecovered"])
+def test_a_rollback_silences_neither_another_service_nor_another_environment(source: str) -> None:
+    assert silenced_by(source, service="other") == set()
+    assert silenced_by(source, env="test") == set()
+
+
+def test_a_rollback_silences_nothing_that_the_daemon_is_asked_about_and_no_infrastructure() -> None:
+    apart = {"host", "database", "redis", "meta", "rollback", "blackbox", "deploy", "revenue", "queue"}
+    for alert in ALERTS:
+        if alert.name in silenced_by("RollbackRecovering") | silenced_by("RollbackRecovered"):
+            assert "rollback" not in alert.labels
+            assert alert.labels["component"] not in apart
 
 
 def test_secrets_are_files_beside_the_configuration() -> None:

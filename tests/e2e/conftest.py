@@ -9,7 +9,7 @@ from harness.lab import evidence, lab
 from harness.proof import steps
 from harness.proof.playbook import playing
 from harness.stack import Stack
-from harness.stack.traffic import ORDINARY_RATE, flowing
+from harness.stack.traffic import OrdinaryDay
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdinaryDay]:
     """Everything is installed, the good release is live, and ordinary traffic flows until the last test."""
     home = tmp_path_factory.mktemp("lab")
     lab.up()
@@ -35,26 +35,28 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         steps.finish(install, steps.INSTALL_S)
     steps.built(steps.building(steps.GOOD))
     steps.deploy_good(home)
-    with flowing(home / "ordinary", ORDINARY_RATE):
-        yield home
+    day = OrdinaryDay(home)
+    yield day
+    day.end()
 
 
 @pytest.fixture
-def stack(installed: Path, tmp_path: Path) -> Stack:
+def stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
     """The lab in a known state: release 1.0.0 live, a daemon without a past, no rollback alert active."""
-    fresh = Stack(tmp_path)
+    fresh = Stack(tmp_path, installed)
     fresh.fresh()
-    return fresh
+    yield fresh
+    fresh.mend()
 
 
 @pytest.fixture
-def production_stack(installed: Path, tmp_path: Path) -> Iterator[Stack]:
+def production_stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
     """The lab in a known state at production timing; scaled again afterwards."""
     plays = ["playbooks/monitoring.yml", "playbooks/rollback_daemon.yml"]
     try:
         with playing("production timing", [*plays, "-e", "time_scale=1"], tmp_path / "slow.log") as play:
             steps.finish(play, steps.INSTALL_S)
-        fresh = Stack(tmp_path, scale=1)
+        fresh = Stack(tmp_path, installed, scale=1)
         fresh.fresh()
         yield fresh
     finally:

@@ -1,7 +1,6 @@
 """What the repository says about the lab is what the lab does."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
@@ -12,19 +11,20 @@ from harness.proof.incident import CALM_S
 from harness.rules.lint.findings import Level
 from harness.rules.lint.run import lint
 from harness.rules.lint.runbooks import commands
+from harness.stack.traffic import OrdinaryDay
 from harness.wait import until
 
 pytestmark = pytest.mark.lab
 
 
-def test_every_query_has_the_series_that_it_reads(installed: Path) -> None:
+def test_every_query_has_the_series_that_it_reads(installed: OrdinaryDay) -> None:
     """The committed catalogue of exposed series lets CI ask the same without a lab."""
     found = lint(prometheus=clients.prometheus().base)
 
     assert [str(finding) for finding in found if finding.level is Level.ERROR] == []
 
 
-def test_the_runbook_of_a_firing_alert_opens_from_its_notification(installed: Path) -> None:
+def test_the_runbook_of_a_firing_alert_opens_from_its_notification(installed: OrdinaryDay) -> None:
     """At the daemon, by the address that the lab's inventory states; the dead-man switch always fires."""
     alertmanager = clients.alertmanager()
     [alert] = until("Watchdog", lambda: alertmanager.alerts(alertname="Watchdog"), deadline_s=CALM_S)
@@ -35,7 +35,7 @@ def test_the_runbook_of_a_firing_alert_opens_from_its_notification(installed: Pa
     assert "<h1>Watchdog</h1>" in page.text
 
 
-def test_the_commands_of_the_runbooks_run_as_they_are_written(installed: Path) -> None:
+def test_the_commands_of_the_runbooks_run_as_they_are_written(installed: OrdinaryDay) -> None:
     """Each once, whatever pages it stands on. Silence with status 1 is how a search finds nothing."""
     grafana = {"GrafanaDown", "GrafanaRequestsFailing"}  # the lab has none
     written = {

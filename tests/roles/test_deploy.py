@@ -1,8 +1,18 @@
 """Deployments and rollbacks on two hosts, from the first release to one that does not start."""
 
+import http.client
+import io
 import json
+import os
+import select
+import subprocess
+import sys
+import tarfile
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,15 +22,19 @@ import pytest
 import yaml
 from testinfra.host import Host
 
+from harness.paths import REPO
 from harness.play.certificates import self_signed
 from harness.play.run import Run, run_playbook
 from harness.play.scratch import Scratch, scratch_host
 from harness.release.build import build
 from harness.system import run as run_program
+from harness.wait import until
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-lab"
 ROOT = "/opt/mita-backend"
+ASK_VERSION = "curl --fail --silent http://127.0.0.1:8080/version"
+ASK_READY = "curl --fail --silent http://127.0.0.1:8080/health/ready"
 
 
 @dataclass
@@ -31,6 +45,7 @@ class Daemon:
     status: int = 201
     answer: Mapping[str, Any] = field(default_factory=lambda: {"id": 7})
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    rollback: Mapping[str, Any] = field(default_factory=dict)  # what it says of a rollback by hand, later
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +56,19 @@ def daemon() -> Iterator[Daemon]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.told.append((self.path.removeprefix("/api/admin/rollback/"), body))
-            finish = self.path.endswith("/finish")
-            self.send_response(200 if finish else state.status)
+            if self.path.endswith("/finish"):
+                self.say(200, {})
+            else:
+                self.say(200 if body.get("dry_run") and state.status == 201 else state.status, state.answer)
+
+        def do_GET(self) -> None:
+            self.say(200, state.rollback)
+
+        def say(self, status: int, answer: Mapping[str, Any]) -> None:
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(json.dumps({} if finish else dict(state.answer)).encode())
+            self.wfile.write(json.dumps(dict(answer)).encode())
 
         def log_message(self, *_: Any) -> None:
             """Be silent."""
@@ -58,10 +81,34 @@ def daemon() -> Iterator[Daemon]:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """What the rollback daemon sees of a playbook that it runs: the exit code and the steps."""
+
+    returncode: int
+    output: str
+    steps: list[dict[str, str]]
+
+    def of(self, step: str) -> dict[str, list[str]]:
+        """The statuses of one step, by host."""
+        found: dict[str, list[str]] = {}
+        for line in self.steps:
+            if line["step"] == step:
+                found.setdefault(line["host"], []).append(line["status"])
+        return found
+
+    def detail(self, host: str, status: str) -> str:
+        """What was said with a status of a host as a whole."""
+        wanted = (host, "host", status)
+        [detail] = [s["detail"] for s in self.steps if (s["host"], s["step"], s["status"]) == wanted]
+        return detail
+
+
+@dataclass(frozen=True)
 class Site:
     """Two application hosts, one of which also has the databases."""
 
     hosts: dict[str, Host]
+    scratches: dict[str, Scratch]
     inventory: Path
     archives: dict[str, Path]
     key: Path
@@ -75,10 +122,65 @@ class Site:
         archive = {"app_archive": str(self.archives[version])}
         return self.play("deploy", *options, **({"app_version": version} | archive | variables))
 
+    def as_daemon(
+        self, playbook: str, gate: Path | None = None, events: Path | None = None, **variables: Any
+    ) -> Rehearsed:
+        """Run a playbook as the rollback daemon does: as mita-deploy, and told step by step."""
+        roles = REPO / "roles"
+        with tempfile.TemporaryDirectory(prefix="mita-run-") as directory:
+            told = events or Path(directory) / "steps.jsonl"
+            environment = {
+                "ANSIBLE_CONFIG": str(REPO / "rollback/adapters/ansible.cfg"),
+                "ANSIBLE_ROLES_PATH": str(roles),
+                "ANSIBLE_LIBRARY": str(roles / "release/library"),
+                "ANSIBLE_MODULE_UTILS": str(roles / "release/module_utils"),
+                "ANSIBLE_CALLBACK_PLUGINS": str(REPO / "rollback/adapters/callbacks"),
+                "ANSIBLE_CALLBACKS_ENABLED": "mita_steps",
+                "ANSIBLE_PIPELINING": "True",
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{directory}/cp",
+                "MITA_ROLLBACK_EVENTS": str(told),
+                **({"MITA_ROLLBACK_GATE": str(gate)} if gate else {}),
+            }
+            ssh = {"ansible_user": "mita-deploy", "ansible_ssh_private_key_file": str(self.key)}
+            extra = {"app_by_daemon": True, **ssh, **variables}
+            argv = [sys.executable, "-m", "ansible", "playbook", str(REPO / f"playbooks/{playbook}.yml")]
+            argv += ["-i", str(self.inventory), "-e", json.dumps(extra)]
+            done = subprocess.run(
+                argv,
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+            steps = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+        return Rehearsed(done.returncode, done.stdout + done.stderr, steps)
+
+    def go_back(self, leaving: str, to: str, **variables: Any) -> Rehearsed:
+        """Roll back as the daemon does."""
+        return self.as_daemon("rollback", app_version=to, app_leaving=leaving, **variables)
+
+    def run(self, name: str, command: str) -> str:
+        """Run a command on a host as root, and return what it said."""
+        return str(self.hosts[name].check_output(command))
+
+    def until_ready(self, *, ready: bool = True) -> None:
+        """Wait until every host says that it is ready, or that it is not."""
+        hosts = self.hosts.values()
+        until(
+            "the hosts to notice",
+            lambda: all((host.run(ASK_READY).rc == 0) == ready for host in hosts),
+            deadline_s=20,
+            interval_s=0.1,
+        )
+
     def live(self) -> dict[str, str]:
         """What each host answers that it is."""
-        ask = "curl --fail --silent --insecure http://127.0.0.1:8080/version"
-        return {name: json.loads(host.check_output(ask))["version"] for name, host in self.hosts.items()}
+        return {name: self.version(name) for name in self.hosts}
+
+    def version(self, name: str) -> str:
+        """What one host answers that it is."""
+        return str(json.loads(self.run(name, ASK_VERSION))["version"])
 
     def state(self) -> str:
         """Links, releases, history and process of every host: equal texts mean that nothing happened."""
@@ -115,9 +217,10 @@ def site(scratch: Scratch, second: Scratch, daemon: Daemon, tmp_path_factory: py
     inventory.write_text(
         yaml.safe_dump({"all": {"hosts": one | two, "children": children, "vars": variables}})
     )
-    faults = {"1.0.0": [], "2.0.0": [], "3.0.0": ["crash-loop"], "4.0.0": []}
+    faults = {"1.0.0": [], "2.0.0": [], "3.0.0": ["crash-loop"], "4.0.0": [], "5.0.0": []}
     archives = {version: build(version, specs, directory=place) for version, specs in faults.items()}
-    site = Site({"scratch": scratch.host, "scratch2": second.host}, inventory, archives, key)
+    scratches = {"scratch": scratch, "scratch2": second}
+    site = Site({name: host.host for name, host in scratches.items()}, scratches, inventory, archives, key)
     for playbook in ("backing_services", "application"):
         site.play(playbook).ok()
     return site
@@ -159,6 +262,7 @@ def test_daemon_is_told_before_and_after(first: Run, daemon: Daemon) -> None:
     assert (asked["service"], asked["version"]) == ("mita-backend", "1.0.0")
     assert asked["hosts"] == ["scratch", "scratch2"]
     assert asked["checksum"].startswith("sha256:") and asked["rollback_safe"] is True
+    assert (asked["environment"], asked["take_over"]) == ("production", False)
     assert told["outcome"] == "live"
 
 
@@ -232,7 +336,12 @@ def test_deployment_that_cannot_be_is_refused_before_any_host_changes(
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("version_rejected", "-e app_override=true"), ("rollback_in_progress", "when the rollback is over")],
+    [
+        ("version_rejected", "-e app_override=true"),
+        ("rollback_in_progress", "when the rollback is over"),
+        ("deployment_in_progress", "-e app_take_over=true"),
+        ("other_environment", "application_deploy_environment"),
+    ],
 )
 def test_refusal_of_the_daemon_stops_the_deployment_with_its_words(
     first: Run, site: Site, daemon: Daemon, reason: str, words: str
@@ -288,26 +397,137 @@ def upgraded(crashed: Run, site: Site) -> Run:
     return site.deploy("2.0.0", app_without_daemon=True, application_daemon_url="http://127.0.0.1:9").ok()
 
 
+def test_rehearsal_proves_the_way_and_touches_nothing(upgraded: Run, site: Site) -> None:
+    before = site.state()
+
+    run = site.as_daemon("rehearse", app_version="1.0.0", app_checksum=checksum(site, "1.0.0"))
+
+    assert run.of("rehearsal") == {"scratch": ["ok"], "scratch2": ["ok"]}, run.output
+    assert run.of("live") == {"scratch": ["2.0.0"], "scratch2": ["2.0.0"]}
+    assert (run.returncode, site.state()) == (0, before)
+
+
+def checksum(site: Site, version: str) -> str:
+    return f"sha256:{run_program(['sha256sum', str(site.archives[version])]).split()[0]}"
+
+
+SPOILT = f"{ROOT}/releases/1.0.0/app/target/app.py"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "words"),
+    [
+        (f"mv {ROOT}/releases/1.0.0 /tmp/kept", f"mv /tmp/kept {ROOT}/releases/1.0.0", "1.0.0 is not here"),
+        (f"sed -i.kept 's/#/@/' {SPOILT}", f"mv {SPOILT}.kept {SPOILT}", "differ from what was unpacked"),
+        (
+            f"chattr +i {ROOT} || chown root {ROOT}",
+            f"chattr -i {ROOT}; chown mita-deploy {ROOT}",
+            "a link beside",
+        ),
+        (
+            "mv /etc/sudoers.d/mita-deploy /tmp/kept",
+            "mv /tmp/kept /etc/sudoers.d/mita-deploy",
+            "sudo does not allow",
+        ),
+    ],
+)
+def test_rehearsal_names_what_would_be_in_the_way(
+    upgraded: Run, site: Site, spoil: str, mend: str, words: str
+) -> None:
+    site.run("scratch2", spoil)
+    try:
+        run = site.as_daemon("rehearse", app_version="1.0.0")
+    finally:
+        site.run("scratch2", mend)
+
+    assert run.of("rehearsal") == {"scratch": ["ok"], "scratch2": ["failed"]}, run.output
+    [said] = [
+        step["detail"] for step in run.steps if step["status"] == "failed" and step["step"] == "rehearsal"
+    ]
+    assert words in said
+    assert run.returncode != 0
+
+
+@pytest.mark.parametrize("word", ["no", None])
+def test_gate_that_does_not_open_leaves_every_host_as_it_is(
+    upgraded: Run, site: Site, tmp_path: Path, word: str | None
+) -> None:
+    gate, before = tmp_path / "gate", site.state()
+    if word:
+        gate.write_text(word)
+
+    run = site.go_back("2.0.0", "1.0.0", gate=gate)
+
+    assert run.of("gate") == {"all": ["asked", "closed"]}, run.output
+    assert run.returncode != 0 and run.of("host") == {} and site.state() == before
+
+
+def test_release_that_a_person_deployed_meanwhile_stops_the_daemon(upgraded: Run, site: Site) -> None:
+    before = site.state()
+
+    run = site.go_back("4.0.0", "1.0.0")
+
+    assert "expected 4.0.0 or 1.0.0 to be live on every host, found 2.0.0 on scratch, 2.0.0 on" in run.output
+    assert run.returncode != 0 and run.of("host") == {} and site.state() == before
+
+
+@contextmanager
+def dead(site: Site, name: str) -> Iterator[None]:
+    """The host takes no part in anything for a while."""
+    container = site.scratches[name].container
+    container.pause()
+    try:
+        yield
+    finally:
+        container.unpause()
+
+
 @pytest.fixture(scope="module")
-def rolled_back(upgraded: Run, site: Site) -> Run:
-    """As the daemon does it: as mita-deploy, without becoming anybody."""
+def half_restored(upgraded: Run, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
+    """As the daemon does it, with a gate that opens and a host that lost power."""
     assert site.live() == {"scratch": "2.0.0", "scratch2": "2.0.0"}
-    ssh = {"ansible_user": "mita-deploy", "ansible_ssh_private_key_file": str(site.key)}
-    return site.play("rollback", **ssh).ok()
+    gate = tmp_path_factory.mktemp("gate") / "gate"
+    gate.write_text("go")
+    with dead(site, "scratch2"):
+        return site.go_back("2.0.0", "1.0.0", gate=gate)
 
 
-def test_rollback_restores_the_last_good_release_everywhere(rolled_back: Run, site: Site) -> None:
+def test_dead_host_is_named_and_the_other_is_restored(half_restored: Rehearsed, site: Site) -> None:
+    assert half_restored.returncode == 0, half_restored.output
+    assert half_restored.of("host") == {"scratch": ["started", "done"], "scratch2": ["unreachable"]}
+    assert half_restored.of("gate") == {"all": ["asked", "open"]}
+    assert site.live() == {"scratch": "1.0.0", "scratch2": "2.0.0"}
+
+
+@pytest.fixture(scope="module")
+def rolled_back(half_restored: Rehearsed, site: Site) -> Rehearsed:
+    """The host answers again, and only that one is restored."""
+    return site.go_back("2.0.0", "1.0.0", app_only=["scratch2"], app_checksum=checksum(site, "1.0.0"))
+
+
+def test_host_that_is_back_is_restored_alone(rolled_back: Rehearsed, site: Site) -> None:
+    assert rolled_back.of("host") == {"scratch2": ["started", "done"]}, rolled_back.output
+    assert rolled_back.returncode == 0
     assert site.live() == {"scratch": "1.0.0", "scratch2": "1.0.0"}
-    assert len(rolled_back.changed()) == 2
 
 
-def test_rollback_rejects_what_it_left(rolled_back: Run, site: Site) -> None:
+def test_rollback_with_nothing_to_do_says_so_and_asks_no_gate(
+    rolled_back: Rehearsed, site: Site, tmp_path: Path
+) -> None:
+    run = site.go_back("2.0.0", "1.0.0", gate=tmp_path / "never")
+
+    assert run.of("host") == {"scratch": ["done"], "scratch2": ["done"]}, run.output
+    assert {run.detail(name, "done") for name in site.hosts} == {"already"}
+    assert (run.returncode, run.of("gate")) == (0, {})
+
+
+def test_rollback_rejects_what_it_left(rolled_back: Rehearsed, site: Site) -> None:
     expected = [("live", "1.0.0", "rollback"), ("rejected", "2.0.0", "rollback")]
 
     assert [site.history(name)[-2:] for name in site.hosts] == [expected, expected]
 
 
-def test_rollback_to_the_same_release_again_changes_nothing(rolled_back: Run, site: Site) -> None:
+def test_rollback_to_the_same_release_again_changes_nothing(rolled_back: Rehearsed, site: Site) -> None:
     assert site.play("rollback", app_version="1.0.0").ok().changed() == []
 
 
@@ -315,11 +535,14 @@ def test_rollback_to_the_same_release_again_changes_nothing(rolled_back: Run, si
     ("variables", "words"),
     [
         ({}, "expected one earlier release that was good on every host, found none on scratch"),
-        ({"app_version": "9.0.0"}, "expected the release 9.0.0 on every host, found on scratch only 1.0.0"),
+        (
+            {"app_version": "9.0.0"},
+            "scratch: lacking (9.0.0 is not here, only 1.0.0, 2.0.0, 3.0.0, and no host keeps",
+        ),
     ],
 )
 def test_rollback_that_cannot_be_is_refused_before_any_host_changes(
-    rolled_back: Run, site: Site, variables: dict[str, str], words: str
+    rolled_back: Rehearsed, site: Site, variables: dict[str, str], words: str
 ) -> None:
     before = site.state()
 
@@ -328,16 +551,329 @@ def test_rollback_that_cannot_be_is_refused_before_any_host_changes(
     assert site.state() == before
 
 
-def test_person_rolls_back_by_hand_as_any_user_with_sudo(rolled_back: Run, site: Site) -> None:
+def test_person_rolls_back_by_hand_as_any_user_with_sudo_and_reads_the_plan_first(
+    rolled_back: Rehearsed, site: Site
+) -> None:
     site.deploy("4.0.0").ok()
 
-    site.play("rollback").ok()
+    run = site.play("rollback").ok()
 
+    assert set(site.live().values()) == {"1.0.0"}
+    assert "to 1.0.0; scratch: goes back; scratch2: goes back" in run.output
+
+
+def test_release_that_a_host_lost_comes_from_its_archive_and_else_from_another_host(
+    rolled_back: Rehearsed, site: Site
+) -> None:
+    site.deploy("4.0.0").ok()
+    site.run("scratch", f"rm -r {ROOT}/releases/1.0.0/lib")
+    site.run("scratch2", f"rm -r {ROOT}/releases/1.0.0 {ROOT}/archives/1.0.0.tar.gz")
+
+    run = site.go_back("4.0.0", "1.0.0")
+
+    assert run.of("host") == {name: ["started", "done"] for name in site.hosts}, run.output
+    assert (run.returncode, set(site.live().values())) == (0, {"1.0.0"})
+    assert site.run("scratch2", f"ls {ROOT}/archives /var/lib/mita-deploy") == site.run(
+        "scratch", f"ls {ROOT}/archives /var/lib/mita-deploy"
+    )
+
+
+def test_host_that_lacks_the_release_is_named_and_the_other_is_restored(
+    rolled_back: Rehearsed, site: Site
+) -> None:
+    site.deploy("4.0.0").ok()
+    site.run("scratch", f"rm {ROOT}/archives/1.0.0.tar.gz")
+    site.run("scratch2", f"rm -r {ROOT}/releases/1.0.0 {ROOT}/archives/1.0.0.tar.gz")
+
+    run = site.go_back("4.0.0", "1.0.0")
+
+    assert run.of("host") == {"scratch": ["started", "done"], "scratch2": ["lacking"]}, run.output
+    assert "1.0.0 is not here" in run.detail("scratch2", "lacking")
+    assert (run.returncode, site.live()) == (0, {"scratch": "1.0.0", "scratch2": "4.0.0"})
+    site.deploy("1.0.0").ok()
+
+
+def test_host_that_dies_in_the_middle_of_its_switch_is_named_and_no_failure(
+    rolled_back: Rehearsed, site: Site, tmp_path: Path
+) -> None:
+    site.deploy("4.0.0").ok()
+    events, ended = tmp_path / "steps.jsonl", threading.Event()
+
+    def pull_the_plug() -> None:
+        started = json.dumps({"host": "scratch2", "step": "host", "status": "started", "detail": ""})
+        until(
+            "the switch",
+            lambda: events.exists() and started in events.read_text(),
+            deadline_s=60,
+            interval_s=0.02,
+        )
+        until("its end", lambda: "1.0.0" in site.run("scratch2", f"readlink {ROOT}/current"), deadline_s=30)
+        with dead(site, "scratch2"):
+            ended.wait(60)
+
+    thread = threading.Thread(target=pull_the_plug)
+    thread.start()
+    run = site.go_back("4.0.0", "1.0.0", events=events)
+    ended.set()
+    thread.join()
+
+    assert run.of("host") == {"scratch": ["started", "done"], "scratch2": ["started", "unreachable"]}, (
+        run.output
+    )
+    assert run.returncode == 0
+    assert site.go_back("4.0.0", "1.0.0").returncode == 0
+    assert set(site.live().values()) == {"1.0.0"}
+
+
+@pytest.fixture
+def without_redis(site: Site) -> Iterator[None]:
+    stop_redis(site)
+    yield
+    start_redis(site)
+
+
+def stop_redis(site: Site) -> None:
+    site.run("scratch", "systemctl stop redis-server")
+    site.until_ready(ready=False)
+
+
+def start_redis(site: Site) -> None:
+    site.run("scratch", "systemctl start redis-server")
+    site.until_ready()
+
+
+def test_rollback_succeeds_while_a_dependency_is_down_and_a_deployment_does_not(
+    rolled_back: Rehearsed, site: Site, without_redis: None
+) -> None:
+    assert "redis do not work" in site.deploy("4.0.0", application_ready_timeout=5).failure()
+    assert set(site.live().values()) == {"1.0.0"}
+
+    start_redis(site)
+    site.deploy("4.0.0").ok()
+    stop_redis(site)
+    run = site.go_back("4.0.0", "1.0.0")
+
+    assert run.of("host") == {name: ["started", "done"] for name in site.hosts}, run.output
+    assert set(site.live().values()) == {"1.0.0"}
+
+
+class Visitors:
+    """Clients that keep their connections, as browsers and proxies do, and count what they lose."""
+
+    def __init__(self, addresses: list[str], each: int = 8) -> None:
+        self.over = threading.Event()
+        self.answered, self.lost, self.slowest = 0, list[str](), 0.0
+        work = [(address, place / each) for address in addresses for place in range(each)]
+        self.threads = [threading.Thread(target=self.visit, args=one) for one in work]
+
+    def visit(self, address: str, offset: float) -> None:
+        connection: http.client.HTTPConnection | None = None
+        due = time.monotonic() + offset / 2
+        while not self.over.wait(max(0.0, due - time.monotonic())):
+            due += 0.5
+            began = time.monotonic()
+            try:
+                if connection is None or select.select([connection.sock], [], [], 0)[0]:
+                    connection = http.client.HTTPConnection(address, 8080, timeout=20)
+                    connection.connect()
+                headers = {"Content-Type": "application/json"}
+                connection.request("POST", "/api/queue/jobs", '{"kind": "email"}', headers)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 202:
+                    self.lost.append(f"{address}: {answer.status} at {time.time():.2f}")
+                if answer.will_close:
+                    connection.close()
+                    connection = None
+                self.answered += 1
+                self.slowest = max(self.slowest, time.monotonic() - began)
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{address}: {error!r} at {time.time():.2f}")
+                connection = None
+
+    def __enter__(self) -> "Visitors":
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_no_request_is_lost_by_a_deployment_a_rollback_or_a_restart(
+    rolled_back: Rehearsed, site: Site
+) -> None:
+    addresses = [host.check_output("hostname -i").split()[0] for host in site.hosts.values()]
+    with Visitors(addresses) as visitors:
+        site.deploy("4.0.0").ok()
+        assert site.go_back("4.0.0", "1.0.0").returncode == 0
+        for host in site.hosts.values():
+            host.check_output("systemctl restart mita-backend")
+        site.until_ready()
+
+    assert visitors.lost == []
+    assert visitors.answered > 100
+
+
+def test_socket_goes_with_a_stop_and_outlives_a_crash(rolled_back: Rehearsed, site: Site) -> None:
+    host = site.hosts["scratch2"]
+    host.check_output("systemctl stop mita-backend")
+    assert host.run("curl --silent http://127.0.0.1:8080/version").rc == 7  # refused
+    host.check_output("systemctl start mita-backend")
+    until("the service to listen", lambda: not host.run(ASK_VERSION).rc, deadline_s=20, interval_s=0.1)
+
+    host.check_output("systemctl kill --signal=KILL mita-backend")
+
+    assert site.live()["scratch2"] == "1.0.0"
+    assert host.check_output("systemctl show -P NRestarts mita-backend") == "1"
+
+
+def from_before_the_socket(archive: Path) -> Path:
+    """Make a release whose processes neither take nor leave a socket, as those of earlier versions did."""
+    changed = archive.with_name("before.tar.gz")
+    with tarfile.open(archive) as source, tarfile.open(changed, "w:gz") as target:
+        for member in source:
+            stream = source.extractfile(member)
+            content = stream.read() if stream else b""
+            if member.name == "manifest.json":
+                content = json.dumps({**json.loads(content), "version": "0.9.0", "socket": False}).encode()
+            if member.name.endswith("target/systemd.py"):
+                content = b"inherited_socket = forget_socket = leave_socket = lambda *_: None\n"
+            member.size = len(content)
+            target.addfile(member, io.BytesIO(content))
+    return changed
+
+
+def test_release_from_before_the_socket_is_deployed_left_and_restored(
+    rolled_back: Rehearsed, site: Site
+) -> None:
+    old = from_before_the_socket(site.archives["1.0.0"])
+    digest = run_program(["sha256sum", str(old)]).split()[0]
+    site.play("deploy", app_version="0.9.0", app_archive=str(old), app_checksum=f"sha256:{digest}").ok()
+    assert set(site.live().values()) == {"0.9.0"}
+    site.deploy("4.0.0").ok()
+
+    assert site.go_back("4.0.0", "0.9.0").returncode == 0
+
+    assert set(site.live().values()) == {"0.9.0"}
+    site.deploy("1.0.0").ok()
+
+
+def test_releases_that_the_daemon_wants_stay_on_every_host_and_rejected_ones_go(
+    rolled_back: Rehearsed, site: Site, daemon: Daemon
+) -> None:
+    daemon.answer = {"id": 9, "keep": ["1.0.0"], "rejected": ["4.0.0"]}
+
+    site.deploy("2.0.0", application_keep_releases=2).ok()
+
+    for name in site.hosts:
+        assert site.run(name, f"ls {ROOT}/releases") == "1.0.0\n2.0.0"
+        assert site.run(name, f"ls {ROOT}/archives") == "1.0.0.tar.gz\n2.0.0.tar.gz"
+    daemon.answer = {"id": 10}
+
+
+BY_HAND = {
+    "id": 3,
+    "from_version": "2.0.0",
+    "to_version": "1.0.0",
+    "hosts": ["scratch", "scratch2"],
+    "phase": "running",
+    "known": ["2.0.0 was never rolled back from"],
+}
+
+
+@pytest.fixture
+def with_daemon(site: Site, daemon: Daemon, tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Roll back by hand on a site that has a daemon."""
+    inventory = yaml.safe_load(site.inventory.read_text())
+    inventory["all"]["children"]["rollback"] = {"hosts": {"scratch": {}}}
+    path = tmp_path / "hosts.yml"
+    path.write_text(yaml.safe_dump(inventory))
+    daemon.told.clear()
+
+    def play(*options: str, **variables: Any) -> Run:
+        return run_playbook("playbooks/rollback.yml", *options, inventory=path, variables=variables)
+
+    yield play
+    daemon.status, daemon.answer = 201, {"id": 11}
+
+
+def test_person_goes_through_the_daemon_reads_the_plan_first_and_each_hosts_end(
+    rolled_back: Rehearsed, site: Site, daemon: Daemon, with_daemon: Callable[..., Run]
+) -> None:
+    before = site.state()
+    steps = [{"host": "scratch", "step": "host", "status": "done", "detail": ""}]
+    daemon.answer, daemon.rollback = (
+        BY_HAND,
+        {"id": 3, "phase": "succeeded", "steps": steps, "verification": "fixed"},
+    )
+
+    run = with_daemon(app_reason="too slow", app_further=True).ok()
+
+    assert [path for path, _ in daemon.told] == ["rollbacks", "rollbacks"]
+    assert [body.get("dry_run", False) for _, body in daemon.told] == [True, False]
+    assert (daemon.told[1][1]["reason"], daemon.told[1][1]["further"]) == ("too slow", True)
+    assert daemon.told[1][1]["environment"] == "production" and "to_version" not in daemon.told[1][1]
+    assert run.output.index("2.0.0 -> 1.0.0 on scratch, scratch2") < run.output.index("scratch: done")
+    assert site.state() == before  # the daemon did it, and this one does nothing
+
+
+def test_check_mode_only_asks_the_daemon(
+    rolled_back: Rehearsed, daemon: Daemon, with_daemon: Callable[..., Run]
+) -> None:
+    daemon.answer = BY_HAND
+
+    assert "2.0.0 -> 1.0.0 on scratch, scratch2" in with_daemon("--check").ok().output
+    assert [body["dry_run"] for _, body in daemon.told] == [True]
+
+
+def test_daemons_refusal_stops_a_person_with_what_it_knows(
+    rolled_back: Rehearsed, site: Site, daemon: Daemon, with_daemon: Callable[..., Run]
+) -> None:
+    before = site.state()
+    daemon.status = 409
+    daemon.answer = {
+        "error": "planted words",
+        "reason": "release_was_restored",
+        "known": ["rolled back two seconds ago"],
+    }
+
+    failure = with_daemon().failure()
+
+    for words in (
+        "planted words (release_was_restored)",
+        "-e app_further=true",
+        "rolled back two seconds ago",
+    ):
+        assert words in failure
+    assert (len(daemon.told), site.state()) == (1, before)
+
+
+def test_rollback_that_the_daemon_failed_fails_with_its_words(
+    rolled_back: Rehearsed, daemon: Daemon, with_daemon: Callable[..., Run]
+) -> None:
+    daemon.answer, daemon.rollback = BY_HAND, {"id": 3, "phase": "failed", "detail": "planted detail"}
+
+    assert "rollback 3 failed: planted detail" in with_daemon().failure()
+
+
+def test_daemon_that_cannot_be_asked_is_named_with_the_way_around_it(
+    rolled_back: Rehearsed, site: Site, with_daemon: Callable[..., Run]
+) -> None:
+    away = {"application_daemon_url": "http://127.0.0.1:9"}
+
+    failure = with_daemon(**away).failure()
+
+    assert "expected the rollback daemon at http://127.0.0.1:9" in failure
+    assert "-e app_without_daemon=true" in failure
+    with_daemon(app_without_daemon=True, app_version="1.0.0", **away).ok()
     assert set(site.live().values()) == {"1.0.0"}
 
 
 def test_certificate_makes_the_port_speak_tls_and_metrics_ask_for_a_name(
-    rolled_back: Run, site: Site
+    rolled_back: Rehearsed, site: Site
 ) -> None:
     certificate, key = self_signed("scratch")
     secured = {

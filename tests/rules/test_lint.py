@@ -18,6 +18,7 @@ from harness.rules.lint.run import lint
 
 RULES, ROUTES = "monitoring/rules", "monitoring/alertmanager.yml"
 EXCEPTIONS = "tests/rules/lint_exceptions.yml"
+OWN = '{service="{{ $labels.service }}",env="{{ $labels.env }}"}'
 LOUD = "error calls <!channel>, critical only <!here>: the lesser alert is louder"
 
 
@@ -129,7 +130,98 @@ def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
             "          rollback: auto\n",
             "",
             "annotations:",
-            "CriticalErrorRate: `rollback: auto` and `verify` belong together",
+            "CriticalErrorRate: `rollback: auto` or `propose` and `verify` belong together",
+        ),
+        (
+            "http",
+            "          rollback_trigger: error_rate_threshold\n",
+            "",
+            "labels:",
+            "CriticalErrorRate: `rollback: auto` or `propose` and `rollback_trigger` belong together",
+        ),
+        (
+            "backend",
+            "          evidence: mita:backend_up:agreed1m",
+            "          proof: mita:backend_up:agreed1m",
+            "annotations:",
+            "BackendInstanceDown: `rollback: auto` or `propose` and `evidence` belong together",
+        ),
+        (
+            "host",
+            "rollback: veto",
+            "rollback: never",
+            "rollback: never",
+            "HostDown: nothing reads `rollback: never`",
+        ),
+        (
+            "http",
+            "evidence: mita:http_errors_evidence:increase5m{",
+            "evidence: increase(http_requests_total[5m]){",
+            "evidence: increase",
+            "CriticalErrorRate: `evidence` expected a PromQL expression",
+        ),
+        (
+            "http",
+            "evidence: mita:http_errors_evidence:increase5m{",
+            "evidence: http_requests_total{",
+            "evidence: http_requests_total{",
+            "CriticalErrorRate: `evidence` reads what no rule records",
+        ),
+        (
+            "http",
+            'evidence: mita:http_errors_evidence:increase5m{service="{{ $labels.service }}"',
+            'evidence: mita:http_errors_evidence:increase5m{service="{{ $labels.instance }}"',
+            "evidence: mita:http_errors_evidence:increase5m{",
+            "CriticalErrorRate: `evidence` is templated with {{ $labels.instance }}",
+        ),
+        (
+            "http",
+            'evidence: mita:http_errors_evidence:increase5m{service="{{ $labels.service }}",',
+            "evidence: mita:http_errors_evidence:increase5m{",
+            "evidence: mita:http_errors_evidence:increase5m{",
+            "CriticalErrorRate: `evidence` asks for another service or environment",
+        ),
+        (
+            "backend",
+            f"evidence: mita:backend_up:agreed1m{OWN}",
+            f"evidence: mita:backend_up:agreed1m{OWN}[1m:]",
+            "evidence: mita:backend_up:agreed1m{",
+            "BackendInstanceDown: `evidence`",
+        ),
+        (
+            "backend",
+            f"evidence: mita:backend_up:agreed1m{OWN}",
+            f"evidence: mita:backend_up:agreed1m{OWN} offset 1m",
+            "evidence: mita:backend_up:agreed1m{",
+            "BackendInstanceDown: `evidence` looks back",
+        ),
+        (
+            "middleware",
+            'agreed2m{service="{{ $labels.service }}",env="{{ $labels.env }}"} > bool 5000',
+            'agreed2m{service="{{ $labels.service }}",env="{{ $labels.env }}"} > bool 4000',
+            "evidence: mita:database_response_ms:agreed2m{",
+            "MitaDatabaseConnectionIssues: `evidence` compares with another number than the alert",
+        ),
+        (
+            "middleware",
+            'agreed2m{service="{{ $labels.service }}",env="{{ $labels.env }}"} > bool 5000',
+            'agreed2m{service="{{ $labels.service }}",env="{{ $labels.env }}"} > 5000',
+            "evidence: mita:database_response_ms:agreed2m{",
+            "MitaDatabaseConnectionIssues: `evidence` is more than a recorded series",
+        ),
+        (
+            "http",
+            f"verify: mita:http_p95_seconds:rate1m{OWN} <= bool 1",
+            f"verify: mita:http_p95_seconds:rate1m{OWN}",
+            "verify: mita:http_p95_seconds:rate1m{",
+            "CriticalP95Latency: `verify` is no comparison",
+        ),
+        (
+            "http",
+            "measures: mita:http_p95_seconds:rate1m{",
+            "measures: mita:http_p95_seconds:rate5m{",
+            "measures: mita:http_p95_seconds:rate5m{",
+            "CriticalP95Latency: `measures` is not what `verify` compares",
         ),
         (
             "http",

@@ -9,6 +9,7 @@ from harness.rules.lint.findings import Finding
 from harness.rules.lint.inhibitions import unequal
 from harness.rules.lint.loudness import louder_below
 from harness.rules.lint.places import lines_of
+from harness.rules.lint.rollbacks import rollbacks
 from harness.rules.lint.series import differing, without_series
 from harness.rules.programs import promtool
 from monitoring.catalog import Alert
@@ -80,8 +81,6 @@ def _contract(content: Content, alert: Alert) -> Iterator[Finding]:
         if annotation not in alert.annotations:
             what = f"annotation {annotation} is missing"
             yield finding("annotations", what, "add it: a person needs it at night")
-    if (alert.labels.get("rollback") == "auto") != ("verify" in alert.annotations):
-        yield finding("annotations", "`rollback: auto` and `verify` belong together", "add the other one")
 
 
 def _severity_in_name(content: Content) -> Iterator[Finding]:
@@ -121,6 +120,7 @@ def _dashboard(content: Content, alert: Alert) -> Iterator[Finding]:
 
 EACH: tuple[Callable[[Content, Alert], Iterator[Finding]], ...] = (
     _contract,
+    rollbacks,
     _texts,
     _runbook,
     _dashboard,

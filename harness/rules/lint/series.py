@@ -99,14 +99,15 @@ def _holds(matcher: Matcher, value: str) -> bool:
 
 
 def queries(content: Content) -> Iterator[Query]:
-    """Every expression of a rule, how the alerts verify a cure, and what panels ask."""
+    """Every expression of a rule, what the daemon asks with, and what panels ask."""
     mend = f"mend it, scrape it, or say in tests/rules/{EXCEPTIONS} what it needs"
     for file in content.files:
         for rule in file.rules:
             name = name_of(rule)
             yield Query(rule["expr"], content.at_rule(file.name, name, "expr", "", mend))
-            if verify := rule.get("annotations", {}).get("verify"):
-                yield Query(verify, content.at_rule(file.name, name, "annotations.verify", "", mend))
+            for asks in ("verify", "evidence"):
+                if question := rule.get("annotations", {}).get(asks):
+                    yield Query(question, content.at_rule(file.name, name, f"annotations.{asks}", "", mend))
     for dashboard in content.dashboards:
         for panel in dashboard.panels:
             for expression in panel.expressions:

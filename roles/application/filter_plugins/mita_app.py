@@ -1,4 +1,4 @@
-"""Filters that decide, from what every host has, what a deployment or a rollback has to do. Pure."""
+"""Filters that decide, from what every host has, what a deployment has to do. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,44 +27,37 @@ def staging_hosts(surveys: Mapping[str, Survey], version: str, checksum: str) ->
                 f"expected version {version} on {host} to be made from the archive {digest}, "
                 f"found it live from {found}; releases do not change: give the new one its own version"
             )
-    return list(differing)
+    return [host for host in surveys if host in differing or version not in surveys[host]["archives"]]
 
 
-def rollback_target(surveys: Mapping[str, Survey], wanted: str) -> str:
-    """Return the release that every host can go back to: the wanted one, or the one all hosts agree on."""
-    target = wanted or agreed_target(surveys)
-    lacking = {
-        host: survey["complete"] for host, survey in surveys.items() if target not in survey["complete"]
-    }
-    if lacking:
-        host, complete = next(iter(lacking.items()))
-        raise AnsibleFilterError(
-            f"expected the release {target} on every host, found on {host} only "
-            f"{', '.join(complete) or 'none'}; give app_version one that all have, or deploy it"
-        )
-    return target
+def kept_releases(
+    surveys: Mapping[str, Survey], version: str, registered: Mapping[str, Any] | None, count: int
+) -> list[str]:
+    """Return the releases that stay on every host once this version is live, the same ones everywhere.
+
+    What is live, and what the rollback daemon or, without it, a host wants to go back to, always stays.
+    Others fill up to *count*, the last ones that were live first; those that were left as bad come last.
+    """
+    known = registered or {}
+    needed = [version, *known.get("keep", ())]
+    needed += [survey["current"] for survey in surveys.values()]
+    bad = set(known.get("rejected", ()))
+    if registered is None:
+        needed += [survey["known_good"] for survey in surveys.values()]
+        bad = {
+            name for survey in surveys.values() for name, event in survey["status"].items() if event in BAD
+        }
+    live_at: dict[str, str] = {}
+    for survey in surveys.values():
+        for name, at in survey["live_at"].items():
+            live_at[name] = max(at, live_at.get(name, ""))
+    others = {name for survey in surveys.values() for name in survey["complete"]}
+    order = sorted(others, key=lambda name: (name not in bad, live_at.get(name, ""), name), reverse=True)
+    wanted = list(dict.fromkeys(name for name in needed if name))
+    return list(dict.fromkeys(wanted + order))[: max(count, len(wanted))]
 
 
-def agreed_target(surveys: Mapping[str, Survey]) -> str:
-    """Return what every host would go back to by itself."""
-    live = {host: survey["current"] for host, survey in surveys.items()}
-    if len(set(live.values())) > 1:
-        raise AnsibleFilterError(
-            f"expected one release to be live everywhere, found {described(live)}; "
-            "say with -e app_version=... which one all should run"
-        )
-    targets = {host: survey["known_good"] for host, survey in surveys.items()}
-    if len(set(targets.values())) > 1 or None in targets.values():
-        raise AnsibleFilterError(
-            f"expected one earlier release that was good on every host, found {described(targets)}; "
-            "say with -e app_version=... which one to go back to, or deploy one"
-        )
-    return str(next(iter(targets.values())))
-
-
-def described(versions: Mapping[str, Any]) -> str:
-    """Return hosts with their versions for a sentence."""
-    return ", ".join(f"{version or 'none'} on {host}" for host, version in versions.items())
+BAD = ("rejected", "failed")  # how a host's history names a release that it left or that never got ready
 
 
 class FilterModule:
@@ -75,5 +68,5 @@ class FilterModule:
         return {
             "mita_moving_hosts": moving_hosts,
             "mita_staging_hosts": staging_hosts,
-            "mita_rollback_target": rollback_target,
+            "mita_kept_releases": kept_releases,
         }

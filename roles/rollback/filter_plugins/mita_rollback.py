@@ -10,8 +10,10 @@ Vars = Mapping[str, Any]
 # What the role `application` is told when the daemon runs the playbook, where the site says something.
 CARRIED = (
     "application_port",
+    "application_listen_address",
     "application_ready_timeout",
-    "application_keep_releases",
+    "application_rollback_batches",
+    "application_rollback_max_fail_percentage",
     "application_web_tls_cert",
 )
 PROBE = "/health/ready"

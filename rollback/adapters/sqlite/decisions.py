@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from rollback.adapters.codec import from_json, from_text, plain, to_json, to_text
+from rollback.adapters.codec import from_json, from_text, maybe_from_text, plain, to_json, to_text
 from rollback.adapters.sqlite.control import answer, propose, withdraw
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
@@ -18,7 +18,7 @@ from rollback.domain.decision import Decision
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.ports import Tell
 from rollback.domain.reasons import LedgerKind, Reason, Verdict, passes
-from rollback.domain.records import DecisionRecord, InboxItem, NewEntry, Notice, Settled
+from rollback.domain.records import DecisionRecord, NewEntry, Notice, Settled
 
 T = TypeVar("T")
 
@@ -51,6 +51,18 @@ UNTOLD = f"""
     {SELECT} WHERE d.verdict = 'hold' AND d.told_at IS NULL AND d.at <= ?
       AND EXISTS (SELECT 1 FROM inbox AS i WHERE i.decision_id = d.id AND i.state = 'held') ORDER BY d.id
 """  # noqa: S608
+
+HOLDS = """
+    SELECT d.id, d.at, d.verdict, d.reason, count(*) AS alerts, d.body, NULL AS rollback_id
+    FROM decisions AS d JOIN inbox AS i ON i.decision_id = d.id AND i.state = 'held'
+    WHERE d.env = ? AND d.verdict = 'hold' GROUP BY d.id ORDER BY d.id
+"""
+FOLLOWING = (Reason.ROLLBACK_IN_PROGRESS, Reason.ALREADY_PROPOSED, Reason.COOLDOWN, Reason.ALREADY_HANDLED)
+FOLLOWERS = """
+    SELECT coalesce(sum(alerts), 0) AS count FROM decisions
+    WHERE deployment_id = (SELECT deployment_id FROM decisions WHERE id = ?1) AND id > ?1
+      AND reason IN (SELECT value FROM json_each(?2))
+"""
 
 
 class Decisions:
@@ -92,6 +104,24 @@ class Decisions:
         with self._reader.moment() as connection:
             return [_decision(row) for row in connection.execute(query, (service, limit))]
 
+    def holds(self, env: str) -> list[DecisionRecord]:
+        """Decisions of alerts that are on hold now, oldest first; `alerts` counts those that still are."""
+        with self._reader.moment() as connection:
+            return [_decision(row) for row in connection.execute(HOLDS, (env,))]
+
+    def followers(self, decision: DecisionRecord) -> int:
+        """How many later alerts were settled because of what that decision started."""
+        if decision.verdict not in (Verdict.ROLL_BACK, Verdict.PROPOSE):
+            return 0
+        with self._reader.moment() as connection:
+            return int(connection.execute(FOLLOWERS, (decision.id, to_json(FOLLOWING))).fetchone()["count"])
+
+    def received_at(self, decision: DecisionRecord) -> datetime | None:
+        """When the first alert of the decision arrived; None when a person decided."""
+        query = "SELECT min(received_at) AS at FROM inbox WHERE decision_id = ?"
+        with self._reader.moment() as connection:
+            return maybe_from_text(connection.execute(query, (decision.id,)).fetchone()["at"])
+
     def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
         """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
         with self._reader.moment() as connection:
@@ -127,27 +157,35 @@ class Decisions:
 
 def _record(connection: sqlite3.Connection, settled: Settled, tell: Tell) -> DecisionRecord | None:
     decision = settled.decision
-    fresh = [item for item in settled.items if not _unchanged(connection, item, decision)]
+    same = _same_before(connection, settled)
+    fresh = [item for item in settled.items if item.decision_id not in same]
     new = _add(connection, decision, alerts=len(fresh)) if fresh else None
-    state = "held" if passes(decision.reason) else "decided"
-    changed = {item.id for item in fresh}
-    for item in settled.items:
-        decision_id = new.id if new and item.id in changed else item.decision_id
-        row = (state, decision_id, to_text(decision.at), item.id, item.decision_id)
-        if not connection.execute(SETTLE, row).rowcount:
-            raise ConcurrentChange(f"Alert {item.id} has been decided meanwhile.")
+    state, at = "held" if passes(decision.reason) else "decided", to_text(decision.at)
+    rows = [
+        (
+            state,
+            item.decision_id if item.decision_id in same else new and new.id,
+            at,
+            item.id,
+            item.decision_id,
+        )
+        for item in settled.items
+    ]
+    if connection.executemany(SETTLE, rows).rowcount != len(rows):
+        raise ConcurrentChange("One of the alerts has been decided meanwhile.")
     if new:
         insert_notices(connection, tell(new.id), decision.at)
     return new
 
 
-def _unchanged(connection: sqlite3.Connection, item: InboxItem, decision: Decision) -> bool:
-    """Whether the alert's earlier decision says the same; what starts something is always said anew."""
-    if decision.verdict in (Verdict.ROLL_BACK, Verdict.PROPOSE) or item.decision_id is None:
-        return False
-    query = "SELECT reason FROM decisions WHERE id = ?"
-    row = connection.execute(query, (item.decision_id,)).fetchone()
-    return bool(row and row["reason"] == decision.reason)
+def _same_before(connection: sqlite3.Connection, settled: Settled) -> set[int]:
+    """The alerts' earlier decisions that said the same; what starts something is always said anew."""
+    earlier = {item.decision_id for item in settled.items if item.decision_id is not None}
+    if settled.decision.verdict in (Verdict.ROLL_BACK, Verdict.PROPOSE) or not earlier:
+        return set()
+    query = "SELECT id FROM decisions WHERE reason = ? AND id IN (SELECT value FROM json_each(?))"
+    found = connection.execute(query, (settled.decision.reason, to_json(sorted(earlier))))
+    return {row["id"] for row in found}
 
 
 def _add(connection: sqlite3.Connection, decision: Decision, alerts: int) -> DecisionRecord:

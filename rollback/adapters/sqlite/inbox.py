@@ -5,12 +5,13 @@ from concurrent.futures import Future
 from datetime import datetime
 
 from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
-from rollback.adapters.sqlite.journal import insert_entry, set_mark
+from rollback.adapters.sqlite.journal import insert_entry, insert_notices, set_mark
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
+from rollback.domain import notices
 from rollback.domain.alert import Alert, Source
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import Batch, InboxItem, NewEntry, Receipt
+from rollback.domain.records import Batch, InboxItem, NewEntry, Quarantined, Receipt
 
 INSERT = """
     INSERT INTO inbox (fingerprint, starts_at, status, alert, source, received_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -22,6 +23,10 @@ WAKE = """
       AND (evaluated_at < ? OR evaluated_at > ?)
 """
 """What was evaluated in the future is woken too: the clock was set back since."""
+SET_ASIDE = """
+    INSERT INTO quarantine (at, body, problem) SELECT ?1, ?2, ?3
+    WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE body = ?2 AND problem = ?3)
+"""
 KINDS = {Source.WEBHOOK: LedgerKind.WEBHOOK_RECEIVED, Source.RECONCILE: LedgerKind.ALERT_SEEN}
 HEARTBEAT = "heartbeat"
 
@@ -54,11 +59,9 @@ class Inbox:
 
 def _store(connection: sqlite3.Connection, batch: Batch) -> Receipt:
     fresh = [alert for alert in batch.alerts if _insert(connection, alert, batch)]
-    for bad in batch.quarantined:
-        connection.execute(
-            "INSERT INTO quarantine (at, body, problem) VALUES (?, ?, ?)",
-            (to_text(batch.at), bad.body, bad.problem),
-        )
+    unread = [bad for bad in batch.quarantined if _set_aside(connection, bad, batch.at)]
+    if unread:
+        insert_notices(connection, (notices.set_aside(len(unread), unread[0].problem),), batch.at)
     if batch.heartbeat:
         set_mark(connection, HEARTBEAT, batch.at)
     receipt = Receipt(
@@ -66,9 +69,14 @@ def _store(connection: sqlite3.Connection, batch: Batch) -> Receipt:
         duplicates=len(batch.alerts) - len(fresh),
         quarantined=len(batch.quarantined),
     )
-    if fresh or batch.quarantined:
+    if fresh or unread:
         insert_entry(connection, _entry(batch, fresh, receipt))
     return receipt
+
+
+def _set_aside(connection: sqlite3.Connection, bad: Quarantined, at: datetime) -> bool:
+    """True when it is new: Alertmanager delivers the same again and again."""
+    return bool(connection.execute(SET_ASIDE, (to_text(at), bad.body, bad.problem)).rowcount)
 
 
 def _insert(connection: sqlite3.Connection, alert: Alert, batch: Batch) -> bool:

@@ -54,6 +54,7 @@ def state_of(connection: sqlite3.Connection, service: str, env: str) -> ServiceS
         releases=releases,
         deployment=latest,
         deployments=tuple(deployments),
+        rollbacks=tuple(rollbacks),
         handled_by=handled["id"] if handled else None,
         attempts=attempts["count"],
         last_attempt_at=maybe_from_text(attempts["last"]),

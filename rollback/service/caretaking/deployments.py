@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from rollback.domain import notices
+from rollback.domain import notices, wording
 from rollback.domain.deployment import Deployment, Outcome
 from rollback.domain.guards import SILENCE
 from rollback.domain.ports import Store
 from rollback.domain.records import ServiceState
-from rollback.service.caretaking.duty import agreed, due, running
+from rollback.service.caretaking.duty import agreed, due
 from rollback.service.looking import Look
 
 JUDGED = "no end was reported; judged by what the hosts run"
@@ -42,7 +42,8 @@ class OpenDeployments:
             self._store.finish_deployment(deployment.id, Outcome.LIVE, JUDGED, now)
 
     def _give_up(self, deployment: Deployment, look: Look) -> None:
-        detail = running(look.hosts(deployment.service))
-        told = (notices.deployment_given_up(deployment, detail),)
+        hosts = look.hosts(deployment.service)
+        detail = wording.hosts_now(hosts) or "no host could be asked"
+        told = (notices.deployment_given_up(deployment, hosts),)
         ended = Outcome.ABANDONED
         self._store.finish_deployment(deployment.id, ended, f"{JUDGED}: {detail}", look.now, told)

@@ -28,14 +28,6 @@ def agreed(hosts: tuple[HostSeen, ...]) -> str | None:
     return versions.pop() if len(versions) == 1 else None
 
 
-def running(hosts: tuple[HostSeen, ...]) -> str:
-    """Which host runs what, in words."""
-    said = [
-        f"{seen.host} runs {seen.version}" if seen.version else f"{seen.host} is silent" for seen in hosts
-    ]
-    return ", ".join(said) or "no host could be asked"
-
-
 def busy(state: ServiceState) -> bool:
     """Whether a deployment or a rollback may be moving hosts."""
     open_one = state.deployment is not None and state.deployment.outcome is None

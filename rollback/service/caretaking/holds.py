@@ -30,7 +30,7 @@ class Holds:
                 env=held.alert.env,
                 data={"decision_id": held.id, "reason": held.reason, "message": fresh},
             )
-            self._store.tell_hold(held, entry, (notices.hold_told(held),) if fresh else ())
+            self._store.tell_hold(held, entry, (notices.on_hold(held),) if fresh else ())
             if fresh:
                 self._told[key] = now
 

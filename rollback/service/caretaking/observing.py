@@ -24,5 +24,5 @@ class LiveVersions:
         if version != before:
             self._seen[state.service] = version
             return
-        told = (notices.live_observed(state.service, version, current),)
+        told = (notices.found_live(state.service, state.env, version, current),)
         self._store.observe_live(state.service, state.env, version, look.now, told)

@@ -95,7 +95,7 @@ def test_one_host_without_power_does_not_keep_the_other_bad_and_is_repaired_when
     until_restored(site, "app1")
     site.until_phase("succeeded")
     assert not (site.folder / "app2-runs").exists()
-    until_told(site, "not yet on 1.0.0: app2")
+    until_told(site, "app2 did not answer")
 
     host(site, "app2", "well")
     runs(site, app2="2.0.0")
@@ -103,7 +103,7 @@ def test_one_host_without_power_does_not_keep_the_other_bad_and_is_repaired_when
 
     repair = site.until_phase("succeeded", number=len(site.ask("/rollbacks")["rollbacks"]))
     assert repair["to_version"] == "1.0.0"
-    until_told(site, "app2 runs shop 1.0.0 again")
+    until_told(site, "app2 of shop (production) runs 1.0.0 again")
 
 
 def test_an_alert_that_is_over_before_a_host_is_touched_touches_none(site: Any, alert: Alert) -> None:
@@ -123,7 +123,7 @@ def test_an_alert_that_is_over_before_a_host_is_touched_touches_none(site: Any, 
 
     site.until_phase("called_off")
     assert not list(site.folder.glob("app?-runs"))
-    until_told(site, "called off")
+    until_told(site, "Called off before a host was touched")
     assert not any("Rolling back" in text for text in texts(site))
 
 

@@ -1,4 +1,4 @@
-"""One contract for every store: memory and SQLite now, a shared database later."""
+"""One contract for every store: SQLite now, a shared database later."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
-from rollback.adapters.memory import MemoryStore
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import AlertStatus, Source
-from rollback.domain.decision import decide
-from rollback.domain.deployment import NewDeployment, Outcome
+from rollback.domain.consequences import Consequences
+from rollback.domain.control import Cause, Freeze, ProposalState, Rehearsal
+from rollback.domain.decision import approve, decide
+from rollback.domain.deployment import NewDeployment, Outcome, Standing
 from rollback.domain.errors import (
+    AlreadyAnswered,
     ConcurrentChange,
     DeploymentClosed,
+    DeploymentInProgress,
     NotFound,
     QueueFull,
     RollbackInProgress,
@@ -25,12 +28,25 @@ from rollback.domain.errors import (
     StoreUnavailable,
     VersionRejected,
 )
-from rollback.domain.facts import Began
+from rollback.domain.facts import HostSeen, Watched
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import LedgerKind, Reason
-from rollback.domain.records import Batch, NewEntry, Notice, NoticeState, Quarantined, Step
+from rollback.domain.records import (
+    Batch,
+    InboxItem,
+    NewEntry,
+    Notice,
+    NoticeState,
+    Quarantined,
+    Settled,
+    Step,
+)
 from rollback.domain.rollback import (
+    AttemptFailed,
     Claimed,
+    HostResult,
+    HostState,
+    Kind,
     Phase,
     Restored,
     Verification,
@@ -39,15 +55,17 @@ from rollback.domain.rollback import (
 )
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+KEY = ("shop", "production")
+BLIND = Watched(asked=True, blind="x")
 
 
 def at(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    found = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "rollback.db")
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Any]:
+    found = SqliteStore(tmp_path / "rollback.db")
     yield found
     found.close()
 
@@ -62,7 +80,7 @@ class Scene:
 
     def __init__(self, store: Any, make: Any) -> None:
         self.store, self.make = store, make
-        make.live(store, "1", minutes=-60)
+        make.live(store, "1", minutes=-60, good=True)
         make.live(store, "2", minutes=0)
 
     def receive(self, *alerts: Any, minutes: float = 5, retry_before: datetime = NOON, **batch: Any) -> Any:
@@ -71,15 +89,25 @@ class Scene:
         )
         return self.store.receive(whole).result()
 
-    def record(self, item: Any, *notices: Notice, **facts: Any) -> Any:
-        state = self.store.service_state("shop")
-        release = next(r for r in state.releases if r.version == "1")
+    @property
+    def state(self) -> Any:
+        return self.store.service_state(*KEY)
+
+    def decide(self, *items: Any, **facts: Any) -> Settled:
+        state = self.state
         whole = self.make.facts(
-            **{"alert": item.alert, "deployment": state.deployment, "target": release, **facts}
+            **{
+                "alert": items[0].alert,
+                "deployment": state.deployment,
+                "releases": state.releases,
+                "now": at(5.1),
+                **facts,
+            }
         )
-        decision = decide(whole)
-        entry = NewEntry(at=decision.at, kind=LedgerKind.DECIDED, service="shop", data={"x": 1})
-        return self.store.record(item, decision, entry, notices)
+        return Settled(items=items, decision=decide(whole))
+
+    def record(self, *items: Any, notices: tuple[Notice, ...] = (), **facts: Any) -> Any:
+        return self.store.record(self.decide(*items, **facts), lambda number: notices)
 
     def item(self, **alert: Any) -> Any:
         self.receive(self.make.alert(**alert))
@@ -89,9 +117,16 @@ class Scene:
         record = self.record(self.item(**alert))
         return self.store.rollback(record.rollback_id)
 
-    def finish(self, rollback: Any, minutes: float = 9) -> Any:
+    def make_item(self, record: Any) -> Any:
+        return InboxItem(
+            id=1, alert=record.alert, source=Source.WEBHOOK, received_at=NOON, decision_id=record.id
+        )
+
+    def finish(self, rollback: Any, minutes: float = 9, away: HostResult | None = None) -> Any:
         running = rollback.apply(Claimed(at=at(6)))
-        verifying = running.apply(Restored(at=at(7)))
+        done = (HostResult(host="app1", state=HostState.DONE, at=at(7)),)
+        results = (*done, away) if away else done
+        verifying = running.apply(Restored(at=at(minutes - 2), results=results))
         verification = Verification(verdict=VerificationVerdict.FIXED, at=at(minutes))
         ended = replace(verifying.apply(VerifiedFixed(at=at(minutes))), verification=verification)
         for before, after in [(rollback, running), (running, verifying), (verifying, ended)]:
@@ -145,17 +180,18 @@ def test_a_heartbeat_is_remembered(scene: Scene) -> None:
 
 def test_the_end_of_an_episode_is_found_by_its_beginning(scene: Scene) -> None:
     alert = scene.make.alert()
-    assert scene.store.resolved_at(alert) is None
+    scene.receive(alert, minutes=7)
 
-    scene.receive(replace(alert, status=AlertStatus.RESOLVED), minutes=8)
+    scene.receive(replace(alert, status=AlertStatus.RESOLVED), scene.make.alert(minutes=6), minutes=8)
 
-    assert scene.store.resolved_at(alert) == at(8)
-    assert scene.store.resolved_at(scene.make.alert(minutes=6)) is None
+    ends = {item.alert.identity: item.resolved_at for item in scene.store.waiting(10)}
+    assert ends[alert.identity] == at(8)
+    assert ends[scene.make.alert(minutes=6).identity] is None
 
 
 def test_a_held_alert_wakes_when_it_is_seen_again_and_not_too_early(scene: Scene) -> None:
     item = scene.item()
-    scene.record(item, began=Began(blind="x"))
+    scene.record(item, watched=BLIND)
     assert scene.store.waiting(10) == []
 
     scene.receive(item.alert, retry_before=at(5.1))
@@ -166,7 +202,7 @@ def test_a_held_alert_wakes_when_it_is_seen_again_and_not_too_early(scene: Scene
 
 def test_a_settled_alert_never_wakes(scene: Scene) -> None:
     item = scene.item()
-    scene.record(item, target=None)
+    scene.record(item, handled_by=7)
 
     scene.receive(item.alert, retry_before=at(60))
 
@@ -175,7 +211,7 @@ def test_a_settled_alert_never_wakes(scene: Scene) -> None:
 
 
 def test_a_held_alert_that_got_too_old_wakes_once_more(scene: Scene) -> None:
-    scene.record(scene.item(), began=Began(blind="x"))
+    scene.record(scene.item(), watched=BLIND)
 
     assert scene.store.wake_expired(at(5)) == 0
     assert scene.store.tally().inbox_held == 1
@@ -187,25 +223,49 @@ def test_a_held_alert_that_got_too_old_wakes_once_more(scene: Scene) -> None:
 
 
 def test_a_decision_is_kept_with_everything_it_saw(scene: Scene) -> None:
-    record = scene.record(scene.item(), target=None)
+    record = scene.record(scene.item(), handled_by=7)
 
     found = scene.store.decision(record.id)
-    assert (found.reason, found.rollback_id, found.alert) == (Reason.NO_KNOWN_GOOD, None, scene.make.alert())
+    assert (found.reason, found.rollback_id, found.alert) == (
+        Reason.ALREADY_HANDLED,
+        None,
+        scene.make.alert(),
+    )
     assert found.body == record.body
     assert found.body["facts"]["alert"]["fingerprint"] == "f1"
-    assert scene.store.ledger(0, 100)[-1].data == {"x": 1, "decision_id": record.id, "rollback_id": None}
+    entry = scene.store.ledger(0, 100)[-1]
+    assert (entry.data["decision_id"], entry.data["rollback_id"]) == (record.id, None)
+    assert (entry.service, entry.env) == KEY
 
 
-def test_a_rollback_starts_with_its_decision_and_rejects_what_is_left(scene: Scene) -> None:
+def test_alerts_that_are_decided_alike_share_one_record(scene: Scene) -> None:
+    scene.receive(*[scene.make.alert(fingerprint=str(n)) for n in range(5)])
+
+    record = scene.record(*scene.store.waiting(10), handled_by=7)
+
+    assert (record.alerts, scene.store.waiting(10)) == (5, [])
+    assert scene.store.tally().decisions == {("ignore", "already_handled", "error_rate_threshold"): 5}
+
+
+def test_a_newcomer_among_alerts_that_were_held_before_gets_a_record_of_its_own(scene: Scene) -> None:
+    first = scene.record(scene.item(), watched=BLIND)
+    scene.receive(scene.make.alert(), scene.make.alert(fingerprint="f2"), retry_before=at(6))
+
+    second = scene.record(*scene.store.waiting(10), watched=BLIND)
+
+    assert (first.alerts, second.alerts) == (1, 1)
+    assert [d.id for d in scene.store.decisions(None, 10)] == [second.id, first.id]
+
+
+def test_a_rollback_starts_with_its_decision(scene: Scene) -> None:
     record = scene.record(scene.item())
 
     rollback = scene.store.rollback(record.rollback_id)
     assert (rollback.phase, rollback.from_version, rollback.to_version) == (Phase.PENDING, "2", "1")
     assert rollback.decision_id == record.id
-    state = scene.store.service_state("shop")
+    state = scene.state
     assert (state.active_rollback, state.handled_by) == (rollback, rollback.id)
-    rejected = {release.version: release.rejected_at for release in state.releases}
-    assert rejected == {"1": None, "2": at(5.1)}
+    assert {r.version: r.standing for r in state.releases} == {"1": "good", "2": "unproven"}
 
 
 def test_only_one_rollback_of_a_service_is_active(scene: Scene) -> None:
@@ -229,7 +289,7 @@ def test_a_deployment_is_rolled_back_automatically_once(scene: Scene) -> None:
 
 
 def test_a_rollback_does_not_start_when_another_deployment_has_begun(scene: Scene) -> None:
-    item, seen = scene.item(), scene.store.service_state("shop").deployment
+    item, seen = scene.item(), scene.store.service_state(*KEY).deployment
     scene.store.start_deployment(NEW, at(5))
 
     with pytest.raises(ConcurrentChange):
@@ -240,32 +300,32 @@ def test_a_rollback_does_not_start_when_another_deployment_has_begun(scene: Scen
 
 def test_an_alert_is_decided_by_one_of_two(scene: Scene) -> None:
     item = scene.item()
-    scene.record(item, target=None)
+    scene.record(item, handled_by=7)
 
     with pytest.raises(ConcurrentChange):
-        scene.record(item, target=None)
+        scene.record(item, handled_by=7)
 
 
 def test_an_unchanged_answer_adds_nothing_and_another_one_does(scene: Scene) -> None:
     item = scene.item()
-    first = scene.record(item, Notice(text="a", colour="good"), began=Began(blind="x"))
+    told = (Notice(text="a", colour="good"),)
+    first = scene.record(item, notices=told, watched=BLIND)
     counts = (len(scene.store.ledger(0, 100)), len(scene.store.notices_due(at(60), 10)))
 
     scene.receive(item.alert, retry_before=at(6))
     [item] = scene.store.waiting(10)
-    same = scene.record(item, Notice(text="b", colour="good"), began=Began(blind="y"))
-    assert same.id == first.id
+    assert scene.record(item, notices=told, watched=BLIND) is None
     assert (len(scene.store.ledger(0, 100)), len(scene.store.notices_due(at(60), 10))) == counts
 
     scene.receive(item.alert, retry_before=at(6))
-    other = scene.record(scene.store.waiting(10)[0], target=None)
+    other = scene.record(scene.store.waiting(10)[0], handled_by=7)
     assert other.id != first.id
     assert [d.id for d in scene.store.decisions("shop", 10)] == [other.id, first.id]
 
 
 def test_decisions_are_listed_newest_first_and_by_service(scene: Scene) -> None:
     for name in ("f1", "f2", "f3"):
-        scene.record(scene.item(fingerprint=name), target=None)
+        scene.record(scene.item(fingerprint=name), handled_by=7)
 
     assert [d.alert.fingerprint for d in scene.store.decisions(None, 2)] == ["f3", "f2"]
     assert scene.store.decisions("other", 10) == []
@@ -304,9 +364,9 @@ def test_restoring_makes_the_target_live_and_an_end_starts_the_cooldown(scene: S
     ended = scene.finish(scene.rollback())
 
     assert scene.store.rollback(ended.id) == ended
-    state = scene.store.service_state("shop")
+    state = scene.store.service_state(*KEY)
     assert (state.current.version, state.current.live_at) == ("1", at(7))
-    assert (state.active_rollback, state.last_finished_at) == (None, at(9))
+    assert (state.active_rollback, state.last_changed_at) == (None, at(9))
 
 
 def test_steps_are_kept_in_order(scene: Scene) -> None:
@@ -338,18 +398,25 @@ def test_what_is_not_there_is_said_so(store: Any, ask: str) -> None:
 
 # Deployments
 
-NEW = NewDeployment(service="shop", version="3", hosts=("app1", "app2"), checksum="c", rollback_safe=True)
+NEW = NewDeployment(
+    service="shop",
+    env="production",
+    version="3",
+    hosts=("app1", "app2"),
+    checksum="c",
+    rollback_safe=True,
+)
 
 
 def test_a_deployment_is_kept_and_becomes_live(scene: Scene) -> None:
     started = scene.store.start_deployment(NEW, at(10))
     assert (started.hosts, started.outcome) == (("app1", "app2"), None)
-    assert scene.store.service_state("shop").current.version == "2"
+    assert scene.store.service_state(*KEY).current.version == "2"
 
     ended = scene.store.finish_deployment(started.id, Outcome.LIVE, "well", at(11))
 
     assert (ended.outcome, ended.finished_at, ended.detail) == (Outcome.LIVE, at(11), "well")
-    state = scene.store.service_state("shop")
+    state = scene.store.service_state(*KEY)
     assert (state.deployment, state.current.version) == (ended, "3")
     kinds = [entry.kind for entry in scene.store.ledger(0, 100)[-2:]]
     assert kinds == [LedgerKind.DEPLOYMENT_STARTED, LedgerKind.DEPLOYMENT_FINISHED]
@@ -360,16 +427,52 @@ def test_a_failed_deployment_makes_nothing_live(scene: Scene) -> None:
 
     scene.store.finish_deployment(started.id, Outcome.FAILED, "app1", at(11))
 
-    assert scene.store.service_state("shop").current.version == "2"
+    assert scene.store.service_state(*KEY).current.version == "2"
 
 
-def test_a_deployment_that_never_ended_is_closed_by_the_next_one(scene: Scene) -> None:
+def test_the_same_version_registered_again_is_the_same_deployment(scene: Scene) -> None:
+    first = scene.store.start_deployment(replace(NEW, hosts=("app1",)), at(10))
+    again = scene.store.start_deployment(NEW, at(20))
+
+    assert (again.id, again.started_at, again.heard_at) == (first.id, at(10), at(20))
+    assert again.hosts == ("app1", "app2")
+    assert scene.store.ledger(0, 100)[-1].kind is LedgerKind.DEPLOYMENT_RESUMED
+
+
+def test_another_version_must_wait_or_say_that_the_first_run_is_dead(scene: Scene) -> None:
     first = scene.store.start_deployment(NEW, at(10))
-    scene.store.start_deployment(NEW, at(20))
+    other = replace(NEW, version="4")
+
+    with pytest.raises(DeploymentInProgress, match="began 5 minutes ago"):
+        scene.store.start_deployment(other, at(15))
+    scene.store.start_deployment(replace(other, take_over=True), at(15))
 
     assert scene.store.deployments("shop", 10)[1].outcome is Outcome.ABANDONED
     with pytest.raises(DeploymentClosed):
         scene.store.finish_deployment(first.id, Outcome.LIVE, "", at(21))
+
+
+def test_the_same_version_elsewhere_is_another_deployment(scene: Scene) -> None:
+    there = scene.store.start_deployment(replace(NEW, env="staging"), at(10))
+    here = scene.store.start_deployment(replace(NEW, version="4"), at(11))
+
+    assert there.id != here.id
+    assert scene.store.service_state("shop", "staging").deployment == there
+    assert scene.state.deployment == here
+
+
+def test_late_news_of_a_deployment_that_was_rolled_back_is_refused(scene: Scene) -> None:
+    started = scene.store.start_deployment(NEW, at(3))
+    runs = (HostSeen(host="app1", answered=True, version="3"),)
+    record = scene.record(scene.item(), hosts=runs, deployment_began=at(3))
+    ended = scene.finish(scene.store.rollback(record.rollback_id))
+
+    with pytest.raises(DeploymentClosed):
+        scene.store.finish_deployment(started.id, Outcome.LIVE, "", at(10))
+
+    assert ended.deployment_id == started.id
+    assert scene.state.current.version == "1"
+    assert scene.state.deployment.outcome is Outcome.ABANDONED
 
 
 def test_a_deployment_that_is_not_there_cannot_end(store: Any) -> None:
@@ -384,37 +487,198 @@ def test_nothing_is_deployed_while_the_service_is_rolled_back(scene: Scene) -> N
         scene.store.start_deployment(NEW, at(6))
 
 
-def test_a_rejected_version_comes_back_only_with_an_override_and_is_then_accepted(scene: Scene) -> None:
-    scene.finish(scene.rollback())
+def test_a_rejected_version_comes_back_only_with_an_override(scene: Scene) -> None:
+    scene.store.mark_release(*KEY, "2", Standing.REJECTED, "ann", at(9))
     bad = replace(NEW, version="2")
 
-    with pytest.raises(VersionRejected):
+    with pytest.raises(VersionRejected, match="by ann"):
         scene.store.start_deployment(bad, at(10))
-    started = scene.store.start_deployment(replace(bad, override=True), at(11))
-    assert rejected(scene, "2")
-    scene.store.finish_deployment(started.id, Outcome.LIVE, "", at(12))
+    scene.store.start_deployment(replace(bad, override=True), at(11))
 
-    assert not rejected(scene, "2")
+    assert standing(scene, "2") is Standing.UNPROVEN
 
 
-def rejected(scene: Scene, version: str) -> bool:
-    releases = scene.store.service_state("shop").releases
-    return any(r.rejected_at for r in releases if r.version == version)
+def standing(scene: Scene, version: str) -> Standing:
+    return Standing(next(r.standing for r in scene.state.releases if r.version == version))
+
+
+def test_what_an_end_means_is_stored_with_it(scene: Scene) -> None:
+    rollback = scene.rollback()
+    running = rollback.apply(Claimed(at=at(6)))
+    follows = Consequences(standings=(("2", Standing.REJECTED),), cause=Cause.FRUITLESS, why="it was vain")
+
+    scene.store.move(rollback, running, (), (), follows)
+
+    assert standing(scene, "2") is Standing.REJECTED
+    assert (scene.state.breaker.cause, scene.state.breaker.opened_at) == (Cause.FRUITLESS, at(6))
+    scene.store.close_breaker(*KEY, "ann", "looked", at(7))
+    assert scene.state.breaker is None
+    with pytest.raises(NotFound):
+        scene.store.close_breaker(*KEY, "ann", "", at(8))
+
+
+def test_a_release_that_nobody_knows_cannot_be_marked(scene: Scene) -> None:
+    with pytest.raises(NotFound):
+        scene.store.mark_release(*KEY, "9", Standing.GOOD, "ann", at(9))
+
+
+# What people say
+
+
+def freeze(service: str = "shop", until: float = 60, since: float = 5) -> Freeze:
+    return Freeze(
+        id=0,
+        service=service,
+        env="production",
+        reason="audit",
+        by="ann",
+        since=at(since),
+        until=at(until),
+    )
+
+
+def test_a_freeze_holds_until_it_is_ended_or_over(scene: Scene) -> None:
+    scene.store.freeze(freeze())
+    longer = scene.store.freeze(freeze(until=90, since=6))
+    assert (scene.state.freeze, scene.store.freezes("production")) == (longer, [longer])
+
+    scene.store.unfreeze(*KEY, "bob", at(7))
+    assert scene.state.freeze is None
+    with pytest.raises(NotFound):
+        scene.store.unfreeze(*KEY, "bob", at(8))
+
+
+def test_a_freeze_of_everything_is_one_of_each_service_and_ends_by_itself(scene: Scene) -> None:
+    scene.store.freeze(freeze(service=""))
+    assert scene.state.freeze.reason == "audit"
+
+    assert scene.store.expire_freezes(at(59)) == []
+    assert [f.service for f in scene.store.expire_freezes(at(60))] == [""]
+    assert scene.state.freeze is None
+
+
+def test_a_proposal_is_answered_once(scene: Scene) -> None:
+    record = scene.record(scene.item(), attempts=3)
+    proposal = scene.store.proposal(record.id)
+    assert (proposal.state, proposal.to_version, scene.state.proposal) == ("open", "1", proposal)
+
+    scene.store.answer_proposal(proposal, ProposalState.REJECTED, "ann", "no", at(8))
+
+    assert scene.store.proposal(record.id).by == "ann"
+    with pytest.raises(AlreadyAnswered):
+        scene.store.answer_proposal(proposal, ProposalState.APPROVED, "bob", "", at(9))
+    with pytest.raises(NotFound):
+        scene.store.proposal(99)
+
+
+def test_an_approved_proposal_becomes_a_rollback_in_one_step(scene: Scene) -> None:
+    record = scene.record(scene.item(), attempts=3)
+    proposal = scene.store.proposal(record.id)
+    facts = scene.decide(scene.make_item(record), attempts=3).decision.facts
+    decision = approve(facts, proposal, by="ann")
+
+    approved = scene.store.record_by_person(decision, proposal, "go", lambda number: ())
+
+    rollback = scene.store.rollback(approved.rollback_id)
+    assert (rollback.by, rollback.decision_id, rollback.phase) == ("ann", approved.id, Phase.PENDING)
+    assert scene.store.proposal(record.id).state is ProposalState.APPROVED
+
+
+def test_a_new_deployment_withdraws_what_was_proposed(scene: Scene) -> None:
+    record = scene.record(scene.item(), attempts=3)
+
+    scene.store.start_deployment(NEW, at(8))
+
+    assert scene.store.proposal(record.id).state is ProposalState.WITHDRAWN
+    assert scene.state.proposal is None
+
+
+def test_what_a_rollback_left_open_is_known_until_a_person_takes_over(scene: Scene) -> None:
+    rollback = scene.rollback()
+    failed = rollback.apply(AttemptFailed(at=at(6), detail="app1: no"))
+    scene.store.move(rollback, failed, ())
+    assert scene.state.open_end == failed
+
+    scene.store.acknowledge(failed.id, "ann", "", at(7))
+
+    assert scene.state.open_end is None
+    with pytest.raises(NotFound):
+        scene.store.acknowledge(failed.id, "bob", "", at(8))
+
+
+def test_what_a_rollback_left_open_is_overtaken_by_a_live_deployment(scene: Scene) -> None:
+    rollback = scene.rollback()
+    scene.store.move(rollback, rollback.apply(AttemptFailed(at=at(6), detail="x")), ())
+    scene.make.live(scene.store, "3", minutes=10)
+
+    assert scene.state.open_end is None
+
+
+def test_hosts_that_wait_keep_an_end_open_until_they_are_repaired(scene: Scene) -> None:
+    away = HostResult(host="app2", state=HostState.UNREACHABLE, at=at(7))
+    ended = scene.finish(scene.rollback(), away=away)
+    assert (scene.state.open_end, ended.waiting) == (ended, ("app2",))
+
+    repair = scene.store.start_repair(ended, ("app2",), at(20))
+    assert (repair.kind, repair.only, repair.to_version) == (Kind.REPAIR, ("app2",), "1")
+    with pytest.raises(ConcurrentChange):
+        scene.store.start_repair(ended, ("app2",), at(20))
+    scene.finish(repair, minutes=21)
+
+    assert scene.state.open_end is None
+    assert scene.state.handled_by == ended.id
+
+
+def test_a_failure_that_moved_no_host_lets_its_alert_be_decided_again(scene: Scene) -> None:
+    item = scene.item()
+    rollback = scene.store.rollback(scene.record(item).rollback_id)
+    scene.store.move(rollback, rollback.apply(AttemptFailed(at=at(6), detail="x")), ())
+
+    scene.receive(item.alert, minutes=7, retry_before=at(6))
+
+    assert [found.id for found in scene.store.waiting(10)] == [item.id]
+    assert (scene.state.attempts, scene.state.last_attempt_at, scene.state.handled_by) == (1, at(6), None)
+
+
+def test_rehearsals_are_of_the_hosts_that_there_are(scene: Scene) -> None:
+    found = tuple(
+        Rehearsal(host=host, ok=host != "app2", at=at(5), detail="no key", live="2")
+        for host in ("app1", "app2")
+    )
+    scene.store.rehearsed(*KEY, found, ("app1", "app2"))
+    assert scene.state.rehearsals == found
+
+    scene.store.rehearsed(*KEY, found[:1], ("app1",))
+
+    assert scene.state.rehearsals == found[:1]
+
+
+def test_holds_are_told_once(scene: Scene) -> None:
+    record = scene.record(scene.item(), watched=BLIND)
+    assert scene.store.untold_holds(at(5)) == []
+    [hold] = scene.store.untold_holds(at(5.1))
+    assert hold.id == record.id
+
+    entry = NewEntry(at=at(8), kind=LedgerKind.HOLD_TOLD, service="shop")
+    scene.store.tell_hold(hold, entry, (Notice(text="on hold", colour="warning"),))
+
+    assert scene.store.untold_holds(at(60)) == []
+    assert [w.notice.text for w in scene.store.notices_due(at(8), 10)] == ["on hold"]
 
 
 def test_what_hosts_run_is_live_though_nobody_reported_it(scene: Scene) -> None:
-    scene.store.observe_live("shop", "1", at(20))
-    assert scene.store.service_state("shop").current.version == "1"
+    scene.store.observe_live(*KEY, "1", at(20))
+    assert scene.store.service_state(*KEY).current.version == "1"
 
-    scene.store.observe_live("shop", "0.9", at(21))
+    scene.store.observe_live(*KEY, "0.9", at(21))
 
-    current = scene.store.service_state("shop").current
+    current = scene.store.service_state(*KEY).current
     assert (current.version, current.rollback_safe, current.live_at) == ("0.9", False, at(21))
     assert scene.store.ledger(0, 100)[-1].data == {"version": "0.9"}
 
 
 def test_an_unknown_service_is_empty_and_no_error(store: Any) -> None:
-    state = store.service_state("nobody")
+    state = store.service_state("nobody", "production")
 
     assert (state.current, state.releases, state.deployment, state.active_rollback) == (None, (), None, None)
 
@@ -432,7 +696,7 @@ def test_the_history_is_read_from_where_one_left_off(scene: Scene) -> None:
 
 def test_messages_are_due_in_order_and_put_off(scene: Scene) -> None:
     notices = [Notice(text=t, colour="good", fields={"a": "b"}) for t in ("one", "two")]
-    scene.record(scene.item(), *notices, target=None)
+    scene.record(scene.item(), notices=tuple(notices), handled_by=7)
     one, two = scene.store.notices_due(at(6), 10)
     assert ([one.notice, two.notice], one.attempts) == (notices, 0)
 
@@ -467,7 +731,7 @@ def test_counts_come_from_the_records(scene: Scene) -> None:
         ("ignore", "unknown_trigger", "error_rate_threshold"): 1,
     }
     assert (tally.inbox_pending, tally.inbox_held) == (1, 0)
-    assert tally.services == (scene.store.service_state("shop"),)
+    assert tally.services == (scene.store.service_state(*KEY),)
 
 
 def test_a_closed_store_takes_nothing_more(scene: Scene) -> None:
@@ -507,14 +771,14 @@ def test_everything_is_there_after_a_restart(durable: Scene, file: Path) -> None
     again = SqliteStore(file)
 
     assert again.rollback(ended.id) == ended
-    assert again.service_state("shop").current.version == "1"  # type: ignore[union-attr]
+    assert again.service_state(*KEY).current.version == "1"  # type: ignore[union-attr]
     again.close()
 
 
 COPY = """
-    INSERT INTO rollbacks (id, service, phase, from_version, to_version, decision_id, deployment_id,
+    INSERT INTO rollbacks (id, service, env, phase, from_version, to_version, decision_id, deployment_id,
       requested_at, changed_at)
-    SELECT 99, {service}, 'running', from_version, to_version, 2, {deployment}, requested_at, changed_at
+    SELECT 99, {service}, env, 'running', from_version, to_version, 2, {deployment}, requested_at, changed_at
     FROM rollbacks
 """
 TWIN = """
@@ -603,6 +867,42 @@ def test_more_than_the_queue_holds_is_told_to_come_again(file: Path, make: Any) 
         store.receive(Batch(at=NOON, source=Source.WEBHOOK, alerts=(), retry_before=NOON))
 
     store.mark("the daemon's own work is never refused", NOON)
+    store.close()
+
+
+OLD = """
+    INSERT INTO releases VALUES ('shop', '1', 1, '2026-03-01T11:00:00.000000+00:00', NULL);
+    INSERT INTO releases VALUES ('shop', '2', 1, '2026-03-01T12:00:00.000000+00:00', '2026-03-01T12:05:00.000000+00:00');
+    INSERT INTO deployments VALUES (1, 'shop', '2', '["app1"]', 'sha256:x', 1, 0, '2026-03-01T11:59:00.000000+00:00',
+      '2026-03-01T12:00:00.000000+00:00', 'live', '');
+    INSERT INTO inbox (id, fingerprint, starts_at, status, alert, source, received_at)
+      VALUES (1, 'f', '2026-03-01T12:05:00.000000+00:00', 'firing', '{}', 'webhook', '2026-03-01T12:05:00.000000+00:00');
+    INSERT INTO decisions VALUES (1, 1, '2026-03-01T12:05:00.000000+00:00', 'shop', 't', 'roll_back', 'accepted', 1,
+      '{"facts":{"alert":{"fingerprint":"f","starts_at":"2026-03-01T12:05:00Z","status":"firing",
+      "labels":{"alertname":"A","service":"shop"},"annotations":{}}}}');
+    INSERT INTO rollbacks VALUES (1, 'shop', 'succeeded', '2', '1', 1, 1, 1, '2026-03-01T12:05:00.000000+00:00',
+      '2026-03-01T12:06:00.000000+00:00', '2026-03-01T12:05:01.000000+00:00', '2026-03-01T12:05:30.000000+00:00',
+      '2026-03-01T12:06:00.000000+00:00', '', 'fixed', NULL);
+    UPDATE inbox SET state = 'decided', decision_id = 1;
+"""  # noqa: E501
+
+
+def test_what_an_earlier_schema_held_is_still_known(file: Path) -> None:
+    first = Path(__file__).parents[3] / "rollback/adapters/schema/001_initial.sql"
+    old = sqlite3.connect(file)
+    old.executescript(f"{first.read_text()}; {OLD} PRAGMA user_version = 1;")
+    old.close()
+
+    store = SqliteStore(file)
+    store.adopt("production")
+    store.adopt("another one later changes nothing")
+
+    state = store.service_state(*KEY)
+    assert {r.version: r.standing for r in state.releases} == {"1": "unproven", "2": "rejected"}
+    assert (state.deployment.version, state.handled_by) == ("2", 1)  # type: ignore[union-attr]
+    assert store.decision(1).alert.name == "A"
+    assert store.rollback(1).phase is Phase.SUCCEEDED
+    assert store._connection.execute("PRAGMA foreign_key_check").fetchall() == []
     store.close()
 
 

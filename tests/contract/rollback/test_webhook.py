@@ -1,6 +1,8 @@
 """The HTTP interface of the real process: what Alertmanager, deployments and people are answered."""
 
+import contextlib
 import json
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,12 +120,13 @@ def test_an_alert_with_no_deployment_behind_it_is_decided_and_explained(daemon: 
 
     assert (found["verdict"], found["reason"]) == ("ignore", "no_deployment_in_window")
     assert found["alert"]["fingerprint"] == "lonely"
-    assert daemon.ask(f"/decisions/{found['id']}") == found
+    assert daemon.ask(f"/decisions/{found['id']}") == {**found, "followers": 0}
     assert {"guard", "passed", "reason", "evidence"} == set(found["guards"][0])
 
 
 def test_a_bad_release_is_rolled_back_with_every_step_on_record(daemon: Any, alert: Alert) -> None:
     daemon.deploy("1.0.0", service="whole")
+    daemon.good("1.0.0", service="whole")
     daemon.deploy("2.0.0", service="whole")
 
     daemon.deliver(alert("whole", service="whole"))
@@ -131,16 +134,23 @@ def test_a_bad_release_is_rolled_back_with_every_step_on_record(daemon: Any, ale
 
     assert (ended["phase"], ended["from_version"], ended["to_version"]) == ("succeeded", "2.0.0", "1.0.0")
     assert ended["verification"]["verdict"] == "fixed"
-    assert [(s["host"], s["status"]) for s in ended["steps"]] == [("app1", "done")]
-    assert [entry["kind"] for entry in daemon.ledger("whole")][4:] == [
+    steps = [(s["host"], s["step"], s["status"]) for s in ended["steps"]]
+    assert steps == [("all", "gate", "open"), ("app1", "host", "done")]
+    kinds = [entry["kind"] for entry in daemon.ledger("whole")]
+    assert kinds[kinds.index("webhook_received") :] == [
         "webhook_received",
         "decided",
         "rollback_started",
         "host_step",
+        "host_step",
         "restored",
+        "release_marked",
         "verified",
         "rollback_finished",
     ]
+    stages = daemon.ask(f"/rollbacks/{ended['id']}")["stages"]
+    assert 0 <= stages["received"] <= stages["decided"] <= stages["started"] <= stages["hosts"]["app1"]
+    assert stages["hosts"]["app1"] <= stages["restored"] <= stages["verified"] <= stages["finished"]
     service = daemon.ask("/status")["services"]["whole"]
     assert (service["current"]["version"], service["rejected"]) == ("1.0.0", ["2.0.0"])
 
@@ -172,6 +182,107 @@ def test_a_deployment_that_makes_no_sense_is_refused(daemon: Any, wrong: Any) ->
     assert daemon.post("/deployments", {**body, **wrong}).status_code == 422
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "9223372036854775808", "9" * 30, "9" * 5000, "x", "1.5"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/decisions/{}"),
+        ("GET", "/rollbacks/{}"),
+        ("GET", "/ledger?after={}x"),
+        ("POST", "/deployments/{}/finish"),
+        ("POST", "/proposals/{}/approve"),
+        ("POST", "/proposals/{}/reject"),
+        ("POST", "/rollbacks/{}/acknowledge"),
+    ],
+)
+def test_a_number_that_no_record_can_have_is_refused_in_words(
+    daemon: Any, method: str, path: str, number: str
+) -> None:
+    bodies = {"finish": {"outcome": "live"}}
+    body = bodies.get(path.rsplit("/", 1)[1], {"by": "ann"})
+
+    answer = daemon.request(method, path.format(number), body)
+
+    assert answer.status_code in (404, 422)
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("number", ["99999", str(2**63 - 1)])
+def test_a_record_that_does_not_exist_is_404(daemon: Any, number: str) -> None:
+    for path in (f"/decisions/{number}", f"/rollbacks/{number}"):
+        answer = daemon.request("GET", path)
+        assert (answer.status_code, answer.json()["reason"]) == (404, "not_found")
+
+
+POSTED = [
+    "/trigger",
+    "/test",
+    "/deployments",
+    "/deployments/1/finish",
+    "/rollbacks",
+    "/rollbacks/1/acknowledge",
+    "/proposals/1/approve",
+    "/proposals/1/reject",
+    "/freezes",
+    "/breakers/shop/close",
+    "/releases/shop/1/mark",
+]
+
+
+def test_every_route_that_takes_a_body_is_tried_here(daemon: Any) -> None:
+    paths = daemon.get("/openapi.json", auth=None).json()["paths"]
+    described = {path.removeprefix("/api/admin/rollback") for path, ways in paths.items() if "post" in ways}
+
+    assert len(described) == len(POSTED) - 1, "the trigger is not described"
+
+
+@pytest.mark.parametrize("path", POSTED)
+@pytest.mark.parametrize("header", [None, "Basic \xff\xfe", "Basic eA==", "Bearer x"])
+def test_without_the_right_credentials_no_body_is_read(daemon: Any, path: str, header: str | None) -> None:
+    """The answer comes before the body: of 64 MB only what the network holds is ever sent."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=5) as connection:
+        head = f"POST /api/admin/rollback{path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        head += f"Authorization: {header}\r\n" if header else ""
+        connection.sendall(head.encode("latin-1") + b"Content-Type: application/json\r\n\r\n")
+        answer = connection.recv(65536)
+        connection.settimeout(0.2)
+        chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+        with contextlib.suppress(OSError):
+            while sent < 64:
+                connection.sendall(chunk)
+                sent += 1
+
+    assert answer.split()[1] == b"401"
+
+
+def test_a_body_over_the_limit_is_refused_on_every_route(daemon: Any) -> None:
+    large = b"x" * (daemon.settings["body_limit"] + 1)
+
+    answers = {path: daemon.request("POST", path, data=large).status_code for path in POSTED[1:]}
+
+    assert set(answers.values()) == {413}
+
+
+def test_what_no_route_takes_is_said_in_words(daemon: Any) -> None:
+    wrong = daemon.request("GET", "/nothing")
+    method = daemon.request("DELETE", "/status")
+    field = daemon.request("POST", "/freezes", {"reason": "x", "by": "ann", "minutes": 1, "extra": 1})
+
+    assert (wrong.status_code, method.status_code, field.status_code) == (404, 405, 422)
+    assert "/openapi.json" in wrong.json()["error"]
+    assert "does not take that method" in method.json()["error"]
+    assert "extra: there is no such field" in field.json()["error"]
+
+
+def test_another_environment_is_409_with_its_reason(daemon: Any) -> None:
+    body = {"service": "s", "version": "1", "hosts": ["a"], "rollback_safe": True, "environment": "staging"}
+
+    answer = daemon.post("/deployments", body)
+
+    assert (answer.status_code, answer.json()["reason"]) == (409, "other_environment")
+
+
 def test_a_deployment_ends_once(daemon: Any) -> None:
     number = daemon.deploy("1.0.0", service="once")
 
@@ -183,9 +294,8 @@ def test_a_deployment_ends_once(daemon: Any) -> None:
 
 @pytest.mark.parametrize("as_form", [True, False])
 def test_the_preview_says_what_would_happen_and_changes_nothing(daemon: Any, as_form: bool) -> None:
-    daemon.world.rules = [
-        {"name": "Named", "labels": {"rollback_trigger": "error_rate_threshold"}, "annotations": {}}
-    ]
+    labels = {"rollback": "auto", "rollback_trigger": "error_rate_threshold"}
+    daemon.world.rules = [*daemon.world.rules, {"name": "Named", "labels": labels, "annotations": {}}]
     fields = {"alert_name": "Named", "service": "nobody"}
     before = len(daemon.ledger())
 
@@ -242,11 +352,15 @@ def test_the_heartbeat_sets_its_time(daemon: Any, alert: Alert) -> None:
 
 
 def test_people_are_told_of_every_stage(daemon: Any) -> None:
-    wanted = ["Rolling back whole 2.0.0 to 1.0.0", "app1 runs 1.0.0", "whole 1.0.0 is live again, measuring"]
+    wanted = [
+        "Rolling back whole (production) 2.0.0 to 1.0.0",
+        "app1 of whole (production) runs 1.0.0",
+        "whole (production) 1.0.0 is live again, measuring",
+        "whole (production) is measured healthy again after going back from 2.0.0 to 1.0.0",
+    ]
 
     def told() -> bool:
-        texts = [message["text"] for message in daemon.world.slack]
-        return set(wanted) < set(texts) and any("measured healthy again" in text for text in texts)
+        return set(wanted) <= {message["text"].splitlines()[0] for message in daemon.world.slack}
 
     until("every message", told, deadline_s=10, interval_s=0.05)
     assert all(m["channel"] == "#mita-deployments" for m in daemon.world.slack)
@@ -272,16 +386,22 @@ def test_an_alert_from_before_the_deployment_does_not_roll_it_back(daemon: Any, 
 
 def test_a_storm_of_alerts_is_one_rollback(daemon: Any, alert: Alert) -> None:
     daemon.deploy("1.0.0", service="storm")
+    daemon.good("1.0.0", service="storm")
     daemon.deploy("2.0.0", service="storm")
     alerts = [alert(f"storm-{n}", service="storm") for n in range(100)]
 
     for _ in range(3):
         assert daemon.deliver(*alerts).status_code == 202
-    until("all decided", lambda: len(daemon.decisions("storm")) >= 100, deadline_s=30, interval_s=0.1)
+
+    def settled() -> bool:
+        return sum(int(decision["alerts"]) for decision in daemon.decisions("storm")) >= 100
+
+    until("all decided", settled, deadline_s=30, interval_s=0.1)
 
     assert len(daemon.ask("/rollbacks?service=storm")["rollbacks"]) == 1
-    accepted = [d for d in daemon.decisions("storm") if d["verdict"] == "roll_back"]
-    assert len(accepted) == 1
+    [accepted] = [d for d in daemon.decisions("storm") if d["verdict"] == "roll_back"]
+    assert daemon.ask(f"/decisions/{accepted['id']}")["followers"] == 99
+    assert len(daemon.decisions("storm")) < 10, "records of a storm are few"
 
 
 def test_a_thousand_alerts_fit(daemon: Any, alert: Alert) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from roles.application.module_utils.mita_app.errors import ReleaseError
 from roles.application.module_utils.mita_app.layout import MARKER, Layout
+from roles.application.module_utils.mita_app.readiness import Answer, Demand
 
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 Build = Callable[..., tuple[Path, str]]
@@ -30,6 +31,8 @@ def put(layout: Layout, version: str, sha256: str = "0" * 64) -> None:
     directory = layout.releases / version
     directory.mkdir()
     (directory / MARKER).write_text(json.dumps({"sha256": sha256}))
+    layout.archives.mkdir(exist_ok=True)
+    layout.archive(version).touch()
 
 
 @pytest.fixture
@@ -58,27 +61,36 @@ def build(tmp_path: Path) -> Build:
 
 @dataclass
 class FakeService:
-    """A service that becomes whatever `current` points at, unless that version is bad."""
+    """A service that becomes whatever `current` points at, unless that version is bad.
+
+    `broken` says which of its components do not work, by version; a bad version is none that ever answers.
+    """
 
     layout: Layout
     bad: set[str] = field(default_factory=set)
+    broken: dict[str, set[str]] = field(default_factory=dict)
     runs: str | None = None
     did: list[str] = field(default_factory=list)
 
-    def restart(self) -> None:
+    def restart(self, *, takes_socket: bool) -> None:
         self.runs = self.layout.current_version()
-        self.did.append(f"restart {self.runs}")
+        self.did.append(f"restart {self.runs}{' on its socket' if takes_socket else ''}")
 
     def stop(self) -> None:
         self.runs = None
         self.did.append("stop")
 
-    def answers(self, version: str) -> tuple[bool, str]:
-        return self.runs == version and version not in self.bad, str(self.runs)
+    def answer(self) -> Answer:
+        if self.runs is None or self.runs in self.bad:
+            return Answer(words=str(self.runs))
+        works = {name: name not in self.broken.get(self.runs, ()) for name in ("database", "redis")}
+        return Answer(self.runs, all(works.values()), works, str(self.runs))
 
-    def wait_for(self, version: str) -> None:
-        if not self.answers(version)[0]:
+    def wait_for(self, version: str, demand: Demand) -> Answer:
+        answer = self.answer()
+        if answer.version != version or not demand.met_by(answer):
             raise ReleaseError(f"expected {version} to be ready, found {self.runs}")
+        return answer
 
 
 @pytest.fixture

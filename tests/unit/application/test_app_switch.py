@@ -1,7 +1,7 @@
 """A host ends on the release that was asked for, or on the one it had; the history says which and why."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -20,8 +20,10 @@ def go(layout: Layout, service: FakeService) -> Go:
     """Make a version live, at a time that never repeats."""
     ticks = iter(range(10_000))
 
-    def run(version: str, by: str = "deploy", keep: int = 5, *, check_mode: bool = False) -> Outcome:
-        return go_live(layout, service, Request(version, by, keep, check_mode), lambda: f"t{next(ticks)}")
+    def run(
+        version: str, by: str = "deploy", *, kept: Sequence[str] | None = None, check_mode: bool = False
+    ) -> Outcome:
+        return go_live(layout, service, Request(version, by, check_mode, kept), lambda: f"t{next(ticks)}")
 
     return run
 
@@ -147,7 +149,7 @@ def test_interrupted_rollback_is_finished_by_the_next(
 ) -> None:
     layout.point_at("1.0.0")
     if reached == "restarted":
-        service.restart()
+        service.restart(takes_socket=False)
 
     outcome = go("1.0.0", "rollback")
 
@@ -179,29 +181,76 @@ def test_check_mode_says_what_would_happen_and_does_nothing(
     assert (layout.current_version(), service.did) == ("2.0.0", before)
 
 
-def test_old_releases_go_but_never_the_one_to_go_back_to(layout: Layout, go: Go) -> None:
-    for number in range(1, 8):
+def test_deployment_keeps_what_it_is_told_to_and_the_live_one_with_their_archives(
+    layout: Layout, go: Go
+) -> None:
+    for number in range(1, 5):
         put(layout, f"{number}.0.0")
-        go(f"{number}.0.0", keep=99)
-    for number in (6, 5, 4, 3):
-        go(f"{number - 1}.0.0" if number == 3 else f"{number}.0.0", keep=99)
     (layout.releases / ".8.0.0.part").mkdir()
+    layout.archive("9.0.0").touch()
 
-    outcome = go("2.0.0", keep=2)
+    outcome = go("3.0.0", kept=["1.0.0", "7.0.0"])
 
-    assert sorted(layout.complete()) == ["2.0.0", "4.0.0"]
-    assert good(layout) == "4.0.0"
-    assert ".8.0.0.part" in outcome.pruned
+    assert sorted(layout.complete()) == layout.kept_archives() == ["1.0.0", "3.0.0"]
+    assert outcome.pruned == [".8.0.0.part", "2.0.0", "4.0.0"]
 
 
-def test_five_newest_releases_are_kept(layout: Layout, go: Go) -> None:
-    for number in range(1, 9):
-        put(layout, f"{number}.0.0")
-        go(f"{number}.0.0")
+def test_deployment_that_is_told_nothing_keeps_everything(two_releases: None, layout: Layout, go: Go) -> None:
+    put(layout, "3.0.0")
 
-    assert sorted(layout.complete()) == [f"{number}.0.0" for number in range(4, 9)]
+    assert go("3.0.0").pruned == []
 
 
 def test_rollback_removes_nothing(two_releases: None, layout: Layout, go: Go) -> None:
-    assert go("1.0.0", "rollback", keep=1).pruned == []
+    assert go("1.0.0", "rollback", kept=[]).pruned == []
     assert sorted(layout.complete()) == ["1.0.0", "2.0.0"]
+
+
+def test_rollback_demands_no_more_than_what_it_leaves_had(
+    two_releases: None, layout: Layout, service: FakeService, go: Go
+) -> None:
+    service.broken = {"1.0.0": {"redis"}, "2.0.0": {"redis"}}
+
+    outcome = go("1.0.0", "rollback")
+
+    assert (layout.current_version(), outcome.broken) == ("1.0.0", ["redis"])
+
+
+def test_rollback_to_a_release_that_is_less_ready_puts_the_host_back(
+    two_releases: None, layout: Layout, service: FakeService, go: Go
+) -> None:
+    service.broken = {"1.0.0": {"database"}, "2.0.0": {"redis"}}
+
+    with pytest.raises(ReleaseError, match=r"back on 2\.0\.0, as ready as it was: redis do not work"):
+        go("1.0.0", "rollback")
+
+    assert layout.current_version() == "2.0.0"
+
+
+def test_rollback_from_a_release_that_says_nothing_demands_only_the_version(
+    two_releases: None, service: FakeService, go: Go
+) -> None:
+    service.bad, service.broken = {"2.0.0"}, {"1.0.0": {"database", "redis"}}
+
+    assert go("1.0.0", "rollback").restarted
+
+
+def test_deployment_demands_everything_whatever_was_there(
+    two_releases: None, layout: Layout, service: FakeService, go: Go
+) -> None:
+    put(layout, "3.0.0")
+    service.broken = {"2.0.0": {"redis"}, "3.0.0": {"redis"}}
+
+    with pytest.raises(ReleaseError, match=r"back on 2\.0\.0"):
+        go("3.0.0")
+
+
+def test_release_starts_on_the_socket_that_is_left_only_if_it_knows_how(
+    layout: Layout, service: FakeService, go: Go
+) -> None:
+    for version, manifest in (("1.0.0", {}), ("2.0.0", {"socket": True}), ("3.0.0", [])):
+        put(layout, version)
+        (layout.releases / version / "manifest.json").write_text(json.dumps(manifest))
+        go(version)
+
+    assert service.did == ["restart 1.0.0", "restart 2.0.0 on its socket", "restart 3.0.0"]

@@ -40,5 +40,7 @@ def test_texts_state_the_new_number() -> None:
     assert say_threshold("verify", 'a{s="{{ $labels.s }}"} <= bool 0.2', 0.3) == (
         'a{s="{{ $labels.s }}"} <= bool 0.3'
     )
+    assert say_threshold("evidence", "a == bool 2", 3) == "a == bool 3"
+    assert say_threshold("evidence", 'a{s="x"}', 3) == 'a{s="x"}'
     assert said_threshold("{{ $threshold := 0.2 }}limit") == 0.2
     assert said_threshold("no number here") is None

@@ -124,7 +124,9 @@ def test_one_that_never_ends_is_given_up_and_said_which_host_runs_what(scene: Sc
 
     assert state.deployment
     assert state.deployment.outcome is Outcome.ABANDONED
-    assert scene.texts == ["Deployment 2 of shop 2 never ended: app1 runs 2, app2 is silent"]
+    [text] = scene.texts
+    assert text.startswith("Deployment 2 of shop (production) 2 is given up: nothing was heard of it since")
+    assert "Now: app1 runs 2, app2 does not answer" in text
 
 
 # Live versions
@@ -141,7 +143,8 @@ def test_a_version_that_every_host_runs_is_live_though_nobody_reported_it(scene:
     assert state.current
     assert (state.current.version, state.current.rollback_safe) == ("7", False)
     assert scene.texts == [
-        "shop: every host runs 7, and not 1, which was reported last; taken as what should run"
+        "The hosts of shop (production) run 7, which nobody reported; known was 1. "
+        "It is taken for the live version from now on."
     ]
 
 
@@ -264,7 +267,8 @@ def test_a_hold_is_told_after_a_while_and_once(held: Scene) -> None:
 
     assert tell(held, holds, 6.9) == []
     [text] = tell(held, holds, 7)
-    assert "Anything of shop waits: too little has happened" in text
+    assert text.startswith("On hold: Anything of shop (production) since")
+    assert "nothing is rolled back: too little has happened" in text
     assert tell(held, holds, 8) == [text]
     assert [e.kind for e in held.store.ledger(0, 1000)][-1] is LedgerKind.HOLD_TOLD
 

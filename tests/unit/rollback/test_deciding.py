@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rollback.adapters.memory import MemoryStore
+from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import AlertStatus, Source
-from rollback.domain.deployment import NewDeployment, Outcome
+from rollback.domain.control import Freeze, ProposalState
+from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.errors import ConcurrentChange
 from rollback.domain.policy import Policy
+from rollback.domain.ports import Active
 from rollback.domain.reasons import LedgerKind, Reason, Verdict
-from rollback.domain.rollback import Phase
+from rollback.domain.rollback import AttemptFailed, HostResult, HostState, Phase
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 
@@ -23,15 +26,16 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 class Scene:
     """A service with 1 live since long ago, 2 since noon, and a daemon to decide about alerts."""
 
-    store: MemoryStore
+    store: SqliteStore
     clock: Any
     monitoring: Any
+    probes: Any
     make: Any
     policy: Policy
 
     def __post_init__(self) -> None:
         self.intake = Intake(self.store, self.clock, lambda: self.policy)
-        self.decider = Decider(self.store, self.clock, self.monitoring, lambda: self.policy)
+        self.decider = Decider(self.store, self.clock, self.monitoring, self.probes, lambda: self.policy)
 
     def arrive(self, *alerts: Any, minutes: float) -> None:
         self.clock.at = NOON + timedelta(minutes=minutes)
@@ -40,37 +44,52 @@ class Scene:
 
     @property
     def reasons(self) -> list[Reason]:
-        return [decision.reason for decision in self.store.all_decisions]
+        return [decision.reason for decision in self.decisions]
+
+    @property
+    def decisions(self) -> list[Any]:
+        return self.store.decisions(None, 100)[::-1]
+
+    @property
+    def rollbacks(self) -> list[Any]:
+        return self.store.rollbacks(None, 100)[::-1]
+
+    @property
+    def messages(self) -> list[str]:
+        due = self.store.notices_due(NOON + timedelta(days=1), 1000)
+        return [waiting.notice.text for waiting in due]
 
 
 @pytest.fixture
-def scene(store: MemoryStore, clock: Any, monitoring: Any, make: Any) -> Scene:
-    make.live(store, "1", minutes=-60)
+def scene(store: SqliteStore, clock: Any, monitoring: Any, probes: Any, make: Any) -> Scene:
+    make.live(store, "1", minutes=-60, good=True)
     make.live(store, "2", minutes=0)
-    return Scene(store, clock, monitoring, make, make.policy())
+    return Scene(store, clock, monitoring, probes, make, make.policy())
 
 
-def end_rollback(scene: Scene) -> None:
-    """The active rollback fails now."""
+def end_rollback(scene: Scene, state: HostState = HostState.DONE) -> None:
+    """The active rollback fails now, with one host in this state."""
     [active] = scene.store.in_phase(Phase.PENDING)
-    failed = scene.make.rollback(**{**vars(active), "phase": Phase.FAILED, "finished_at": scene.clock.now()})
-    scene.store.move(active, failed, ())
+    now = scene.clock.now()
+    results = (HostResult(host="app1", state=state, at=now),)
+    scene.store.move(active, active.apply(AttemptFailed(at=now, detail="it failed", results=results)), ())
 
 
 def test_an_alert_after_a_deployment_rolls_it_back(scene: Scene) -> None:
     scene.arrive(scene.make.alert(), minutes=5)
 
-    [decision] = scene.store.all_decisions
-    [rollback] = scene.store.all_rollbacks
+    [decision] = scene.decisions
+    [rollback] = scene.rollbacks
     assert (decision.verdict, decision.rollback_id) == (Verdict.ROLL_BACK, rollback.id)
     assert (rollback.from_version, rollback.to_version) == ("2", "1")
-    assert scene.store.entries[-1].data["rollback_id"] == rollback.id
+    assert scene.store.ledger(0, 100)[-1].data["rollback_id"] == rollback.id
 
 
-def test_the_version_that_is_left_is_rejected(scene: Scene) -> None:
+def test_the_version_that_is_left_is_not_rejected_before_anything_was_measured(scene: Scene) -> None:
     scene.arrive(scene.make.alert(), minutes=5)
 
-    assert scene.store.releases["shop", "2"].rejected_at == NOON + timedelta(minutes=5)
+    releases = scene.store.service_state("shop", "production").releases
+    assert {r.version: r.standing for r in releases} == {"1": Standing.GOOD, "2": Standing.UNPROVEN}
 
 
 def test_repeats_of_a_decided_alert_change_nothing(scene: Scene) -> None:
@@ -111,7 +130,7 @@ def test_an_unchanged_answer_adds_no_record(scene: Scene) -> None:
         scene.arrive(scene.make.alert(), minutes=minutes)
 
     assert scene.reasons == [Reason.BLIND]
-    assert [e.kind for e in scene.store.entries].count(LedgerKind.DECIDED) == 1
+    assert [e.kind for e in scene.store.ledger(0, 100)].count(LedgerKind.DECIDED) == 1
 
 
 def test_a_storm_of_repeats_of_a_held_alert_is_decided_once_per_interval(scene: Scene) -> None:
@@ -121,7 +140,7 @@ def test_a_storm_of_repeats_of_a_held_alert_is_decided_once_per_interval(scene: 
     for second in range(1, 7):
         scene.arrive(scene.make.alert(), minutes=5 + second / 60)
 
-    assert scene.monitoring.asked == ["began"]
+    assert scene.monitoring.asked == ["active"]
 
 
 def test_prometheus_is_not_waited_for_again_by_the_rest_of_a_pass(scene: Scene) -> None:
@@ -129,8 +148,8 @@ def test_prometheus_is_not_waited_for_again_by_the_rest_of_a_pass(scene: Scene) 
 
     scene.arrive(*[scene.make.alert(fingerprint=f"f{n}") for n in range(50)], minutes=5)
 
-    assert scene.monitoring.asked == ["began"]
-    assert scene.reasons == [Reason.BLIND] * 50
+    assert scene.monitoring.asked == ["active"]
+    assert [(d.reason, d.alerts) for d in scene.decisions] == [(Reason.BLIND, 50)]
 
 
 def test_prometheus_is_not_asked_where_its_answer_cannot_matter(scene: Scene) -> None:
@@ -150,8 +169,7 @@ def test_an_alert_that_was_pending_before_the_deployment_is_left_alone(scene: Sc
 
 
 def test_during_the_switch_it_waits_and_afterwards_rolls_back(scene: Scene) -> None:
-    new = NewDeployment(service="shop", version="3", hosts=("app1",), checksum="", rollback_safe=True)
-    started = scene.store.start_deployment(new, NOON + timedelta(minutes=40))
+    started = scene.store.start_deployment(scene.make.new("3"), NOON + timedelta(minutes=40))
     alert = scene.make.alert(minutes=41)
 
     scene.arrive(alert, minutes=41)
@@ -159,7 +177,7 @@ def test_during_the_switch_it_waits_and_afterwards_rolls_back(scene: Scene) -> N
     scene.arrive(alert, minutes=42)
 
     assert scene.reasons == [Reason.DEPLOYMENT_IN_PROGRESS, Reason.ACCEPTED]
-    assert scene.store.all_rollbacks[0].to_version == "2"
+    assert scene.rollbacks[0].to_version == "1"
 
 
 def test_a_second_alert_is_told_why_it_changes_nothing_at_each_stage(scene: Scene) -> None:
@@ -192,7 +210,7 @@ def test_after_the_cooldown_a_later_deployment_is_rolled_back_by_an_alert_of_the
     scene.arrive(alert, minutes=15.1)
 
     assert scene.reasons == [Reason.ACCEPTED, Reason.COOLDOWN, Reason.ACCEPTED]
-    assert scene.store.all_rollbacks[1].to_version == "1"
+    assert scene.rollbacks[1].to_version == "1"
 
 
 def test_an_alert_that_ends_before_it_is_decided_is_not_acted_on(scene: Scene) -> None:
@@ -200,8 +218,8 @@ def test_an_alert_that_ends_before_it_is_decided_is_not_acted_on(scene: Scene) -
 
     scene.arrive(alert, scene.make.alert(status=AlertStatus.RESOLVED), minutes=5)
 
-    assert scene.reasons == [Reason.RESOLVED, Reason.RESOLVED]
-    assert not scene.store.all_rollbacks
+    assert [(d.reason, d.alerts) for d in scene.decisions] == [(Reason.RESOLVED, 2)]
+    assert not scene.rollbacks
 
 
 def test_a_held_alert_is_settled_when_it_gets_too_old(scene: Scene) -> None:
@@ -216,55 +234,261 @@ def test_a_held_alert_is_settled_when_it_gets_too_old(scene: Scene) -> None:
     assert scene.store.tally().inbox_held == 0
 
 
-class Interrupting(MemoryStore):
+class Interrupting(SqliteStore):
     """A store in which another deployment begins just before the decision is stored, as often as asked."""
 
     interruptions = 0
+    make: Any = None
 
     def record(self, *args: Any) -> Any:
         if self.interruptions:
             self.interruptions -= 1
-            new = NewDeployment(service="shop", version="9", hosts=("app1",), checksum="", rollback_safe=True)
-            self.start_deployment(new, NOON + timedelta(minutes=5))
+            self.start_deployment(self.make.new("9"), NOON + timedelta(minutes=5))
         return super().record(*args)
 
 
 def test_when_a_deployment_begins_meanwhile_it_is_decided_again_on_the_new_facts(
-    clock: Any, monitoring: Any, make: Any
+    tmp_path: Path, clock: Any, monitoring: Any, probes: Any, make: Any
 ) -> None:
-    store = Interrupting()
-    make.live(store, "1", minutes=-60)
+    store = Interrupting(tmp_path / "rollback.db")
+    make.live(store, "1", minutes=-60, good=True)
     make.live(store, "2", minutes=0)
-    scene = Scene(store, clock, monitoring, make, make.policy())
-    store.interruptions = 1
+    scene = Scene(store, clock, monitoring, probes, make, make.policy())
+    store.interruptions, store.make = 1, make
 
     scene.arrive(make.alert(), minutes=5.1)
 
     assert scene.reasons == [Reason.DEPLOYMENT_IN_PROGRESS]
-    assert not store.all_rollbacks
+    assert not scene.rollbacks
+    store.close()
 
 
-class Contested(MemoryStore):
-    """A store in which somebody always was first with one alert."""
+class Contested(SqliteStore):
+    """A store in which somebody always was first with the alerts of one service."""
 
-    def record(self, item: Any, *args: Any) -> Any:
-        if item.id == 1:
+    def record(self, settled: Any, *args: Any) -> Any:
+        if settled.items[0].alert.service == "shop":
             raise ConcurrentChange
-        return super().record(item, *args)
+        return super().record(settled, *args)
 
 
-def test_an_alert_that_cannot_be_settled_holds_up_no_other(clock: Any, monitoring: Any, make: Any) -> None:
-    scene = Scene(Contested(), clock, monitoring, make, make.policy())
+def test_a_service_that_cannot_be_settled_holds_up_no_other(
+    tmp_path: Path, clock: Any, monitoring: Any, probes: Any, make: Any
+) -> None:
+    store = Contested(tmp_path / "rollback.db")
+    scene = Scene(store, clock, monitoring, probes, make, make.policy())
 
-    scene.arrive(make.alert(), make.alert(fingerprint="f2"), minutes=5)
+    scene.arrive(make.alert(), make.alert(fingerprint="f2", labels={"service": "other"}), minutes=5)
 
     assert scene.reasons == [Reason.NO_DEPLOYMENT_IN_WINDOW]
     assert [item.id for item in scene.store.waiting(10)] == [1]
+    store.close()
 
 
 def test_a_preview_decides_and_stores_nothing(scene: Scene) -> None:
     decision = scene.decider.preview(scene.make.alert(minutes=0))
 
     assert decision.verdict is Verdict.ROLL_BACK
-    assert not scene.store.all_decisions
-    assert not scene.store.all_rollbacks
+    assert not scene.decisions
+    assert not scene.rollbacks
+
+
+def test_a_storm_ends_in_one_rollback_and_two_records(scene: Scene) -> None:
+    scene.arrive(*[scene.make.alert(fingerprint=f"f{n}") for n in range(1000)], minutes=5)
+
+    assert [(d.reason, d.alerts) for d in scene.decisions] == [
+        (Reason.ACCEPTED, 1),
+        (Reason.ROLLBACK_IN_PROGRESS, 999),
+    ]
+    assert sorted(scene.monitoring.asked) == ["active", "began", "number enough", "rules", "troubled"]
+    assert len(scene.rollbacks) == 1
+
+
+def test_a_storm_of_proposals_is_one_proposal_and_one_message(scene: Scene) -> None:
+    scene.monitoring.vetoes = [{"alertname": "RedisDown", "host": "data", "env": "production"}]
+
+    for minutes in (5, 6, 7):
+        storm = [scene.make.alert(fingerprint=f"{minutes}-{n}") for n in range(100)]
+        scene.arrive(*storm, minutes=minutes)
+
+    assert [(d.reason, d.alerts) for d in scene.decisions] == [
+        (Reason.DEPENDENCY_DOWN, 1),
+        (Reason.ALREADY_PROPOSED, 99),
+        (Reason.ALREADY_PROPOSED, 100),
+        (Reason.ALREADY_PROPOSED, 100),
+    ]
+    assert len(scene.messages) == 1
+    [proposal] = scene.store.proposals("production", 10)
+    assert (proposal.id, proposal.state, proposal.to_version) == (1, ProposalState.OPEN, "1")
+
+
+def test_a_host_of_the_service_that_died_does_not_keep_the_others_bad(scene: Scene) -> None:
+    scene.monitoring.vetoes = [{"alertname": "HostDown", "host": "app2", "env": "production"}]
+    scene.probes.live = {"app1": "2", "app2": None}
+
+    scene.arrive(scene.make.alert(), minutes=5)
+
+    assert scene.reasons == [Reason.ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    ("veto", "reason"),
+    [
+        ({"host": "app2"}, Reason.DEPENDENCY_DOWN),  # it answers: its disk is full, say
+        ({"host": "data"}, Reason.DEPENDENCY_DOWN),
+        ({"host": "data", "env": "staging"}, Reason.ACCEPTED),
+        ({}, Reason.DEPENDENCY_DOWN),
+    ],
+)
+def test_which_troubles_veto(scene: Scene, veto: dict[str, str], reason: Reason) -> None:
+    scene.monitoring.vetoes = [{"alertname": "Trouble", **veto}]
+    scene.probes.live = {"app1": "2", "app2": "2"}
+
+    scene.arrive(scene.make.alert(), minutes=5)
+
+    assert scene.reasons == [reason]
+
+
+def test_an_alert_that_prometheus_does_not_know_is_not_acted_upon(scene: Scene) -> None:
+    scene.monitoring.believes = False
+
+    scene.arrive(scene.make.alert(), minutes=5)
+    scene.arrive(scene.make.alert(), minutes=6)
+    assert scene.reasons == [Reason.NOT_FIRING]
+
+    scene.monitoring.believes = True
+    scene.arrive(scene.make.alert(), minutes=7)
+    assert scene.reasons == [Reason.NOT_FIRING, Reason.ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    ("labels", "firing", "reason"),
+    [
+        ({"alertname": "Anything", "instance": "a"}, True, Reason.ACCEPTED),
+        ({"alertname": "Anything", "instance": "b"}, True, Reason.NOT_FIRING),
+        ({"alertname": "Other", "instance": "a"}, True, Reason.NOT_FIRING),
+        ({"alertname": "Anything", "instance": "a"}, False, Reason.NOT_FIRING),
+    ],
+)
+def test_it_is_this_very_alert_that_must_fire(
+    scene: Scene, labels: dict[str, str], firing: bool, reason: Reason
+) -> None:
+    scene.monitoring.believes = False
+    scene.monitoring.actives = [Active(labels=labels, firing=firing, since=NOON)]
+
+    scene.arrive(scene.make.alert(labels={"instance": "a", "cluster": "outside"}), minutes=5)
+
+    assert scene.reasons == [reason]
+
+
+@pytest.mark.parametrize(("evidence", "reason"), [(0.0, "not_enough_evidence"), (None, "evidence_unknown")])
+def test_too_little_evidence_holds_until_there_is_enough(scene: Scene, evidence: Any, reason: str) -> None:
+    scene.monitoring.evidence = evidence
+    scene.arrive(scene.make.alert(), minutes=5)
+    scene.monitoring.evidence = 0.5
+    scene.arrive(scene.make.alert(), minutes=6)
+
+    assert scene.reasons == [reason, Reason.ACCEPTED]
+
+
+def test_an_alert_without_a_rule_has_no_evidence(scene: Scene) -> None:
+    scene.monitoring.actives = [Active(labels={"alertname": "Foreign"}, firing=True, since=NOON)]
+
+    scene.arrive(scene.make.alert(labels={"alertname": "Foreign"}), minutes=5)
+
+    assert scene.reasons == [Reason.EVIDENCE_UNKNOWN]
+
+
+def test_what_fired_in_a_freeze_is_decided_when_it_ends(scene: Scene) -> None:
+    until = NOON + timedelta(minutes=8)
+    scene.store.freeze(
+        Freeze(id=0, service="", env="production", reason="audit", by="ann", since=NOON, until=until)
+    )
+
+    scene.arrive(scene.make.alert(), minutes=5)
+    scene.arrive(scene.make.alert(), minutes=7)
+    scene.arrive(scene.make.alert(), minutes=8)
+
+    assert scene.reasons == [Reason.FROZEN, Reason.ACCEPTED]
+
+
+def test_a_freeze_of_another_service_freezes_nothing_here(scene: Scene) -> None:
+    until = NOON + timedelta(minutes=8)
+    other = Freeze(id=0, service="x", env="production", reason="audit", by="ann", since=NOON, until=until)
+    scene.store.freeze(other)
+
+    scene.arrive(scene.make.alert(), minutes=5)
+
+    assert scene.reasons == [Reason.ACCEPTED]
+
+
+def test_a_failed_attempt_that_moved_no_host_is_tried_again_but_not_for_ever(scene: Scene) -> None:
+    alert = scene.make.alert()
+    for minutes in (5, 7, 9, 11):
+        scene.arrive(alert, minutes=minutes)
+        if scene.store.in_phase(Phase.PENDING):
+            end_rollback(scene, HostState.UNREACHABLE)
+
+    assert scene.reasons == [*[Reason.ACCEPTED] * 3, Reason.ATTEMPTS_EXHAUSTED]
+    assert [r.deployment_id for r in scene.rollbacks] == [2, 2, 2]
+
+
+def test_between_two_attempts_there_is_a_pause(scene: Scene) -> None:
+    alert = scene.make.alert()
+    scene.arrive(alert, minutes=5)
+    end_rollback(scene, HostState.UNREACHABLE)
+
+    scene.arrive(alert, minutes=5.5)
+    scene.arrive(alert, minutes=6)
+
+    assert scene.reasons == [Reason.ACCEPTED, Reason.COOLDOWN, Reason.ACCEPTED]
+
+
+def test_the_same_bad_version_deployed_again_is_still_to_blame(scene: Scene) -> None:
+    """The alert began before the second deployment, and after the first."""
+    alert = scene.make.alert(minutes=3)
+    scene.make.live(scene.store, "2", minutes=4)
+
+    scene.arrive(alert, minutes=6)
+
+    assert scene.reasons == [Reason.ACCEPTED]
+
+
+def test_a_version_that_lived_well_is_judged_anew_when_it_is_deployed_again(scene: Scene) -> None:
+    scene.make.live(scene.store, "2", minutes=60)
+
+    scene.arrive(scene.make.alert(minutes=55), minutes=61)
+
+    assert scene.reasons == [Reason.ALERT_BEFORE_DEPLOYMENT]
+
+
+def test_a_release_that_was_never_reported_live_is_not_blamed_for_ever(scene: Scene) -> None:
+    scene.store.start_deployment(scene.make.new("3"), NOON + timedelta(minutes=40))
+
+    scene.arrive(scene.make.alert(minutes=90), minutes=91)
+
+    assert scene.reasons == [Reason.NO_DEPLOYMENT_IN_WINDOW]
+
+
+def test_hosts_that_run_another_version_hold_it_and_hosts_that_went_back_end_it(scene: Scene) -> None:
+    scene.probes.live = {"app1": "3", "app2": "2"}
+    scene.arrive(scene.make.alert(), minutes=5)
+    scene.probes.live = {"app1": "1", "app2": "1"}
+    scene.arrive(scene.make.alert(), minutes=6)
+
+    assert scene.reasons == [Reason.OTHER_VERSION_LIVE, Reason.ALREADY_LEFT]
+    evidence = next(a for a in scene.decisions[0].body["answers"] if a["guard"] == "deployed_version_is_live")
+    assert evidence["evidence"]["running"] == {"app1": "3", "app2": "2"}
+
+
+def test_history_that_knows_whole_seconds_does_not_make_an_alert_older_than_it_is(scene: Scene) -> None:
+    """It began in the second of the deployment, after it."""
+    scene.make.live(scene.store, "3", minutes=40 + 0.4 / 60)
+    exact = NOON + timedelta(minutes=40, seconds=0.9)
+    scene.monitoring.pending_since = exact.replace(microsecond=0)
+    scene.monitoring.believes = False
+    scene.monitoring.actives = [Active(labels={"alertname": "Anything"}, firing=True, since=exact)]
+
+    scene.arrive(scene.make.alert(minutes=41), minutes=42)
+
+    assert scene.reasons == [Reason.ACCEPTED]

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from rollback.api.auth import Account, require
-from rollback.api.payload import read
+from rollback.api.payload import MOST_ALERTS, MOST_SET_ASIDE, read
 from rollback.domain.errors import Unauthorized, Undecodable
 
 ACCOUNT = Account(username="alertmanager", password="open:sesame")
@@ -46,6 +46,9 @@ def test_alerts_are_read_with_their_time_cut_to_milliseconds() -> None:
         wire(fingerprint=""),
         wire(startsAt="yesterday"),
         wire(startsAt="2026-03-01T12:00:00"),
+        wire(startsAt="9999-12-31T23:59:59.999Z"),
+        wire(startsAt="0001-01-01T00:00:00+05:00"),
+        wire(startsAt="0001-01-01T00:00:00Z"),
         wire(labels={"n": 1}),
         wire(labels=None),
         "text",
@@ -69,6 +72,32 @@ def test_one_bad_alert_is_set_aside_and_its_neighbours_are_taken(bad: Any) -> No
 def test_a_body_that_is_no_webhook_is_refused(text: bytes) -> None:
     with pytest.raises(Undecodable, match="version 4"):
         read(text)
+
+
+@pytest.mark.parametrize("depth", [40, 2_000, 100_000])
+def test_an_alert_that_is_nested_too_deeply_is_set_aside_alone(depth: int) -> None:
+    deep = b'{"labels": ' + b"[" * depth + b"]" * depth + b"}"
+    tricky = wire(fingerprint="g", labels={"alertname": 'a "[[[{{" \\'})
+    whole = body(wire(), "DEEP", tricky).replace(b'"DEEP"', deep)
+
+    _, alerts, [quarantined] = read(whole)
+
+    assert [alert.fingerprint for alert in alerts] == ["f", "g"]
+    assert alerts[1].name == 'a "[[[{{" \\'
+    assert quarantined.problem.startswith("Expected `object`")
+
+
+def test_a_body_of_nonsense_costs_little_and_keeps_little() -> None:
+    _, alerts, quarantined = read(body(wire(), *[0] * 5_000))
+
+    assert len(alerts) == 1
+    assert len(quarantined) == MOST_SET_ASIDE + 1
+    assert quarantined[-1].problem == "4950 more alerts of one body could not be read"
+
+
+def test_a_body_with_more_alerts_than_anybody_delivers_is_refused() -> None:
+    with pytest.raises(Undecodable, match="at most 20000 alerts"):
+        read(body(*[0] * (MOST_ALERTS + 1)))
 
 
 def test_half_a_surrogate_is_no_json_text() -> None:
@@ -110,6 +139,7 @@ def test_the_right_credentials_pass_and_a_password_may_hold_colons(scheme: str) 
         basic(":"),
         basic("alertmanager:open:sesame").replace("Basic", "Bearer"),
         "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
+        "Basic \xff\xfe",
     ],
     ids=str,
 )

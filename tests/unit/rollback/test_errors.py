@@ -1,10 +1,11 @@
 """Every error is drawn in the tree and has an HTTP status."""
 
+import json
 import re
 
 import pytest
 
-from rollback.api.problems import answer, status_of
+from rollback.api.problems import REASONS, answer, status_of
 from rollback.domain import errors
 from rollback.domain.errors import RollbackError
 
@@ -12,8 +13,14 @@ STATUSES = {
     "Refused": 409,
     "NotFound": 404,
     "RollbackInProgress": 409,
+    "DeploymentInProgress": 409,
     "VersionRejected": 409,
+    "OtherEnvironment": 409,
     "DeploymentClosed": 409,
+    "NothingToRollBack": 409,
+    "ReleaseWasRestored": 409,
+    "AlreadyAnswered": 409,
+    "FactsMoved": 409,
     "BadRequest": 400,
     "Unauthorized": 401,
     "BodyTooLarge": 413,
@@ -23,6 +30,7 @@ STATUSES = {
     "QueueFull": 503,
     "ShuttingDown": 503,
     "Blind": 503,
+    "Undeliverable": 500,
     "ConcurrentChange": 503,
     "IllegalTransition": 500,
     "SettingsInvalid": 500,
@@ -58,6 +66,15 @@ def test_a_refused_deployment_says_why_in_a_word() -> None:
     response = answer(errors.VersionRejected())
 
     assert b'"reason":"version_rejected"' in response.body
+
+
+@pytest.mark.parametrize("kind", family(errors.Refused))
+def test_every_refusal_has_a_word_of_its_own(kind: type[errors.Refused]) -> None:
+    body = json.loads(bytes(answer(kind("no", ("it runs 2.0",))).body))
+
+    assert set(REASONS) == set(family(errors.Refused))
+    assert len(set(REASONS.values())) == len(REASONS)
+    assert body == {"error": "no", "reason": REASONS[kind], "known": ["it runs 2.0"]}
 
 
 def test_an_error_without_words_says_what_its_class_says() -> None:

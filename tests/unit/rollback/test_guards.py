@@ -8,8 +8,9 @@ import pytest
 
 from rollback.domain import guards
 from rollback.domain.alert import AlertStatus
-from rollback.domain.deployment import Outcome
-from rollback.domain.facts import Began
+from rollback.domain.control import Breaker, Cause, Freeze
+from rollback.domain.deployment import Outcome, Standing
+from rollback.domain.facts import HostSeen, Watched
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import Reason
 
@@ -22,6 +23,24 @@ def at(minutes: float) -> datetime:
 
 SECOND = 1 / 60
 Change = Callable[[Any], dict[str, Any]]
+
+
+def watched(**changes: Any) -> Watched:
+    return Watched(**{"asked": True, "firing": True, "evidence": 1.0, **changes})
+
+
+def hosts(**versions: str | None) -> tuple[HostSeen, ...]:
+    return tuple(
+        HostSeen(host=host, answered=version is not None, version=version, ready=bool(version))
+        for host, version in versions.items()
+    )
+
+
+def frozen(until: float) -> Freeze:
+    return Freeze(id=1, service="", env="production", reason="audit", by="ann", since=NOON, until=at(until))
+
+
+BREAKER = Breaker(service="shop", env="production", cause=Cause.FRUITLESS, why="it was vain", opened_at=NOON)
 
 # guard, what differs from facts with which everything passes, whether it passes, the reason if it does not
 CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
@@ -111,9 +130,33 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
     ),
     "the window of a deployment that still runs is open": (
         guards.deployment_in_window,
-        lambda m: {"deployment": m.deployment(outcome=None, finished_at=None), "alert": m.alert(minutes=50)},
+        lambda m: {
+            "deployment": m.deployment(outcome=None, finished_at=None, heard_at=at(45)),
+            "alert": m.alert(minutes=50),
+            "now": at(50),
+            "hosts": (),
+        },
         True,
         None,
+    ),
+    "a deployment that never ended is not blamed for ever": (
+        guards.deployment_in_window,
+        lambda m: {
+            "deployment": m.deployment(outcome=None, finished_at=None),
+            "alert": m.alert(minutes=46),
+            "now": at(46),
+        },
+        False,
+        Reason.NO_DEPLOYMENT_IN_WINDOW,
+    ),
+    "a deployment that was given up is blamed from its last sign of life": (
+        guards.deployment_in_window,
+        lambda m: {
+            "deployment": m.deployment(outcome=Outcome.ABANDONED, finished_at=at(15)),
+            "alert": m.alert(minutes=31),
+        },
+        False,
+        Reason.NO_DEPLOYMENT_IN_WINDOW,
     ),
     "begun after the deployment started": (guards.began_after_deployment, lambda m: {}, True, None),
     "begun while hosts were switched": (
@@ -136,51 +179,87 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
     ),
     "waiting out its `for` before the deployment": (
         guards.began_after_deployment,
-        lambda m: {"began": Began(pending_since=at(-SECOND))},
+        lambda m: {"watched": watched(began=at(-SECOND))},
         False,
         Reason.ALERT_BEFORE_DEPLOYMENT,
     ),
     "waiting out its `for` after the deployment": (
         guards.began_after_deployment,
-        lambda m: {"began": Began(pending_since=at(3))},
+        lambda m: {"watched": watched(began=at(3))},
         True,
         None,
     ),
     "Prometheus cannot say since when": (
         guards.began_after_deployment,
-        lambda m: {"began": Began(blind="no answer")},
+        lambda m: {"watched": watched(blind="no answer")},
         None,
         Reason.BLIND,
     ),
     "firing before, whatever Prometheus would say": (
         guards.began_after_deployment,
-        lambda m: {"alert": m.alert(minutes=-1), "began": Began(blind="no answer")},
+        lambda m: {"alert": m.alert(minutes=-1), "watched": watched(blind="no answer")},
         False,
         Reason.ALERT_BEFORE_DEPLOYMENT,
     ),
+    "the version was first put on a host long before this deployment of it": (
+        guards.began_after_deployment,
+        lambda m: {"alert": m.alert(minutes=-5), "deployment_began": at(-10)},
+        True,
+        None,
+    ),
     "nothing to have begun after": (
         guards.began_after_deployment,
-        lambda m: {"deployment": None},
+        lambda m: {"deployment": None, "deployment_began": None},
         False,
         Reason.NO_DEPLOYMENT_IN_WINDOW,
     ),
     "a known-good version": (guards.target_known_good, lambda m: {}, True, None),
     "nothing to go back to": (
         guards.target_known_good,
-        lambda m: {"target": None},
+        lambda m: {"releases": ()},
+        False,
+        Reason.NO_KNOWN_GOOD,
+    ),
+    "an earlier release that only was live": (
+        guards.target_known_good,
+        lambda m: {"releases": (m.release(standing=Standing.UNPROVEN),)},
+        False,
+        Reason.NO_KNOWN_GOOD,
+    ),
+    "an earlier release that was measured bad": (
+        guards.target_known_good,
+        lambda m: {"releases": (m.release(standing=Standing.SUSPECT),)},
+        False,
+        Reason.NO_KNOWN_GOOD,
+    ),
+    "only the version that is left is good": (
+        guards.target_known_good,
+        lambda m: {"releases": (m.release("2"),)},
         False,
         Reason.NO_KNOWN_GOOD,
     ),
     "never rolled back": (guards.cooled_down, lambda m: {}, True, None),
     "a second before the cooldown ends": (
         guards.cooled_down,
-        lambda m: {"last_finished_at": at(0), "now": at(10 - SECOND)},
+        lambda m: {"last_changed_at": at(0), "now": at(10 - SECOND)},
         False,
         Reason.COOLDOWN,
     ),
     "when the cooldown ends": (
         guards.cooled_down,
-        lambda m: {"last_finished_at": at(0), "now": at(10)},
+        lambda m: {"last_changed_at": at(0), "now": at(10)},
+        True,
+        None,
+    ),
+    "a second before a vain attempt may be repeated": (
+        guards.cooled_down,
+        lambda m: {"last_attempt_at": at(5), "now": at(6 - SECOND)},
+        False,
+        Reason.COOLDOWN,
+    ),
+    "when a vain attempt may be repeated": (
+        guards.cooled_down,
+        lambda m: {"last_attempt_at": at(5), "now": at(6)},
         True,
         None,
     ),
@@ -200,7 +279,29 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
     ),
     "the deployment still switches hosts": (
         guards.no_deployment_running,
-        lambda m: {"deployment": m.deployment(outcome=None, finished_at=None)},
+        lambda m: {"deployment": m.deployment(outcome=None, finished_at=None), "hosts": ()},
+        None,
+        Reason.DEPLOYMENT_IN_PROGRESS,
+    ),
+    "the deployment said nothing for a minute, and every host runs its version": (
+        guards.no_deployment_running,
+        lambda m: {"deployment": m.deployment(outcome=None, finished_at=None), "now": at(1)},
+        True,
+        None,
+    ),
+    "the deployment said nothing for a minute, and a host does not run its version": (
+        guards.no_deployment_running,
+        lambda m: {
+            "deployment": m.deployment(outcome=None, finished_at=None),
+            "now": at(1),
+            "hosts": hosts(app1="2", app2="1"),
+        },
+        None,
+        Reason.DEPLOYMENT_IN_PROGRESS,
+    ),
+    "the deployment still says something, though every host runs its version": (
+        guards.no_deployment_running,
+        lambda m: {"deployment": m.deployment(outcome=None, finished_at=None), "now": at(1 - SECOND)},
         None,
         Reason.DEPLOYMENT_IN_PROGRESS,
     ),
@@ -216,6 +317,140 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         lambda m: {"handled_by": 7},
         False,
         Reason.ALREADY_HANDLED,
+    ),
+    "this daemon's environment": (guards.this_environment, lambda m: {}, True, None),
+    "an alert of another environment": (
+        guards.this_environment,
+        lambda m: {"alert": m.alert(labels={"env": "staging"})},
+        False,
+        Reason.OTHER_ENVIRONMENT,
+    ),
+    "an alert that names no environment": (
+        guards.this_environment,
+        lambda m: {"alert": m.alert(labels={"env": ""})},
+        False,
+        Reason.OTHER_ENVIRONMENT,
+    ),
+    "nobody froze anything": (guards.not_frozen, lambda m: {}, True, None),
+    "frozen": (guards.not_frozen, lambda m: {"freeze": frozen(until=6)}, None, Reason.FROZEN),
+    "frozen until now": (
+        guards.not_frozen,
+        lambda m: {"freeze": frozen(until=6), "now": at(6)},
+        True,
+        None,
+    ),
+    "Prometheus has it firing": (guards.firing_now, lambda m: {}, True, None),
+    "Prometheus does not have it firing": (
+        guards.firing_now,
+        lambda m: {"watched": watched(firing=False)},
+        False,
+        Reason.NOT_FIRING,
+    ),
+    "Prometheus does not answer": (
+        guards.firing_now,
+        lambda m: {"watched": watched(blind="no answer")},
+        None,
+        Reason.BLIND,
+    ),
+    "enough to act on": (guards.enough_evidence, lambda m: {}, True, None),
+    "nothing at all to act on": (
+        guards.enough_evidence,
+        lambda m: {"watched": watched(evidence=0.0)},
+        None,
+        Reason.NOT_ENOUGH_EVIDENCE,
+    ),
+    "nobody knows whether it is enough": (
+        guards.enough_evidence,
+        lambda m: {"watched": watched(evidence=None)},
+        None,
+        Reason.EVIDENCE_UNKNOWN,
+    ),
+    "every dependency works": (guards.no_dependency_down, lambda m: {}, True, None),
+    "a dependency is down": (
+        guards.no_dependency_down,
+        lambda m: {"watched": watched(vetoes=("RedisDown (data)",))},
+        False,
+        Reason.DEPENDENCY_DOWN,
+    ),
+    "strict seed does not ask for dependencies": (
+        guards.no_dependency_down,
+        lambda m: {
+            "watched": watched(vetoes=("RedisDown (data)",)),
+            "policy": m.policy(strict_seed=True),
+        },
+        True,
+        None,
+    ),
+    "hosts run the deployed version": (guards.deployed_version_is_live, lambda m: {}, True, None),
+    "a deployment that stopped half-way": (
+        guards.deployed_version_is_live,
+        lambda m: {"hosts": hosts(app1="2", app2="1")},
+        True,
+        None,
+    ),
+    "a host that does not answer may be crashing": (
+        guards.deployed_version_is_live,
+        lambda m: {"hosts": hosts(app1="1", app2=None)},
+        True,
+        None,
+    ),
+    "no host is known": (guards.deployed_version_is_live, lambda m: {"hosts": ()}, True, None),
+    "somebody deployed another version by hand": (
+        guards.deployed_version_is_live,
+        lambda m: {"hosts": hosts(app1="2", app2="3")},
+        None,
+        Reason.OTHER_VERSION_LIVE,
+    ),
+    "somebody went back by hand": (
+        guards.deployed_version_is_live,
+        lambda m: {"hosts": hosts(app1="1", app2="1")},
+        False,
+        Reason.ALREADY_LEFT,
+    ),
+    "every version on the way may be left": (guards.way_back_is_safe, lambda m: {}, True, None),
+    "the version that is left has a migration": (
+        guards.way_back_is_safe,
+        lambda m: {"releases": (m.release(), m.release("2", rollback_safe=False, deployed_at=NOON))},
+        False,
+        Reason.NOT_REVERSIBLE,
+    ),
+    "a version between has a migration, though it never became live": (
+        guards.way_back_is_safe,
+        lambda m: {
+            "releases": (
+                m.release(),
+                m.release("1.5", rollback_safe=False, live_at=None, deployed_at=at(-30)),
+                m.release("2", deployed_at=NOON),
+            )
+        },
+        False,
+        Reason.NOT_REVERSIBLE,
+    ),
+    "a version before the target does not matter": (
+        guards.way_back_is_safe,
+        lambda m: {
+            "releases": (
+                m.release(rollback_safe=False),
+                m.release("0.9", rollback_safe=False, live_at=at(-90), deployed_at=at(-90)),
+                m.release("2", deployed_at=NOON),
+            )
+        },
+        True,
+        None,
+    ),
+    "the breaker is closed": (guards.breaker_closed, lambda m: {}, True, None),
+    "the breaker is open": (
+        guards.breaker_closed,
+        lambda m: {"breaker": BREAKER},
+        False,
+        Reason.BREAKER_OPEN,
+    ),
+    "two vain attempts": (guards.attempts_left, lambda m: {"attempts": 2}, True, None),
+    "three vain attempts": (
+        guards.attempts_left,
+        lambda m: {"attempts": 3},
+        False,
+        Reason.ATTEMPTS_EXHAUSTED,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Alerts that nobody delivered, heartbeats, outages, and messages to people."""
+"""Alerts that nobody delivered, heartbeats and outages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,13 +8,11 @@ import pytest
 
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
-from rollback.domain.errors import Blind
 from rollback.domain.ports import Fired
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import LedgerEntry, Notice
 from rollback.service.deciding import Decider
 from rollback.service.intake import ALIVE, Intake, Reconciler
-from rollback.service.telling import ATTEMPTS, Teller
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -121,50 +119,6 @@ def test_a_blind_catch_up_is_survived(scene: Scene) -> None:
     scene.monitoring.blind = True
 
     assert scene.reconciler.catch_up() == 0
-
-
-def waiting_notice(store: SqliteStore, make: Any) -> None:
-    assert store.tell_once("greeting", (Notice(text="hello", colour="good"),), NOON)
-
-
-def test_a_message_is_sent_once(store: SqliteStore, clock: Any, messenger: Any, make: Any) -> None:
-    waiting_notice(store, make)
-    teller = Teller(store, clock, messenger)
-
-    assert [teller.work(), teller.work()] == [1, 0]
-    assert messenger.sent == ["hello"]
-
-
-def test_a_message_that_fails_is_tried_again_later_and_later_and_then_dropped(
-    store: SqliteStore, clock: Any, messenger: Any, make: Any
-) -> None:
-    waiting_notice(store, make)
-    messenger.failure = Blind("500")
-    teller, due = Teller(store, clock, messenger), []
-
-    for second in range(120):
-        clock.at = NOON + timedelta(seconds=second)
-        due += [second] * teller.work()
-
-    assert due == [0, 1, 3, 7, 15, 31]
-    assert len(due) == ATTEMPTS
-    assert store.tally().notices == {"dropped": 1}
-
-
-def test_a_message_goes_out_once_slack_is_back(
-    store: SqliteStore, clock: Any, messenger: Any, make: Any
-) -> None:
-    waiting_notice(store, make)
-    messenger.failure = Blind("500")
-    teller = Teller(store, clock, messenger)
-    teller.work()
-
-    messenger.failure = None
-    clock.move(minutes=1)
-    teller.work()
-
-    assert messenger.sent == ["hello"]
-    assert store.tally().notices == {"sent": 1}
 
 
 def test_what_belongs_to_no_change_is_told_once(store: SqliteStore, make: Any) -> None:

@@ -7,8 +7,22 @@ import pytest
 
 from rollback import durations
 from rollback.adapters.codec import from_text, to_text
-from rollback.domain.deployment import known_good, live_release
-from rollback.domain.rollback import Sample, VerificationVerdict
+from rollback.domain.deployment import (
+    Standing,
+    best_guess,
+    known_good,
+    live_release,
+    wanted_on_disk,
+)
+from rollback.domain.rollback import (
+    HostResult,
+    HostState,
+    Phase,
+    Sample,
+    Verification,
+    VerificationVerdict,
+)
+from rollback.domain.unresolved import Unresolved, unresolved
 from rollback.domain.verification import fixed, verdict_at_deadline
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -28,7 +42,7 @@ def test_the_next_episode_and_the_end_of_this_one_are_others(make: Any) -> None:
     assert alert.identity != make.alert(status="resolved").identity
 
 
-def test_known_good_is_what_was_live_last_apart_from_what_is_left(make: Any) -> None:
+def test_known_good_is_the_good_one_that_was_live_last_apart_from_what_is_left(make: Any) -> None:
     older = make.release("1", live_at=NOON - timedelta(hours=2))
     newer = make.release("2", live_at=NOON - timedelta(hours=1))
     bad = make.release("3", live_at=NOON)
@@ -37,8 +51,17 @@ def test_known_good_is_what_was_live_last_apart_from_what_is_left(make: Any) -> 
     assert live_release((older, newer, bad)) == bad
 
 
-@pytest.mark.parametrize("unfit", [{"rejected_at": NOON}, {"live_at": None}], ids=str)
-def test_rejected_and_never_live_versions_are_no_target(make: Any, unfit: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"standing": Standing.UNPROVEN},
+        {"standing": Standing.SUSPECT},
+        {"standing": Standing.REJECTED},
+        {"live_at": None},
+    ],
+    ids=str,
+)
+def test_what_is_not_good_or_was_never_live_is_no_target(make: Any, unfit: dict[str, Any]) -> None:
     good = make.release("1", live_at=NOON - timedelta(hours=2))
     other = make.release("2", **{"live_at": NOON - timedelta(hours=1), **unfit})
 
@@ -46,11 +69,51 @@ def test_rejected_and_never_live_versions_are_no_target(make: Any, unfit: dict[s
     assert known_good((other,), leaving="3") is None
 
 
-def test_a_version_that_is_not_safe_to_go_back_to_is_not_skipped(make: Any) -> None:
-    good = make.release("1", live_at=NOON - timedelta(hours=2))
-    unsafe = make.release("2", live_at=NOON - timedelta(hours=1), rollback_safe=False)
+@pytest.mark.parametrize(
+    ("standing", "guessed"),
+    [(Standing.UNPROVEN, True), (Standing.SUSPECT, False), (Standing.REJECTED, False)],
+)
+def test_only_an_unproven_release_is_a_guess(make: Any, standing: Standing, guessed: bool) -> None:
+    found = best_guess((make.release("1", standing=standing),), leaving="2")
 
-    assert known_good((good, unsafe), leaving="3") is None
+    assert (found is not None) is guessed
+
+
+def test_what_must_stay_on_disk_is_the_live_one_then_the_good_ones(make: Any) -> None:
+    releases = (
+        make.release("1", live_at=NOON - timedelta(hours=3)),
+        make.release("2", live_at=NOON - timedelta(hours=2)),
+        make.release("3", live_at=NOON - timedelta(hours=1), standing=Standing.REJECTED),
+        make.release("4", live_at=NOON, standing=Standing.UNPROVEN),
+    )
+
+    assert wanted_on_disk(releases, "4") == ["4", "2", "1"]
+    assert wanted_on_disk(releases[2:], "4") == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "states"),
+    [
+        ({"phase": Phase.SUCCEEDED, "verification": VerificationVerdict.FIXED}, set()),
+        ({"phase": Phase.FAILED}, {Unresolved.FAILED}),
+        ({"phase": Phase.UNVERIFIED, "verification": VerificationVerdict.NOT_FIXED}, {Unresolved.UNVERIFIED}),
+        ({"phase": Phase.UNVERIFIED, "verification": VerificationVerdict.WORSE}, {Unresolved.UNVERIFIED}),
+        ({"phase": Phase.UNVERIFIED, "verification": VerificationVerdict.BLIND}, {Unresolved.BLIND}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("away", [False, True])
+def test_what_a_rollback_leaves_open(
+    make: Any, changes: dict[str, Any], states: set[Unresolved], away: bool
+) -> None:
+    if verdict := changes.get("verification"):
+        changes = {**changes, "verification": Verification(verdict=verdict, at=NOON)}
+    results = (HostResult(host="app2", state=HostState.UNREACHABLE, at=NOON),) if away else ()
+
+    found = unresolved(make.rollback(**changes, results=results))
+
+    assert found == states | ({Unresolved.INCOMPLETE} if away else set())
+    assert unresolved(None) == frozenset()
 
 
 def samples(*values: bool | None, unready: tuple[str, ...] = ()) -> tuple[Sample, ...]:

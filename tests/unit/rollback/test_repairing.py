@@ -109,7 +109,8 @@ def test_a_host_that_answers_again_is_brought_to_what_the_service_runs(scene: Sc
     ended = scene.run(repair.id, app2=DONE)
     assert ended.phase is Phase.SUCCEEDED
     assert scene.state.open_end is None
-    assert scene.texts[told:] == ["app2 runs shop 1 again, measured healthy"]
+    [text] = scene.texts[told:]
+    assert text.startswith("app2 of shop (production) runs 1 again, measured healthy\n")
     assert scene.state.breaker is None  # it is no second rollback
 
 
@@ -167,7 +168,8 @@ def test_a_repair_that_brings_one_of_two_leaves_the_other_waiting(scene: Scene) 
 
     assert scene.state.open_end
     assert scene.state.open_end.waiting == ("app3",)
-    assert scene.texts[-1] == "app2 runs shop 1 again, measured healthy; app3 still waits"
+    first = "app2 of shop (production) runs 1 again, measured healthy; app3 still waits"
+    assert scene.texts[-1].splitlines()[0] == first
     scene.probes.live["app3"] = "2"
     again = scene.attend(scene.repairs).active_rollback
     assert again
@@ -251,7 +253,7 @@ def test_what_ended_blind_is_told_with_what_follows(blind: Scene) -> None:
 
     assert end.verification
     assert (end.phase, end.verification.verdict) == (Phase.UNVERIFIED, VerificationVerdict.BLIND)
-    assert "measured again by itself" in blind.texts[-1]
+    assert "It is measured again by itself when Prometheus answers" in blind.texts[-1]
     assert blind.state.breaker is None
 
 

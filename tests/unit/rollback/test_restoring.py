@@ -153,11 +153,11 @@ def test_steps_are_recorded_while_it_runs_and_hosts_told_of_once(scene: Scene) -
     scene.drive()
 
     assert [(s.step, s.status) for s in scene.store.steps(1)] == [("gate", "open"), *steps]
-    assert scene.texts == [
-        "Rolling back shop 2 to 1",
-        "app1 runs 1",
-        "shop 1 is live again, measuring",
-        "Rollback of shop 2 to 1: measured healthy again",
+    assert [text.splitlines()[0] for text in scene.texts] == [
+        "Rolling back shop (production) 2 to 1",
+        "app1 of shop (production) runs 1",
+        "shop (production) 1 is live again, measuring",
+        "shop (production) is measured healthy again after going back from 2 to 1",
     ]
 
 
@@ -177,9 +177,11 @@ def test_an_alert_that_is_over_at_the_gate_calls_it_off_in_one_message_and_nobod
         scene.clock.at,
     )
     assert scene.executor.closed == ["Anything was over before the first host was touched"]
-    assert scene.texts == [
-        "Rollback of shop 2 to 1 called off: Anything was over before the first host was touched"
-    ]
+    [text] = scene.texts
+    assert text.splitlines()[0] == (
+        "Called off before a host was touched: rollback of shop (production) 2 to 1: "
+        "Anything was over before the first host was touched"
+    )
     assert scene.state.open_end is None
     assert [(s.step, s.status) for s in scene.store.steps(1)] == [("gate", "closed")]
 
@@ -262,7 +264,7 @@ def test_a_run_that_fails_is_failed_and_never_measured(scene: Scene, outcome: Ru
 
     assert (rollback.phase, rollback.detail, rollback.results) == (Phase.FAILED, "app2: no disk", results)
     assert rollback.verification is None
-    assert "FAILED: app2: no disk" in scene.texts[-1]
+    assert "FAILED HALF-WAY: rollback of shop (production) 2 to 1: app2: no disk" in scene.texts[-1]
     assert scene.state.current
     assert scene.state.current.version == "2"
     assert scene.state.handled_by == 1  # it moved a host
@@ -275,7 +277,7 @@ def test_hosts_that_are_away_do_not_keep_the_others_from_being_restored_and_meas
     rollback = scene.drive()
 
     assert (rollback.phase, rollback.waiting) == (Phase.SUCCEEDED, ("app2", "app3"))
-    assert any("app2 (unreachable), app3 (lacking)" in text for text in scene.texts)
+    assert any("app2 did not answer" in text and "app3 has no such release" in text for text in scene.texts)
     assert scene.state.open_end == rollback
 
 
@@ -301,7 +303,7 @@ def test_what_failed_and_moved_no_host_is_tried_again_and_told_of_the_first_and_
         scene.fires(5 + 2 * number)
 
     assert [len(texts) for texts in told] == [1, 1, 2]
-    assert [text for text in scene.texts if text.startswith("Rolling back")] == ["Rolling back shop 2 to 1"]
+    assert len([text for text in scene.texts if text.startswith("Rolling back shop (production)")]) == 1
     assert scene.state.attempts == 3
     assert len(scene.store.rollbacks("shop", 10)) == 3
     assert "proposed" in scene.texts[-1]
@@ -329,7 +331,7 @@ def test_restored_but_not_measured_healthy_is_unverified_and_people_are_told(
 
     assert rollback.verification
     assert (rollback.phase, rollback.verification.verdict) == (Phase.UNVERIFIED, verdict)
-    assert "a person must look" in scene.texts[-1]
+    assert "A person must look" in scene.texts[-1]
     assert scene.state.open_end == rollback
 
 

@@ -13,12 +13,19 @@ from rollback.settings_docs import render
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCALED = {
-    "deployment_window",
+    "breaker_window",
     "cooldown",
-    "stale_after",
+    "deployment_window",
+    "good_after",
+    "hold_told_after",
     "reconcile_interval",
+    "recovery_quiet",
+    "retry_after",
+    "stale_after",
+    "verification_blind_timeout",
     "verification_interval",
     "verification_timeout",
+    "veto_lookback",
 }
 
 
@@ -57,6 +64,8 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
         ("body_limit: 1000", "body_limit: Input should be greater than or equal to 1200000"),
         ("executor: {kind: command}", "executor.argv must name a program"),
         ("web_tls_cert: a.crt", "web_tls_cert and web_tls_key must be given together"),
+        ("environment: ''", "environment: String should have at least 1 character"),
+        ("traffic_series: up{}", "traffic_series: String should match pattern"),
         ("prometheus_url: ftp://x", "prometheus_url: String should match pattern"),
         ("- a list", "expected `setting: value` lines, found list"),
         ("{", "expected YAML"),
@@ -137,6 +146,7 @@ def test_a_certificate_that_is_none_is_refused(site: Path) -> None:
     ("change", "fixed"),
     [
         ("listen_port: 1", ["listen_port"]),
+        ("environment: staging", ["environment"]),
         ("cooldown: 1m", []),
         ("web_tls_cert: a\nweb_tls_key: b", ["web_tls_cert"]),
     ],

@@ -11,6 +11,7 @@ def test_manifest_of_a_healthy_release_has_no_fault() -> None:
         "name": "mita-backend",
         "version": "1.0.0",
         "rollback_safe": True,
+        "socket": True,
         "fault": None,
     }
 

@@ -78,3 +78,8 @@ def known_good(entries: Sequence[Entry], complete: Collection[str], current: str
         if event == Event.LIVE and version in complete and version != current:
             return version
     return None
+
+
+def times(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return when each version last went live."""
+    return {entry.version: entry.at for entry in entries if entry.event == Event.LIVE}

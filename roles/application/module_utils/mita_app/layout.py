@@ -1,4 +1,4 @@
-"""Where releases are on a host: `releases/<version>/`, the link `current`, `history.jsonl`."""
+"""Where releases are on a host: `releases/<version>/`, their archives, `current`, `history.jsonl`."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Any
 
 from .errors import ReleaseError
 
@@ -35,6 +36,11 @@ class Layout:
     def releases(self) -> Path:
         """One directory per release."""
         return self.root / "releases"
+
+    @property
+    def archives(self) -> Path:
+        """One archive per release, from which it can be made again, here or on another host."""
+        return self.root / "archives"
 
     @property
     def current(self) -> Path:
@@ -66,13 +72,36 @@ class Layout:
 
     def complete(self) -> dict[str, str]:
         """Return the releases that were unpacked to the end, with the SHA-256 of their archives."""
-        found = {}
-        for marker in sorted(self.releases.glob(f"*/{MARKER}")):
-            try:
-                found[marker.parent.name] = str(json.loads(marker.read_text())["sha256"])
-            except (ValueError, KeyError):
-                continue
-        return found
+        markers = {
+            path.parent.name: self.marker(path.parent.name) for path in self.releases.glob(f"*/{MARKER}")
+        }
+        return {
+            version: str(found["sha256"]) for version, found in sorted(markers.items()) if "sha256" in found
+        }
+
+    def marker(self, version: str) -> dict[str, Any]:
+        """Return what was written down when the release was unpacked; nothing where it was not."""
+        try:
+            found = json.loads((self.releases / version / MARKER).read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def archive(self, version: str) -> Path:
+        """Return where the release's archive is kept."""
+        return self.archives / f"{version}.tar.gz"
+
+    def kept_archives(self) -> list[str]:
+        """Return the versions whose archives are here."""
+        return sorted(path.name.removesuffix(".tar.gz") for path in self.archives.glob("[!.]*.tar.gz"))
+
+    def takes_socket(self, version: str | None) -> bool:
+        """Whether this release serves on the socket that an earlier process left with systemd."""
+        try:
+            manifest = json.loads((self.releases / str(version) / "manifest.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return isinstance(manifest, dict) and bool(manifest.get("socket"))
 
     def leftovers(self) -> list[Path]:
         """Return what unpacking left behind when it was interrupted."""

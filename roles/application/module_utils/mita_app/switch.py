@@ -8,25 +8,29 @@ from . import history
 from .errors import ReleaseError
 from .history import Entry, Event
 from .layout import Layout
+from .readiness import Answer, Demand, no_less_than
 
 
 class Running(Protocol):
     """What a switch asks of the service."""
 
-    def restart(self) -> None: ...
+    def restart(self, *, takes_socket: bool) -> None: ...
     def stop(self) -> None: ...
-    def answers(self, version: str) -> tuple[bool, str]: ...
-    def wait_for(self, version: str) -> None: ...
+    def answer(self) -> Answer: ...
+    def wait_for(self, version: str, demand: Demand) -> Answer: ...
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted: `by` is deploy or rollback; a rollback rejects the version it leaves."""
+    """What is wanted: `by` is deploy or rollback; a rollback rejects the version it leaves.
+
+    `kept` are the releases that stay on the host after a deployment; without it all do.
+    """
 
     version: str
     by: str
-    keep: int
     check_mode: bool = False
+    kept: Sequence[str] | None = None
 
     @property
     def rejects(self) -> bool:
@@ -42,6 +46,7 @@ class Outcome:
     version: str = ""
     previous: str | None = None
     restarted: bool = False
+    broken: list[str] = field(default_factory=list)
     pruned: list[str] = field(default_factory=list)
 
 
@@ -60,19 +65,28 @@ def go_live(layout: Layout, service: Running, wanted: Request, now: Callable[[],
         )
     previous = layout.current_version()
     outcome = Outcome(version=wanted.version, previous=previous)
-    switched = previous != wanted.version
-    outcome.restarted = switched or not service.answers(wanted.version)[0]
+    before = service.answer()
+    outcome.broken = before.broken
+    outcome.restarted = previous != wanted.version or not serves(before, wanted)
     missing = missing_entries(history.read(layout.history), wanted, now)
     outcome.changed = outcome.restarted or bool(missing)
     if wanted.check_mode:
         return outcome
     if outcome.restarted:
-        start(layout, service, wanted, previous, now)
+        outcome.broken = start(layout, service, wanted, before, now).broken
+    elif not before.ready:  # an interrupted rollback came this far
+        outcome.broken = service.wait_for(wanted.version, no_less_than(before)).broken
     if missing:
         history.append(layout.history, missing)
-    outcome.pruned = prune(layout, wanted) if wanted.by == "deploy" else []
+    if wanted.by == "deploy" and wanted.kept is not None:
+        outcome.pruned = prune(layout, wanted.kept)
     outcome.changed = outcome.changed or bool(outcome.pruned)
     return outcome
+
+
+def serves(answer: Answer, wanted: Request) -> bool:
+    """Whether the service needs no restart: a deployment wants it ready, a rollback only the version."""
+    return answer.version == wanted.version and (answer.ready or wanted.rejects)
 
 
 def missing_entries(entries: Sequence[Entry], wanted: Request, now: Callable[[], str]) -> list[Entry]:
@@ -87,22 +101,26 @@ def missing_entries(entries: Sequence[Entry], wanted: Request, now: Callable[[],
 
 
 def start(
-    layout: Layout, service: Running, wanted: Request, previous: str | None, now: Callable[[], str]
-) -> None:
-    """Switch, restart and wait; a release that does not get ready is left again."""
+    layout: Layout, service: Running, wanted: Request, before: Answer, now: Callable[[], str]
+) -> Answer:
+    """Switch, restart and wait; a release that does not get ready is left again.
+
+    A deployment has to be ready. A rollback, and a host that is put back, only no less than it was.
+    """
+    previous, least = layout.current_version(), no_less_than(before)
     try:
         layout.point_at(wanted.version)
-        service.restart()
-        service.wait_for(wanted.version)
+        service.restart(takes_socket=layout.takes_socket(wanted.version))
+        return service.wait_for(wanted.version, least if wanted.rejects else Demand())
     except ReleaseError as error:
         history.append(
             layout.history,
             [Entry(now(), Event.FAILED, wanted.version, wanted.by, str(error).splitlines()[0])],
         )
-        raise ReleaseError(f"{error}\n{put_back(layout, service, wanted, previous)}") from error
+        raise ReleaseError(f"{error}\n{put_back(layout, service, wanted, previous, least)}") from error
 
 
-def put_back(layout: Layout, service: Running, wanted: Request, previous: str | None) -> str:
+def put_back(layout: Layout, service: Running, wanted: Request, previous: str | None, least: Demand) -> str:
     """Bring the previous release back and return a sentence about how the host is now."""
     if previous == wanted.version:
         return f"{wanted.version} was live before; there is nothing to put back."
@@ -111,22 +129,23 @@ def put_back(layout: Layout, service: Running, wanted: Request, previous: str | 
         if previous is None:
             service.stop()
             return "There was no release before: the service is stopped."
-        service.restart()
-        service.wait_for(previous)
+        service.restart(takes_socket=layout.takes_socket(previous))
+        answer = service.wait_for(previous, least)
     except ReleaseError as error:
         return f"This host was put back to {previous}, which is not ready either: {error}"
-    return f"This host is back on {previous} and ready."
+    if answer.ready:
+        return f"This host is back on {previous} and ready."
+    return f"This host is back on {previous}, as ready as it was: {', '.join(answer.broken)} do not work."
 
 
-def prune(layout: Layout, wanted: Request) -> list[str]:
-    """Remove all but the newest releases. The live one and the one to go back to stay, whatever their age."""
-    complete = layout.complete()
-    entries = history.read(layout.history)
-    current = layout.current_version()
-    newest = sorted(complete, key=lambda version: -(layout.releases / version).stat().st_mtime)
-    needed = [version for version in (current, history.known_good(entries, complete, current)) if version]
-    kept = set(list(dict.fromkeys(needed + newest))[: max(wanted.keep, len(needed))])
-    doomed = [layout.releases / version for version in complete if version not in kept] + layout.leftovers()
+def prune(layout: Layout, kept: Sequence[str]) -> list[str]:
+    """Remove other releases than these and the live one, their archives, and what unpacking left behind."""
+    stay = {*kept, layout.current_version()}
+    doomed = [layout.releases / version for version in layout.complete() if version not in stay]
+    doomed += layout.leftovers()
     for entry in doomed:
         layout.remove(entry)
+    for version in layout.kept_archives():
+        if version not in stay:
+            layout.archive(version).unlink()
     return sorted(entry.name for entry in doomed)

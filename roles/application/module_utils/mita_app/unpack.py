@@ -9,22 +9,28 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from . import archive, history
+from . import archive, content, history
 from .errors import ReleaseError
 from .history import Entry, Event
 from .layout import MARKER, Layout, sync_directory
 
 
 def present(layout: Layout, path: Path, *, checksum: str, name: str, version: str, at: str) -> bool:
-    """Have `releases/<version>` made from this archive; return whether it was not there yet.
+    """Have `releases/<version>` made from this archive and keep that; return whether it was not there yet.
 
-    A release that was interrupted while it was unpacked, or that another archive made, is made again; the
-    live one is never touched.
+    A release that was interrupted while it was unpacked, that another archive made, or whose files changed
+    since, is made again; the live one is never touched.
     """
-    if layout.complete().get(version) == archive.digest(checksum):
-        return False
     target = layout.releases / version
+    known = layout.complete().get(version)
+    if known == archive.digest(checksum) and not content.damage(layout, version, thorough=True):
+        return keep_archive(layout, path, version, checksum)
     if layout.current_version() == version and target.exists():
+        if known == archive.digest(checksum):
+            raise ReleaseError(
+                f"version {version} is live here and its files changed since it was unpacked; "
+                "deploy another version, then this one again"
+            )
         raise ReleaseError(
             f"version {version} is live here and was made from another archive; releases do not change: "
             "give the new one its own version"
@@ -37,7 +43,8 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
         compile_all(fresh)
         write_marker(fresh, archive.digest(checksum))
         if target.exists():
-            history.append(layout.history, [Entry(at, Event.REPLACED, version, "deploy")])
+            if known and known != archive.digest(checksum):
+                history.append(layout.history, [Entry(at, Event.REPLACED, version, "deploy")])
             layout.remove(target)
         fresh.chmod(0o755)
         fresh.rename(target)
@@ -45,6 +52,23 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     sync_directory(layout.releases)
+    keep_archive(layout, path, version, checksum)
+    return True
+
+
+def keep_archive(layout: Layout, path: Path, version: str, checksum: str) -> bool:
+    """Keep the archive beside the releases; return whether it was not there yet."""
+    kept = layout.archive(version)
+    if (
+        path == kept
+        or not path.exists()
+        or (kept.exists() and archive.sha256(kept) == archive.digest(checksum))
+    ):
+        return False
+    layout.archives.mkdir(mode=0o755, exist_ok=True)
+    fresh = layout.archives / f".{version}.new"
+    shutil.copyfile(path, fresh)
+    fresh.replace(kept)
     return True
 
 
@@ -88,8 +112,9 @@ def compile_all(directory: Path) -> None:
 
 def write_marker(directory: Path, sha256: str) -> None:
     """Say that everything is here. It is the last file to be written, after the others reached the disk."""
+    marker = {"sha256": sha256, "shape": content.shape(directory), "content": content.digest(directory)}
     os.sync()
     with (directory / MARKER).open("w") as stream:
-        json.dump({"sha256": sha256}, stream)
+        json.dump(marker, stream)
         stream.flush()
         os.fsync(stream.fileno())

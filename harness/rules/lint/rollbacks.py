@@ -1,0 +1,79 @@
+"""What the rollback daemon reads on an alert: a closed vocabulary, and three questions to ask."""
+
+import re
+from collections.abc import Iterator
+
+from harness.rules.lint.content import Content
+from harness.rules.lint.findings import Finding
+from monitoring.catalog import Alert
+from monitoring.errors import CatalogError
+from monitoring.promql import Binary, Node, Selector
+from monitoring.promql_parse import parse
+from monitoring.thresholds import threshold
+
+ASKED = ("auto", "propose")  # what is delivered to the daemon to be decided
+KINDS = (*ASKED, "veto", "heartbeat", "recovering")
+ASKS = ("verify", "measures", "evidence")
+OWN = {"service": "{{ $labels.service }}", "env": "{{ $labels.env }}"}
+_TEMPLATE = re.compile(r"\{\{.*?\}\}")
+
+
+def rollbacks(content: Content, alert: Alert) -> Iterator[Finding]:
+    """What is wrong with what an alert tells the daemon."""
+    recorded = {name for file in content.files for name in file.recordings}
+    for field, what, mend in _wrong(alert, alert.labels.get("rollback"), recorded):
+        yield content.at_rule(alert.file, alert.name, field, what, mend)
+
+
+def _wrong(alert: Alert, kind: str | None, recorded: set[str]) -> Iterator[tuple[str, str, str]]:
+    if kind not in (None, *KINDS):
+        what = f"nothing reads `rollback: {kind}`"
+        yield "labels.rollback", what, f"use one of {', '.join(KINDS)}"
+    asked = kind in ASKED
+    if asked != (alert.rollback_trigger is not None):
+        what = "`rollback: auto` or `propose` and `rollback_trigger` belong together"
+        yield "labels", what, "add the other one"
+    for name in ASKS:
+        if asked != (name in alert.annotations):
+            what = f"`rollback: auto` or `propose` and `{name}` belong together"
+            yield "annotations", what, "add the other one"
+        elif asked and (what := _wrong_question(name, alert, recorded)):
+            mend = 'write name{service="{{ $labels.service }}",env="{{ $labels.env }}"} of a recorded series'
+            yield f"annotations.{name}", f"`{name}` {what}", mend
+
+
+def _wrong_question(name: str, alert: Alert, recorded: set[str]) -> str:
+    """What is wrong with one of the three, or nothing."""
+    text = alert.annotations[name]
+    if unknown := sorted(set(_TEMPLATE.findall(text)) - set(OWN.values())):
+        return f"is templated with {', '.join(unknown)}, which the daemon cannot fill in"
+    try:
+        tree = parse(text)
+    except CatalogError as error:
+        return str(error)
+    if isinstance(tree, Binary):
+        if name == "measures" or not tree.return_bool or threshold(tree) is None:
+            return "is more than a recorded series, or its comparison with a number by `bool`"
+        if threshold(tree) != threshold(alert.tree):
+            return "compares with another number than the alert"
+    elif name == "verify":
+        return "is no comparison, which would say whether all is well"
+    if name == "measures" and tree != _measured(alert):
+        return "is not what `verify` compares"
+    return _wrong_series(tree.lhs if isinstance(tree, Binary) else tree, recorded)
+
+
+def _measured(alert: Alert) -> Node | None:
+    verify = parse(alert.annotations["verify"]) if "verify" in alert.annotations else None
+    return verify.lhs if isinstance(verify, Binary) else None
+
+
+def _wrong_series(tree: Node, recorded: set[str]) -> str:
+    """Whether it is anything but what a rule records now, of the alert's service and environment."""
+    if not isinstance(tree, Selector) or tree.metric not in recorded:
+        return "reads what no rule records: the time scale would not change its windows"
+    if tree.range is not None or tree.offset:
+        return "looks back: what is recorded now has done so already"
+    if {matcher.name: matcher.value for matcher in tree.matchers} != OWN:
+        return "asks for another service or environment than the alert's own"
+    return ""

@@ -1,0 +1,161 @@
+"""The status page for eyes, at 3 a.m.: what is wrong comes first, and each line says what to type."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from rollback.cli_text import moment
+
+Json = dict[str, Any]
+WIDTH = 100
+LABEL = 13
+
+
+def status(found: Json) -> str:
+    """The whole page."""
+    lines = [
+        f"rollback daemon {found['version']}, environment {found['environment']}, {moment(found['now'])}"
+    ]
+    lines += _rows(_daemon(found))
+    if not found["services"]:
+        lines += [
+            "",
+            "No deployment has been registered yet; `ansible-playbook playbooks/deploy.yml` does that.",
+        ]
+    for name, service in found["services"].items():
+        lines += ["", f"{name} ({service['env']})", *_rows(_service(name, service))]
+    return "\n".join(lines)
+
+
+def _daemon(found: Json) -> Iterator[tuple[str, str]]:
+    for name, source in found["sources"].items():
+        if source["reachable"] is False:
+            yield "BLIND", f"{name} does not answer: {source['error']} ({source['failures']} failures)"
+    if found["freeze"]:
+        yield "FROZEN", f"all services, {_frozen(found['freeze'])}; to end it:"
+        yield "", "rollbackctl unfreeze"
+    yield "alerts", f"{found['inbox_pending']} to be decided, {found['inbox_held']} to be decided again"
+    if found["messages_waiting"]:
+        yield "messages", f"{found['messages_waiting']} are not yet sent"
+    yield "triggers", ", ".join(f"{trigger}={mode}" for trigger, mode in found["triggers"].items()) or "none"
+
+
+def _service(name: str, service: Json) -> Iterator[tuple[str, str]]:
+    yield from _wrong(name, service)
+    yield from _running(service)
+    current = service["current"]
+    yield "live", f"{current['version']} since {moment(current['live_at'])}" if current else "nothing yet"
+    for number, host in enumerate(service["hosts"]):
+        yield "" if number else "hosts", _host(host)
+    good, guess = service["known_good"], service["best_guess"]
+    unproven = (
+        f"no good release; best guess {guess}" if guess else "NOTHING: no other release is good or unproven"
+    )
+    yield "go back to", good or unproven
+    yield "releases", ", ".join(_release(release) for release in service["releases"]) or "none"
+    if service["last_rollback"]:
+        yield "last", _rollback(service["last_rollback"])
+    yield from _rehearsed(service["rehearsals"])
+    if service["cooldown_until"]:
+        yield "cooldown", f"until {moment(service['cooldown_until'])}"
+    if service["deployment_window_ends"]:
+        yield (
+            "window",
+            f"alerts are blamed on the deployment until {moment(service['deployment_window_ends'])}",
+        )
+    yield "if it fired", _would(service["would"])
+
+
+def _wrong(name: str, service: Json) -> Iterator[tuple[str, str]]:
+    """What a person must do something about; what to type stands on a line of its own, to be copied."""
+    if opened := service["unresolved"]:
+        number = opened["rollback_id"]
+        yield "OPEN", f"rollback {number} left: {', '.join(opened['states'])}; when you take it over:"
+        yield "", f"rollbackctl acknowledge {number}"
+    if service["waiting_hosts"]:
+        yield "WAITING", f"to be restored when that is possible: {', '.join(service['waiting_hosts'])}"
+    if breaker := service["breaker"]:
+        yield "BREAKER", f"open since {moment(breaker['opened_at'])}: {breaker['why']}; to close it:"
+        yield "", f"rollbackctl breaker close {name}"
+    if service["freeze"]:
+        yield "FROZEN", f"{_frozen(service['freeze'])}; to end it:"
+        yield "", f"rollbackctl unfreeze {service['freeze']['service'] or ''}".rstrip()
+    if proposal := service["proposal"]:
+        change, number = f"{proposal['from_version']} to {proposal['to_version'] or '?'}", proposal["id"]
+        yield "PROPOSED", f"{change}, waits for a person's answer:"
+        yield "", f"rollbackctl explain {number}; rollbackctl approve {number}; rollbackctl reject {number}"
+    for hold in service["holds"]:
+        yield "ON HOLD", _hold(hold)
+        yield "", f"rollbackctl explain {hold['decision_id']}"
+
+
+def _running(service: Json) -> Iterator[tuple[str, str]]:
+    if active := service["active"]:
+        yield "ROLLING BACK", _rollback(active)
+    deployment = service["deployment"]
+    if deployment and service["deployment_running"]:
+        since = moment(deployment["started_at"])
+        yield "DEPLOYING", f"{deployment['version']} (deployment {deployment['id']}) since {since}"
+
+
+def _rehearsed(rehearsals: list[Json]) -> Iterator[tuple[str, str]]:
+    bad = [r for r in rehearsals if not r["ok"]]
+    for one in bad:
+        yield "NO WAY BACK", f"{one['host']}: {one['detail']} (tried {moment(one['at'])})"
+    good = [r["host"] for r in rehearsals if r["ok"]]
+    if good:
+        oldest = min(r["at"] for r in rehearsals if r["ok"])
+        yield "way back", f"proven on {', '.join(good)} at {moment(oldest)}"
+    if not rehearsals:
+        yield "way back", "not yet proven on any host"
+
+
+def _host(host: Json) -> str:
+    if not host["answered"]:
+        return f"{host['host']} does NOT answer"
+    readiness = {True: "ready", False: "NOT ready", None: "readiness unknown"}[host["ready"]]
+    return f"{host['host']} runs {host['version'] or 'an unknown version'}, {readiness}"
+
+
+def _release(release: Json) -> str:
+    by = f" by {release['by']}" if release["by"] else ""
+    return f"{release['version']} {release['standing']}{by}"
+
+
+def _rollback(rollback: Json) -> str:
+    verdict = f", measured {rollback['verdict']}" if rollback["verdict"] else ""
+    by = f", asked for by {rollback['by']}" if rollback["by"] else ""
+    hosts = f"; {rollback['hosts']}" if rollback["hosts"] else ""
+    at = moment(rollback["finished_at"] or rollback["requested_at"])
+    return (
+        f"{rollback['kind']} {rollback['id']}, {rollback['from_version']} to {rollback['to_version']}: "
+        f"{rollback['phase']}{verdict} at {at}{by}{hosts}"
+    )
+
+
+def _frozen(freeze: Json) -> str:
+    return f"until {moment(freeze['until'])} by {freeze['by']}: {freeze['reason']}"
+
+
+def _hold(hold: Json) -> str:
+    count = f" ({hold['alerts']} alerts)" if hold["alerts"] > 1 else ""
+    return f"{hold['alertname']}{count} since {moment(hold['since'])}: {hold['sentence']}"
+
+
+def _would(would: Json) -> str:
+    what = {
+        "roll_back": f"{would['from_version']} would be rolled back to {would['to_version']}",
+        "propose": f"going back to {would['to_version'] or 'nothing known'} would be proposed",
+        "hold": "it would be on hold",
+        "ignore": "nothing would be done",
+    }[would["verdict"]]
+    return f"{what}: {would['sentence']} ({would['reason']})"
+
+
+def _rows(rows: Iterator[tuple[str, str]]) -> list[str]:
+    """Label and text, wrapped so that a narrow terminal shows whole words."""
+    found = []
+    for label, text in rows:
+        first, rest = f"  {label:<{LABEL}}", " " * (LABEL + 2)
+        found += textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest) or [first]
+    return found

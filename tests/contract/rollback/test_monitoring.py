@@ -1,0 +1,241 @@
+"""What the daemon learns from a real Prometheus, also across its restart."""
+
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from harness.tools import tool
+from harness.wait import until
+from rollback.adapters.http_source import Endpoint
+from rollback.adapters.monitoring import HttpMonitoring
+
+PATIENCE_S = 30.0
+LABELS = {"service": "shop", "env": "lab"}
+RULES = {
+    "groups": [
+        {
+            "name": "test",
+            "rules": [
+                {
+                    "alert": "Broken",
+                    "expr": "broken == 1",
+                    "for": "500ms",
+                    "labels": {**LABELS, "rollback": "auto", "severity": "critical"},
+                    "annotations": {
+                        "evidence": 'enough{service="{{ $labels.service }}",env="{{ $labels.env }}"}',
+                        "verify": "ratio <= bool 0.2",
+                        "measures": "ratio",
+                    },
+                },
+                {
+                    "alert": "DependencyDown",
+                    "expr": "dependency == 0",
+                    "for": "1h",
+                    "labels": {"rollback": "veto", "env": "lab"},
+                },
+                {"alert": "Loud", "expr": "loud == 1", "labels": {**LABELS, "severity": "error"}},
+            ],
+        }
+    ]
+}
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+class Application:
+    """A target whose numbers the test sets."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        application = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = "".join(f"{name} {value}\n" for name, value in application.values.items()).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Be silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Prometheus:
+    """One that scrapes and evaluates five times a second."""
+
+    def __init__(self, place: Path, target: int) -> None:
+        self.place, self.port = place, unused_port()
+        settings = {
+            "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+            "rule_files": ["rules.yml"],
+            "scrape_configs": [
+                {
+                    "job_name": "shop",
+                    "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
+                    "metric_relabel_configs": [
+                        {"target_label": name, "replacement": value} for name, value in LABELS.items()
+                    ],
+                }
+            ],
+        }
+        (place / "prometheus.yml").write_text(yaml.safe_dump(settings))
+        (place / "rules.yml").write_text(yaml.safe_dump(RULES))
+        self.start()
+
+    def start(self) -> None:
+        argv = [
+            str(tool("prometheus")),
+            f"--config.file={self.place / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.place / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
+        log = (self.place / "log").open("ab")
+        self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
+        until("Prometheus", self._ready, deadline_s=PATIENCE_S)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=PATIENCE_S)
+
+    def _ready(self) -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+
+@pytest.fixture(scope="module")
+def application() -> Iterator[Application]:
+    found = Application()
+    yield found
+    found.server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def prometheus(application: Application, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    found = Prometheus(tmp_path_factory.mktemp("prometheus"), application.server.server_address[1])
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def monitoring(prometheus: Prometheus, application: Application) -> HttpMonitoring:
+    application.values = {"broken": "0", "dependency": "1", "loud": "0", "traffic": "5", "unknown": "NaN"}
+    found = HttpMonitoring(
+        lambda: Endpoint(url=f"http://127.0.0.1:{prometheus.port}"),
+        lambda: Endpoint(url=""),
+        lambda: "traffic",
+        lambda: ["critical", "error"],
+    )
+    until("samples", lambda: found.number("traffic") == 5, deadline_s=PATIENCE_S)
+    until("no alert", lambda: not found.active(), deadline_s=PATIENCE_S)
+    return found
+
+
+def state_of(monitoring: HttpMonitoring, name: str) -> bool | None:
+    """True while it fires, False while it is pending, None when it is not active."""
+    found = [one for one in monitoring.active() if one.labels["alertname"] == name]
+    return found[0].firing if found else None
+
+
+def test_an_alert_keeps_its_beginning_when_prometheus_restarts(
+    monitoring: HttpMonitoring, application: Application, prometheus: Prometheus
+) -> None:
+    """Prometheus dates it anew; history shows that it never ended."""
+    early = datetime.now(UTC)
+    application.values["broken"] = "1"
+    until("it to fire", lambda: state_of(monitoring, "Broken") is True, deadline_s=PATIENCE_S)
+    [before] = [one.since for one in monitoring.active()]
+
+    deployed = datetime.now(UTC) + timedelta(seconds=1)
+    until("a second to pass", lambda: datetime.now(UTC) > deployed, deadline_s=PATIENCE_S)
+    prometheus.stop()
+    prometheus.start()
+    until("it to fire again", lambda: state_of(monitoring, "Broken") is True, deadline_s=PATIENCE_S)
+
+    [after] = [one.since for one in monitoring.active()]
+    [found] = monitoring.began("Broken", early, datetime.now(UTC))
+    assert after > deployed, "expected a Prometheus that dates alerts anew: the test proves nothing otherwise"
+    assert found.since == before.replace(microsecond=0), "history knows whole seconds"
+    assert found.labels["service"] == "shop"
+
+
+def test_an_alert_that_ended_begins_anew(monitoring: HttpMonitoring, application: Application) -> None:
+    early = datetime.now(UTC)
+    application.values["broken"] = "1"
+    until("it to fire", lambda: state_of(monitoring, "Broken") is True, deadline_s=PATIENCE_S)
+    application.values["broken"] = "0"
+    until("it to end", lambda: state_of(monitoring, "Broken") is None, deadline_s=PATIENCE_S)
+    quiet = datetime.now(UTC)
+    until("a gap", lambda: datetime.now(UTC) > quiet + timedelta(seconds=3), deadline_s=PATIENCE_S)
+    application.values["broken"] = "1"
+    until("it to fire again", lambda: state_of(monitoring, "Broken") is True, deadline_s=PATIENCE_S)
+
+    [found] = monitoring.began("Broken", early, datetime.now(UTC))
+
+    assert found.since > quiet
+
+
+def test_a_dependency_vetoes_while_it_is_pending_and_shortly_after(
+    monitoring: HttpMonitoring, application: Application
+) -> None:
+    assert monitoring.troubled({"rollback": "veto"}, 0.4) == []
+    application.values["dependency"] = "0"
+    until("pending", lambda: state_of(monitoring, "DependencyDown") is False, deadline_s=PATIENCE_S)
+    [found] = monitoring.troubled({"rollback": "veto"}, 1)
+    assert (found["alertname"], found["env"]) == ("DependencyDown", "lab")
+
+    application.values["dependency"] = "1"
+    until("over", lambda: state_of(monitoring, "DependencyDown") is None, deadline_s=PATIENCE_S)
+
+    assert monitoring.troubled({"rollback": "veto"}, 60)
+
+
+def test_a_release_is_proven_by_traffic_without_a_page(
+    monitoring: HttpMonitoring, application: Application
+) -> None:
+    until("traffic", lambda: monitoring.proven("shop", "lab", 1), deadline_s=PATIENCE_S)
+    assert not monitoring.proven("shop", "elsewhere", 1)
+
+    application.values["loud"] = "1"
+    until("a page", lambda: state_of(monitoring, "Loud") is True, deadline_s=PATIENCE_S)
+    assert not monitoring.proven("shop", "lab", 1)
+    application.values["loud"] = "0"
+    until("quiet again", lambda: monitoring.proven("shop", "lab", 1), deadline_s=PATIENCE_S)
+
+    application.values["traffic"] = "0"
+    until("no traffic", lambda: not monitoring.proven("shop", "lab", 1), deadline_s=PATIENCE_S)
+
+
+def test_numbers_are_numbers_or_nothing(monitoring: HttpMonitoring) -> None:
+    assert monitoring.number("traffic") == 5
+    assert monitoring.number("unknown") is None
+    assert monitoring.number("nowhere") is None
+    assert monitoring.measure("traffic == bool 5", "2") is True
+    assert monitoring.measure("unknown > bool 0", "2") is False
+    assert monitoring.measure("nowhere", "2") is None
+
+
+def test_rules_are_filled_in_for_the_service(monitoring: HttpMonitoring) -> None:
+    rules = monitoring.rules('sh"op', "lab")
+
+    assert set(rules) == {"Broken"}
+    assert rules["Broken"].evidence == 'enough{service="sh\\"op",env="lab"}'
+    assert (rules["Broken"].verify, rules["Broken"].measures) == ("ratio <= bool 0.2", "ratio")
