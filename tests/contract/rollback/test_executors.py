@@ -94,7 +94,7 @@ def command_plan(folder: Path, behaviour: str, timeout: float, grace: float) -> 
 
 
 HOST_STEP = {"step": "host", "started": "started", "ok": "done", "failed": "failed"}
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     GOOD: {"name": "Switch", "ansible.builtin.command": "echo version {{ app_version }}"},
     BAD: {"name": "Switch", "ansible.builtin.fail": {"msg": "app1 is unreachable"}},
     SLOW: {"name": "Switch", "ansible.builtin.command": "sleep 300"},
