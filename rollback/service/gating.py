@@ -5,7 +5,7 @@ import structlog
 from rollback.domain.alert import Alert
 from rollback.domain.errors import Blind
 from rollback.domain.ports import Clock, Monitoring, Store
-from rollback.service.looking import agree
+from rollback.service.looking import Index
 
 LOG = structlog.get_logger("rollback.gate")
 
@@ -26,8 +26,8 @@ class Gatekeeper:
         if freeze and freeze.holds(self._clock.now()):
             return f"{freeze.by} has frozen automatic rollbacks: {freeze.reason}"
         try:
-            holds = any(agree(one.labels, alert.labels) for one in self._monitoring.active())
+            known = Index((one.labels, one) for one in self._monitoring.active())
         except Blind as error:
             LOG.warning("gate_not_asked", alertname=alert.name, service=alert.service, error=str(error))
             return ""
-        return "" if holds else f"{alert.name} was over before the first host was touched"
+        return "" if known.find(alert.labels) else f"{alert.name} was over before the first host was touched"

@@ -185,14 +185,14 @@ class Index(Generic[T]):
         known = {name for names in self._exact for name in names}
         if known <= labels.keys():
             return None  # nothing was taken away: what is not found is not there
-        return next((thing for own, thing in self._all if agree(own, labels)), None)
+        return next((thing for own, thing in self._all if _agree(own, labels)), None)
 
 
 def _own(labels: dict[str, str]) -> dict[str, str]:
     return {name: labels[name] for name in sorted(labels) if name != "alertstate"}
 
 
-def agree(own: dict[str, str], labels: dict[str, str]) -> bool:
+def _agree(own: dict[str, str], labels: dict[str, str]) -> bool:
     """Whether Prometheus' and Alertmanager's labels are of the same alert: equal wherever both have them."""
     common = own.keys() & labels.keys() - {"alertstate"}
     return "alertname" in common and all(own[name] == labels[name] for name in common)
