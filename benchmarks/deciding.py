@@ -53,7 +53,7 @@ class Calm:
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:
         return []
 
-    def number(self, expression: str) -> float | None:
+    def number(self, expression: str, version: str | None = None) -> float | None:
         return 1.0
 
     def measure(self, expression: str, version: str) -> bool | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from benchmarks.series import HOUR_S, Series, Shape, count, level, service_of, target
 
 UNITS = 60
+DAEMON = target("mita-rollback", "mita-rollback", "monitor:8000", "monitor")
 BROKEN_EVERY = 20  # every twentieth host has a full disk: alerts that fire cost more than silent ones
 
 
@@ -38,6 +39,8 @@ def host_series(number: int) -> Iterator[Series]:
     yield from _devices(labels)
     yield from _units(labels)
     yield from _probe(number, host)
+    for name, value in (("mita_rollback_switching", 0), ("mita_rollback_rehearsal_ok", 1)):
+        yield level(name, value, DAEMON, target_host=host, application=service_of(number))
 
 
 def _devices(labels: Mapping[str, str]) -> Iterator[Series]:
@@ -138,7 +141,7 @@ def monitoring_series() -> Iterator[Series]:
     for handler in range(40):
         name, where = "grafana_http_request_duration_seconds_count", f"/api/{handler}"
         yield count(name, 0.1, labels, handler=where, status_code="200")
-    yield from _daemon(target("mita-rollback", "mita-rollback", "monitor:8000", "monitor"))
+    yield from _daemon(DAEMON)
 
 
 def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
@@ -148,13 +151,23 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_known_good_available", 1.0),
         ("mita_rollback_last_watchdog_timestamp_seconds", 4e9),
         ("mita_rollback_started_timestamp_seconds", 0.0),
+        ("mita_rollback_held", 0.0),
+        ("mita_rollback_proposals_open", 0.0),
+        ("mita_rollback_recovering", 0.0),
+        ("mita_rollback_rehearsal_timestamp_seconds", 4e9),
     ):
         yield level(name, value, labels)
     for name, label, values in (
         ("mita_rollback_total", "result", ("succeeded", "failed")),
-        ("mita_rollback_decisions_total", "reason", ("blind", "cooldown", "not_a_trigger")),
+        ("mita_rollback_decisions_total", "reason", ("blind", "cooldown", "evidence_unknown")),
         ("mita_rollback_verifications_total", "verdict", ("fixed", "not_fixed", "worse", "blind")),
         ("mita_rollback_webhook_requests_total", "code", ("202", "401")),
     ):
         for each in values:
             yield Series({"__name__": name, label: each, **labels}, Shape(0, counter=True))
+    for name, label, values in (
+        ("mita_rollback_unresolved", "state", ("failed", "unverified", "incomplete", "blind")),
+        ("mita_rollback_breaker_open", "cause", ("repeated", "fruitless")),
+    ):
+        for each in values:
+            yield level(name, 0, {label: each, **labels})

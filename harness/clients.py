@@ -142,7 +142,7 @@ class Daemon(Http):
         return self._listed("/proposals", "proposals", limit=limit)
 
     def approve(self, proposal: int, *, by: str = BENCH, note: str = "") -> Json:
-        """Say yes; the answer has `rollback_id`. Raises ClientError when the facts have moved."""
+        """Say yes to a proposal; the answer has `rollback_id`. ClientError when the facts have moved."""
         return self._command(f"/proposals/{proposal}/approve", by=by, note=note)
 
     def reject(self, proposal: int, *, by: str = BENCH, note: str = "") -> Json:

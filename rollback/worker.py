@@ -37,6 +37,7 @@ class Loop:
     stopping: threading.Event
     kicked: threading.Event = field(default_factory=threading.Event)
     last_beat: float = field(default_factory=monotonic)
+    failing: str = ""
 
     def start(self) -> None:
         """Begin."""
@@ -58,13 +59,22 @@ class Loop:
                 self.kicked.wait(self.pause())
 
     def _work(self) -> bool:
+        """Do it once; what fails again and again in the same way is said once."""
         try:
-            return self.work()
-        except Unavailable as error:
+            more = self.work()
+        except Exception as error:
+            if repr(error) != self.failing:
+                self.failing = repr(error)
+                self._say(error)
+            return False
+        self.failing = ""
+        return more
+
+    def _say(self, error: Exception) -> None:
+        if isinstance(error, Unavailable):
             LOG.error("tried_again_later", loop=self.name, error=str(error))
-        except Exception:
+        else:
             LOG.exception("loop_failed", loop=self.name)
-        return False
 
 
 class Worker:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from contextlib import suppress
 
@@ -70,8 +71,24 @@ class Service:
     async def check_tokens(self) -> None:
         """Sign a token and verify it."""
         if self.token_key is None:
-            self.token_key = await self.cache.token_key()
+            self.token_key = await self.find_token_key()
         self.verify(self.sign(0))
+
+    async def find_token_key(self) -> bytes:
+        """Return the key from Redis, or while that is away the one that an earlier process here had."""
+        left = self.settings.runtime_dir and self.settings.runtime_dir / "token_key"
+        try:
+            key = await self.cache.token_key()
+        except (RedisError, OSError):
+            if left and left.exists():
+                return left.read_bytes()
+            raise
+        if left:
+            fresh = left.with_suffix(f".{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_bytes(key)
+            fresh.replace(left)
+        return key
 
     def sign(self, user_id: int) -> str:
         """Return a token for the user; RuntimeError before Redis gave the key."""

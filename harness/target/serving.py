@@ -125,11 +125,12 @@ def is_idle(connection: Any) -> bool:
     cycle, closing = connection.cycle, connection.transport.is_closing()
     answered = cycle is None or cycle.response_complete
     begun = connection.scope is not (cycle.scope if cycle else None)
-    return answered and not begun and not closing
+    return bool(answered and not begun and not closing)
 
 
 def has_unread(transport: Any) -> bool:
     """Whether bytes have arrived that nobody has read yet."""
     handle = transport.get_extra_info("socket").fileno()
     waiting: bytes = fcntl.ioctl(handle, termios.FIONREAD, struct.pack("i", 0))
-    return struct.unpack("i", waiting)[0] > 0
+    (count,) = struct.unpack("i", waiting)
+    return bool(count > 0)

@@ -35,6 +35,7 @@ class Settings:
     tls_key: Path | None = None
     drain_seconds: float = 0.5  # a worker that ends waits so long for clients to take their leave
     in_flight_seconds: int = 5  # and so long, after that, for answers that it owes
+    runtime_dir: Path | None = None  # what one process leaves there, the next one finds
     metrics_credentials: str = ""  # USER:PASSWORD that /metrics asks for; empty asks for none
 
     @classmethod
@@ -55,6 +56,7 @@ class Settings:
             tls_key=optional_path(environment, "MITA_TLS_KEY"),
             drain_seconds=float(environment.get("MITA_DRAIN_SECONDS") or cls.drain_seconds),
             in_flight_seconds=int(environment.get("MITA_IN_FLIGHT_SECONDS") or cls.in_flight_seconds),
+            runtime_dir=optional_path(environment, "RUNTIME_DIRECTORY"),
             metrics_credentials=environment.get("MITA_METRICS_CREDENTIALS", ""),
         )
 

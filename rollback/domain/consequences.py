@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rollback.domain.control import Cause
 from rollback.domain.deployment import Standing
@@ -46,12 +46,17 @@ def consequences(after: Rollback, others: Sequence[Rollback], window: timedelta)
         standings = ((after.to_version, Standing.SUSPECT),)
         return Consequences(standings=standings, cause=Cause.FRUITLESS, why=why)
     since = after.finished_at - window
-    recent = [r for r in (*others, after) if r.changed and _automatic(r) and (r.restored_at or since) > since]
+    recent = [r for r in (*others, after) if r.changed and _automatic(r) and _ended(r, since) > since]
     if after.changed and len({r.id for r in recent}) >= SO_MANY:
         names = ", ".join(str(r.id) for r in sorted(recent, key=lambda r: r.id))
         why = f"rollbacks {names} happened within {_in_words(window)}"
         return Consequences(standings=standings, cause=Cause.REPEATED, why=why)
     return Consequences(standings=standings)
+
+
+def _ended(rollback: Rollback, otherwise: datetime) -> datetime:
+    """When hosts had been moved; one that failed half-way has moved some by its end."""
+    return rollback.restored_at or rollback.finished_at or otherwise
 
 
 def _automatic(rollback: Rollback) -> bool:

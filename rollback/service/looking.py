@@ -193,7 +193,8 @@ def _own(labels: dict[str, str]) -> dict[str, str]:
 
 
 def _agree(own: dict[str, str], labels: dict[str, str]) -> bool:
-    common = own.keys() & labels.keys()
+    """Whether Prometheus' and Alertmanager's labels are of the same alert: equal wherever both have them."""
+    common = own.keys() & labels.keys() - {"alertstate"}
     return "alertname" in common and all(own[name] == labels[name] for name in common)
 
 

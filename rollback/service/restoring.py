@@ -5,7 +5,9 @@ from dataclasses import replace
 import structlog
 
 from rollback.domain import notices
+from rollback.domain.alert import Alert
 from rollback.domain.consequences import NOTHING, Consequences, consequences
+from rollback.domain.control import Cause
 from rollback.domain.errors import ShuttingDown, StoreUnavailable
 from rollback.domain.ports import Clock, Executor, Pause, Probes, RunOutcome, RunResult, Store
 from rollback.domain.progress import CLOSED, DONE, GATE, OPEN, begun, with_earlier
@@ -130,13 +132,15 @@ class Restorer:
         quiet = repair or self._tried_before(rollback) > 0
         earlier = self._store.steps(rollback.id)
         half_way = begun(earlier)
+        alert = self._store.decision(rollback.decision_id).alert
 
         def gate() -> str:
             """Once a host was touched, in an attempt before this one, half-way is no place to stay."""
-            why = self._why_closed(rollback) if rollback.gated and not half_way else ""
+            why = self._why_closed(alert) if rollback.gated and not half_way else ""
             status = CLOSED if why else OPEN
             step = Step(at=self._clock.now(), host="all", step=GATE, status=status, detail=why)
-            self._step(rollback, step, () if why or quiet else (self._started(rollback),))
+            first = not why and not quiet and not half_way
+            self._step(rollback, step, (notices.started(rollback, alert),) if first else ())
             return why
 
         def on_step(step: Step) -> None:
@@ -156,16 +160,13 @@ class Restorer:
         entries, told = (_entry(after, LedgerKind.RESTORED),), (notices.restored(after),)
         return self._move(rollback, after, pause, entries, () if repair else told)
 
-    def _why_closed(self, rollback: Rollback) -> str:
+    def _why_closed(self, alert: Alert) -> str:
         """Whether the alert is over. A failure to find out does not hold up the rollback of a bad release."""
         try:
-            return self._gatekeeper.why_closed(self._store.decision(rollback.decision_id).alert)
+            return self._gatekeeper.why_closed(alert)
         except Exception:
-            LOG.exception("gate_failed", rollback=rollback.id)
+            LOG.exception("gate_failed", alertname=alert.name, service=alert.service)
             return ""
-
-    def _started(self, rollback: Rollback) -> Notice:
-        return notices.started(rollback, self._store.decision(rollback.decision_id).alert)
 
     def _tried_before(self, rollback: Rollback) -> int:
         """How often the same was tried in vain: people are told of the first attempt and of the last."""
@@ -191,6 +192,8 @@ class Restorer:
         earlier = [r for r in self._store.rollbacks(after.service, EARLIER) if r.id < after.id]
         others = [r for r in earlier if r.env == after.env]
         follows = consequences(after, others, self._policy().breaker_window)
+        if before.finished_at and follows.cause is Cause.REPEATED:
+            follows = replace(follows, cause=None, why="")  # a late verdict is no further rollback
         last = _entry(after, LedgerKind.ROLLBACK_FINISHED)
         return self._move(before, after, pause, (*entries, last), self._told_of_end(after, follows), follows)
 

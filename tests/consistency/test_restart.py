@@ -1,4 +1,4 @@
-"""What the role tells Prometheus keeps the date of an alert over a restart: the daemon compares such dates."""
+"""What the role tells Prometheus keeps the date of an alert over a restart: the daemon compares dates."""
 
 import re
 import subprocess
@@ -65,7 +65,9 @@ def since(place: Path, *flags: str) -> float:
             return prometheus.value(f"ALERTS_FOR_STATE and on () ({fresh})")
 
         words = (place / "log").read_text
-        return until("the alert to fire", said, deadline_s=60, explain=lambda: words()[-2000:])
+        found = until("the alert to fire", said, deadline_s=60, explain=lambda: words()[-2000:])
+        assert found is not None
+        return found
 
 
 def test_a_restart_keeps_since_when_an_alert_is_true(tmp_path: Path) -> None:

@@ -125,7 +125,10 @@ def test_routes_follow_the_labels_and_the_configuration_in_force(site: Site) -> 
 
 
 def test_what_may_mute_an_alert_is_named() -> None:
-    assert effective("HighErrorRate", Site()).muted_by == ("CriticalErrorRate (same service, env, symptom)",)
+    assert effective("HighErrorRate", Site()).muted_by == (
+        "CriticalErrorRate (same service, env, symptom)",
+        "RollbackRecovering (same service, env)",
+    )
     assert any(one == "HostDown (same host, env)" for one in effective("RedisMemoryHigh", Site()).muted_by)
     assert effective("CriticalErrorRate", Site()).muted_by == ()
 

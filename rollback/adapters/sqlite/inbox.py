@@ -86,7 +86,8 @@ def _insert(connection: sqlite3.Connection, alert: Alert, batch: Batch) -> bool:
     row = (*key, to_json(alert), batch.source, to_text(batch.at))
     if connection.execute(INSERT, row).rowcount:
         return True
-    connection.execute(WAKE, (*key, to_text(batch.retry_before), to_text(batch.at)))
+    future = batch.at + abs(batch.at - batch.retry_before)
+    connection.execute(WAKE, (*key, to_text(batch.retry_before), to_text(future)))
     return False
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from harness.wait import until
 from rollback.adapters import process
-from rollback.adapters.executors import CommandExecutor, CommandPlan
+from rollback.adapters.executors import GATE_FILE, CommandExecutor, CommandPlan
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
 from rollback.adapters.steps import StepFile
 from rollback.domain.deployment import Release
@@ -93,7 +93,8 @@ def command_plan(folder: Path, behaviour: str, timeout: float, grace: float) -> 
     )
 
 
-TASKS = {
+HOST_STEP = {"step": "host", "started": "started", "ok": "done", "failed": "failed"}
+TASKS: dict[str, dict[str, Any]] = {
     GOOD: {"name": "Switch", "ansible.builtin.command": "echo version {{ app_version }}"},
     BAD: {"name": "Switch", "ansible.builtin.fail": {"msg": "app1 is unreachable"}},
     SLOW: {"name": "Switch", "ansible.builtin.command": "sleep 300"},
@@ -106,7 +107,8 @@ def playbook(folder: Path, behaviour: str, timeout: float, grace: float) -> Comm
     common = {"hosts": "application", "gather_facts": False}
     looking = {"name": "Look", **common, "tasks": [{"name": "Look around", **dump}]}
     fact = {"name": "Remember", "ansible.builtin.set_fact": {"x": 1}}
-    switching = {"name": "Switch", **common, "serial": 1, "tasks": [fact, TASKS[behaviour]]}
+    switch = {**TASKS[behaviour], "vars": {"mita_step": HOST_STEP}}
+    switching = {"name": "Switch", **common, "serial": 1, "tasks": [fact, switch]}
     (folder / "playbooks").mkdir(exist_ok=True)
     (folder / "playbooks/rollback.yml").write_text(yaml.safe_dump([looking, switching]))
     host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -150,6 +152,7 @@ def test_a_good_run_restores_and_reports_each_host(bench: Bench) -> None:
     environment = (bench.folder / "environment").read_text()
     assert "PLANTED" not in environment
     assert process.MARK in environment
+    assert (GATE_FILE in environment) is (bench.plan_for is playbook)  # the other program cannot ask
 
 
 def test_a_bad_run_fails_with_a_sentence_for_each_host_that_could_not_be_restored(bench: Bench) -> None:
@@ -522,6 +525,14 @@ def test_a_playbook_is_told_what_to_leave_what_to_restore_and_what_it_must_be(
 
 
 # Rehearsals
+
+
+def test_the_playbooks_of_the_bundle_are_run_with_one_object_of_variables(tmp_path: Path) -> None:
+    plan = playbook(tmp_path, GOOD, 30, 1)
+
+    for argv, name in [(plan.argv, "rollback.yml"), (plan.rehearsal_argv, "rehearse.yml")]:
+        assert str(tmp_path / "playbooks" / name) in argv
+        assert list(argv)[-2:] == ["-e", "{variables}"]
 
 
 def rehearse(tmp_path: Path, make: Any, script: str, **changes: Any) -> Any:

@@ -43,7 +43,8 @@ class Scene:
         self.make.live(self.store, "2", minutes=0)
         parts = (self.store, self.clock, self.monitoring, self.probes, lambda: self.policy)
         self.verifier = Verifier(*parts)
-        whole = (self.store, self.clock, self.executor, self.probes, Gatekeeper(*parts), self.verifier)
+        gatekeeper = Gatekeeper(self.store, self.clock, self.monitoring)
+        whole = (self.store, self.clock, self.executor, self.probes, gatekeeper, self.verifier)
         self.restorer = Restorer(*whole, lambda: self.policy)
         self.repairs = Repairs(self.store)
         self.blind_ends = BlindEnds(self.verifier, self.restorer, self.clock.pause)
@@ -282,6 +283,22 @@ def test_it_is_measured_when_prometheus_is_back_and_the_verdict_replaced_with_al
     assert next(r.standing for r in state.releases if r.version == "2") is standing
     assert (state.breaker.cause if state.breaker else None) is opened
     assert len(blind.texts) == told + 1
+
+
+def test_a_late_verdict_does_not_open_again_what_a_person_has_closed(blind: Scene) -> None:
+    earlier, changed = (
+        blind.store.rollbacks,
+        blind.make.rollback(
+            id=0, phase=Phase.SUCCEEDED, finished_at=blind.clock.at, results=(blind.make.result(),)
+        ),
+    )
+    blind.store.rollbacks = lambda service, limit: [*earlier(service, limit), changed]  # type: ignore[method-assign]
+    blind.monitoring.blind = False
+
+    state = measured_again(blind)
+
+    assert blind.store.rollback(1).phase is Phase.SUCCEEDED
+    assert state.breaker is None
 
 
 def test_no_faster_than_the_interval(blind: Scene) -> None:

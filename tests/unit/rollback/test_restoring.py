@@ -12,7 +12,7 @@ from rollback.domain.control import Cause, Freeze
 from rollback.domain.deployment import Standing
 from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.policy import Policy
-from rollback.domain.ports import RunOutcome, RunResult
+from rollback.domain.ports import Active, RunOutcome, RunResult
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import ServiceState, Step
 from rollback.domain.rollback import HostState, Phase, Rollback, VerificationVerdict
@@ -94,7 +94,7 @@ class Scene:
 
 def restorer(scene: Scene) -> Restorer:
     parts = (scene.store, scene.clock, scene.monitoring, scene.probes, lambda: scene.policy)
-    verifier, gatekeeper = Verifier(*parts), Gatekeeper(*parts)
+    verifier, gatekeeper = Verifier(*parts), Gatekeeper(scene.store, scene.clock, scene.monitoring)
     whole = (scene.store, scene.clock, scene.executor, scene.probes)
     return Restorer(*whole, gatekeeper, verifier, lambda: scene.policy)
 
@@ -217,6 +217,13 @@ def test_prometheus_that_dies_after_the_decision_does_not_take_it_back(scene: Sc
     assert rollback.verification.verdict is VerificationVerdict.BLIND
 
 
+def test_an_alert_that_is_pending_again_after_a_restart_of_prometheus_is_not_over(scene: Scene) -> None:
+    scene.monitoring.believes = False
+    scene.monitoring.actives = [Active(labels={"alertname": "Anything"}, firing=False, since=NOON)]
+
+    assert scene.drive().phase is Phase.SUCCEEDED
+
+
 def test_a_gate_that_breaks_stays_open(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Gatekeeper, alert: object) -> str:
         raise RuntimeError("no such thing")
@@ -242,6 +249,7 @@ def test_once_a_host_may_have_been_touched_it_is_not_called_off_half_way(scene: 
     scene.monitoring.believes = False
 
     assert scene.drive(resumed=True).phase is Phase.SUCCEEDED
+    assert not [text for text in scene.texts if text.startswith("Rolling back")]  # that was told before
 
 
 # Hosts

@@ -11,8 +11,9 @@ import pytest
 from harness.wait import until
 from rollback import worker as module
 from rollback.adapters.sqlite import SqliteStore
+from rollback.domain.errors import StoreUnavailable
 from rollback.domain.rollback import AttemptFailed, Claimed, Phase, Rollback
-from rollback.worker import Worker
+from rollback.worker import Loop, Worker
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -189,6 +190,20 @@ def test_every_loop_works_and_one_that_fails_goes_on(scene: Scene) -> None:
         until("every part to work", lambda part=part: part.worked, deadline_s=5, interval_s=0.01)  # type: ignore[misc]
     until("care to go on", lambda: scene.care.worked > 2, deadline_s=5, interval_s=0.01)
     assert scene.worker.trouble() == []
+
+
+def test_what_fails_in_the_same_way_again_and_again_is_said_once_until_it_worked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    part = Idle()
+    loop = Loop(name="care", work=part.work, pause=lambda: 0, stopping=threading.Event())
+
+    for error in (ZeroDivisionError(), ZeroDivisionError(), StoreUnavailable(), None, StoreUnavailable()):
+        part.error = error
+        loop._work()
+
+    said = capsys.readouterr().out
+    assert (said.count("loop_failed"), said.count("tried_again_later")) == (1, 2)
 
 
 def test_a_daemon_that_stops_is_in_trouble(scene: Scene) -> None:

@@ -1,0 +1,159 @@
+"""What stays silent while a host is switched and after a rollback cured, with all rules together."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.paths import REPO
+from harness.proof.routing import inhibited
+from harness.rules.scene import Active, Scene
+
+CONFIG: dict[str, Any] = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
+
+
+def target(metric: str, host: str, values: str, job: str = "mita-backend", more: str = "") -> dict[str, str]:
+    labels = f'job="{job}",instance="{host}",host="{host}",env="prod",service="mita-backend"{more}'
+    return {f"{metric}{{{labels}}}": values}
+
+
+def daemon(metric: str, values: str, more: str = "", env: str = "prod") -> dict[str, str]:
+    labels = f'job="mita-rollback",instance="monitor",host="monitor",env="{env}",service="mita-rollback"'
+    return {f'{metric}{{{labels},application="mita-backend"{more}}}': values}
+
+
+def switching(host: str, values: str, env: str = "prod") -> dict[str, str]:
+    return daemon("mita_rollback_switching", values, f',target_host="{host}"', env)
+
+
+def probe(host: str, values: str) -> dict[str, str]:
+    return target("probe_success", host, values, "blackbox-http")
+
+
+AWAY = target("up", "app1", "1x20 0x19 1x40") | probe("app1", "1x20 0x19 1x40")
+
+
+def told(scene: Scene, until: str) -> set[str]:
+    """Alerts about the instance or the endpoint that fire at any time."""
+    return scene.ever_fired(until) & {"BackendInstanceDown", "EndpointDown", "BackendMetricsBlind"}
+
+
+def test_a_host_that_is_switched_is_no_incident() -> None:
+    """Away from 5m15s to 10m, switched from 5m to 10m30s."""
+    assert told(Scene(AWAY | switching("app1", "0x19 1x21 0x40")), "20m") <= {"BackendMetricsBlind"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{}, switching("app2", "1x80"), switching("app1", "1x80", env="test"), switching("app1", "0x80")],
+    ids=["no daemon", "another host", "another environment", "nothing is switched"],
+)
+def test_without_a_switch_of_this_very_host_it_is_one(other: dict[str, str]) -> None:
+    assert told(Scene(AWAY | other), "20m") >= {"BackendInstanceDown", "EndpointDown"}
+
+
+def test_a_switch_that_ends_with_the_host_away_is_told_as_soon_as_the_wait_allows() -> None:
+    away = target("up", "app1", "1x20 0x60")
+    scene = Scene(away | switching("app1", "0x19 1x21 0x40"))
+
+    [alert] = scene.alerts("19m", "BackendInstanceDown")
+    assert alert.firing_since == pytest.approx(10.5 * 60 + 60, abs=15)
+
+
+def test_a_host_that_was_away_before_stays_told() -> None:
+    scene = Scene(target("up", "app1", "1x10 0x70") | switching("app1", "0x39 1x21 0x20"))
+
+    [alert] = scene.alerts("19m", "BackendInstanceDown")
+    assert alert.firing_since == pytest.approx(2.75 * 60 + 60, abs=15)
+
+
+def test_four_deployments_in_a_quarter_of_an_hour_are_no_crash_loop() -> None:
+    starts = target("process_start_time_seconds", "app1", "1x8 2x9 3x9 4x9 5x60")
+    deployed = switching("app1", "0x7 1x2 0x6 1x2 0x6 1x2 0x6 1x2 0x60")
+
+    assert "BackendRestartLoop" not in Scene(starts | deployed).ever_fired("20m")
+    assert "BackendRestartLoop" in Scene(starts).ever_fired("20m")
+
+
+def test_triggers_are_never_silenced_by_a_switch() -> None:
+    labels = ',path="/api/a",status="500"'
+    failing = target("http_requests_total", "app1", "0+30x80", more=labels)
+
+    assert "CriticalErrorRate" in Scene(failing | switching("app1", "1x80")).firing("15m")
+
+
+def errors(values: str) -> dict[str, str]:
+    return target("http_requests_total", "app1", values, more=',path="/api/a",status="500"')
+
+
+def requests(values: str) -> dict[str, str]:
+    return target("http_requests_total", "app1", values, more=',path="/api/a",status="200"')
+
+
+def paged(scene: Scene, at: str) -> set[str]:
+    """Alerts of the application of which people are told at a moment: by severity, and not silenced."""
+    firing = scene.alerts(at, state="firing")
+    return {
+        alert.name
+        for alert in firing
+        if alert.rule.severity in ("critical", "error")
+        and alert.labels["service"] == "mita-backend"
+        and not inhibited(CONFIG, routed(alert), [routed(each) for each in firing])
+    }
+
+
+def routed(alert: Active) -> dict[str, str]:
+    return {**alert.labels, "alertname": alert.name}
+
+
+# 35 % of 10 requests a second fail for four minutes from 60 min on; then the rollback cured it.
+UP = target("up", "app1", "1x600")
+CURED = UP | requests("0+150x240 36150+97x16 37702+150x300") | errors("0x240 0+53x16 848x300")
+
+
+def test_after_a_cure_nothing_pages_anew() -> None:
+    """The rollback is accepted at 63 min, measured at 65, and the daemon is quiet until 75."""
+    scene = Scene(CURED | daemon("mita_rollback_recovering", "0x251 1x48 0x300"))
+
+    before = paged(scene, "1h4m")
+    assert "CriticalErrorRate" in before
+    for minute in range(108, 64, -2):
+        assert paged(scene, f"{minute}m") <= {"CriticalErrorRate"}, minute
+
+
+def test_without_a_rollback_the_same_pages_anew() -> None:
+    scene = Scene(CURED)
+
+    assert {name for minute in range(108, 64, -2) for name in paged(scene, f"{minute}m")} >= {
+        "SloAvailabilityFastBurn"
+    }
+
+
+def test_after_a_rollback_that_did_not_cure_everything_pages() -> None:
+    """The daemon's series falls at once, and says that something is unresolved."""
+    lasting = UP | requests("0+150x240 36150+97x200") | errors("0x240 0+53x200")
+    verdict = daemon("mita_rollback_recovering", "0x251 1x8 0x300") | daemon(
+        "mita_rollback_unresolved", "0x259 1x300", ',state="unverified"'
+    )
+    scene = Scene(lasting | verdict)
+
+    assert (
+        paged(scene, "1h20m")
+        == paged(Scene(lasting), "1h20m")
+        >= {"CriticalErrorRate", "SloAvailabilityFastBurn"}
+    )
+    assert "RollbackUnverified" in scene.firing("1h20m")
+
+
+def test_a_daemon_that_dies_silences_nothing() -> None:
+    recovering = daemon("mita_rollback_recovering", "0x251 1x10 stale")
+
+    assert paged(Scene(CURED | recovering), "1h7m") == paged(Scene(CURED), "1h7m")
+
+
+def test_a_fresh_daemon_is_silent_about_the_dead_man_switch() -> None:
+    """The series says when the daemon started while it has heard nothing."""
+    heard = 'mita_rollback_last_watchdog_timestamp_seconds{job="mita-rollback",instance="m"}'
+
+    assert "RollbackPathSilent" not in Scene({heard: "_x8 120x30 570+15x40"}).ever_fired("15m")
+    assert "RollbackPathSilent" in Scene({heard: "_x8 120x80"}).ever_fired("15m")
