@@ -1,11 +1,16 @@
 """Reading what Prometheus and Alertmanager answer: whatever is not as expected is Blind, never a crash."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rollback.domain.alert import Alert, AlertStatus
+from rollback.domain.alert import Alert, AlertStatus, plausible
 from rollback.domain.errors import Blind
+from rollback.domain.records import Quarantined
+
+BODY_KEPT = 4_000
+"""So many characters of an unreadable alert are kept for people."""
 
 
 def mapping(value: Any, name: str) -> dict[str, Any]:
@@ -57,13 +62,27 @@ def moment(value: Any) -> datetime:
         raise Blind(f"Expected a time from the monitoring, found {str(value)[:50]!r}.") from error
 
 
-def alert_from(item: Any) -> Alert:
-    """One alert of Alertmanager's list."""
+def alerts_from(found: Any) -> tuple[list[Alert], list[Quarantined]]:
+    """The alerts of Alertmanager's list, and those that are none: one bad alert hides no other."""
+    if not isinstance(found, list):
+        raise Blind(f"Expected a list of alerts from Alertmanager, found {type(found).__name__}.")
+    alerts: list[Alert] = []
+    unread: list[Quarantined] = []
+    for item in found:
+        try:
+            alerts.append(_alert(item))
+        except (Blind, ValueError) as error:
+            body = json.dumps(item, sort_keys=True)[:BODY_KEPT]
+            unread.append(Quarantined(body=body, problem=str(error)))
+    return alerts, unread
+
+
+def _alert(item: Any) -> Alert:
     if not isinstance(item, Mapping) or not item.get("fingerprint"):
-        raise Blind("Alertmanager told of an alert without a fingerprint.")
+        raise ValueError("the alert has no fingerprint")
     return Alert(
         fingerprint=str(item["fingerprint"]),
-        starts_at=moment(item.get("startsAt")),
+        starts_at=plausible(moment(item.get("startsAt"))),
         status=AlertStatus.FIRING,
         labels=labels_of(item, "labels"),
         annotations=labels_of(item, "annotations"),

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import Any
 
-from rollback.adapters.answers import alert_from, labels_of, listed, mapping, moment, point
+from rollback.adapters.answers import alerts_from, labels_of, listed, mapping, moment, point
 from rollback.adapters.http_source import Endpoint, HttpSource
 from rollback.domain.alert import Alert
 from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
+from rollback.domain.records import Quarantined
 
 OURS = 'rollback=~"auto|propose"'
 RANGE_POINTS = 500
@@ -74,13 +75,16 @@ class HttpMonitoring:
         query = f"count_over_time(ALERTS{{{chosen}}}[{_duration(seconds)}])"
         return [_labels(sample) for sample in self._query("/api/v1/query", {"query": query})]
 
-    def firing(self) -> list[Alert]:
-        """The alerts for the daemon that are active now; silenced ones are a person's choice and left out."""
+    def firing(self) -> tuple[list[Alert], list[Quarantined]]:
+        """The alerts for the daemon that are active now, and what of them is unreadable.
+
+        Silenced ones are a person's choice and left out.
+        """
         if not self._alertmanager.configured:
-            return []
+            return [], []
         params = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
         found = self._alertmanager.get("/api/v2/alerts", {**params, "filter": OURS})
-        return [alert_from(item) for item in listed({"alerts": found}, "alerts")]
+        return alerts_from(found)
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:
         """The alerts for the daemon that fired in the time, as far as Prometheus remembers."""

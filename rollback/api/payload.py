@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from rollback.domain.alert import Alert, AlertStatus
+from rollback.domain.alert import Alert, AlertStatus, plausible
 from rollback.domain.errors import Undecodable
 from rollback.domain.records import Quarantined
 
@@ -17,8 +17,6 @@ MOST_ALERTS = 20_000
 MOST_SET_ASIDE = 50
 """So many unreadable alerts of one body are kept; the rest are only counted."""
 DEEPEST = 32
-YEARS = range(2000, 2200)
-"""Times outside are a broken clock or nonsense, and no arithmetic with them is safe."""
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 ALERT_DEPTH = 3
 """An alert opens the third bracket: the body, its list, the alert."""
@@ -104,11 +102,9 @@ def _alert(wire: WireAlert) -> Alert:
         raise ValueError("the alert has no fingerprint")
     if wire.starts_at.tzinfo is None:
         raise ValueError("startsAt has no time zone")
-    if wire.starts_at.year not in YEARS:
-        raise ValueError(f"startsAt is in the year {wire.starts_at.year}")
     return Alert(
         fingerprint=wire.fingerprint,
-        starts_at=wire.starts_at,
+        starts_at=plausible(wire.starts_at),
         status=AlertStatus(wire.status),
         labels=wire.labels,
         annotations=wire.annotations,

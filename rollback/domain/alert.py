@@ -21,6 +21,17 @@ class Source(StrEnum):
     PERSON = "person"  # asked for by hand: no alert is behind it
 
 
+YEARS = range(2000, 2200)
+"""Times outside are a broken clock or nonsense, and no arithmetic with them is safe."""
+
+
+def plausible(at: datetime) -> datetime:
+    """The moment, or ValueError when no alert can have begun then."""
+    if at.year not in YEARS:
+        raise ValueError(f"startsAt is in the year {at.year}")
+    return at
+
+
 @dataclass(frozen=True, kw_only=True)
 class Alert:
     """One state of one episode: repeats and the twins of an Alertmanager pair are equal in `identity`."""

@@ -206,7 +206,7 @@ def set_aside(count: int, problem: str) -> Notice:
     """Alerts could not be read; those that came with them were taken."""
     text = (
         f"{count} alert(s) could not be read and were set aside: {wording.cut(problem)}. Others that came "
-        "with them were taken. Look for `alerts_quarantined` in: journalctl -u rollback"
+        "with them were taken. Their bodies are in the table `quarantine` of the daemon's database."
     )
     return Notice(text=text, colour=WARNING, thread="set-aside")
 

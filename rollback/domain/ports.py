@@ -21,6 +21,7 @@ from rollback.domain.records import (
     NewEntry,
     Notice,
     NoticeState,
+    Quarantined,
     Receipt,
     ServiceState,
     Settled,
@@ -426,8 +427,8 @@ class Monitoring(Protocol):
         """Alerts with these labels that were pending or firing within the last *seconds*."""
         ...
 
-    def firing(self) -> list[Alert]:
-        """The alerts for the daemon that Alertmanager holds as active now."""
+    def firing(self) -> tuple[list[Alert], list[Quarantined]]:
+        """The alerts for the daemon that Alertmanager holds as active now, and what of them is unreadable."""
         ...
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:

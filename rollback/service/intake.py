@@ -78,14 +78,14 @@ class Reconciler:
 
     def _read_alertmanager(self) -> Receipt | None:
         try:
-            alerts = self._monitoring.firing()
+            alerts, unread = self._monitoring.firing()
         except Blind as error:
             if not self._blind:
                 LOG.warning("alertmanager_not_read", error=str(error))
             self._blind = True
             return None
         self._blind = False
-        receipt = self._intake.receive(Source.RECONCILE, tuple(alerts)).result()
+        receipt = self._intake.receive(Source.RECONCILE, tuple(alerts), tuple(unread)).result()
         if receipt.accepted:
             LOG.info("alerts_found", accepted=receipt.accepted, duplicates=receipt.duplicates)
         return receipt

@@ -331,6 +331,26 @@ def test_an_alert_that_nobody_delivered_is_found_in_alertmanager(daemon: Any, al
     assert [entry["kind"] for entry in daemon.ledger("quiet")] == ["alert_seen", "decided"]
 
 
+def test_a_time_before_time_is_set_aside_and_a_thousand_others_are_read(daemon: Any, alert: Alert) -> None:
+    odd = {**alert("odd", service="odd"), "startsAt": "0001-01-01T00:00:00+05:00"}
+    many = [alert(f"listed-{n}", service="listed") for n in range(999)]
+    daemon.world.alerts = [{**one, "status": {"state": "active"}} for one in (odd, *many)]
+
+    def read() -> bool:
+        return bool(daemon.stored("listed-0") and daemon.stored("listed-998"))
+
+    until("the alerts to be read", read, deadline_s=15, interval_s=0.05)
+    delivered = daemon.deliver(odd, *(alert(f"sent-{n}", service="sent") for n in range(999)))
+    before = daemon.world.asked
+    until("another reading", lambda: daemon.world.asked > before + 1, deadline_s=15, interval_s=0.05)
+    daemon.world.alerts = []
+
+    assert (delivered.status_code, delivered.json()["accepted"]) == (202, 999)
+    assert daemon.stored("odd") == 0
+    assert daemon.metric('mita_rollback_source_up{source="alertmanager"}') == 1
+    assert daemon.get("/health/ready").status_code == 200
+
+
 def test_an_alertmanager_that_fails_is_counted_and_survived(daemon: Any) -> None:
     name = 'mita_rollback_source_failures_total{source="alertmanager"}'
     before = daemon.metric(name)

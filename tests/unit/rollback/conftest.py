@@ -27,7 +27,7 @@ from rollback.domain.ports import (
     RunResult,
     SourceState,
 )
-from rollback.domain.records import Batch, Notice, Settled, Step
+from rollback.domain.records import Batch, Notice, Quarantined, Settled, Step
 from rollback.domain.rollback import (
     Claimed,
     HostResult,
@@ -76,6 +76,7 @@ class FakeMonitoring:
     pending_since: datetime | None = None
     actives: list[Active] = field(default_factory=list)
     active_alerts: list[Alert] = field(default_factory=list)
+    unreadable: list[Quarantined] = field(default_factory=list)
     fired: list[Fired] = field(default_factory=list)
     vetoes: list[dict[str, str]] = field(default_factory=list)
     evidence: float | None = 1.0
@@ -107,9 +108,9 @@ class FakeMonitoring:
         self._ask("troubled")
         return self.vetoes
 
-    def firing(self) -> list[Alert]:
+    def firing(self) -> tuple[list[Alert], list[Quarantined]]:
         self._ask("firing")
-        return self.active_alerts
+        return self.active_alerts, self.unreadable
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:
         self._ask(f"fired {start:%H:%M} {end:%H:%M}")

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
+from rollback.adapters.answers import alerts_from
 from rollback.api.auth import Account, require
 from rollback.api.payload import MOST_ALERTS, MOST_SET_ASIDE, read
-from rollback.domain.errors import Unauthorized, Undecodable
+from rollback.domain.errors import Blind, Unauthorized, Undecodable
 
 ACCOUNT = Account(username="alertmanager", password="open:sesame")
 
@@ -109,6 +110,41 @@ def test_strange_but_legal_text_is_kept() -> None:
     _, [alert], _ = read(body(wire(labels={"alertname": "A\x00\U0001f525"})))
 
     assert alert.name == "A\x00\U0001f525"
+
+
+def held(**changes: Any) -> dict[str, Any]:
+    """An alert as Alertmanager's own list has it."""
+    base = {"fingerprint": "f", "startsAt": "2026-03-01T12:00:00Z", "labels": {"alertname": "A"}}
+    return {**base, "annotations": {}, **changes}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        held(startsAt="0001-01-01T00:00:00+05:00"),
+        held(startsAt="9999-12-31T23:59:59.999Z"),
+        held(startsAt="soon"),
+        held(startsAt=None),
+        held(fingerprint=""),
+        held(labels=[]),
+        {},
+        0,
+        None,
+        "text",
+    ],
+    ids=str,
+)
+def test_one_bad_alert_of_alertmanagers_list_hides_no_other(bad: Any) -> None:
+    alerts, [unread] = alerts_from([held(), bad, held(fingerprint="g")])
+
+    assert [alert.fingerprint for alert in alerts] == ["f", "g"]
+    assert unread.problem
+
+
+@pytest.mark.parametrize("found", [None, {}, "x", 0], ids=str)
+def test_what_is_no_list_is_blindness(found: Any) -> None:
+    with pytest.raises(Blind):
+        alerts_from(found)
 
 
 def request(header: str | None) -> Request:

@@ -137,6 +137,18 @@ def test_what_cannot_be_read_is_set_aside_and_told_once(scene: Scene) -> None:
     assert len(scene.entries) == 1
 
 
+def test_what_alertmanager_holds_and_nobody_can_read_is_set_aside_and_reading_goes_on(scene: Scene) -> None:
+    scene.monitoring.active_alerts = [scene.make.alert()]
+    scene.monitoring.unreadable = [Quarantined(body="{}", problem="the alert has no fingerprint")]
+
+    for _ in range(3):
+        scene.reconciler.tick()
+
+    assert len(scene.store.waiting(10)) == 1
+    assert scene.store.tally().quarantined == 1
+    assert len(scene.make.texts(scene.store)) == 1
+
+
 def test_what_belongs_to_no_change_is_told_once(store: SqliteStore, make: Any) -> None:
     notice = Notice(text="hello", colour="good")
 
