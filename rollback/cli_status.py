@@ -74,6 +74,9 @@ def _wrong(name: str, service: Json) -> Iterator[tuple[str, str]]:
         yield "", f"rollbackctl acknowledge {number}"
     if service["waiting_hosts"]:
         yield "WAITING", f"to be restored when that is possible: {', '.join(service['waiting_hosts'])}"
+    for one in service["rehearsals"]:
+        if not one["ok"]:
+            yield "NO WAY BACK", f"{one['host']}: {one['detail']} (tried {moment(one['at'])})"
     if breaker := service["breaker"]:
         yield "BREAKER", f"open since {moment(breaker['opened_at'])}: {breaker['why']}; to close it:"
         yield "", f"rollbackctl breaker close {name}"
@@ -99,9 +102,6 @@ def _running(service: Json) -> Iterator[tuple[str, str]]:
 
 
 def _rehearsed(rehearsals: list[Json]) -> Iterator[tuple[str, str]]:
-    bad = [r for r in rehearsals if not r["ok"]]
-    for one in bad:
-        yield "NO WAY BACK", f"{one['host']}: {one['detail']} (tried {moment(one['at'])})"
     good = [r["host"] for r in rehearsals if r["ok"]]
     if good:
         oldest = min(r["at"] for r in rehearsals if r["ok"])
