@@ -81,7 +81,7 @@ def command_plan(folder: Path, behaviour: str, timeout: float, grace: float) -> 
     )
 
 
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     GOOD: {"name": "Switch", "ansible.builtin.command": "echo version {{ app_version }}"},
     BAD: {"name": "Switch", "ansible.builtin.fail": {"msg": "app1 is unreachable"}},
     SLOW: {"name": "Switch", "ansible.builtin.command": "sleep 300"},
@@ -94,7 +94,9 @@ def playbook(folder: Path, behaviour: str, timeout: float, grace: float) -> Comm
     common = {"hosts": "application", "gather_facts": False}
     looking = {"name": "Look", **common, "tasks": [{"name": "Look around", **dump}]}
     fact = {"name": "Remember", "ansible.builtin.set_fact": {"x": 1}}
-    switching = {"name": "Switch", **common, "serial": 1, "tasks": [fact, TASKS[behaviour]]}
+    meaning = {"step": "host", "started": "started", "ok": "done", "failed": "failed"}
+    switch: dict[str, Any] = {**TASKS[behaviour], "vars": {"mita_step": meaning}}
+    switching = {"name": "Switch", **common, "serial": 1, "tasks": [fact, switch]}
     (folder / "playbooks").mkdir(exist_ok=True)
     (folder / "playbooks/rollback.yml").write_text(yaml.safe_dump([looking, switching]))
     host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
