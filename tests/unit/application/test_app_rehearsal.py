@@ -115,10 +115,10 @@ def test_changed_release_is_made_again_from_the_archive_that_is_kept(layout: Lay
 
 
 def test_archive_is_kept_also_for_a_release_that_was_unpacked_before(
-    layout: Layout, unpacked: str, build: Build
+    layout: Layout, unpacked: str, tmp_path: Path
 ) -> None:
     layout.archive("1.0.0").unlink()
-    path, _ = build()
+    path = tmp_path / "1.0.0.tar.gz"
 
     assert present(layout, path, checksum=unpacked, name=NAME, version="1.0.0", at="t1")
     assert not present(layout, path, checksum=unpacked, name=NAME, version="1.0.0", at="t2")
