@@ -1,5 +1,6 @@
 """The HTTP server: an own listening socket, signals left to the daemon."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rollback.domain.errors import SettingsInvalid
 
@@ -14,6 +16,40 @@ BACKLOG = 1024
 GRACEFUL_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 """Longer than Alertmanager keeps an idle connection, so that it is never closed under a delivery."""
+HEAD_SECONDS = 10.0
+"""Longer than any client needs to say what it wants; who says nothing only holds a place."""
+
+
+class Impatient(H11Protocol):
+    """Closes connections on which no whole request arrives in time, at their start and later."""
+
+    _expires: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Go on waiting until the bytes make a whole request head."""
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        super().connection_lost(exc)
+        self._stop_waiting()
+
+    def _wait(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._expires is None:
+            self._expires = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._expires is not None:
+            self._expires.cancel()
+            self._expires = None
 
 
 class Server(uvicorn.Server):
@@ -53,6 +89,7 @@ def make_server(
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=Impatient,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

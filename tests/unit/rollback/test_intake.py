@@ -10,7 +10,7 @@ from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
 from rollback.domain.ports import Fired
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import LedgerEntry, Notice
+from rollback.domain.records import LedgerEntry, Notice, Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.intake import ALIVE, Intake, Reconciler
 
@@ -119,6 +119,22 @@ def test_a_blind_catch_up_is_survived(scene: Scene) -> None:
     scene.monitoring.blind = True
 
     assert scene.reconciler.catch_up() == 0
+
+
+def test_what_cannot_be_read_is_set_aside_and_told_once(scene: Scene) -> None:
+    bad = tuple(Quarantined(body=str(n), problem="startsAt is in the year 9999") for n in range(2))
+
+    receipts = [
+        scene.intake.receive(Source.WEBHOOK, (scene.make.alert(),), bad).result(),
+        scene.intake.receive(Source.WEBHOOK, (scene.make.alert(),), bad).result(),
+    ]
+
+    assert [receipt.quarantined for receipt in receipts] == [2, 2]
+    assert scene.store.tally().quarantined == 2
+    assert len(scene.store.waiting(10)) == 1
+    [text] = scene.make.texts(scene.store)
+    assert text.startswith("2 alert(s) could not be read and were set aside: startsAt is in the year 9999.")
+    assert len(scene.entries) == 1
 
 
 def test_what_belongs_to_no_change_is_told_once(store: SqliteStore, make: Any) -> None:

@@ -500,6 +500,16 @@ def test_a_version_that_a_person_left_by_hand_is_noticed_when_the_next_is_deploy
     assert any("which nobody reported" in text for text in scene.told()) is (current != "2")
 
 
+def test_while_a_rollback_moves_hosts_nobody_wonders_what_they_run(scene: Scene) -> None:
+    scene.arrive(scene.make.alert())
+    scene.probes.live = {"app1": "1", "app2": "1"}
+
+    with pytest.raises(RollbackInProgress):
+        scene.registry.start(scene.make.new("3"))
+
+    assert LedgerKind.LIVE_OBSERVED not in [entry.kind for entry in scene.store.ledger(0, 100)]
+
+
 def test_a_deployment_that_ends_is_not_news_from_the_hosts(scene: Scene) -> None:
     number = scene.registry.start(scene.make.new("3"))["id"]
     scene.probes.live = {"app1": "3", "app2": "3"}

@@ -1,12 +1,14 @@
 """Small rules: identity of alerts, known-good versions, verdicts of measurements, durations."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rollback import durations
 from rollback.adapters.codec import from_text, to_text
+from rollback.domain.control import Cause
 from rollback.domain.deployment import (
     Standing,
     best_guess,
@@ -14,6 +16,7 @@ from rollback.domain.deployment import (
     live_release,
     wanted_on_disk,
 )
+from rollback.domain.reasons import Verdict
 from rollback.domain.rollback import (
     HostResult,
     HostState,
@@ -153,6 +156,15 @@ def test_fixed_means_healthy_often_enough_in_a_row(measured: tuple[Sample, ...],
 )
 def test_verdict_when_time_is_up(measured: tuple[Sample, ...], verdict: VerificationVerdict) -> None:
     assert verdict_at_deadline(measured) is verdict
+
+
+def test_every_word_that_people_meet_stands_in_the_glossary() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs/glossary.md").read_text()
+    rows = {row.split("|")[1].strip() for row in text.splitlines() if row.startswith("| ")}
+
+    assert {str(standing) for standing in Standing} <= rows
+    for word in (*Verdict, *VerificationVerdict, *Unresolved, *Cause):
+        assert f"`{word}`" in text
 
 
 @pytest.mark.parametrize(

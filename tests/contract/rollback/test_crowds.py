@@ -1,0 +1,109 @@
+"""Crowds of connections that want nothing do not keep the daemon from its work."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.wait import until
+
+Alert = Callable[..., Any]
+HALF_A_HEAD = b"POST /api/admin/rollback/trigger HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def daemon(running: Callable[..., Any], tmp_path: Any) -> Iterator[Any]:
+    with running(tmp_path, triggers={"error_rate_threshold": "auto"}) as found:
+        yield found
+
+
+@pytest.fixture
+def connected(daemon: Any) -> Iterator[Callable[[int, bytes], list[socket.socket]]]:
+    """Open so many connections and send these bytes on each."""
+    everyone: list[socket.socket] = []
+
+    def open_many(count: int, sent: bytes) -> list[socket.socket]:
+        address = ("127.0.0.1", daemon.settings["listen_port"])
+        opened = [socket.create_connection(address, timeout=5) for _ in range(count)]
+        for connection in opened:
+            connection.sendall(sent)
+        everyone.extend(opened)
+        return opened
+
+    yield open_many
+    for connection in everyone:
+        connection.close()
+
+
+def closed(connection: socket.socket) -> bool:
+    connection.settimeout(0.01)
+    try:
+        return connection.recv(1024) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def test_an_alert_gets_through_a_crowd_that_is_then_sent_away(
+    daemon: Any, alert: Alert, connected: Callable[[int, bytes], list[socket.socket]]
+) -> None:
+    crowd = [*connected(300, b""), *connected(100, HALF_A_HEAD)]
+    daemon.deploy("1.0.0")
+    daemon.good("1.0.0")
+    daemon.deploy("2.0.0")
+
+    assert daemon.deliver(alert("real")).status_code == 202
+
+    daemon.until_phase("succeeded")
+    until("the crowd to be gone", lambda: all(closed(one) for one in crowd), deadline_s=25)
+
+
+def test_a_client_that_keeps_its_connection_is_not_sent_away_for_a_request_that_takes_long(
+    daemon: Any, connected: Callable[[int, bytes], list[socket.socket]]
+) -> None:
+    [connection] = connected(1, b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    first = connection.recv(65536)
+    connection.sendall(b"GET /health/live HTTP/1.1\r\n")
+    connection.sendall(b"Host: x\r\n\r\n")
+
+    assert first.startswith(b"HTTP/1.1 200")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_zeros_cost_little_and_keep_nobody_waiting(daemon: Any, alert: Alert) -> None:
+    zeros = b'{"version":"4","alerts":[' + b"0," * 700_000 + b"0]}"
+    began = time.monotonic()
+
+    refused = daemon.post_raw(zeros)
+    few = daemon.post_raw(json.dumps({"version": "4", "alerts": [0] * 15_000}).encode())
+
+    assert time.monotonic() - began < 4
+    assert (refused.status_code, few.status_code) == (400, 202)
+    assert few.json()["quarantined"] == 51
+    assert daemon.ask("/status")["quarantined"] <= 51
+    assert daemon.deliver(alert("after-zeros")).status_code == 202
+
+
+def test_a_body_without_credentials_moves_no_memory(daemon: Any) -> None:
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    head = "POST /api/admin/rollback/deployments HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    before = memory(daemon)
+    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=5) as connection:
+        connection.sendall(head.encode())
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                connection.sendall(chunk)
+        answer = connection.recv(65536)
+
+    assert answer.split()[1] == b"401"
+    assert memory(daemon) - before < 20e6
+
+
+def memory(daemon: Any) -> float:
+    found: float = daemon.metric("process_resident_memory_bytes")
+    return found
