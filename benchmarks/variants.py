@@ -51,7 +51,7 @@ def _reading_counters() -> list[dict[str, Any]]:
 
 
 def _is_sum(name: str) -> bool:
-    return name.startswith("instance:")
+    return name.startswith("instance:") and name.endswith(":sum")
 
 
 def _unsummed(rule: Rule, recordings: Mapping[str, Rule]) -> dict[str, Any]:

@@ -182,7 +182,10 @@ def fetch(packages: Sequence[str], scratch: Path) -> None:
 
 def download(packages: Sequence[str], scratch: Path, options: Sequence[str]) -> None:
     """Put the packages, and those they need that are not installed here, into the scratch directory."""
-    apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=", *options]
+    (scratch / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    # An empty cache of our own: apt does not name what lies in its cache already.
+    archives = ["-o", f"Dir::Cache::archives={scratch}/archives"]
+    apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=", *archives, *options]
     lines = run([*apt, "--no-install-recommends", "--print-uris", "--yes", "install", *packages]).splitlines()
     names = [line.split()[1].split("_")[0] for line in lines if line.startswith("'")]
     run(["env", "-C", str(scratch), *apt, "download", *names])

@@ -4,10 +4,9 @@ import os
 import shutil
 import sys
 
-from .exposition import SUPERVISOR
 from .faults import FaultError
 from .serving import serve
-from .settings import Settings, SettingsError
+from .settings import SUPERVISOR, Settings, SettingsError
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from .processes import ServiceProcesses
 
-SUPERVISOR = "MITA_SUPERVISOR_PID"  # set by the supervisor for its workers
-
 
 def exposition(directory: Path, supervisor: int) -> bytes:
     """Return the text of /metrics for the service supervised by this pid."""

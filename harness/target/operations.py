@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from .api import Parts
-from .exposition import SUPERVISOR, exposition
+from .exposition import exposition
+from .settings import SUPERVISOR
 
 router = APIRouter()
 

@@ -75,7 +75,7 @@ class Service:
         self.verify(self.sign(0))
 
     async def find_token_key(self) -> bytes:
-        """Return the key from Redis, or while that is away the one that an earlier process here had."""
+        """Return the key from Redis, or while that is away the one that an earlier process left."""
         left = self.settings.runtime_dir and self.settings.runtime_dir / "token_key"
         try:
             key = await self.cache.token_key()

@@ -14,6 +14,9 @@ DEFAULT_MANIFEST = (
 )  # <release>/app/target/ -> <release>/
 
 
+SUPERVISOR = "MITA_SUPERVISOR_PID"  # set by the supervisor for its workers
+
+
 class SettingsError(Exception):
     """The environment or the manifest is incomplete; the message says what was expected and what to do."""
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 
 from .base import Fault
 

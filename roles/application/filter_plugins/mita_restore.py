@@ -129,9 +129,10 @@ def _known_checksum(surveys: Mapping[str, Survey], target: str) -> str:
 
 def _donor(surveys: Mapping[str, Survey], target: str, wanted: str) -> str:
     """Return a host that keeps the archive of the very release; its whole release vouches for it first."""
-    keeping = [host for host, survey in surveys.items() if target in survey.get("archives", ())]
-    vouched = [host for host in keeping if surveys[host]["complete"].get(target) == wanted]
-    return next(iter(vouched + keeping), "") if wanted else ""
+    keeping = {host: survey for host, survey in surveys.items() if target in survey.get("archives", ())}
+    same = [host for host, survey in keeping.items() if survey["complete"].get(target, wanted) == wanted]
+    vouched = [host for host in same if target in keeping[host]["complete"]]
+    return next(iter(vouched + same), "") if wanted else ""
 
 
 def _one(survey: Survey, target: str, pinned: str, wanted: str, donor: str) -> tuple[str, str]:
