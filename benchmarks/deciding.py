@@ -18,6 +18,7 @@ from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.deployment import NewDeployment, Outcome, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
+from rollback.domain.records import Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 from rollback.settings import Settings
@@ -47,8 +48,8 @@ class Calm:
     def troubled(self, labels: dict[str, str], seconds: float) -> list[dict[str, str]]:
         return []
 
-    def firing(self) -> list[Alert]:
-        return []
+    def firing(self) -> tuple[list[Alert], list[Quarantined]]:
+        return [], []
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:
         return []

@@ -12,11 +12,12 @@ URL, HOST = "http://127.0.0.1:8000", "monitor"
 
 
 def test_refusal_says_why_what_is_known_and_what_to_do() -> None:
-    answer = {"error": "left already", "reason": "release_was_restored", "known": ["1.0.0 was restored at 03:00"]}
+    known = "1.0.0 was restored at 03:00"
+    answer = {"error": "left already", "reason": "release_was_restored", "known": [known]}
 
     assert refusal({"status": 409, "json": answer}, URL, HOST) == (
-        "left already (release_was_restored); no host was touched. Say -e app_further=true to go back past a release "
-        "that was itself restored\n1.0.0 was restored at 03:00"
+        "left already (release_was_restored); no host was touched. Say -e app_further=true to go back past a "
+        f"release that was itself restored\n{known}"
     )
 
 
