@@ -26,7 +26,7 @@ test: ## test-fast, mutants of changed rules, then the roles and the end-to-end 
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 
-test-full: ## `test` with the mutants of all rules, three minutes more
+test-full: ## `test` with the mutants of all rules and every incident on the lab, half an hour more
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test --full
 

@@ -30,7 +30,7 @@ def _run(arguments: argparse.Namespace) -> int:
         outcomes += runner.run_live([steps.mutants(every=True)])
     if not arguments.fast:
         outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
-        outcomes += runner.run_live(steps.on_lab())
+        outcomes += runner.run_live(steps.on_lab(every=arguments.full))
     return runner.sum_up(outcomes)
 
 

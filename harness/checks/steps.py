@@ -56,15 +56,15 @@ def on_scratch_hosts() -> list[Step]:
     return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path]) for path in files]
 
 
-def on_lab() -> list[Step]:
-    """What needs the lab hosts; one after the other, for they share them."""
-    return whole("e2e")
+def on_lab(*, every: bool) -> list[Step]:
+    """What needs the lab hosts; one after the other, for they share them. Most incidents only with *every*."""
+    return whole("e2e", *(() if every else ("-m", "not incident")))
 
 
-def whole(folder: str) -> list[Step]:
+def whole(folder: str, *options: str) -> list[Step]:
     """The tests of a folder as one step; none where it has no tests."""
     path = REPO / "tests" / folder
-    return [_pytest(folder, [path])] if _has_tests(path) else []
+    return [_pytest(folder, [path], *options)] if _has_tests(path) else []
 
 
 def parts(folder: str) -> list[Step]:
@@ -85,9 +85,9 @@ def _has_tests(path: Path) -> bool:
     return path.is_dir() and any(path.rglob("test_*.py"))
 
 
-def _pytest(name: str, paths: list[Path]) -> Step:
+def _pytest(name: str, paths: list[Path], *options: str) -> Step:
     report = REPORTS_DIR / f"{name}.xml"
-    argv = (sys.executable, "-m", "pytest", "--quiet", f"--junitxml={report}")
+    argv = (sys.executable, "-m", "pytest", "--quiet", f"--junitxml={report}", *options)
     return Step(f"tests/{name}", (*argv, *(str(path.relative_to(REPO)) for path in paths)), report)
 
 

@@ -25,6 +25,7 @@ def test_a_dead_host_is_reported_and_restored_when_it_is_back(stack: Stack) -> N
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_a_release_that_lies_on_one_host_only_is_brought_to_the_other(stack: Stack) -> None:
     stack.run_on("app2", "rm", "-rf", "/opt/mita-backend/releases/1.0.0")
 
@@ -37,6 +38,7 @@ def test_a_release_that_lies_on_one_host_only_is_brought_to_the_other(stack: Sta
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_the_monitoring_host_that_reboots_in_the_middle_finishes_what_it_began(stack: Stack) -> None:
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)
@@ -50,6 +52,7 @@ def test_the_monitoring_host_that_reboots_in_the_middle_finishes_what_it_began(s
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_monitoring_that_dies_after_the_decision_is_said_and_measured_later(stack: Stack) -> None:
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)

@@ -26,6 +26,7 @@ def test_redis_that_stops_after_a_healthy_release_leads_to_a_question_at_most(st
     assert any("RedisDown" in str(answer) for answer in decision["guards"])
 
 
+@pytest.mark.incident
 def test_postgresql_that_is_down_when_a_release_comes_is_not_the_release(stack: Stack) -> None:
     """The release cannot get ready without its database; both hosts stay on what they had."""
     with stack.load():
@@ -39,6 +40,7 @@ def test_postgresql_that_is_down_when_a_release_comes_is_not_the_release(stack: 
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_nobody_who_registers_at_night_is_no_evidence(stack: Stack) -> None:
     """The window of production, and not one request after the deployment."""
     with stack.deployment_window("30m"), stack.silence():
@@ -53,6 +55,7 @@ def test_nobody_who_registers_at_night_is_no_evidence(stack: Stack) -> None:
     assert stack.live_version == "1.1.0"
 
 
+@pytest.mark.incident
 def test_an_old_alert_stays_old_when_prometheus_restarts(stack: Stack) -> None:
     stack.until_window_is_over()
 
@@ -68,6 +71,7 @@ def test_an_old_alert_stays_old_when_prometheus_restarts(stack: Stack) -> None:
     assert stack.live_version == "1.1.0"
 
 
+@pytest.mark.incident
 def test_a_deployment_made_by_hand_is_noticed_and_not_rolled_back(stack: Stack) -> None:
     """Somebody deploys past the daemon; the version that it knows of is not what hosts run."""
     stack.deploy("1.1.0")

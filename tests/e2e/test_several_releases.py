@@ -8,6 +8,7 @@ pytestmark = pytest.mark.lab
 FAULT = ErrorRate(0.35)
 
 
+@pytest.mark.incident
 def test_a_second_bad_release_is_rolled_back_too_and_the_third_is_a_persons(stack: Stack) -> None:
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)
@@ -28,6 +29,7 @@ def test_a_second_bad_release_is_rolled_back_too_and_the_third_is_a_persons(stac
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_an_earlier_release_that_is_as_bad_is_never_gone_back_to_again(stack: Stack) -> None:
     with stack.silence():  # its alert must not fire before the later release is there
         stack.deploy("3.0.0", fault=FAULT)
@@ -49,6 +51,7 @@ def test_an_earlier_release_that_is_as_bad_is_never_gone_back_to_again(stack: St
     assert all(p["to_version"] != "3.0.0" for p in stack.proposals(state="open"))
 
 
+@pytest.mark.incident
 def test_a_deployment_that_was_killed_and_repeated_is_one(stack: Stack) -> None:
     with stack.load():
         with stack.deploying("3.0.0", FAULT) as deploy:
@@ -63,6 +66,7 @@ def test_a_deployment_that_was_killed_and_repeated_is_one(stack: Stack) -> None:
     assert deployment["version"] == "3.0.0"
 
 
+@pytest.mark.incident
 def test_rollback_by_hand_after_an_automatic_one_moves_nothing_and_says_why(stack: Stack) -> None:
     stack.deploy("1.1.0")
     stack.mark_good("1.1.0")
@@ -88,6 +92,7 @@ def test_a_person_goes_back_through_the_daemon(stack: Stack) -> None:
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_a_release_that_failed_a_fifth_of_requests_is_not_where_one_goes_back_to(stack: Stack) -> None:
     with stack.load():
         stack.deploy("2.9.0", fault=ErrorRate(0.15))
