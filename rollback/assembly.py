@@ -86,7 +86,7 @@ def assemble(
         lambda: live().settings.slack_channel,
         lambda: live().settings.external_url,
     )
-    gatekeeper, stopping = Gatekeeper(store, clock, monitoring), threading.Event()
+    gatekeeper, stopping = Gatekeeper(store, monitoring, decider.look), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
     caretaker = Caretaker(
