@@ -68,15 +68,16 @@ class NewDeployment:
 def first_start(deployments: Sequence[Deployment], window: timedelta) -> datetime | None:
     """When the latest deployed version was first put on a host; *deployments* newest first.
 
-    Runs of the same version count as one where the earlier did not end well, or where its window had not
-    ended when the next began. Otherwise trouble that the first run made would count as older than the second.
+    Runs of the same version count as one where the next began at most one window after the earlier ended.
+    Otherwise trouble that the first run made would count as older than the second. What a run did long before
+    explains nothing that began in between, however that run ended.
     """
     if not deployments:
         return None
     first = deployments[0]
     for earlier in deployments[1:]:
-        lived = earlier.outcome is Outcome.LIVE and first.started_at > earlier.window_ends(window)
-        if earlier.version != first.version or lived:
+        ended = earlier.finished_at or earlier.heard_at
+        if earlier.version != first.version or first.started_at > ended + window:
             break
         first = earlier
     return first.started_at
