@@ -130,14 +130,15 @@ def best_guess(releases: Sequence[Release], leaving: str | None) -> Release | No
 def on_the_way(releases: Sequence[Release], leaving: str, target: Release) -> tuple[Release, ...]:
     """The version that is left and each that was put on hosts since the target was last live.
 
-    Their migrations may have run, whether they became live or not.
+    Their migrations may have run, whether they became live or not, and whoever put them there: one that was
+    found on the hosts has no deployment.
     """
     since = target.live_at
     return tuple(
         r
         for r in releases
         if r.version != target.version
-        and (r.version == leaving or (since and r.deployed_at and r.deployed_at > since))
+        and (r.version == leaving or (since and any(at and at > since for at in (r.deployed_at, r.live_at))))
     )
 
 
