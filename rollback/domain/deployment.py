@@ -14,6 +14,10 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"  # never reported an end
 
 
+UNREPORTED = "no end was reported"
+"""The detail of a deployment that ended without its playbook saying so begins with this."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """One run of the deployment playbook for one service in one environment."""
