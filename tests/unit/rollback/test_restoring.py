@@ -283,6 +283,33 @@ def test_once_a_host_may_have_been_touched_it_is_not_called_off_half_way(scene: 
     assert not [text for text in scene.texts if text.startswith("Rolling back")]  # that was told before
 
 
+def test_an_attempt_that_died_at_the_open_gate_is_asked_again_while_every_host_runs_what_is_left(
+    scene: Scene,
+) -> None:
+    scene.interrupted(Phase.RUNNING)
+    scene.store.add_step(scene.rollback, Step(at=NOON, host="all", step="gate", status="open"))
+    scene.probes.live = {"app1": "2", "app2": "2"}
+    scene.monitoring.believes = False
+
+    assert scene.drive(resumed=True).phase is Phase.CALLED_OFF
+
+
+@pytest.mark.parametrize(
+    "live", [{}, {"app1": "2", "app2": None}, {"app1": "2", "app2": "1"}], ids=["unknown", "silent", "moved"]
+)
+def test_a_host_that_may_have_been_touched_is_brought_to_the_end(
+    scene: Scene, live: dict[str, str | None]
+) -> None:
+    scene.interrupted(Phase.RUNNING)
+    scene.store.add_step(scene.rollback, Step(at=NOON, host="all", step="gate", status="open"))
+    scene.probes.live = live
+    scene.monitoring.believes = False
+
+    scene.drive(resumed=True)
+
+    assert scene.executor.closed == []
+
+
 # Hosts
 
 
