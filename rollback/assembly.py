@@ -30,6 +30,7 @@ from rollback.service.caretaking.deployments import OpenDeployments
 from rollback.service.caretaking.holds import Holds
 from rollback.service.caretaking.measuring_again import BlindEnds
 from rollback.service.caretaking.observing import LiveVersions
+from rollback.service.caretaking.proposals import OpenProposals
 from rollback.service.caretaking.proving import GoodReleases
 from rollback.service.caretaking.rehearsing import Rehearser
 from rollback.service.caretaking.repairing import Repairs
@@ -86,7 +87,7 @@ def assemble(
         lambda: live().settings.slack_channel,
         lambda: live().settings.external_url,
     )
-    gatekeeper, stopping = Gatekeeper(store, clock, monitoring), threading.Event()
+    gatekeeper, stopping = Gatekeeper(store, monitoring, decider.look), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
     caretaker = Caretaker(
@@ -101,6 +102,7 @@ def assemble(
             LiveVersions(store),
             BlindEnds(verifier, restorer, stopping.wait),
             Repairs(store),
+            OpenProposals(store),
             GoodReleases(store, monitoring),
         ],
     )

@@ -225,7 +225,8 @@ class Settings(Model):
     )
     cooldown: Duration = Field(
         default=timedelta(minutes=10),
-        description="Time after a rollback of a service before the next one may start. Scaled.",
+        description="Time after a rollback of a service before the next one may start; a proposal is "
+        "withdrawn when no alert that may roll the service back has been active for so long. Scaled.",
     )
     retry_after: Duration = Field(
         default=timedelta(minutes=1),

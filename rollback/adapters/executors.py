@@ -81,7 +81,9 @@ class CommandExecutor:
     ) -> RunResult:
         """Restore `rollback.to_version`; report steps while it works; never raise for a failed run."""
         plan, heard = self._plan(), Heard()
-        folder = plan.runs / str(rollback.id) / f"attempt-{rollback.attempt}"
+        runs = plan.runs / str(rollback.id)
+        folder, mark = runs / f"attempt-{rollback.attempt}", str(runs)
+        process.kill_leftovers(mark)  # before the gate is asked: what it is asked about must stand still
         asked = _GateFile(folder / "gate", gate)
         if not plan.asks and not asked.open():
             return RunResult(outcome=RunOutcome.CALLED_OFF, detail=asked.closed)
@@ -99,7 +101,6 @@ class CommandExecutor:
             steps = StepFile(folder / "steps.jsonl", self._clock, take)
             environment = {EVENTS: str(steps.path), **({GATE_FILE: str(asked.path)} if plan.asks else {})}
             program = self._program(plan, plan.argv, _values(rollback, self._checksum(rollback)), environment)
-            mark = str(plan.runs / str(rollback.id))
             ending = process.run(program(mark, plan.timeout), output, steps.read, stopping, time.monotonic)
         except OSError as error:
             return RunResult(outcome=RunOutcome.FAILED, detail=f"{plan.argv[0]} could not run: {error}")

@@ -14,6 +14,10 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"  # never reported an end
 
 
+UNREPORTED = "no end was reported"
+"""The detail of a deployment that ended without its playbook saying so begins with this."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """One run of the deployment playbook for one service in one environment."""
@@ -68,15 +72,16 @@ class NewDeployment:
 def first_start(deployments: Sequence[Deployment], window: timedelta) -> datetime | None:
     """When the latest deployed version was first put on a host; *deployments* newest first.
 
-    Runs of the same version count as one where the earlier did not end well, or where its window had not
-    ended when the next began. Otherwise trouble that the first run made would count as older than the second.
+    Runs of the same version count as one where the next began at most one window after the earlier ended.
+    Otherwise trouble that the first run made would count as older than the second. What a run did long before
+    explains nothing that began in between, however that run ended.
     """
     if not deployments:
         return None
     first = deployments[0]
     for earlier in deployments[1:]:
-        lived = earlier.outcome is Outcome.LIVE and first.started_at > earlier.window_ends(window)
-        if earlier.version != first.version or lived:
+        ended = earlier.finished_at or earlier.heard_at
+        if earlier.version != first.version or first.started_at > ended + window:
             break
         first = earlier
     return first.started_at
@@ -129,14 +134,15 @@ def best_guess(releases: Sequence[Release], leaving: str | None) -> Release | No
 def on_the_way(releases: Sequence[Release], leaving: str, target: Release) -> tuple[Release, ...]:
     """The version that is left and each that was put on hosts since the target was last live.
 
-    Their migrations may have run, whether they became live or not.
+    Their migrations may have run, whether they became live or not, and whoever put them there: one that was
+    found on the hosts has no deployment.
     """
     since = target.live_at
     return tuple(
         r
         for r in releases
         if r.version != target.version
-        and (r.version == leaving or (since and r.deployed_at and r.deployed_at > since))
+        and (r.version == leaving or (since and any(at and at > since for at in (r.deployed_at, r.live_at))))
     )
 
 

@@ -88,6 +88,23 @@ def answered(proposal: Proposal, by: str, note: str) -> Notice:
     )
 
 
+def withdrawn(proposal: Proposal, why: str) -> Notice:
+    """Nobody has answered a proposal, and nothing asks for it any more."""
+    where = wording.place(proposal.service, proposal.env)
+    change = f" to {proposal.to_version}" if proposal.to_version else ""
+    text = (
+        f"Proposal {proposal.id} to roll back {where} {proposal.from_version}{change} is withdrawn: {why}. "
+        "It is proposed again when an alert asks for it."
+    )
+    return Notice(
+        text=text,
+        colour=GOOD,
+        fields={"Service": where, "Decision": str(proposal.id)},
+        thread=f"proposal-{proposal.id}",
+        links={"Record": f"{RECORDS}/decisions/{proposal.id}"},
+    )
+
+
 def started(rollback: Rollback, alert: Alert) -> Notice:
     """The first message of a rollback or a repair."""
     if rollback.kind is Kind.REPAIR:

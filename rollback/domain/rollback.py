@@ -16,7 +16,7 @@ class Phase(StrEnum):
     SUCCEEDED = "succeeded"  # restored and measured healthy
     UNVERIFIED = "unverified"  # restored, but not measured healthy: a person looks
     FAILED = "failed"  # not restored: a person takes over
-    CALLED_OFF = "called_off"  # the alert was over before a host was touched
+    CALLED_OFF = "called_off"  # no longer wanted before a host was touched
 
 
 ACTIVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.VERIFYING})
@@ -95,7 +95,7 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CalledOff(Event):
-    """The alert was over before the first host was touched."""
+    """It was no longer wanted when the first host was about to be touched; `detail` says why."""
 
     detail: str
 

@@ -1,7 +1,8 @@
 """What people command beside rollbacks: answer proposals, freeze, close a breaker, judge, take over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from rollback.domain.decision import Decision, approve
 from rollback.domain.deployment import Standing
 from rollback.domain.errors import (
     AlreadyAnswered,
+    Blind,
     ConcurrentChange,
     FactsMoved,
     NotFound,
@@ -144,10 +146,16 @@ class People:
         return proposal
 
     def _facts(self, proposal: Proposal) -> Facts:
-        """The facts of this moment, whatever an automatic rollback would be held up by."""
+        """The facts of this moment, whatever an automatic rollback would be held up by.
+
+        The alert that began it stands for its whole storm: another of the service that fires does as well.
+        """
         alert, look = self._store.decision(proposal.id).alert, self._look()
         state = self._store.service_state(proposal.service, proposal.env)
-        return look.seen(look.known(alert, Source.PERSON, state))
+        facts = look.seen(look.known(alert, Source.PERSON, state))
+        if facts.watched.firing is False and _others_fire(proposal, look):
+            return replace(facts, watched=replace(facts.watched, firing=True))
+        return facts
 
     def _check(self, service: str) -> None:
         """A freeze of a service that nobody knows would protect nothing."""
@@ -155,6 +163,12 @@ class People:
         known = self._store.services(env)
         if service not in (EVERYTHING, *known):
             raise NotFound(f"There is no service {service} in {env}; known: {', '.join(known) or 'none'}.")
+
+
+def _others_fire(proposal: Proposal, look: Look) -> bool:
+    with suppress(Blind):
+        return any(one.firing for one in look.active(proposal.service, proposal.env))
+    return False
 
 
 def _objection(decision: Decision) -> str:

@@ -30,6 +30,7 @@ class Look:
         self.now, self.policy = now, policy
         self._monitoring, self._probes = monitoring, probes
         self._blind = ""
+        self._active: list[Active] | None = None
         self._firing: Index[Active] | None = None
         self._rules: dict[str, dict[str, Rule]] = {}
         self._hosts: dict[str, tuple[HostSeen, ...]] = {}
@@ -92,9 +93,18 @@ class Look:
     def firing(self, alert: Alert) -> Active | None:
         """This very alert as Prometheus itself has it firing, or None. Raises Blind."""
         if self._firing is None:
-            found = self._ask(self._monitoring.active)
-            self._firing = Index((one.labels, one) for one in found if one.firing)
+            self._firing = Index((one.labels, one) for one in self._actives() if one.firing)
         return self._firing.find(alert.labels)
+
+    def active(self, service: str, env: str) -> list[Active]:
+        """The alerts that may roll the service back and are pending or firing, whichever. Raises Blind."""
+        rules, key = self.rules(service, env), (service, env)
+        return [
+            one
+            for one in self._actives()
+            if one.labels.get("alertname", "") in rules
+            and (one.labels.get("service", service), one.labels.get("env", env)) == key
+        ]
 
     def vetoes(self, env: str, since: datetime, hosts: tuple[HostSeen, ...]) -> tuple[str, ...]:
         """Dependencies that were pending or firing at some time since *since*. Raises Blind.
@@ -147,6 +157,11 @@ class Look:
         since = self._began[key].find(alert.labels)
         exact = since is not None and since <= firing.since < since + timedelta(seconds=1)
         return firing.since if exact else since
+
+    def _actives(self) -> list[Active]:
+        if self._active is None:
+            self._active = self._ask(self._monitoring.active)
+        return self._active
 
     def _ask(self, ask: Callable[[], T]) -> T:
         if self._blind:

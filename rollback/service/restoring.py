@@ -131,15 +131,16 @@ class Restorer:
         repair = rollback.kind is Kind.REPAIR  # told of when it has ended
         quiet = repair or self._tried_before(rollback) > 0
         earlier = self._store.steps(rollback.id)
-        half_way = begun(earlier)
+        again = begun(earlier)
         alert = self._store.decision(rollback.decision_id).alert
 
         def gate() -> str:
             """Once a host was touched, in an attempt before this one, half-way is no place to stay."""
-            why = self._why_closed(alert) if rollback.gated and not half_way else ""
+            asked = rollback.gated and not (again and self._half_way(rollback))
+            why = self._why_closed(alert) if asked else ""
             status = CLOSED if why else OPEN
             step = Step(at=self._clock.now(), host="all", step=GATE, status=status, detail=why)
-            first = not why and not quiet and not half_way
+            first = not why and not quiet and not again
             self._step(rollback, step, (notices.started(rollback, alert),) if first else ())
             return why
 
@@ -159,6 +160,11 @@ class Restorer:
         after = rollback.apply(Restored(at=self._clock.now(), results=result.results))
         entries, told = (_entry(after, LedgerKind.RESTORED),), (notices.restored(after),)
         return self._move(rollback, after, pause, entries, () if repair else told)
+
+    def _half_way(self, rollback: Rollback) -> bool:
+        """Whether an attempt past the gate may have touched a host: not when all run what is left."""
+        seen = self._probes.hosts(rollback.service)
+        return not seen or any(one.version != rollback.from_version for one in seen)
 
     def _why_closed(self, alert: Alert) -> str:
         """Whether the alert is over. A failure to find out does not hold up the rollback of a bad release."""

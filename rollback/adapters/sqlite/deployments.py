@@ -10,7 +10,7 @@ from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.releases import mark, state_of
 from rollback.adapters.sqlite.rows import deployment_from
 from rollback.adapters.sqlite.writer import Writer
-from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Standing
+from rollback.domain.deployment import UNREPORTED, Deployment, NewDeployment, Outcome, Standing
 from rollback.domain.errors import (
     DeploymentClosed,
     DeploymentInProgress,
@@ -31,6 +31,18 @@ CLOSE = """
     UPDATE deployments SET outcome = ?, finished_at = ?, detail = ?
     WHERE id = ? AND outcome IS NULL RETURNING *
 """
+REPORT = """
+    UPDATE deployments AS d SET outcome = ?1, finished_at = ?2, detail = ?3
+    WHERE id = ?4 AND (outcome IS NULL OR (
+      (outcome = 'abandoned' OR detail LIKE ?5 || '%')
+      AND NOT EXISTS (SELECT 1 FROM deployments AS later
+        WHERE later.service = d.service AND later.env = d.env AND later.id > d.id)
+      AND NOT EXISTS (SELECT 1 FROM releases AS r
+        WHERE r.service = d.service AND r.env = d.env AND r.version <> d.version
+          AND r.live_at > d.finished_at)
+    )) RETURNING *
+"""
+"""The playbook's own word also comes late: it replaces what was only supposed, if nothing has followed."""
 INSERT = """
     INSERT INTO deployments
       (service, env, version, hosts, checksum, rollback_safe, override, started_at, heard_at)
@@ -44,7 +56,7 @@ OBSERVE = """
     ON CONFLICT (service, env, version) DO UPDATE SET live_at = excluded.live_at
 """
 OVERRIDDEN = "deployed again with override"
-TAKEN_OVER = "no end was reported, and another deployment took over"
+TAKEN_OVER = f"{UNREPORTED}, and another deployment took over"
 
 
 class Deployments:
@@ -199,7 +211,8 @@ def _finish(
         raise DeploymentClosed(
             f"Deployment {deployment_id} was rolled back by rollback {undone['id']}: it is not live."
         )
-    deployment = _close(connection, deployment_id, outcome, detail, at)
+    report = (outcome, to_text(at), detail, deployment_id, UNREPORTED)
+    deployment = _closed(connection, deployment_id, connection.execute(REPORT, report).fetchone(), at)
     if outcome is Outcome.LIVE:
         connection.execute(GO_LIVE, (to_text(at), deployment.service, deployment.env, deployment.version))
     insert_notices(connection, notices, at)
@@ -210,6 +223,12 @@ def _close(
     connection: sqlite3.Connection, deployment_id: int, outcome: Outcome, detail: str, at: datetime
 ) -> Deployment:
     row = connection.execute(CLOSE, (outcome, to_text(at), detail, deployment_id)).fetchone()
+    return _closed(connection, deployment_id, row, at)
+
+
+def _closed(
+    connection: sqlite3.Connection, deployment_id: int, row: sqlite3.Row | None, at: datetime
+) -> Deployment:
     if row is None:
         raise _why_not_closed(connection, deployment_id)
     deployment = deployment_from(row)

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from rollback.domain import notices, wording
-from rollback.domain.deployment import Deployment, Outcome
+from rollback.domain.deployment import UNREPORTED, Deployment, Outcome
 from rollback.domain.guards import SILENCE
 from rollback.domain.ports import Store
 from rollback.domain.records import ServiceState
 from rollback.service.caretaking.duty import agreed, due
 from rollback.service.looking import Look
 
-JUDGED = "no end was reported; judged by what the hosts run"
+JUDGED = f"{UNREPORTED}; judged by what the hosts run"
 
 
 class OpenDeployments:

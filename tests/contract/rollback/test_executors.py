@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -250,25 +251,11 @@ def test_arguments_are_words_and_never_a_shell_line(tmp_path: Path, make: Any) -
 
 def test_what_a_dead_daemon_left_running_is_killed_before_the_next_run(command: Bench) -> None:
     plan = command_plan(command.folder, SLOW, 30, 1)
-    orphan = threading.Thread(
-        target=process.run,
-        args=(
-            process.Program(
-                argv=["/bin/sh", "-c", "setsid sleep 300"],
-                directory=command.folder,
-                environment={"PATH": os.environ["PATH"]},
-                run_mark=str(plan.runs / "1"),
-                timeout=60,
-                grace=1,
-                kill_after=1,
-            ),
-            command.folder / "orphan.log",
-            lambda: None,
-            threading.Event().wait,
-            lambda: 0.0,
-        ),
+    orphan = subprocess.Popen(
+        ["/bin/sh", "-c", "setsid sleep 300"],
+        env={"PATH": os.environ["PATH"], process.MARK: str(plan.runs / "1")},
+        start_new_session=True,
     )
-    orphan.start()
     [*pids] = until("the orphan", lambda: living(command), deadline_s=5, interval_s=0.02)
 
     thread, _ = in_background(command, SLOW)
@@ -276,7 +263,7 @@ def test_what_a_dead_daemon_left_running_is_killed_before_the_next_run(command: 
     assert not set(pids) & set(living(command))
     command.stopping.set()
     thread.join(20)
-    orphan.join(10)
+    orphan.wait(10)
 
 
 def test_lines_that_are_no_steps_are_skipped_and_half_lines_waited_for(tmp_path: Path) -> None:

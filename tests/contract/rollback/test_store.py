@@ -15,7 +15,7 @@ from rollback.domain.alert import AlertStatus, Source
 from rollback.domain.consequences import Consequences
 from rollback.domain.control import Cause, Freeze, ProposalState, Rehearsal
 from rollback.domain.decision import approve, decide
-from rollback.domain.deployment import NewDeployment, Outcome, Standing
+from rollback.domain.deployment import UNREPORTED, NewDeployment, Outcome, Standing
 from rollback.domain.errors import (
     AlreadyAnswered,
     ConcurrentChange,
@@ -450,6 +450,33 @@ def test_another_version_must_wait_or_say_that_the_first_run_is_dead(scene: Scen
     assert scene.store.deployments("shop", 10)[1].outcome is Outcome.ABANDONED
     with pytest.raises(DeploymentClosed):
         scene.store.finish_deployment(first.id, Outcome.LIVE, "", at(21))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "detail"),
+    [(Outcome.ABANDONED, "given up"), (Outcome.LIVE, f"{UNREPORTED}; judged by what the hosts run")],
+)
+def test_the_end_that_a_slow_playbook_reports_replaces_what_was_supposed_once(
+    scene: Scene, outcome: Outcome, detail: str
+) -> None:
+    started = scene.store.start_deployment(NEW, at(10))
+    scene.store.finish_deployment(started.id, outcome, detail, at(25))
+
+    ended = scene.store.finish_deployment(started.id, Outcome.LIVE, "well", at(30))
+
+    assert (ended.outcome, ended.finished_at, ended.detail) == (Outcome.LIVE, at(30), "well")
+    assert (scene.state.current.version, scene.state.current.live_at) == ("3", at(30))
+    with pytest.raises(DeploymentClosed):
+        scene.store.finish_deployment(started.id, Outcome.LIVE, "", at(31))
+
+
+def test_late_news_changes_nothing_when_hosts_were_seen_to_run_something_else_since(scene: Scene) -> None:
+    started = scene.store.start_deployment(NEW, at(10))
+    scene.store.finish_deployment(started.id, Outcome.ABANDONED, "given up", at(25))
+    scene.store.observe_live(*KEY, "1", at(26))
+
+    with pytest.raises(DeploymentClosed, match="already ended as abandoned"):
+        scene.store.finish_deployment(started.id, Outcome.LIVE, "", at(30))
 
 
 def test_the_same_version_elsewhere_is_another_deployment(scene: Scene) -> None:

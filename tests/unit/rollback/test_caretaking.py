@@ -8,7 +8,7 @@ import pytest
 
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
-from rollback.domain.control import Freeze
+from rollback.domain.control import Freeze, ProposalState
 from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.policy import Policy
@@ -20,6 +20,7 @@ from rollback.service.caretaking.deployments import OpenDeployments
 from rollback.service.caretaking.duty import due
 from rollback.service.caretaking.holds import Holds
 from rollback.service.caretaking.observing import LiveVersions
+from rollback.service.caretaking.proposals import OpenProposals
 from rollback.service.caretaking.proving import GoodReleases
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
@@ -384,3 +385,73 @@ def test_a_duty_is_due_when_its_time_has_passed_or_the_clock_was_set_back(
 ) -> None:
     assert due(NOON, NOON + timedelta(minutes=minutes), timedelta(minutes=5)) is expected
     assert due(None, NOON, timedelta(minutes=5))
+
+
+# Proposals
+
+
+def proposed(scene: Scene) -> OpenProposals:
+    """2 is live since noon, and an alert about it is proposed."""
+    scene.make.live(scene.store, "2", minutes=0)
+    scene.decide(5, labels={"rollback": "propose"})
+    return OpenProposals(scene.store)
+
+
+def over(scene: Scene) -> None:
+    scene.monitoring.believes, scene.monitoring.actives = False, []
+
+
+def test_a_proposal_is_withdrawn_when_its_trouble_has_been_over_for_a_while(scene: Scene) -> None:
+    duty = proposed(scene)
+    over(scene)
+
+    assert scene.attend(duty, 6).proposal is not None
+    assert scene.attend(duty, 15.9).proposal is not None
+    assert scene.attend(duty, 16).proposal is None
+
+    assert scene.store.proposal(1).state is ProposalState.WITHDRAWN
+    assert scene.texts[-1] == (
+        "Proposal 1 to roll back shop (production) 2 to 1 is withdrawn: no alert about it has been active "
+        "for a while. It is proposed again when an alert asks for it."
+    )
+
+
+def test_the_next_trouble_is_proposed_anew_and_told(scene: Scene) -> None:
+    duty = proposed(scene)
+    over(scene)
+    scene.attend(duty, 6)
+    scene.attend(duty, 16)
+
+    scene.decide(20, fingerprint="f2", starts_at=NOON + timedelta(minutes=19), labels={"rollback": "propose"})
+
+    assert scene.store.service_state(*KEY).proposal is not None
+    assert sum("proposed, not done" in text for text in scene.texts) == 2
+
+
+def test_a_proposal_waits_while_an_alert_of_the_service_is_active_or_nobody_knows(scene: Scene) -> None:
+    duty = proposed(scene)
+    [alert] = scene.monitoring.actives
+    over(scene)
+    scene.attend(duty, 6)
+
+    scene.monitoring.actives = [Active(labels=alert.labels, firing=False, since=NOON)]
+    scene.attend(duty, 15)
+    over(scene)
+    scene.attend(duty, 17)
+    scene.monitoring.blind = True
+    with pytest.raises(Blind):
+        scene.attend(duty, 40)
+
+    assert scene.store.proposal(1).state is ProposalState.OPEN
+
+
+def test_an_alert_of_another_service_keeps_no_proposal_open(scene: Scene) -> None:
+    duty = proposed(scene)
+    [alert] = scene.monitoring.actives
+    over(scene)
+    other = {**alert.labels, "service": "till"}
+    scene.monitoring.actives = [Active(labels=other, firing=True, since=NOON)]
+
+    scene.attend(duty, 6)
+
+    assert scene.attend(duty, 16).proposal is None

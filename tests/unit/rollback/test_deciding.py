@@ -462,6 +462,25 @@ def test_a_version_that_lived_well_is_judged_anew_when_it_is_deployed_again(scen
     assert scene.reasons == [Reason.ALERT_BEFORE_DEPLOYMENT]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ABANDONED])
+@pytest.mark.parametrize(
+    ("again", "reason"),
+    [(70.5, Reason.ACCEPTED), (72, Reason.ALERT_BEFORE_DEPLOYMENT)],
+    ids=["within its window", "long after"],
+)
+def test_a_run_that_ended_badly_long_ago_does_not_make_the_version_older(
+    scene: Scene, outcome: Outcome, again: float, reason: Reason
+) -> None:
+    """A database is slow; the version whose first run failed is deployed again while that goes on."""
+    failed = scene.store.start_deployment(scene.make.new("3"), NOON + timedelta(minutes=40))
+    scene.store.finish_deployment(failed.id, outcome, "", NOON + timedelta(minutes=41))
+    scene.make.live(scene.store, "3", minutes=again)
+
+    scene.arrive(scene.make.alert(minutes=70.2), minutes=74)
+
+    assert scene.reasons == [reason]
+
+
 def test_a_release_that_was_never_reported_live_is_not_blamed_for_ever(scene: Scene) -> None:
     scene.store.start_deployment(scene.make.new("3"), NOON + timedelta(minutes=40))
 

@@ -426,6 +426,24 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         False,
         Reason.NOT_REVERSIBLE,
     ),
+    "a version between was deployed by hand and says nothing": (
+        guards.way_back_is_safe,
+        lambda m: {
+            "releases": (
+                m.release(),
+                m.release(
+                    "1.5",
+                    rollback_safe=False,
+                    live_at=at(-30),
+                    deployed_at=None,
+                    standing=Standing.UNPROVEN,
+                ),
+                m.release("2", deployed_at=NOON),
+            )
+        },
+        False,
+        Reason.NOT_REVERSIBLE,
+    ),
     "a version before the target does not matter": (
         guards.way_back_is_safe,
         lambda m: {

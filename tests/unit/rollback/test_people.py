@@ -27,6 +27,7 @@ from rollback.domain.errors import (
     VersionRejected,
 )
 from rollback.domain.policy import Policy
+from rollback.domain.ports import Active
 from rollback.domain.reasons import LedgerKind, Reason
 from rollback.domain.rollback import (
     HostResult,
@@ -174,6 +175,19 @@ def test_an_approval_is_refused_when_the_facts_have_moved(
 
     assert not scene.store.in_phase(Phase.PENDING)
     assert scene.store.proposal(number).state is ProposalState.OPEN
+
+
+def test_an_approval_fits_as_long_as_any_alert_of_the_storm_fires(scene: Scene) -> None:
+    number = scene.propose()
+    scene.monitoring.believes = False
+    other = {"alertname": "Anything", "service": "shop", "env": "production", "instance": "app2:8080"}
+    scene.monitoring.actives = [Active(labels=other, firing=False, since=NOON)]
+
+    with pytest.raises(FactsMoved, match="does not know the alert as firing"):
+        scene.people.approve(number, "ann", "")
+    scene.monitoring.actives = [Active(labels=other, firing=True, since=NOON)]
+
+    assert scene.people.approve(number, "ann", "")["phase"] == "pending"
 
 
 def test_a_proposal_is_answered_once(scene: Scene) -> None:

@@ -43,7 +43,8 @@ class Scene:
         self.make.live(self.store, "2", minutes=0)
         parts = (self.store, self.clock, self.monitoring, self.probes, lambda: self.policy)
         self.verifier = Verifier(*parts)
-        gatekeeper = Gatekeeper(self.store, self.clock, self.monitoring)
+        look = Decider(*parts).look
+        gatekeeper = Gatekeeper(self.store, self.monitoring, look)
         whole = (self.store, self.clock, self.executor, self.probes, gatekeeper, self.verifier)
         self.restorer = Restorer(*whole, lambda: self.policy)
         self.repairs = Repairs(self.store)

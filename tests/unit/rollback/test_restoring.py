@@ -13,7 +13,7 @@ from rollback.domain.deployment import Standing
 from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Active, RunOutcome, RunResult
-from rollback.domain.reasons import LedgerKind
+from rollback.domain.reasons import LedgerKind, Reason
 from rollback.domain.records import ServiceState, Step
 from rollback.domain.rollback import HostState, Phase, Rollback, VerificationVerdict
 from rollback.service.deciding import Decider
@@ -94,7 +94,7 @@ class Scene:
 
 def restorer(scene: Scene) -> Restorer:
     parts = (scene.store, scene.clock, scene.monitoring, scene.probes, lambda: scene.policy)
-    verifier, gatekeeper = Verifier(*parts), Gatekeeper(scene.store, scene.clock, scene.monitoring)
+    verifier, gatekeeper = Verifier(*parts), Gatekeeper(scene.store, scene.monitoring, scene.decider.look)
     whole = (scene.store, scene.clock, scene.executor, scene.probes)
     return Restorer(*whole, gatekeeper, verifier, lambda: scene.policy)
 
@@ -197,6 +197,37 @@ def test_a_person_who_freezes_in_the_last_moment_is_heard(scene: Scene) -> None:
     assert rollback.detail == "anna has frozen automatic rollbacks: a test"
 
 
+def test_a_dependency_that_is_found_to_be_down_after_the_decision_leaves_it_to_a_person(scene: Scene) -> None:
+    scene.monitoring.vetoes = [{"alertname": "RedisDown", "env": "production", "instance": "redis:9121"}]
+
+    rollback = scene.drive()
+    scene.fires(7)
+
+    assert (rollback.phase, rollback.changed) == (Phase.CALLED_OFF, False)
+    assert rollback.detail == "a dependency is down: RedisDown (redis:9121)"
+    assert scene.store.decisions(None, 1)[0].reason is Reason.DEPENDENCY_DOWN
+    assert len(scene.store.rollbacks(None, 9)) == 1
+
+
+@pytest.mark.parametrize(
+    "veto",
+    [{"env": "staging"}, {"host": "app1"}],
+    ids=["of another environment", "about a host of the service that does not answer"],
+)
+def test_the_gate_knows_whose_dependency_it_is(scene: Scene, veto: dict[str, str]) -> None:
+    scene.monitoring.vetoes = [{"alertname": "HostDown", **veto}]
+    scene.probes.live = {"app1": None}
+
+    assert scene.drive().phase is not Phase.CALLED_OFF
+
+
+def test_the_strict_seed_asks_for_no_dependency_at_the_gate_either(scene: Scene) -> None:
+    scene.policy = scene.make.policy(strict_seed=True)
+    scene.monitoring.vetoes = [{"alertname": "RedisDown"}]
+
+    assert scene.drive().phase is Phase.SUCCEEDED
+
+
 def test_when_it_fires_again_after_that_it_is_decided_again(scene: Scene) -> None:
     scene.monitoring.believes = False
     scene.drive()
@@ -250,6 +281,33 @@ def test_once_a_host_may_have_been_touched_it_is_not_called_off_half_way(scene: 
 
     assert scene.drive(resumed=True).phase is Phase.SUCCEEDED
     assert not [text for text in scene.texts if text.startswith("Rolling back")]  # that was told before
+
+
+def test_an_attempt_that_died_at_the_open_gate_is_asked_again_while_every_host_runs_what_is_left(
+    scene: Scene,
+) -> None:
+    scene.interrupted(Phase.RUNNING)
+    scene.store.add_step(scene.rollback, Step(at=NOON, host="all", step="gate", status="open"))
+    scene.probes.live = {"app1": "2", "app2": "2"}
+    scene.monitoring.believes = False
+
+    assert scene.drive(resumed=True).phase is Phase.CALLED_OFF
+
+
+@pytest.mark.parametrize(
+    "live", [{}, {"app1": "2", "app2": None}, {"app1": "2", "app2": "1"}], ids=["unknown", "silent", "moved"]
+)
+def test_a_host_that_may_have_been_touched_is_brought_to_the_end(
+    scene: Scene, live: dict[str, str | None]
+) -> None:
+    scene.interrupted(Phase.RUNNING)
+    scene.store.add_step(scene.rollback, Step(at=NOON, host="all", step="gate", status="open"))
+    scene.probes.live = live
+    scene.monitoring.believes = False
+
+    scene.drive(resumed=True)
+
+    assert scene.executor.closed == []
 
 
 # Hosts
