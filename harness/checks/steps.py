@@ -57,7 +57,7 @@ def on_scratch_hosts() -> list[Step]:
 
 
 def on_lab(*, every: bool) -> list[Step]:
-    """What needs the lab hosts; one after the other, for they share them. Most incidents only with *every*."""
+    """What needs the lab hosts, one after the other: they share them. Most incidents only with *every*."""
     return whole("e2e", *(() if every else ("-m", "not incident")))
 
 

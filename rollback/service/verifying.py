@@ -65,10 +65,13 @@ class Verifier:
 
         Measured are those that fire or fired since the deployment, and each other for which there is enough
         evidence. The one that began the rollback and those that fire now must be healthy; one that fired in
-        between and has no sample any more is not waited for.
+        between and has no sample any more is not waited for. Alerts that only propose are about one host, which
+        is asked itself: a host without power must not make the others look as bad.
         """
-        rules = self._monitoring.rules(rollback.service, rollback.env)
-        needed = self._beginning(rollback) | self._firing(rollback, rules)
+        beginning = self._beginning(rollback)
+        known = self._monitoring.rules(rollback.service, rollback.env)
+        rules = {n: r for n, r in known.items() if r.labels.get("rollback") == "auto" or n in beginning}
+        needed = beginning | self._firing(rollback, rules)
         fired = needed | self._store.fired_since(rollback.service, rollback.env, self._since(rollback))
         measures = []
         for name in sorted(needed - rules.keys()):

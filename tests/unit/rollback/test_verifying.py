@@ -157,6 +157,19 @@ def test_one_that_fires_now_for_the_service_is_measured(
     assert scene.verify().verdict is verdict
 
 
+def test_an_alert_about_a_host_without_power_does_not_make_the_others_look_bad(scene: Scene) -> None:
+    """It only proposes; the hosts that were restored are asked themselves."""
+    down = scene.make.rule("HostAway")
+    scene.monitoring.known_rules = {"HostAway": replace(down, labels={**down.labels, "rollback": "propose"})}
+    labels = {"alertname": "HostAway", "service": "shop"}
+    scene.monitoring.actives = [Active(labels=labels, firing=True, since=scene.clock.at)]
+    scene.monitoring.health = {"health of HostAway": False}
+
+    found = scene.verify()
+
+    assert (found.verdict, set(measures(found))) == (FIXED, {"Anything"})
+
+
 def test_what_fires_now_and_cannot_be_judged_is_no_cure(scene: Scene) -> None:
     labels = {"alertname": "Slow", "service": "shop"}
     scene.monitoring.actives = [Active(labels=labels, firing=True, since=scene.clock.at)]
