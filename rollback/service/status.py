@@ -31,7 +31,9 @@ def service_view(
 ) -> Json:
     """One service; *imagined* is what would be decided now, with the hosts as they were just seen."""
     facts, now, current = imagined.facts, imagined.at, state.current
-    leaving = current.version if current else None
+    live, deployment = current.version if current else None, state.deployment
+    running = deployment is not None and not no_deployment_running(facts).passed
+    leaving = deployment.version if deployment and running else live
     good = known_good(state.releases, leaving)
     guess = best_guess(state.releases, leaving) if good is None else None
     return {
@@ -41,10 +43,10 @@ def service_view(
         "known_good": good.version if good else None,
         "best_guess": guess.version if guess else None,
         "rejected": sorted(r.version for r in state.releases if r.standing is Standing.REJECTED),
-        "keep": wanted_on_disk(state.releases, leaving),
+        "keep": wanted_on_disk(state.releases, live),
         "hosts": [host_view(seen) for seen in facts.hosts],
-        "deployment": deployment_view(state.deployment) if state.deployment else None,
-        "deployment_running": state.deployment is not None and not no_deployment_running(facts).passed,
+        "deployment": deployment_view(deployment) if deployment else None,
+        "deployment_running": running,
         "deployment_window_ends": _window_ends(state, policy, now),
         "cooldown_until": _cooldown_until(state, policy, now),
         "active_rollback": state.active_rollback.id if state.active_rollback else None,

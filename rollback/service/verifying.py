@@ -65,8 +65,8 @@ class Verifier:
 
         Measured are those that fire or fired since the deployment, and each other for which there is enough
         evidence. The one that began the rollback and those that fire now must be healthy; one that fired in
-        between and has no sample any more is not waited for. Alerts that only propose are about one host, which
-        is asked itself: a host without power must not make the others look as bad.
+        between and has no sample any more is not waited for. Alerts that only propose are about one host, and
+        hosts are asked themselves: one without power must not make the others look bad.
         """
         beginning = self._beginning(rollback)
         known = self._monitoring.rules(rollback.service, rollback.env)

@@ -147,6 +147,15 @@ def test_a_deployment_is_shown_as_running_while_it_lives(night: Night) -> None:
     assert "DEPLOYING" not in night.page
 
 
+def test_while_a_deployment_runs_the_live_release_is_what_one_would_go_back_to(night: Night) -> None:
+    night.store.mark_release("shop", "production", "2", Standing.GOOD, "the test", night.clock.now())
+    assert night.shop["known_good"] == "1"
+
+    night.store.start_deployment(night.make.new("3"), night.clock.now())
+
+    assert night.shop["known_good"] == "2"
+
+
 def test_what_is_wrong_comes_first_and_says_what_to_type(night: Night) -> None:
     night.arrive(night.make.alert())
     night.end(
