@@ -1,6 +1,6 @@
 """What is decided again and what is not, and what happens when the world moves in between."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -420,6 +420,20 @@ def test_a_freeze_of_another_service_freezes_nothing_here(scene: Scene) -> None:
     scene.arrive(scene.make.alert(), minutes=5)
 
     assert scene.reasons == [Reason.ACCEPTED]
+
+
+def test_what_is_on_hold_waits_for_nothing_once_its_end_has_arrived(scene: Scene) -> None:
+    scene.monitoring.blind = True
+    alert = scene.make.alert()
+    scene.arrive(alert, minutes=5)
+    assert scene.store.service_state("shop", "production").held == 1
+
+    scene.arrive(replace(alert, status=AlertStatus.RESOLVED), minutes=6)
+
+    assert scene.store.service_state("shop", "production").held == 0
+    assert scene.store.holds("production") == []
+    assert scene.store.untold_holds(NOON + timedelta(hours=1)) == []
+    assert set(scene.reasons[1:]) == {Reason.RESOLVED}
 
 
 def test_a_failed_attempt_that_moved_no_host_is_tried_again_but_not_for_ever(scene: Scene) -> None:
