@@ -255,7 +255,8 @@ class Settings(Model):
     )
     stale_after: Duration = Field(
         default=timedelta(hours=1),
-        description="An alert that started longer ago is too old to act on. Scaled.",
+        description="An alert that started longer ago is too old to act on; time in which rollbacks were "
+        "frozen does not count. Scaled.",
     )
     clock_tolerance: Duration = Field(
         default=timedelta(seconds=5),

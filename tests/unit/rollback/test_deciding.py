@@ -412,6 +412,40 @@ def test_what_fired_in_a_freeze_is_decided_when_it_ends(scene: Scene) -> None:
     assert scene.reasons == [Reason.FROZEN, Reason.ACCEPTED]
 
 
+def freeze(scene: Scene, since: float, until: float, service: str = "") -> None:
+    begins, ends = (NOON + timedelta(minutes=minutes) for minutes in (since, until))
+    scene.store.freeze(
+        Freeze(id=0, service=service, env="production", reason="audit", by="ann", since=begins, until=ends)
+    )
+
+
+def test_a_freeze_that_is_longer_than_an_alert_keeps_fresh_is_waited_out_all_the_same(scene: Scene) -> None:
+    """It is prolonged on the way, and overlaps with one of the service alone."""
+    freeze(scene, since=0, until=90)
+    for minutes in (5, 64, 66):
+        scene.arrive(scene.make.alert(), minutes=minutes)
+    freeze(scene, since=80, until=150)
+    freeze(scene, since=140, until=200, service="shop")
+    for minutes in (100, 160):
+        scene.arrive(scene.make.alert(), minutes=minutes)
+    scene.store.wake_expired(scene.clock.now())
+    scene.decider.work()
+    assert scene.reasons == [Reason.FROZEN]
+
+    scene.arrive(scene.make.alert(), minutes=201)
+
+    assert scene.reasons == [Reason.FROZEN, Reason.ACCEPTED]
+
+
+@pytest.mark.parametrize(("since", "decided"), [(66, 130), (0, 81)], ids=["begun too late", "too long ago"])
+def test_a_freeze_makes_nothing_fresh_that_had_its_time(scene: Scene, since: float, decided: float) -> None:
+    freeze(scene, since=since, until=20 if since == 0 else 120)
+
+    scene.arrive(scene.make.alert(), minutes=decided)
+
+    assert scene.reasons == [Reason.STALE]
+
+
 def test_a_freeze_of_another_service_freezes_nothing_here(scene: Scene) -> None:
     until = NOON + timedelta(minutes=8)
     other = Freeze(id=0, service="x", env="production", reason="audit", by="ann", since=NOON, until=until)
