@@ -216,7 +216,7 @@ class Settings(Model):
     good_after: Duration = Field(
         default=timedelta(minutes=30),
         description="A release becomes good, and may be gone back to, after it was live for so long with "
-        "traffic and without paging anybody. Scaled.",
+        "traffic, without a trigger and without paging anybody. Scaled.",
     )
     deployment_timeout: Duration = Field(
         default=timedelta(minutes=15),
