@@ -216,7 +216,7 @@ class Settings(Model):
     good_after: Duration = Field(
         default=timedelta(minutes=30),
         description="A release becomes good, and may be gone back to, after it was live for so long with "
-        "traffic and without paging anybody. Scaled.",
+        "traffic, without a trigger and without paging anybody. Scaled.",
     )
     deployment_timeout: Duration = Field(
         default=timedelta(minutes=15),
@@ -255,7 +255,8 @@ class Settings(Model):
     )
     stale_after: Duration = Field(
         default=timedelta(hours=1),
-        description="An alert that started longer ago is too old to act on. Scaled.",
+        description="An alert that started longer ago is too old to act on; time in which rollbacks were "
+        "frozen does not count. Scaled.",
     )
     clock_tolerance: Duration = Field(
         default=timedelta(seconds=5),

@@ -107,11 +107,14 @@ class HttpMonitoring:
         return all(value == 1 for value in known) if known else None
 
     def proven(self, service: str, env: str, seconds: float) -> bool:
-        """Whether the service had traffic for most of the last *seconds* and paged nobody in them."""
+        """Whether the service had traffic for most of the last *seconds*, no page and no trigger."""
         key = f"service={json.dumps(service)},env={json.dumps(env)}"
         window, severities = _duration(seconds), json.dumps("|".join(self._paging()))
-        paged = f'count_over_time(ALERTS{{alertstate="firing",severity=~{severities},{key}}}[{window}])'
-        if self._query("/api/v1/query", {"query": paged}):
+        found = [
+            f'count_over_time(ALERTS{{alertstate="firing",{chosen},{key}}}[{window}])'
+            for chosen in (f"severity=~{severities}", OURS)
+        ]
+        if self._query("/api/v1/query", {"query": " or ".join(found)}):
             return False
         busy = f"avg_over_time(({self._traffic_series()}{{{key}}} > bool 0)[{window}:])"
         share = self.number(f"min({busy})")

@@ -23,8 +23,8 @@ class Freeze:
     ended_by: str = ""
 
     def holds(self, now: datetime) -> bool:
-        """True while it stops automatic rollbacks."""
-        return self.ended_at is None and self.since <= now < self.until
+        """True while it stops automatic rollbacks, also when the clock was set back since it began."""
+        return self.ended_at is None and now < self.until
 
 
 class Cause(StrEnum):

@@ -48,7 +48,8 @@ class Facts:
     """The whole evidence of one decision; the same facts always give the same decision.
 
     `deployment_began` is the first start of the deployed version: one that was killed and repeated counts as
-    one. `attempts` counts the deployment's rollbacks that failed and changed nothing.
+    one. `freezes` are the latest ones, whether they hold or not, oldest first. `attempts` counts the
+    deployment's rollbacks that failed and changed nothing.
     """
 
     now: datetime
@@ -67,6 +68,7 @@ class Facts:
     active_rollback: Rollback | None = None
     last_changed_at: datetime | None = None
     freeze: Freeze | None = None
+    freezes: tuple[Freeze, ...] = ()
     breaker: Breaker | None = None
     proposal: Proposal | None = None
 
@@ -74,6 +76,15 @@ class Facts:
     def age(self) -> timedelta:
         """How long ago the alert started firing; negative when clocks disagree."""
         return self.now - self.alert.starts_at
+
+    @property
+    def waited(self) -> timedelta:
+        """How long the alert has been there to be acted on: not while a person had frozen rollbacks."""
+        since = self.alert.starts_at
+        for freeze in self.freezes:
+            if freeze.since <= since + self.policy.stale_after:
+                since = max(since, min(freeze.ended_at or freeze.until, self.now))
+        return self.now - since
 
     @property
     def began_at(self) -> datetime:

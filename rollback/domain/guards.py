@@ -66,13 +66,14 @@ def not_resolved(facts: Facts) -> Answer:
 
 
 def not_stale(facts: Facts) -> Answer:
-    """The episode began recently enough to be acted on."""
-    fresh = facts.age <= facts.policy.stale_after
+    """The episode began recently enough to be acted on; time spent frozen does not count."""
+    fresh = facts.waited <= facts.policy.stale_after
     return _answer(
         "not_stale",
         fresh,
         Reason.STALE,
         age_seconds=facts.age.total_seconds(),
+        waited_seconds=facts.waited.total_seconds(),
         limit_seconds=facts.policy.stale_after.total_seconds(),
     )
 

@@ -447,7 +447,7 @@ class Monitoring(Protocol):
         ...
 
     def proven(self, service: str, env: str, seconds: float) -> bool:
-        """Whether the service had traffic and paged nobody during the last *seconds*."""
+        """Whether the service had traffic, no trigger and paged nobody during the last *seconds*."""
         ...
 
     def rules(self, service: str, env: str) -> dict[str, Rule]:

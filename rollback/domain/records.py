@@ -66,6 +66,7 @@ class ServiceState:
     handled_by: the rollback of the deployment that is under way or moved a host.
     attempts, last_attempt_at: its rollbacks that failed and moved none.
     last_changed_at: when a rollback that moved a host last ended.
+    freezes: the latest ones, whether they hold or not, oldest first.
     open_end: the last rollback whose end a person must know of, until it is acknowledged or overtaken.
     """
 
@@ -84,6 +85,7 @@ class ServiceState:
     open_end: Rollback | None
     last_changed_at: datetime | None
     freeze: Freeze | None
+    freezes: tuple[Freeze, ...]
     breaker: Breaker | None
     proposal: Proposal | None
     rehearsals: tuple[Rehearsal, ...]

@@ -69,6 +69,7 @@ class Look:
             active_rollback=state.active_rollback,
             last_changed_at=state.last_changed_at,
             freeze=state.freeze,
+            freezes=state.freezes,
             breaker=state.breaker,
             proposal=state.proposal,
         )

@@ -30,6 +30,7 @@ FREEZE_OF = """
     SELECT * FROM freezes WHERE service IN (?, '') AND env = ? AND ended_at IS NULL
     ORDER BY until DESC LIMIT 1
 """
+FREEZES_OF = "SELECT * FROM freezes WHERE service IN (?, '') AND env = ? ORDER BY id DESC LIMIT 20"
 OPEN = """
     INSERT INTO breakers (service, env, cause, why, opened_at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (service, env) WHERE closed_at IS NULL DO NOTHING
@@ -221,6 +222,12 @@ def freeze_of(connection: sqlite3.Connection, service: str, env: str) -> Freeze 
     """The freeze of the service, or of all, that lasts longest."""
     row = connection.execute(FREEZE_OF, (service, env)).fetchone()
     return _freeze(row) if row else None
+
+
+def freezes_of(connection: sqlite3.Connection, service: str, env: str) -> tuple[Freeze, ...]:
+    """The latest freezes of the service, or of all, oldest first."""
+    rows = connection.execute(FREEZES_OF, (service, env)).fetchall()
+    return tuple(_freeze(row) for row in reversed(rows))
 
 
 def breaker_of(connection: sqlite3.Connection, service: str, env: str) -> Breaker | None:

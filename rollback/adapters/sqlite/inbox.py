@@ -9,7 +9,7 @@ from rollback.adapters.sqlite.journal import insert_entry, insert_notices, set_m
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain import notices
-from rollback.domain.alert import Alert, Source
+from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import Batch, InboxItem, NewEntry, Quarantined, Receipt
 
@@ -23,6 +23,11 @@ WAKE = """
       AND (evaluated_at < ? OR evaluated_at > ?)
 """
 """What was evaluated in the future is woken too: the clock was set back since."""
+END = """
+    UPDATE inbox SET state = 'pending'
+    WHERE fingerprint = ? AND starts_at = ? AND status = 'firing' AND state = 'held'
+"""
+"""What waits to be decided again is decided once more when its end arrives: then it waits for nothing."""
 SET_ASIDE = """
     INSERT INTO quarantine (at, body, problem) SELECT ?1, ?2, ?3
     WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE body = ?2 AND problem = ?3)
@@ -85,6 +90,8 @@ def _insert(connection: sqlite3.Connection, alert: Alert, batch: Batch) -> bool:
     key = (fingerprint, to_text(starts_at), status)
     row = (*key, to_json(alert), batch.source, to_text(batch.at))
     if connection.execute(INSERT, row).rowcount:
+        if status is AlertStatus.RESOLVED:
+            connection.execute(END, key[:2])
         return True
     future = batch.at + abs(batch.at - batch.retry_before)
     connection.execute(WAKE, (*key, to_text(batch.retry_before), to_text(future)))

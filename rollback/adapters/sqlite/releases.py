@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from rollback.adapters.codec import maybe_from_text, to_text
-from rollback.adapters.sqlite.control import breaker_of, freeze_of, proposal_of, rehearsals_of
+from rollback.adapters.sqlite.control import breaker_of, freeze_of, freezes_of, proposal_of, rehearsals_of
 from rollback.adapters.sqlite.journal import insert_entry
 from rollback.adapters.sqlite.rows import deployment_from, rollback_from
 from rollback.domain.deployment import Deployment, Outcome, Release, Standing, live_release
@@ -63,6 +63,7 @@ def state_of(connection: sqlite3.Connection, service: str, env: str) -> ServiceS
         open_end=open_end(rollbacks, deployments),
         last_changed_at=maybe_from_text(connection.execute(CHANGED, key).fetchone()["at"]),
         freeze=freeze_of(connection, service, env),
+        freezes=freezes_of(connection, service, env),
         breaker=breaker_of(connection, service, env),
         proposal=proposal_of(connection, service, env, latest.id if latest else None),
         rehearsals=rehearsals_of(connection, service, env),

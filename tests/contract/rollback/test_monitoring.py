@@ -43,6 +43,11 @@ RULES = {
                     "for": "1h",
                     "labels": {"rollback": "veto", "env": "lab"},
                 },
+                {
+                    "alert": "Quiet",
+                    "expr": "quiet == 1",
+                    "labels": {**LABELS, "rollback": "auto", "severity": "info"},
+                },
                 {"alert": "Loud", "expr": "loud == 1", "labels": {**LABELS, "severity": "error"}},
             ],
         }
@@ -220,6 +225,12 @@ def test_a_release_is_proven_by_traffic_without_a_page(
     application.values["loud"] = "0"
     until("quiet again", lambda: monitoring.proven("shop", "lab", 1), deadline_s=PATIENCE_S)
 
+    application.values["quiet"] = "1"
+    until("a trigger that pages nobody", lambda: state_of(monitoring, "Quiet") is True, deadline_s=PATIENCE_S)
+    assert not monitoring.proven("shop", "lab", 1)
+    application.values["quiet"] = "0"
+    until("quiet again", lambda: monitoring.proven("shop", "lab", 1), deadline_s=PATIENCE_S)
+
     application.values["traffic"] = "0"
     until("no traffic", lambda: not monitoring.proven("shop", "lab", 1), deadline_s=PATIENCE_S)
 
@@ -236,6 +247,6 @@ def test_numbers_are_numbers_or_nothing(monitoring: HttpMonitoring) -> None:
 def test_rules_are_filled_in_for_the_service(monitoring: HttpMonitoring) -> None:
     rules = monitoring.rules('sh"op', "lab")
 
-    assert set(rules) == {"Broken"}
+    assert set(rules) == {"Broken", "Quiet"}
     assert rules["Broken"].evidence == 'enough{service="sh\\"op",env="lab"}'
     assert (rules["Broken"].verify, rules["Broken"].measures) == ("ratio <= bool 0.2", "ratio")

@@ -1,6 +1,6 @@
 """What is decided again and what is not, and what happens when the world moves in between."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -412,6 +412,40 @@ def test_what_fired_in_a_freeze_is_decided_when_it_ends(scene: Scene) -> None:
     assert scene.reasons == [Reason.FROZEN, Reason.ACCEPTED]
 
 
+def freeze(scene: Scene, since: float, until: float, service: str = "") -> None:
+    begins, ends = (NOON + timedelta(minutes=minutes) for minutes in (since, until))
+    scene.store.freeze(
+        Freeze(id=0, service=service, env="production", reason="audit", by="ann", since=begins, until=ends)
+    )
+
+
+def test_a_freeze_that_is_longer_than_an_alert_keeps_fresh_is_waited_out_all_the_same(scene: Scene) -> None:
+    """It is prolonged on the way, and overlaps with one of the service alone."""
+    freeze(scene, since=0, until=90)
+    for minutes in (5, 64, 66):
+        scene.arrive(scene.make.alert(), minutes=minutes)
+    freeze(scene, since=80, until=150)
+    freeze(scene, since=140, until=200, service="shop")
+    for minutes in (100, 160):
+        scene.arrive(scene.make.alert(), minutes=minutes)
+    scene.store.wake_expired(scene.clock.now())
+    scene.decider.work()
+    assert scene.reasons == [Reason.FROZEN]
+
+    scene.arrive(scene.make.alert(), minutes=201)
+
+    assert scene.reasons == [Reason.FROZEN, Reason.ACCEPTED]
+
+
+@pytest.mark.parametrize(("since", "decided"), [(66, 130), (0, 81)], ids=["begun too late", "too long ago"])
+def test_a_freeze_makes_nothing_fresh_that_had_its_time(scene: Scene, since: float, decided: float) -> None:
+    freeze(scene, since=since, until=20 if since == 0 else 120)
+
+    scene.arrive(scene.make.alert(), minutes=decided)
+
+    assert scene.reasons == [Reason.STALE]
+
+
 def test_a_freeze_of_another_service_freezes_nothing_here(scene: Scene) -> None:
     until = NOON + timedelta(minutes=8)
     other = Freeze(id=0, service="x", env="production", reason="audit", by="ann", since=NOON, until=until)
@@ -420,6 +454,20 @@ def test_a_freeze_of_another_service_freezes_nothing_here(scene: Scene) -> None:
     scene.arrive(scene.make.alert(), minutes=5)
 
     assert scene.reasons == [Reason.ACCEPTED]
+
+
+def test_what_is_on_hold_waits_for_nothing_once_its_end_has_arrived(scene: Scene) -> None:
+    scene.monitoring.blind = True
+    alert = scene.make.alert()
+    scene.arrive(alert, minutes=5)
+    assert scene.store.service_state("shop", "production").held == 1
+
+    scene.arrive(replace(alert, status=AlertStatus.RESOLVED), minutes=6)
+
+    assert scene.store.service_state("shop", "production").held == 0
+    assert scene.store.holds("production") == []
+    assert scene.store.untold_holds(NOON + timedelta(hours=1)) == []
+    assert set(scene.reasons[1:]) == {Reason.RESOLVED}
 
 
 def test_a_failed_attempt_that_moved_no_host_is_tried_again_but_not_for_ever(scene: Scene) -> None:

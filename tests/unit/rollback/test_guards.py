@@ -333,6 +333,12 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
     ),
     "nobody froze anything": (guards.not_frozen, lambda m: {}, True, None),
     "frozen": (guards.not_frozen, lambda m: {"freeze": frozen(until=6)}, None, Reason.FROZEN),
+    "frozen, and the clock was set back since": (
+        guards.not_frozen,
+        lambda m: {"freeze": frozen(until=6), "now": at(-60)},
+        None,
+        Reason.FROZEN,
+    ),
     "frozen until now": (
         guards.not_frozen,
         lambda m: {"freeze": frozen(until=6), "now": at(6)},
