@@ -14,7 +14,7 @@ def add_commands(subparsers: Any) -> None:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--fast", action="store_true", help="only what needs no lab host and no engine")
     part.add_argument("--lint", action="store_true", help="only style, structure and types")
-    part.add_argument("--full", action="store_true", help="all of them, every incident on the lab, and the mutants of all rules")
+    part.add_argument("--full", action="store_true", help="all of them, every incident, all mutants")
     parser.set_defaults(run=_run)
 
 
