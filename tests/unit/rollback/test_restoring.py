@@ -239,6 +239,18 @@ def test_when_it_fires_again_after_that_it_is_decided_again(scene: Scene) -> Non
     assert scene.drive(2).phase is Phase.SUCCEEDED
 
 
+def test_an_alert_that_flaps_is_not_called_off_again_and_again_without_a_pause(scene: Scene) -> None:
+    scene.monitoring.believes = False
+    scene.drive()
+
+    scene.monitoring.believes = True
+    scene.fires(5.9)
+    assert len(scene.store.rollbacks(None, 9)) == 1
+    scene.fires(6.1)
+
+    assert (len(scene.store.rollbacks(None, 9)), scene.state.attempts) == (2, 0)
+
+
 def test_prometheus_that_dies_after_the_decision_does_not_take_it_back(scene: Scene) -> None:
     scene.monitoring.blind = True
 
