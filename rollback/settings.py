@@ -230,7 +230,8 @@ class Settings(Model):
     )
     retry_after: Duration = Field(
         default=timedelta(minutes=1),
-        description="Pause after a rollback that failed and moved no host, before the next try. Scaled.",
+        description="Pause after a rollback that failed or was called off and moved no host, before the next "
+        "try. Scaled.",
     )
     breaker_window: Duration = Field(
         default=timedelta(hours=1),

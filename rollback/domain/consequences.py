@@ -29,9 +29,13 @@ class Consequences:
 NOTHING = Consequences()
 
 
-def consequences(after: Rollback, others: Sequence[Rollback], window: timedelta) -> Consequences:
+def consequences(
+    after: Rollback, others: Sequence[Rollback], window: timedelta, *, left_well: bool = False
+) -> Consequences:
     """What follows from a rollback that has just ended; *others* are earlier ones of the service.
 
+    left_well: nothing was wrong with the version that was left: it was good, no alert was about it, and a
+    person went elsewhere for reasons of their own. That the service is well afterwards is then no cure.
     Leaving a version is only proof against it when the service was well afterwards. When it was not, the
     version that runs now was there while the fault was measured: it is no place to go back to.
     """
@@ -39,7 +43,7 @@ def consequences(after: Rollback, others: Sequence[Rollback], window: timedelta)
         return NOTHING
     verdict = after.verification.verdict if after.verification else None
     standings: tuple[tuple[str, Standing], ...] = ()
-    if after.phase is Phase.SUCCEEDED:
+    if after.phase is Phase.SUCCEEDED and not left_well:
         standings = ((after.from_version, Standing.REJECTED),)
     if verdict in (VerificationVerdict.NOT_FIXED, VerificationVerdict.WORSE):
         why = f"rollback {after.id} to {after.to_version} was measured {verdict}"

@@ -64,7 +64,8 @@ class ServiceState:
 
     deployments, rollbacks: the latest ones, newest first.
     handled_by: the rollback of the deployment that is under way or moved a host.
-    attempts, last_attempt_at: its rollbacks that failed and moved none.
+    attempts: its rollbacks that failed and moved none.
+    last_attempt_at: when the last of them, or one that was called off, ended.
     last_changed_at: when a rollback that moved a host last ended.
     freezes: the latest ones, whether they hold or not, oldest first.
     open_end: the last rollback whose end a person must know of, until it is acknowledged or overtaken.

@@ -8,10 +8,11 @@ from rollback.domain import notices
 from rollback.domain.alert import Alert
 from rollback.domain.consequences import NOTHING, Consequences, consequences
 from rollback.domain.control import Cause
+from rollback.domain.deployment import Standing
 from rollback.domain.errors import ShuttingDown, StoreUnavailable
 from rollback.domain.ports import Clock, Executor, Pause, Probes, RunOutcome, RunResult, Store
 from rollback.domain.progress import CLOSED, DONE, GATE, OPEN, begun, with_earlier
-from rollback.domain.reasons import LedgerKind
+from rollback.domain.reasons import LedgerKind, Reason
 from rollback.domain.records import NewEntry, Notice, Step
 from rollback.domain.rollback import (
     AttemptFailed,
@@ -197,11 +198,19 @@ class Restorer:
         LOG.info("rollback_finished", rollback=after.id, phase=after.phase, detail=after.detail)
         earlier = [r for r in self._store.rollbacks(after.service, EARLIER) if r.id < after.id]
         others = [r for r in earlier if r.env == after.env]
-        follows = consequences(after, others, self._policy().breaker_window)
+        window, well = self._policy().breaker_window, self._left_well(after)
+        follows = consequences(after, others, window, left_well=well)
         if before.finished_at and follows.cause is Cause.REPEATED:
             follows = replace(follows, cause=None, why="")  # a late verdict is no further rollback
         last = _entry(after, LedgerKind.ROLLBACK_FINISHED)
         return self._move(before, after, pause, (*entries, last), self._told_of_end(after, follows), follows)
+
+    def _left_well(self, rollback: Rollback) -> bool:
+        """Whether a person left a good release without any alert about it."""
+        if self._store.decision(rollback.decision_id).reason is not Reason.BY_HAND:
+            return False
+        releases = self._store.service_state(rollback.service, rollback.env).releases
+        return any(r.version == rollback.from_version and r.standing is Standing.GOOD for r in releases)
 
     def _told_of_end(self, after: Rollback, follows: Consequences) -> tuple[Notice, ...]:
         """What is true now, as the hosts say it; of vain attempts only the first and the last are told."""

@@ -23,8 +23,8 @@ HANDLED = """
     ORDER BY id DESC LIMIT 1
 """
 ATTEMPTS = """
-    SELECT count(*) AS count, max(finished_at) AS last FROM rollbacks
-    WHERE deployment_id = ? AND kind = 'rollback' AND phase = 'failed' AND moved = 0
+    SELECT count(*) FILTER (WHERE phase = 'failed') AS count, max(finished_at) AS last FROM rollbacks
+    WHERE deployment_id = ? AND kind = 'rollback' AND phase IN ('failed', 'called_off') AND moved = 0
 """
 CHANGED = "SELECT max(finished_at) AS at FROM rollbacks WHERE service = ? AND env = ? AND moved = 1"
 HELD = """

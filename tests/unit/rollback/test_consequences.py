@@ -82,6 +82,13 @@ def test_one_that_failed_half_way_counts_and_one_that_moved_nothing_does_not(mak
     assert consequences(again, [ended(make, 1, -10), ended(make, 2, -5)], WINDOW) == NOTHING
 
 
+def test_what_a_person_left_while_it_was_well_is_not_rejected_for_that(make: Any) -> None:
+    assert consequences(ended(make, by="ann"), [], WINDOW, left_well=True) == NOTHING
+    assert consequences(ended(make, by="ann"), [], WINDOW).standings == (("2", Standing.REJECTED),)
+    worse = consequences(ended(make, by="ann", verdict="worse"), [], WINDOW, left_well=True)
+    assert worse.standings == (("1", Standing.SUSPECT),)
+
+
 def test_repairs_and_what_has_not_ended_mean_nothing(make: Any) -> None:
     assert consequences(ended(make, kind=Kind.REPAIR, verdict="worse"), [], WINDOW) == NOTHING
     assert consequences(make.rollback(), [ended(make, 1)], WINDOW) == NOTHING

@@ -20,6 +20,7 @@ from rollback.service.deciding import Decider
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake
 from rollback.service.restoring import Restorer
+from rollback.service.returning import Returner, Wish
 from rollback.service.verifying import Verifier
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -238,6 +239,18 @@ def test_when_it_fires_again_after_that_it_is_decided_again(scene: Scene) -> Non
     assert scene.drive(2).phase is Phase.SUCCEEDED
 
 
+def test_an_alert_that_flaps_is_not_called_off_again_and_again_without_a_pause(scene: Scene) -> None:
+    scene.monitoring.believes = False
+    scene.drive()
+
+    scene.monitoring.believes = True
+    scene.fires(5.9)
+    assert len(scene.store.rollbacks(None, 9)) == 1
+    scene.fires(6.1)
+
+    assert (len(scene.store.rollbacks(None, 9)), scene.state.attempts) == (2, 0)
+
+
 def test_prometheus_that_dies_after_the_decision_does_not_take_it_back(scene: Scene) -> None:
     scene.monitoring.blind = True
 
@@ -308,6 +321,26 @@ def test_a_host_that_may_have_been_touched_is_brought_to_the_end(
     scene.drive(resumed=True)
 
     assert scene.executor.closed == []
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"), [(Standing.GOOD, Standing.GOOD), (Standing.UNPROVEN, Standing.REJECTED)]
+)
+def test_a_good_release_that_a_person_leaves_without_an_alert_stays_good(
+    scene: Scene, standing: Standing, expected: Standing
+) -> None:
+    """A rollback was wrong: a person goes forward again, by name."""
+    scene.drive()
+    scene.store.mark_release("shop", "production", "1", standing, "the test", NOON)
+    scene.probes.live = {"app1": "1"}
+    wish = Wish(
+        service="shop", env="production", to_version="2", reason="false alarm", by="ann", further=True
+    )
+    forward = Returner(scene.store, scene.decider.look).ask(wish, dry_run=False)
+    scene.probes.live = {"app1": "2"}
+
+    assert scene.drive(forward["id"]).phase is Phase.SUCCEEDED
+    assert {r.version: r.standing for r in scene.state.releases}["1"] is expected
 
 
 # Hosts
