@@ -60,7 +60,7 @@ class HttpSource:
                 verify=str(endpoint.ca_file) if endpoint.ca_file else True,
             )
             answer = response.json() if response.ok else None
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, RecursionError) as error:
             raise self._failed(f"{self._name} did not answer: {type(error).__name__}") from error
         if not response.ok:
             raise self._failed(f"{self._name} answered {response.status_code} to {path}")

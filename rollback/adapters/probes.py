@@ -38,11 +38,11 @@ def _ask(host: str, url: str, ca_file: Path | None) -> HostSeen:
     try:
         verify = str(ca_file) if ca_file else True
         response = session.get(url, timeout=TIMEOUT, allow_redirects=False, verify=verify)
-    except requests.RequestException:
+    except (requests.RequestException, ValueError):  # an address that is none is a ValueError to some
         return HostSeen(host=host, answered=False)
     try:
         said = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     version = said.get("version") if isinstance(said, dict) else None
     known = version if isinstance(version, str) else None

@@ -34,13 +34,20 @@ class Decider:
         self._monitoring, self._probes = monitoring, probes
 
     def work(self) -> int:
-        """Decide what waits now; return how many alerts were settled. One that cannot be stays waiting."""
-        settled, look = 0, self.look()
+        """Decide what waits now; return how many alerts were settled. One that cannot be stays waiting.
+
+        What goes wrong with one service is raised only when the others have had their turn.
+        """
+        settled, look, trouble = 0, self.look(), None
         for items in _by_service(self._store.waiting(AT_ONCE)):
             try:
                 settled += self._settle(items, look)
             except ConcurrentChange as change:
                 LOG.warning("not_decided", service=items[0].alert.service, why=str(change))
+            except Exception as error:
+                trouble = trouble or error
+        if trouble:
+            raise trouble
         return settled
 
     def look(self) -> Look:

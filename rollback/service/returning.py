@@ -9,7 +9,7 @@ import structlog
 from rollback.domain import guards
 from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.decision import Decision
-from rollback.domain.deployment import Outcome, best_guess, known_good
+from rollback.domain.deployment import Outcome, best_guess, known_good, on_the_way
 from rollback.domain.errors import (
     ConcurrentChange,
     DeploymentInProgress,
@@ -21,7 +21,7 @@ from rollback.domain.errors import (
 from rollback.domain.facts import Facts, HostSeen
 from rollback.domain.guards import Guard
 from rollback.domain.ports import Store
-from rollback.domain.reasons import Reason, verdict_of
+from rollback.domain.reasons import MEANINGS, Reason, verdict_of
 from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback
 from rollback.service.knowing import known
@@ -110,6 +110,7 @@ class Returner:
         target = wish.to_version or _target(state, leaving)
         _refuse_target(state, leaving, target, said)
         assert target is not None
+        said = (*_crossing(state, leaving, target), *said)
         return Plan(wish=wish, facts=facts, leaving=leaving, target=target, known=said)
 
     def _start(self, plan: Plan) -> Rollback:
@@ -158,7 +159,8 @@ def gone_back(state: ServiceState, version: str) -> str:
     if last and last.to_version == version and not deployed_since:
         return f"{version} was itself gone back to, by rollback {last.id} from {last.from_version}"
     deployment = state.deployment
-    if deployment is None or deployment.version == version:
+    by_hand = not any(release.deployed_at for release in state.releases if release.version == version)
+    if deployment is None or deployment.version == version or by_hand:
         return ""
     return f"{version} runs although {deployment.version} was deployed later: it was gone back to already"
 
@@ -166,6 +168,16 @@ def gone_back(state: ServiceState, version: str) -> str:
 def _target(state: ServiceState, leaving: str) -> str | None:
     found = known_good(state.releases, leaving) or best_guess(state.releases, leaving)
     return found.version if found else None
+
+
+def _crossing(state: ServiceState, leaving: str, target: str) -> tuple[str, ...]:
+    """The versions on the way that do not say that they may be left: a person may, and must know it."""
+    found = next(release for release in state.releases if release.version == target)
+    crossed = on_the_way(state.releases, leaving, found)
+    unsafe = sorted(release.version for release in crossed if not release.rollback_safe)
+    if not unsafe:
+        return ()
+    return (f"{MEANINGS[Reason.NOT_REVERSIBLE].sentence.capitalize()} ({', '.join(unsafe)}).",)
 
 
 def _refuse_while_running(facts: Facts, said: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """Ledger, messages and marks."""
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
 from rollback.adapters.sqlite.reader import Reader
@@ -9,6 +9,9 @@ from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.errors import ConcurrentChange
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import LedgerEntry, NewEntry, Notice, NoticeState, WaitingNotice
+
+NO_PAUSE = timedelta(minutes=1)
+"""A message that is due later than this was put off before the clock was set back."""
 
 
 def insert_entry(connection: sqlite3.Connection, entry: NewEntry) -> None:
@@ -75,10 +78,13 @@ class Journal:
             return [_entry(row) for row in connection.execute(query, (after, limit))]
 
     def notices_due(self, now: datetime, limit: int) -> list[WaitingNotice]:
-        """Messages whose time has come, oldest first."""
-        query = "SELECT * FROM notices WHERE state = 'waiting' AND due_at <= ? ORDER BY id LIMIT ?"
+        """Messages whose time has come, oldest first; or which no pause can have put off so far."""
+        query = """
+            SELECT * FROM notices WHERE state = 'waiting' AND (due_at <= ? OR due_at > ?) ORDER BY id LIMIT ?
+        """
+        row = (to_text(now), to_text(now + NO_PAUSE), limit)
         with self._reader.moment() as connection:
-            return [_notice(row) for row in connection.execute(query, (to_text(now), limit))]
+            return [_notice(row) for row in connection.execute(query, row)]
 
     def settle_notice(self, notice_id: int, state: NoticeState, retry_at: datetime | None) -> None:
         """Write down what became of one attempt."""

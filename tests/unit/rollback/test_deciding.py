@@ -470,6 +470,30 @@ def test_what_is_on_hold_waits_for_nothing_once_its_end_has_arrived(scene: Scene
     assert set(scene.reasons[1:]) == {Reason.RESOLVED}
 
 
+def test_a_service_that_cannot_be_decided_stops_no_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = scene.probes.hosts
+
+    def broken(service: str) -> Any:
+        if service == "till":
+            raise RuntimeError("nobody thought of this")
+        return seen(service)
+
+    monkeypatch.setattr(scene.probes, "hosts", broken)
+    till = {"service": "till"}
+    started = scene.store.start_deployment(replace(scene.make.new("2"), service="till"), NOON)
+    scene.store.finish_deployment(started.id, Outcome.LIVE, "", NOON)
+    scene.clock.at = NOON + timedelta(minutes=5)
+    alerts = (scene.make.alert(fingerprint="f0", labels=till), scene.make.alert())
+    scene.intake.receive(Source.WEBHOOK, alerts).result()
+
+    with pytest.raises(RuntimeError, match="nobody thought"):
+        scene.decider.work()
+
+    assert [(d.alert.service, d.reason) for d in scene.decisions] == [("shop", Reason.ACCEPTED)]
+
+
 def test_a_failed_attempt_that_moved_no_host_is_tried_again_but_not_for_ever(scene: Scene) -> None:
     alert = scene.make.alert()
     for minutes in (5, 7, 9, 11):

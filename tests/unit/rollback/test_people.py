@@ -313,6 +313,24 @@ def test_a_dry_run_names_hosts_and_versions_and_does_nothing(scene: Scene) -> No
     assert not scene.store.in_phase(Phase.PENDING)
 
 
+def test_a_person_is_told_first_of_a_version_that_does_not_say_it_may_be_left(scene: Scene) -> None:
+    scene.make.live(scene.store, "3", minutes=3, hosts=("app1", "app2"), rollback_safe=False)
+    scene.probes.live = {"app1": "3", "app2": "3"}
+
+    plan = scene.ask(dry_run=True, to_version="1")
+
+    assert plan["known"][0] == "A version on the way back does not say it may be left (3)."
+
+
+def test_a_release_that_was_deployed_by_hand_is_not_one_that_was_gone_back_to(scene: Scene) -> None:
+    scene.store.observe_live(*KEY, "2.1", NOON + timedelta(minutes=4))
+    scene.probes.live = {"app1": "2.1", "app2": "2.1"}
+
+    plan = scene.ask(dry_run=True)
+
+    assert (plan["from_version"], plan["to_version"]) == ("2.1", "1")
+
+
 def test_a_persons_rollback_is_recorded_in_their_name(scene: Scene) -> None:
     found = scene.ask()
 
