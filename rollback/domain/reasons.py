@@ -86,7 +86,9 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.DEPLOYMENT_IN_PROGRESS: Meaning(_HOLD, True, "a deployment is switching hosts"),
     Reason.ALREADY_HANDLED: Meaning(_IGNORE, False, "the deployment has been rolled back already"),
     Reason.COOLDOWN: Meaning(_IGNORE, True, "the last rollback of the service has only just ended"),
-    Reason.OTHER_VERSION_LIVE: Meaning(_HOLD, True, "hosts run a version that was not deployed through here"),
+    Reason.OTHER_VERSION_LIVE: Meaning(
+        _HOLD, True, "hosts run neither the version deployed last nor the one to go back to"
+    ),
     Reason.ALREADY_LEFT: Meaning(_IGNORE, False, "no host runs the deployed version any more"),
     Reason.NOT_ENOUGH_EVIDENCE: Meaning(_HOLD, True, "too little has happened to judge the release by it"),
     Reason.EVIDENCE_UNKNOWN: Meaning(_HOLD, True, "Prometheus has no evidence about this alert"),

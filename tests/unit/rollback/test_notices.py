@@ -266,7 +266,7 @@ def test_a_hold_says_since_when_and_why_with_the_hosts(
 
     assert notice.text.splitlines()[0] == (
         "On hold: Anything of shop (production) since 2026-03-01 12:05:00 UTC, nothing is rolled back: "
-        "hosts run a version that was not deployed through here (app1: 3)"
+        "hosts run neither the version deployed last nor the one to go back to (app1: 3)"
     )
     assert "Now: app1 runs 1, app2 does not answer" in notice.text
     assert "rollbackctl explain 1" in notice.text
