@@ -16,40 +16,22 @@ from monitoring.catalog import load
 from monitoring.promql import Selector, walk
 from monitoring.promql_parse import parse
 from rollback.cli import parser
+from rollback.domain.control import Cause
 from rollback.domain.reasons import Reason, Verdict
 from rollback.domain.rollback import Phase, VerificationVerdict
+from rollback.domain.unresolved import Unresolved
 
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 PAGES = {path.stem: path.read_text("utf-8") for path in RUNBOOKS.glob("*.md") if path.stem != "README"}
 DAEMON = [path.read_text("utf-8") for path in sorted((REPO / "rollback").rglob("*.py"))]
 CONFIG: dict[str, Any] = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
 
-# Agreed with the daemon; each is its own once its reasons are there.
-AGREED_REASONS = {
-    "other_environment",
-    "frozen",
-    "not_firing",
-    "not_enough_evidence",
-    "evidence_unknown",
-    "dependency_down",
-    "other_version_live",
-    "already_left",
-    "not_reversible",
-    "breaker_open",
-    "attempts_exhausted",
-    "already_proposed",
-    "approved",
-    "rejected",
-    "withdrawn",
-}
-AGREED_COMMANDS = {"approve", "reject", "freeze", "unfreeze", "acknowledge", "breaker", "mark"}
-STATES = {"failed", "unverified", "incomplete", "blind"}
-CAUSES = {"repeated", "fruitless"}
+STATES = {str(state) for state in Unresolved}
+CAUSES = {str(cause) for cause in Cause}
 REASONS = {str(reason) for reason in Reason}
-MERGED = "dependency_down" in REASONS
 VERDICTS = {str(verdict) for verdict in Verdict} | {str(verdict) for verdict in VerificationVerdict}
 WORDS = {
-    "reason": REASONS | AGREED_REASONS,
+    "reason": REASONS,
     "verdict": VERDICTS,
     "result": {str(phase) for phase in Phase},
     "state": STATES,
@@ -59,17 +41,10 @@ OTHER_WORDS = {"alert_overrides"}  # what a site may set
 every_page = pytest.mark.parametrize("name", sorted(PAGES))
 
 
-def test_the_agreed_words_are_the_daemons_own() -> None:
-    if not MERGED:
-        pytest.skip("the daemon here does not ask for evidence yet")
-    assert REASONS >= AGREED_REASONS
-    assert subcommands() >= AGREED_COMMANDS
-
-
 def test_every_value_of_the_label_rollback_is_read() -> None:
     """By the routes, by an inhibition, or by the daemon itself."""
     used = {alert.labels["rollback"] for alert in ALERTS.values() if "rollback" in alert.labels}
-    read = set(routed()) | {"veto"} if not MERGED else set(routed()) | quoted("veto")
+    read = set(routed()) | quoted("veto")
 
     assert used == set(KINDS)
     assert used == read
@@ -127,7 +102,7 @@ def subcommands() -> set[str]:
 def test_a_page_calls_only_commands_that_rollbackctl_has(name: str) -> None:
     called = set(re.findall(r"rollbackctl ([a-z]+)", PAGES[name]))
 
-    assert called <= subcommands() | AGREED_COMMANDS
+    assert called <= subcommands()
 
 
 def test_what_a_page_runs_changes_nothing() -> None:
