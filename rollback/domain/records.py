@@ -63,6 +63,7 @@ class ServiceState:
     """Everything about one service that a decision or a status page needs, read at one moment.
 
     deployments, rollbacks: the latest ones, newest first.
+    breaker_closed_at: when a person last looked at too many or fruitless rollbacks and allowed more.
     handled_by: the rollback of the deployment that is under way or moved a host.
     attempts: its rollbacks that failed and moved none.
     last_attempt_at: when the last of them, or one that was called off, ended.
@@ -88,6 +89,7 @@ class ServiceState:
     freeze: Freeze | None
     freezes: tuple[Freeze, ...]
     breaker: Breaker | None
+    breaker_closed_at: datetime | None
     proposal: Proposal | None
     rehearsals: tuple[Rehearsal, ...]
     held: int

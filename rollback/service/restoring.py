@@ -1,6 +1,7 @@
 """One rollback from accepted to ended; every step is durable before the next begins."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -197,7 +198,8 @@ class Restorer:
     def _end(self, before: Rollback, after: Rollback, pause: Pause, *entries: NewEntry) -> Rollback:
         LOG.info("rollback_finished", rollback=after.id, phase=after.phase, detail=after.detail)
         earlier = [r for r in self._store.rollbacks(after.service, EARLIER) if r.id < after.id]
-        others = [r for r in earlier if r.env == after.env]
+        looked = self._store.service_state(after.service, after.env).breaker_closed_at
+        others = [r for r in earlier if r.env == after.env and not _before(r, looked)]
         window, well = self._policy().breaker_window, self._left_well(after)
         follows = consequences(after, others, window, left_well=well)
         if before.finished_at and follows.cause is Cause.REPEATED:
@@ -250,6 +252,11 @@ class Restorer:
             LOG.error("step_not_stored", rollback=rollback.id, host=step.host, error=str(error))
         except Exception:
             LOG.exception("step_not_stored", rollback=rollback.id, host=step.host)
+
+
+def _before(rollback: Rollback, looked: datetime | None) -> bool:
+    """Whether a person has looked at this rollback since it ended: it does not count again."""
+    return looked is not None and rollback.finished_at is not None and rollback.finished_at <= looked
 
 
 def _event(verification: Verification) -> Event:

@@ -27,6 +27,7 @@ ATTEMPTS = """
     WHERE deployment_id = ? AND kind = 'rollback' AND phase IN ('failed', 'called_off') AND moved = 0
 """
 CHANGED = "SELECT max(finished_at) AS at FROM rollbacks WHERE service = ? AND env = ? AND moved = 1"
+BREAKER_CLOSED = "SELECT max(closed_at) AS at FROM breakers WHERE service = ? AND env = ?"
 HELD = """
     SELECT count(*) AS count FROM inbox AS i JOIN decisions AS d ON d.id = i.decision_id
     WHERE i.state = 'held' AND d.verdict = 'hold' AND d.service = ? AND d.env = ?
@@ -65,6 +66,7 @@ def state_of(connection: sqlite3.Connection, service: str, env: str) -> ServiceS
         freeze=freeze_of(connection, service, env),
         freezes=freezes_of(connection, service, env),
         breaker=breaker_of(connection, service, env),
+        breaker_closed_at=maybe_from_text(connection.execute(BREAKER_CLOSED, key).fetchone()["at"]),
         proposal=proposal_of(connection, service, env, latest.id if latest else None),
         rehearsals=rehearsals_of(connection, service, env),
         held=connection.execute(HELD, key).fetchone()["count"],

@@ -139,6 +139,29 @@ def test_one_that_did_not_cure_opens_the_breaker_and_makes_its_target_suspect(sc
     assert scene.state.breaker.cause is Cause.FRUITLESS
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_a_person_has_looked_at_does_not_count_again(scene: Scene, closed: bool) -> None:
+    scene.monitoring.measured = [False]
+    first = scene.drive()
+    scene.store.close_breaker("shop", "production", "ann", "looked", scene.clock.now())
+    if not closed:
+        before = replace(first, finished_at=scene.clock.now() + timedelta(seconds=1))
+        scene.store.move(first, before, ())
+    scene.store.mark_release("shop", "production", "1", Standing.GOOD, "ann", scene.clock.now())
+    scene.clock.move(minutes=15)
+    scene.make.live(scene.store, "3", minutes=(scene.clock.now() - NOON).total_seconds() / 60)
+    scene.monitoring.measured = [True]
+    scene.probes.live = {"app1": "3"}
+    at = (scene.clock.now() - NOON).total_seconds() / 60 + 2
+    scene.clock.at = NOON + timedelta(minutes=at)
+    scene.intake.receive(Source.WEBHOOK, (scene.make.alert(minutes=at, fingerprint="f9"),)).result()
+    scene.decider.work()
+    scene.probes.live = {"app1": "1"}
+
+    assert scene.drive(2).phase is Phase.SUCCEEDED
+    assert (scene.state.breaker is None) is closed
+
+
 def test_the_target_is_live_from_the_restore_on(scene: Scene) -> None:
     scene.drive()
 
