@@ -160,6 +160,11 @@ class Receipts:
         """Return the daemon's own messages with these words in them."""
         return [r for r in self.records() if sender(r) != ALERTMANAGER and words in json.dumps(r["body"])]
 
+    def paged(self) -> list[str]:
+        """Return what PagerDuty was told to open an incident about."""
+        opened = [r for r in self.records() if r["receiver"] == "pagerduty" and not is_resolved(r)]
+        return [str(r["body"].get("payload", {}).get("summary")) for r in opened]
+
     def told_firing(self, alertname: str) -> list[Json]:
         """Return what Alertmanager told anybody about an alert that fires.
 

@@ -26,6 +26,21 @@ def test_a_dead_host_is_reported_and_restored_when_it_is_back(stack: Stack) -> N
 
 
 @pytest.mark.incident
+def test_a_host_that_dies_in_the_middle_is_brought_back_to_the_same_version(stack: Stack) -> None:
+    with stack.load():
+        stack.deploy("3.0.0", fault=FAULT)
+        stack.rollbacks.until_step()
+        stack.power_off("app2")
+        rollback = stack.rollbacks.until_phase("succeeded", "unverified", "failed")
+        assert (rollback["phase"], stack.version_on("app1")) == ("succeeded", "1.0.0")
+
+        stack.power_on("app2")
+        stack.until("app2 to run 1.0.0", lambda: stack.version_on("app2") == "1.0.0")
+
+    assert stack.live_version == "1.0.0"
+
+
+@pytest.mark.incident
 def test_a_release_that_lies_on_one_host_only_is_brought_to_the_other(stack: Stack) -> None:
     stack.run_on("app2", "rm", "-rf", "/opt/mita-backend/releases/1.0.0")
 
