@@ -217,7 +217,9 @@ def test_a_hold_is_shown_with_its_reason_and_since_when(night: Night) -> None:
 def test_an_open_proposal_is_shown_until_it_is_answered(night: Night) -> None:
     night.arrive(night.make.alert(labels={"rollback": "propose"}))
     assert night.shop["proposal"]["to_version"] == "1"
-    assert "PROPOSED     2 to 1, not done by itself: this trigger may only be proposed; to answer:" in night.page
+    assert (
+        "PROPOSED     2 to 1, not done by itself: this trigger may only be proposed; to answer:" in night.page
+    )
     assert "rollbackctl explain 1; rollbackctl approve 1; rollbackctl reject 1" in night.page
 
     night.people.reject(1, "ann", "")
