@@ -154,7 +154,14 @@ def frozen(found: Json) -> str:
 def unfrozen(found: Json) -> str:
     """Automatic rollbacks happen again."""
     which = found["service"] or "all services"
-    return f"Automatic rollbacks of {which} happen again; alerts that fire now are decided anew."
+    if not found.get("still"):
+        return f"Automatic rollbacks of {which} happen again; alerts that fire now are decided anew."
+    still = "; ".join(
+        f"{f['service'] + ' is' if f['service'] else 'all services are'} frozen until {moment(f['until'])}: "
+        f"rollbackctl unfreeze {f['service'] or ''}".rstrip()
+        for f in found["still"]
+    )
+    return f"The freeze of {which} is ended, but {still}"
 
 
 def marked(found: Json) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rollback import cli_text
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
 from rollback.domain.consequences import Consequences
@@ -256,6 +257,31 @@ def test_a_freeze_that_has_ended_or_of_an_unknown_service_is_refused(scene: Scen
         scene.people.freeze(FreezeWish(service="shpo", reason="x", by="ann", lasting=timedelta(hours=1)))
     with pytest.raises(NotFound, match="not frozen"):
         scene.people.unfreeze("shop", "ann")
+
+
+def test_who_ends_a_freeze_is_told_of_the_one_that_still_holds(scene: Scene) -> None:
+    for service in (None, "shop"):
+        scene.people.freeze(FreezeWish(service=service, reason="x", by="ann", lasting=timedelta(hours=1)))
+
+    shop = scene.people.unfreeze("shop", "ann")
+    with pytest.raises(NotFound, match=r"no freeze of its own in production; .* unfreeze\)"):
+        scene.people.unfreeze("shop", "ann")
+    scene.people.freeze(FreezeWish(service="shop", reason="x", by="bob", lasting=timedelta(hours=1)))
+    everything = scene.people.unfreeze("", "ann")
+    last = scene.people.unfreeze("shop", "ann")
+
+    assert [freeze["service"] for freeze in shop["still"]] == [None]
+    assert [freeze["service"] for freeze in everything["still"]] == ["shop"]
+    assert last["still"] == []
+    assert cli_text.unfrozen(shop) == (
+        "The freeze of shop is ended, but all services are frozen until 2026-03-01 13:05:00Z: "
+        "rollbackctl unfreeze"
+    )
+    assert cli_text.unfrozen(everything) == (
+        "The freeze of all services is ended, but shop is frozen until 2026-03-01 13:05:00Z: "
+        "rollbackctl unfreeze shop"
+    )
+    assert "happen again" in cli_text.unfrozen(last)
 
 
 def test_a_breaker_is_closed_by_a_person_once(scene: Scene) -> None:
