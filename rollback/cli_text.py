@@ -19,7 +19,7 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def decisions(found: Json) -> str:
+def decisions(found: Json, service: str | None = None) -> str:
     """A table of decisions."""
     rows = [
         (
@@ -34,6 +34,8 @@ def decisions(found: Json) -> str:
         for d in found["decisions"]
     ]
     head = ("id", "at", "service", "alert", "verdict", "reason", "change")
+    if not rows and service:
+        return f"No decision yet of {service}; see: rollbackctl status"
     return _table(head, rows) if rows else "No decision yet: no alert has arrived."
 
 
@@ -73,9 +75,12 @@ def explanation(found: Json) -> str:
     return "\n".join(lines) + "\n" + _table(("passed", "guard", "reason", "evidence"), rows)
 
 
-def rollbacks(found: Json) -> str:
+def rollbacks(found: Json, service: str | None = None) -> str:
     """Every rollback with its hosts."""
-    return "\n\n".join(_rollback(r) for r in found["rollbacks"]) or "Nothing has been rolled back yet."
+    none = f"Nothing of {service} has been rolled back; see: rollbackctl status"
+    return "\n\n".join(_rollback(r) for r in found["rollbacks"]) or (
+        none if service else "Nothing has been rolled back yet."
+    )
 
 
 def _rollback(rollback: Json) -> str:

@@ -140,7 +140,7 @@ class Control:
         with self._reader.moment() as connection:
             row = connection.execute("SELECT * FROM proposals WHERE id = ?", (proposal_id,)).fetchone()
         if row is None:
-            raise NotFound(f"Decision {proposal_id} proposed nothing.")
+            raise NotFound(f"There is no proposal {proposal_id}; see: rollbackctl proposals.")
         return proposal_from(row)
 
     def proposals(self, env: str, limit: int) -> list[Proposal]:

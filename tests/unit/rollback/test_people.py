@@ -313,7 +313,7 @@ def test_a_release_is_good_or_bad_by_a_persons_word(scene: Scene) -> None:
 
 def test_an_end_is_taken_over_once_and_only_when_there_is_one(scene: Scene) -> None:
     scene.arrive(scene.make.alert())
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="Rollback 1 is pending: wait for its end"):
         scene.people.acknowledge(1, "ann", "")
     scene.end(Phase.FAILED, HostState.FAILED, HostState.FAILED)
 
@@ -321,7 +321,7 @@ def test_an_end_is_taken_over_once_and_only_when_there_is_one(scene: Scene) -> N
 
     assert found["acknowledged_by"] == "ann"
     assert scene.store.service_state(*KEY).open_end is None
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="Rollback 1 was acknowledged by ann at 2026"):
         scene.people.acknowledge(1, "ann", "")
 
 
