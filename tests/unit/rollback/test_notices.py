@@ -159,6 +159,8 @@ def test_a_restore_is_only_called_whole_when_it_is(make: Any) -> None:
     assert "where possible" in partly.text
     assert "app2 did not answer: no answer on port 22" in partly.text
     assert partly.colour == notices.WARNING
+    silent = notices.restored(make.rollback(results=(DONE, replace(AWAY, detail="does not answer"))))
+    assert silent.text.endswith("app2 did not answer")
 
 
 def test_a_cure_says_what_was_measured_and_what_follows(make: Any) -> None:
