@@ -17,7 +17,7 @@ see:
   rollbackctl decisions                   the latest decisions, newest first
   rollbackctl explain 7                   why decision 7 is what it is, guard by guard
   rollbackctl rollbacks                   what was rolled back, with every host's steps
-  rollbackctl proposals                   what waits for your yes
+  rollbackctl proposals                   what waits for your yes, and how earlier ones were answered
   rollbackctl ledger --follow             everything as it happens
   rollbackctl decisions --json | jq       the same for programs
 
@@ -84,7 +84,12 @@ def _add_reading(commands: Any) -> None:
     decisions = _add(commands, "decisions", _decisions, "the latest decisions, newest first")
     explain = _add(commands, "explain", _explain, "why a decision is what it is, with its evidence")
     rollbacks = _add(commands, "rollbacks", _rollbacks, "what was rolled back, host by host")
-    _add(commands, "proposals", _proposals, "rollbacks that wait for a person's yes")
+    _add(
+        commands,
+        "proposals",
+        _proposals,
+        "rollbacks that were proposed: those that wait for a person's yes, and earlier ones",
+    )
     ledger = _add(commands, "ledger", _ledger, "the history, oldest first")
     for listing in (decisions, rollbacks):
         listing.add_argument("--service", help="only this service")

@@ -6,6 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 MARKS = {True: "yes", False: "NO", None: "?"}
+CHANGES = ("roll_back", "propose")
 QUIET = {"id", "at", "kind", "service", "alerts"}
 
 
@@ -29,7 +30,9 @@ def decisions(found: Json, service: str | None = None) -> str:
             d["alert"]["alertname"],
             d["verdict"],
             d["reason"],
-            f"{d['from_version']} -> {d['to_version']}" if d["verdict"] == "roll_back" else "",
+            f"{d['from_version']} -> {d['to_version']}"
+            if d["verdict"] in CHANGES and d["to_version"]
+            else "",
         )
         for d in found["decisions"]
     ]
@@ -62,6 +65,9 @@ def explanation(found: Json) -> str:
     if found["rollback_id"]:
         target = found["to_version"]
         lines.append(f"  started rollback {found['rollback_id']} to {target}; see: rollbackctl rollbacks")
+    elif found["verdict"] == "propose":
+        target = found["to_version"] or "?"
+        lines.append(f"  proposed: {found['from_version']} -> {target}; see: rollbackctl proposals")
     lines.append("")
     rows = [
         (
@@ -128,6 +134,8 @@ def proposals(found: Json) -> str:
     if not rows:
         return "Nothing was proposed."
     table = _table(("id", "at", "service", "change", "state", "not done by itself because"), rows)
+    if not any(p["state"] == "open" for p in found["proposals"]):
+        return table
     return f"{table}\n\nTo answer: rollbackctl explain ID, then rollbackctl approve ID or reject ID"
 
 

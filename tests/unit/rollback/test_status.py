@@ -446,7 +446,18 @@ def test_a_proposal_is_listed_with_why(night: Night) -> None:
     text = cli_text.proposals({"proposals": night.desk.proposals(10)})
 
     assert re.search(r"^1 +2026.* shop +2 -> 1 +open +this trigger may only be proposed$", text, re.MULTILINE)
-    assert "rollbackctl approve ID" in text
+    assert "To answer: rollbackctl explain ID, then rollbackctl approve ID or reject ID" in text
+    assert re.search(r" propose +mode_propose +2 -> 1$", cli_text.decisions(listed(night)), re.MULTILINE)
+    said = cli_text.explanation(night.desk.decision(1))
+    assert "  proposed: 2 -> 1; see: rollbackctl proposals" in said.splitlines()
+
+    night.people.reject(1, "ann", "")
+
+    assert "To answer" not in cli_text.proposals({"proposals": night.desk.proposals(10)})
+
+
+def listed(night: Night) -> Any:
+    return {"decisions": night.desk.decisions(None, 10)}
 
 
 def test_the_record_says_how_long_each_stage_took(night: Night) -> None:
