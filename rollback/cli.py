@@ -17,7 +17,7 @@ see:
   rollbackctl decisions                   the latest decisions, newest first
   rollbackctl explain 7                   why decision 7 is what it is, guard by guard
   rollbackctl rollbacks                   what was rolled back, with every host's steps
-  rollbackctl proposals                   what waits for your yes, and how earlier ones were answered
+  rollbackctl proposals                   what waits for your yes, and earlier answers
   rollbackctl ledger --follow             everything as it happens
   rollbackctl decisions --json | jq       the same for programs
 

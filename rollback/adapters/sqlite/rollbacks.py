@@ -10,6 +10,7 @@ from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.releases import mark
 from rollback.adapters.sqlite.rows import rollback_from
 from rollback.adapters.sqlite.writer import Writer
+from rollback.domain import wording
 from rollback.domain.consequences import NOTHING, Consequences
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.reasons import LedgerKind
@@ -161,7 +162,8 @@ def _not_open(connection: sqlite3.Connection, rollback_id: int) -> str:
         return NO_SUCH.format(rollback_id)
     if row["finished_at"] is None:
         return f"Rollback {rollback_id} is {row['phase']}: wait for its end (rollbackctl rollbacks)."
-    return f"Rollback {rollback_id} was acknowledged by {row['acknowledged_by']} at {row['acknowledged_at']}."
+    at = wording.clock(from_text(row["acknowledged_at"]))
+    return f"Rollback {rollback_id} was acknowledged by {row['acknowledged_by']} at {at}."
 
 
 def _swap_row(before: Rollback, after: Rollback) -> tuple[object, ...]:

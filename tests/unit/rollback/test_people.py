@@ -321,7 +321,7 @@ def test_an_end_is_taken_over_once_and_only_when_there_is_one(scene: Scene) -> N
 
     assert found["acknowledged_by"] == "ann"
     assert scene.store.service_state(*KEY).open_end is None
-    with pytest.raises(NotFound, match="Rollback 1 was acknowledged by ann at 2026"):
+    with pytest.raises(NotFound, match="Rollback 1 was acknowledged by ann at 2026-03-01 12:05:00 UTC"):
         scene.people.acknowledge(1, "ann", "")
 
 

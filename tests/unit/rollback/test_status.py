@@ -511,6 +511,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for words in ("rollbackctl explain 7", "rollbackctl approve 12", "exit codes", "Run it as root"):
         assert words in said
+    assert max(map(len, said.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(
