@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from rollback import cli_people, cli_status, cli_text, client
 
 EXAMPLES = """\
 see:
-  rollbackctl status                      what is live, open and under way, and what would happen now
+  rollbackctl status                      what is live, open and under way, and what would happen
   rollbackctl decisions                   the latest decisions, newest first
   rollbackctl explain 7                   why decision 7 is what it is, guard by guard
   rollbackctl rollbacks                   what was rolled back, with every host's steps
-  rollbackctl proposals                   what waits for your yes
+  rollbackctl proposals                   what waits for your yes, and earlier answers
   rollbackctl ledger --follow             everything as it happens
   rollbackctl decisions --json | jq       the same for programs
 
@@ -32,10 +33,12 @@ do:
   rollbackctl acknowledge 7               you have taken over what rollback 7 left open
 
 exit codes:
-  0 done   1 the daemon could not be asked   2 wrong command line   3 the daemon refused, and says why
+  0 done                   1 the daemon was not asked: it could not be, or somebody did not say yes
+  2 wrong command line     3 the daemon refused, and says why
 
-Run it as root on the daemon's host: address and secret are then found in /etc/mita-rollback/settings.yml, and
-who you are in SUDO_USER. From elsewhere: rollbackctl --url https://monitor:8000 --secret-file FILE status
+Run it as root on the daemon's host: address and secret are then found in
+/etc/mita-rollback/settings.yml, and who you are in SUDO_USER.
+From elsewhere: rollbackctl --url https://monitor:8000 --secret-file FILE status
 """
 CANNOT_ASK, REFUSED, INTERRUPTED = 1, 3, 130
 
@@ -81,7 +84,12 @@ def _add_reading(commands: Any) -> None:
     decisions = _add(commands, "decisions", _decisions, "the latest decisions, newest first")
     explain = _add(commands, "explain", _explain, "why a decision is what it is, with its evidence")
     rollbacks = _add(commands, "rollbacks", _rollbacks, "what was rolled back, host by host")
-    _add(commands, "proposals", _proposals, "rollbacks that wait for a person's yes")
+    _add(
+        commands,
+        "proposals",
+        _proposals,
+        "rollbacks that were proposed: those that wait for a person's yes, and earlier ones",
+    )
     ledger = _add(commands, "ledger", _ledger, "the history, oldest first")
     for listing in (decisions, rollbacks):
         listing.add_argument("--service", help="only this service")
@@ -106,7 +114,7 @@ def _status(daemon: client.Daemon, options: argparse.Namespace) -> None:
 
 def _decisions(daemon: client.Daemon, options: argparse.Namespace) -> None:
     found = daemon.get("/decisions", service=options.service, limit=options.limit)
-    cli_text.show(found, options.json, cli_text.decisions)
+    cli_text.show(found, options.json, partial(cli_text.decisions, service=options.service))
 
 
 def _explain(daemon: client.Daemon, options: argparse.Namespace) -> None:
@@ -115,7 +123,7 @@ def _explain(daemon: client.Daemon, options: argparse.Namespace) -> None:
 
 def _rollbacks(daemon: client.Daemon, options: argparse.Namespace) -> None:
     found = daemon.get("/rollbacks", service=options.service, limit=options.limit)
-    cli_text.show(found, options.json, cli_text.rollbacks)
+    cli_text.show(found, options.json, partial(cli_text.rollbacks, service=options.service))
 
 
 def _proposals(daemon: client.Daemon, options: argparse.Namespace) -> None:

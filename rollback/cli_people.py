@@ -148,7 +148,11 @@ def _acknowledge(daemon: Daemon, options: argparse.Namespace) -> None:
 def _confirm() -> None:
     if not sys.stdin.isatty():
         raise ClientError("nobody is there to say yes: give --yes to do it, or --dry-run to only look")
-    if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Do it? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise ClientError("nothing was done")
 
 

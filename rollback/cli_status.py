@@ -53,7 +53,7 @@ def _service(name: str, service: Json) -> Iterator[tuple[str, str]]:
     )
     yield "go back to", good or unproven
     yield "releases", ", ".join(_release(release) for release in service["releases"]) or "none"
-    if service["last_rollback"]:
+    if service["last_rollback"] and not service["active"]:
         yield "last", _rollback(service["last_rollback"])
     yield from _rehearsed(service["rehearsals"])
     if service["cooldown_until"]:
@@ -80,12 +80,12 @@ def _wrong(name: str, service: Json) -> Iterator[tuple[str, str]]:
     if breaker := service["breaker"]:
         yield "BREAKER", f"open since {moment(breaker['opened_at'])}: {breaker['why']}; to close it:"
         yield "", f"rollbackctl breaker close {name}"
-    if service["freeze"]:
-        yield "FROZEN", f"{_frozen(service['freeze'])}; to end it:"
-        yield "", f"rollbackctl unfreeze {service['freeze']['service'] or ''}".rstrip()
+    if (freeze := service["freeze"]) and freeze["service"]:
+        yield "FROZEN", f"{_frozen(freeze)}; to end it:"
+        yield "", f"rollbackctl unfreeze {freeze['service']}"
     if proposal := service["proposal"]:
         change, number = f"{proposal['from_version']} to {proposal['to_version'] or '?'}", proposal["id"]
-        yield "PROPOSED", f"{change}, waits for a person's answer:"
+        yield "PROPOSED", f"{change}, not done by itself: {proposal['sentence']}; to answer:"
         yield "", f"rollbackctl explain {number}; rollbackctl approve {number}; rollbackctl reject {number}"
     for hold in service["holds"]:
         yield "ON HOLD", _hold(hold)
@@ -123,13 +123,15 @@ def _release(release: Json) -> str:
 
 
 def _rollback(rollback: Json) -> str:
-    verdict = f", measured {rollback['verdict']}" if rollback["verdict"] else ""
+    numbers = f" ({rollback['measured']})" if rollback["measured"] else ""
+    verdict = f", measured {rollback['verdict']}{numbers}" if rollback["verdict"] else ""
     by = f", asked for by {rollback['by']}" if rollback["by"] else ""
-    hosts = f"; {rollback['hosts']}" if rollback["hosts"] else ""
-    at = moment(rollback["finished_at"] or rollback["requested_at"])
+    why = rollback["hosts"] or rollback["detail"]
+    ended = rollback["finished_at"]
+    at = f"at {moment(ended)}" if ended else f"since {moment(rollback['requested_at'])}"
     return (
         f"{rollback['kind']} {rollback['id']}, {rollback['from_version']} to {rollback['to_version']}: "
-        f"{rollback['phase']}{verdict} at {at}{by}{hosts}"
+        f"{rollback['phase']}{verdict} {at}{by}" + (f"; {why}" if why else "")
     )
 
 

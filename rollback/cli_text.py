@@ -6,6 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 MARKS = {True: "yes", False: "NO", None: "?"}
+CHANGES = ("roll_back", "propose")
 QUIET = {"id", "at", "kind", "service", "alerts"}
 
 
@@ -19,7 +20,7 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def decisions(found: Json) -> str:
+def decisions(found: Json, service: str | None = None) -> str:
     """A table of decisions."""
     rows = [
         (
@@ -29,11 +30,15 @@ def decisions(found: Json) -> str:
             d["alert"]["alertname"],
             d["verdict"],
             d["reason"],
-            f"{d['from_version']} -> {d['to_version']}" if d["verdict"] == "roll_back" else "",
+            f"{d['from_version']} -> {d['to_version']}"
+            if d["verdict"] in CHANGES and d["to_version"]
+            else "",
         )
         for d in found["decisions"]
     ]
     head = ("id", "at", "service", "alert", "verdict", "reason", "change")
+    if not rows and service:
+        return f"No decision yet of {service}; see: rollbackctl status"
     return _table(head, rows) if rows else "No decision yet: no alert has arrived."
 
 
@@ -60,6 +65,9 @@ def explanation(found: Json) -> str:
     if found["rollback_id"]:
         target = found["to_version"]
         lines.append(f"  started rollback {found['rollback_id']} to {target}; see: rollbackctl rollbacks")
+    elif found["verdict"] == "propose":
+        target = found["to_version"] or "?"
+        lines.append(f"  proposed: {found['from_version']} -> {target}; see: rollbackctl proposals")
     lines.append("")
     rows = [
         (
@@ -73,9 +81,12 @@ def explanation(found: Json) -> str:
     return "\n".join(lines) + "\n" + _table(("passed", "guard", "reason", "evidence"), rows)
 
 
-def rollbacks(found: Json) -> str:
+def rollbacks(found: Json, service: str | None = None) -> str:
     """Every rollback with its hosts."""
-    return "\n\n".join(_rollback(r) for r in found["rollbacks"]) or "Nothing has been rolled back yet."
+    none = f"Nothing of {service} has been rolled back; see: rollbackctl status"
+    return "\n\n".join(_rollback(r) for r in found["rollbacks"]) or (
+        none if service else "Nothing has been rolled back yet."
+    )
 
 
 def _rollback(rollback: Json) -> str:
@@ -123,6 +134,8 @@ def proposals(found: Json) -> str:
     if not rows:
         return "Nothing was proposed."
     table = _table(("id", "at", "service", "change", "state", "not done by itself because"), rows)
+    if not any(p["state"] == "open" for p in found["proposals"]):
+        return table
     return f"{table}\n\nTo answer: rollbackctl explain ID, then rollbackctl approve ID or reject ID"
 
 
@@ -154,7 +167,14 @@ def frozen(found: Json) -> str:
 def unfrozen(found: Json) -> str:
     """Automatic rollbacks happen again."""
     which = found["service"] or "all services"
-    return f"Automatic rollbacks of {which} happen again; alerts that fire now are decided anew."
+    if not found.get("still"):
+        return f"Automatic rollbacks of {which} happen again; alerts that fire now are decided anew."
+    still = "; ".join(
+        f"{f['service'] + ' is' if f['service'] else 'all services are'} frozen until {moment(f['until'])}: "
+        f"rollbackctl unfreeze {f['service'] or ''}".rstrip()
+        for f in found["still"]
+    )
+    return f"The freeze of {which} is ended, but {still}"
 
 
 def marked(found: Json) -> str:

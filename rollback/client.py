@@ -9,8 +9,13 @@ import yaml
 
 SETTINGS = Path("/etc/mita-rollback/settings.yml")
 ROOT = "/api/admin/rollback"
+NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 TIMEOUT = (3.0, 15.0)
-REFUSED = (404, 409)
+REFUSED = (404, 409, 422)
 """Answers of a daemon that understood and will not."""
 
 
@@ -65,10 +70,16 @@ class Daemon:
             answer: dict[str, Any] = response.json()
         except requests.exceptions.SSLError as error:
             raise ClientError(f"{self.url} has a certificate that is not trusted; give --ca-file") from error
+        except NO_ADDRESS as error:
+            raise ClientError(f"expected an address as http://monitor:8000, found {self.url}") from error
         except (requests.RequestException, ValueError) as error:
             raise ClientError(
                 f"expected the daemon's answer at {self.url}, found none ({type(error).__name__}); "
                 "is it running? see: systemctl status rollback; journalctl -u rollback"
+            ) from error
+        except OSError as error:  # what requests says of a certificate file that is not there
+            raise ClientError(
+                f"expected a certificate at {self.verify}, found none; give --ca-file"
             ) from error
         if response.status_code == 401:
             raise ClientError(f"{self.url} refused the secret; give the right one with --secret-file")
@@ -99,7 +110,7 @@ def _settings(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except PermissionError as error:
         raise ClientError(f"{file} may only be read by root: run this with sudo") from error
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ClientError(
             f"expected the daemon's settings at {file}, found: {error}; "
             "run this on the daemon's host, or give --url and --secret-file"
@@ -112,7 +123,7 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8").strip()
     except PermissionError as error:
         raise ClientError(f"{file} may only be read by root: run this with sudo") from error
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ClientError(
             f"expected the admin secret at {file}, found: {error}; give --secret-file"
         ) from error

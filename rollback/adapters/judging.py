@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rollback.domain import wording
 from rollback.domain.progress import ALREADY, HOST, STARTED
 from rollback.domain.records import Step
 from rollback.domain.rollback import HostResult, HostState
@@ -15,8 +16,7 @@ ENDS = {
     "lacking": HostState.LACKING,
 }
 WORDS = {
-    HostState.FAILED: "could not be restored",
-    HostState.UNREACHABLE: "does not answer",
+    **wording.NOTHING_ELSE,
     HostState.LACKING: "does not have the release, and it could not be brought",
 }
 UNFINISHED = "the run ended while it was being switched"

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from rollback.domain import wording
 from rollback.domain.errors import (
     AlreadyAnswered,
     BadRequest,
@@ -107,4 +108,7 @@ def _problem(found: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in found["loc"][1:]) or str(found["loc"][0])
     if found["type"] == "extra_forbidden":
         return f"{where}: there is no such field"
-    return f"{where}: {str(found['msg']).removeprefix('Value error, ')}"
+    seen = found.get("input")
+    plain = isinstance(seen, str | int | float) and found["type"] != "json_invalid"
+    what = f", found {wording.cut(repr(seen))}" if plain else ""
+    return f"{where}: {str(found['msg']).removeprefix('Value error, ')}{what}"

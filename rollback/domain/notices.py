@@ -215,7 +215,7 @@ def release_good(release: Release) -> Notice:
 def marked(service: str, env: str, version: str, standing: Standing, by: str) -> Notice:
     """A person has said what a release is worth."""
     where = wording.place(service, env)
-    text = f"{where} {version} is {standing} from now on: {wording.cut(by)} said so"
+    text = f"{where} {version} is {standing} from now on, by {wording.cut(by)}"
     return Notice(text=text, colour=GOOD, fields={"Service": where}, thread=f"release-{service}-{version}")
 
 

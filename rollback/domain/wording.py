@@ -18,6 +18,8 @@ STATES = {
     HostState.UNREACHABLE: "did not answer",
     HostState.LACKING: "has no such release",
 }
+NOTHING_ELSE = {HostState.FAILED: "could not be restored", HostState.UNREACHABLE: "does not answer"}
+"""The detail of a host of which only its state is known."""
 WELL = {True: "well", False: "NOT well", None: "unknown"}
 
 _Words = Callable[[Mapping[str, object]], str]
@@ -68,7 +70,7 @@ def hosts_now(hosts: Sequence[HostSeen]) -> str:
 def host_results(results: Sequence[HostResult]) -> str:
     """What became of each host that is not simply done."""
     rest = [r for r in results if r.state not in (HostState.DONE, HostState.ALREADY)]
-    return "; ".join(f"{r.host} {STATES[r.state]}" + (f": {cut(r.detail)}" if r.detail else "") for r in rest)
+    return "; ".join(f"{r.host} {STATES[r.state]}" + _more(r) for r in rest)
 
 
 def measured(verification: Verification | None) -> str:
@@ -92,6 +94,12 @@ def cut(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """At most so many characters, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 3].rstrip() + "..."
+
+
+def _more(result: HostResult) -> str:
+    """What the state of a host does not say by itself."""
+    known = result.detail in ("", NOTHING_ELSE.get(result.state))
+    return "" if known else f": {cut(result.detail)}"
 
 
 def _host(seen: HostSeen) -> str:

@@ -105,9 +105,11 @@ class People:
 
     def unfreeze(self, service: str, by: str) -> Json:
         """Let automatic rollbacks happen again."""
-        ended = self._store.unfreeze(service, self._policy().environment, by, self._look().now)
+        env, now = self._policy().environment, self._look().now
+        ended = self._store.unfreeze(service, env, by, now)
         LOG.info("unfrozen", service=service or "all", by=by)
-        return freeze_view(ended)
+        still = [f for f in self._store.freezes(env) if f.holds(now) and EVERYTHING in (service, f.service)]
+        return {**freeze_view(ended), "still": [freeze_view(freeze) for freeze in still]}
 
     def close_breaker(self, service: str, by: str, note: str) -> Json:
         """Let automatic rollbacks of a service happen again after too many, or fruitless ones."""

@@ -4,9 +4,10 @@ from typing import Any
 
 from rollback import __version__
 from rollback.domain.alert import Alert, AlertStatus
-from rollback.domain.control import EVERYTHING
+from rollback.domain.control import EVERYTHING, ProposalState
 from rollback.domain.errors import Blind, Undecodable
 from rollback.domain.ports import Clock, Monitoring, Rule, Store
+from rollback.domain.records import DecisionRecord, ServiceState
 from rollback.domain.rollback import Rollback
 from rollback.service.context import PolicySource
 from rollback.service.deciding import Decider
@@ -49,6 +50,7 @@ class Desk:
                 state,
                 policy,
                 [hold for hold in holds if hold.alert.service == state.service],
+                self._proposed(state),
                 would(look, state, seen),
             )
             for state in states
@@ -126,6 +128,12 @@ class Desk:
     def ledger(self, after: int, limit: int) -> list[Json]:
         """The history after an entry."""
         return [entry_view(entry) for entry in self._store.ledger(after, limit)]
+
+    def _proposed(self, state: ServiceState) -> DecisionRecord | None:
+        """The decision that waits for a person's answer."""
+        proposal = state.proposal
+        waits = proposal is not None and proposal.state is ProposalState.OPEN
+        return self._store.decision(proposal.id) if proposal and waits else None
 
     def _with_steps(self, found: Rollback) -> Json:
         return {**rollback_view(found), "steps": [step_view(s) for s in self._store.steps(found.id)]}

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from rollback.domain import wording
-from rollback.domain.control import Freeze, ProposalState
+from rollback.domain.control import Freeze, Proposal
 from rollback.domain.decision import Decision
 from rollback.domain.deployment import Standing, best_guess, known_good, wanted_on_disk
 from rollback.domain.guards import no_deployment_running
@@ -27,7 +27,11 @@ Json = dict[str, Any]
 
 
 def service_view(
-    state: ServiceState, policy: Policy, holds: list[DecisionRecord], imagined: Decision
+    state: ServiceState,
+    policy: Policy,
+    holds: list[DecisionRecord],
+    proposed: DecisionRecord | None,
+    imagined: Decision,
 ) -> Json:
     """One service; *imagined* is what would be decided now, with the hosts as they were just seen."""
     facts, now, current = imagined.facts, imagined.at, state.current
@@ -56,7 +60,7 @@ def service_view(
         "waiting_hosts": list(state.open_end.waiting) if state.open_end else [],
         "breaker": _breaker(state),
         "freeze": freeze_in_force(state.freeze, now),
-        "proposal": _proposal(state),
+        "proposal": _proposal(state.proposal, proposed) if state.proposal and proposed else None,
         "holds": [_hold(record) for record in holds],
         "rehearsals": [
             {"host": r.host, "ok": r.ok, "at": iso(r.at), "detail": r.detail, "live": r.live}
@@ -119,9 +123,8 @@ def _breaker(state: ServiceState) -> Json | None:
     return {"cause": breaker.cause, "why": breaker.why, "opened_at": iso(breaker.opened_at)}
 
 
-def _proposal(state: ServiceState) -> Json | None:
-    proposal = state.proposal
-    return proposal_view(proposal) if proposal and proposal.state is ProposalState.OPEN else None
+def _proposal(proposal: Proposal, proposed: DecisionRecord) -> Json:
+    return {**proposal_view(proposal), "sentence": sentence(proposed)}
 
 
 def _hold(record: DecisionRecord) -> Json:

@@ -8,6 +8,7 @@ from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.control import (
+    EVERYTHING,
     Breaker,
     Cause,
     Freeze,
@@ -88,6 +89,11 @@ class Control:
         def write(connection: sqlite3.Connection) -> Freeze:
             row = connection.execute(UNFREEZE, (to_text(at), by, service, env)).fetchone()
             if row is None:
+                if service and freeze_of(connection, EVERYTHING, env):
+                    raise NotFound(
+                        f"{service} has no freeze of its own in {env}; that of all services holds "
+                        "(rollbackctl unfreeze)."
+                    )
                 what = service or "all services"
                 raise NotFound(f"Automatic rollbacks of {what} in {env} are not frozen.")
             insert_entry(connection, _entry(LedgerKind.UNFROZEN, at, (service, env), {"by": by}))
@@ -134,7 +140,7 @@ class Control:
         with self._reader.moment() as connection:
             row = connection.execute("SELECT * FROM proposals WHERE id = ?", (proposal_id,)).fetchone()
         if row is None:
-            raise NotFound(f"Decision {proposal_id} proposed nothing.")
+            raise NotFound(f"There is no proposal {proposal_id}; see: rollbackctl proposals.")
         return proposal_from(row)
 
     def proposals(self, env: str, limit: int) -> list[Proposal]:

@@ -95,7 +95,7 @@ class Decisions:
         with self._reader.moment() as connection:
             row = connection.execute(f"{SELECT} WHERE d.id = ?", (decision_id,)).fetchone()
         if row is None:
-            raise NotFound(f"There is no decision {decision_id}.")
+            raise NotFound(f"There is no decision {decision_id}; see: rollbackctl decisions.")
         return _decision(row)
 
     def decisions(self, service: str | None, limit: int) -> list[DecisionRecord]:

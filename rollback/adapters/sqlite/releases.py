@@ -101,7 +101,9 @@ def mark(
     """Give the release a standing, inside the caller's transaction; NotFound when there is none."""
     service, env, version = release
     if not connection.execute(MARK, (standing, to_text(at), by, *release)).rowcount:
-        raise NotFound(f"There is no release {version} of {service} in {env}.")
+        query = "SELECT version FROM releases WHERE service = ? AND env = ? ORDER BY version"
+        known = ", ".join(row["version"] for row in connection.execute(query, (service, env))) or "none"
+        raise NotFound(f"There is no release {version} of {service} in {env}; known: {known}.")
     data: dict[str, object] = {"version": version, "standing": standing, "by": by}
     kind = LedgerKind.RELEASE_MARKED
     insert_entry(connection, NewEntry(at=at, kind=kind, service=service, env=env, data=data))

@@ -10,6 +10,7 @@ from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.releases import mark
 from rollback.adapters.sqlite.rows import rollback_from
 from rollback.adapters.sqlite.writer import Writer
+from rollback.domain import wording
 from rollback.domain.consequences import NOTHING, Consequences
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.reasons import LedgerKind
@@ -32,6 +33,7 @@ ACKNOWLEDGE = """
     UPDATE rollbacks SET acknowledged_at = ?, acknowledged_by = ?
     WHERE id = ? AND acknowledged_at IS NULL AND finished_at IS NOT NULL RETURNING *
 """
+NO_SUCH = "There is no rollback {}; see: rollbackctl rollbacks."
 
 
 class Rollbacks:
@@ -45,7 +47,7 @@ class Rollbacks:
         with self._reader.moment() as connection:
             row = connection.execute("SELECT * FROM rollbacks WHERE id = ?", (rollback_id,)).fetchone()
         if row is None:
-            raise NotFound(f"There is no rollback {rollback_id}.")
+            raise NotFound(NO_SUCH.format(rollback_id))
         return rollback_from(row)
 
     def rollbacks(self, service: str | None, limit: int) -> list[Rollback]:
@@ -111,7 +113,7 @@ class Rollbacks:
         def write(connection: sqlite3.Connection) -> Rollback:
             row = connection.execute(ACKNOWLEDGE, (to_text(at), by, rollback_id)).fetchone()
             if row is None:
-                raise NotFound(f"There is no ended rollback {rollback_id} that nobody has acknowledged.")
+                raise NotFound(_not_open(connection, rollback_id))
             found = rollback_from(row)
             data: dict[str, object] = {"rollback_id": rollback_id, "by": by, "note": note}
             kind = LedgerKind.ACKNOWLEDGED
@@ -151,6 +153,17 @@ class Rollbacks:
         with self._reader.moment() as connection:
             rows = connection.execute(query, (rollback_id, LedgerKind.HOST_STEP)).fetchall()
         return [_step(row) for row in rows]
+
+
+def _not_open(connection: sqlite3.Connection, rollback_id: int) -> str:
+    """Why nobody can take over what the rollback left open."""
+    row = connection.execute("SELECT * FROM rollbacks WHERE id = ?", (rollback_id,)).fetchone()
+    if row is None:
+        return NO_SUCH.format(rollback_id)
+    if row["finished_at"] is None:
+        return f"Rollback {rollback_id} is {row['phase']}: wait for its end (rollbackctl rollbacks)."
+    at = wording.clock(from_text(row["acknowledged_at"]))
+    return f"Rollback {rollback_id} was acknowledged by {row['acknowledged_by']} at {at}."
 
 
 def _swap_row(before: Rollback, after: Rollback) -> tuple[object, ...]:

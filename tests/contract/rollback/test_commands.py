@@ -1,7 +1,9 @@
 """rollbackctl against the real daemon: what people command, and what programs get."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +57,13 @@ def process(tmp_path_factory: pytest.TempPathFactory, running: Callable[..., Any
 def console(process: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
     monkeypatch.setenv("SUDO_USER", "ann")
     return Console(process, capsys)
+
+
+class Closed(io.StringIO):
+    """A terminal at which somebody types Ctrl-D."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def deployed(console: Console, service: str) -> None:
@@ -187,6 +196,47 @@ def test_without_a_name_nothing_is_commanded(console: Console, monkeypatch: pyte
         monkeypatch.delenv(name, raising=False)
 
     assert "give --by NAME" in console.types("unfreeze", code=1)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("decisions --service shpo", 0, "No decision yet of shpo"),
+        ("rollbacks --service shpo", 0, "Nothing of shpo has been rolled back"),
+        ("freeze --for 999d --reason x", 3, "less than or equal to 527040, found 1438560"),
+        ("explain 0", 3, "decision_id: Input should be greater than or equal to 1, found '0'"),
+        ("approve 999", 3, "There is no proposal 999; see: rollbackctl proposals"),
+        ("acknowledge 999", 3, "There is no rollback 999; see: rollbackctl rollbacks"),
+        (
+            "mark good 9.9.9 --service wrong",
+            3,
+            "no release 9.9.9 of wrong in production; known: 1.0.0, 2.0.0.",
+        ),
+        ("--ca-file /nope --url https://127.0.0.1:1 status", 1, "expected a certificate at /nope"),
+        (
+            "--url localhost:8000 status",
+            1,
+            "expected an address as http://monitor:8000, found localhost:8000",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(console: Console, line: str, code: int, words: str) -> None:
+    deployed(console, "wrong")
+
+    assert words in console.types(line, code=code)
+
+
+def test_a_secret_that_is_no_text_is_said_in_a_sentence(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff")
+
+    assert "expected the admin secret" in console.types(f"--secret-file {tmp_path}/secret status", code=1)
+
+
+def test_no_answer_to_the_question_is_no(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed(console, "silent")
+    monkeypatch.setattr("sys.stdin", Closed())
+
+    assert "nothing was done" in console.types("rollback silent", code=1)
 
 
 def test_status_comes_at_once_without_prometheus(console: Console) -> None:

@@ -159,6 +159,8 @@ def test_a_restore_is_only_called_whole_when_it_is(make: Any) -> None:
     assert "where possible" in partly.text
     assert "app2 did not answer: no answer on port 22" in partly.text
     assert partly.colour == notices.WARNING
+    silent = notices.restored(make.rollback(results=(DONE, replace(AWAY, detail="does not answer"))))
+    assert silent.text.endswith("app2 did not answer")
 
 
 def test_a_cure_says_what_was_measured_and_what_follows(make: Any) -> None:
@@ -301,7 +303,7 @@ def test_other_news_name_service_and_what_to_do(make: Any) -> None:
         notices.answered(proposal, "ann", "false alarm"),
         notices.deployment_given_up(dead, HOSTS[:1]),
         notices.found_live("shop", "production", "3", "2"),
-        notices.marked("shop", "production", "1", Standing.GOOD, "ann"),
+        notices.marked("shop", "production", "1", Standing.REJECTED, "ann: loses carts"),
     ]
 
     texts = [notice.text for notice in told]
@@ -309,7 +311,7 @@ def test_other_news_name_service_and_what_to_do(make: Any) -> None:
     assert "ann rejected the rollback of shop (production) 2 to 1: false alarm" in texts[0]
     assert "Now: app1 runs 1" in texts[1]
     assert "run 3, which nobody reported; known was 2" in texts[2]
-    assert "1 is good" in texts[3]
+    assert texts[3] == "shop (production) 1 is rejected from now on, by ann: loses carts"
     assert all(notice.thread for notice in told)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rollback import cli_text
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
 from rollback.domain.consequences import Consequences
@@ -258,6 +259,31 @@ def test_a_freeze_that_has_ended_or_of_an_unknown_service_is_refused(scene: Scen
         scene.people.unfreeze("shop", "ann")
 
 
+def test_who_ends_a_freeze_is_told_of_the_one_that_still_holds(scene: Scene) -> None:
+    for service in (None, "shop"):
+        scene.people.freeze(FreezeWish(service=service, reason="x", by="ann", lasting=timedelta(hours=1)))
+
+    shop = scene.people.unfreeze("shop", "ann")
+    with pytest.raises(NotFound, match=r"no freeze of its own in production; .* unfreeze\)"):
+        scene.people.unfreeze("shop", "ann")
+    scene.people.freeze(FreezeWish(service="shop", reason="x", by="bob", lasting=timedelta(hours=1)))
+    everything = scene.people.unfreeze("", "ann")
+    last = scene.people.unfreeze("shop", "ann")
+
+    assert [freeze["service"] for freeze in shop["still"]] == [None]
+    assert [freeze["service"] for freeze in everything["still"]] == ["shop"]
+    assert last["still"] == []
+    assert cli_text.unfrozen(shop) == (
+        "The freeze of shop is ended, but all services are frozen until 2026-03-01 13:05:00Z: "
+        "rollbackctl unfreeze"
+    )
+    assert cli_text.unfrozen(everything) == (
+        "The freeze of all services is ended, but shop is frozen until 2026-03-01 13:05:00Z: "
+        "rollbackctl unfreeze shop"
+    )
+    assert "happen again" in cli_text.unfrozen(last)
+
+
 def test_a_breaker_is_closed_by_a_person_once(scene: Scene) -> None:
     scene.arrive(scene.make.alert())
     [active] = scene.store.in_phase(Phase.PENDING)
@@ -287,7 +313,7 @@ def test_a_release_is_good_or_bad_by_a_persons_word(scene: Scene) -> None:
 
 def test_an_end_is_taken_over_once_and_only_when_there_is_one(scene: Scene) -> None:
     scene.arrive(scene.make.alert())
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="Rollback 1 is pending: wait for its end"):
         scene.people.acknowledge(1, "ann", "")
     scene.end(Phase.FAILED, HostState.FAILED, HostState.FAILED)
 
@@ -295,7 +321,7 @@ def test_an_end_is_taken_over_once_and_only_when_there_is_one(scene: Scene) -> N
 
     assert found["acknowledged_by"] == "ann"
     assert scene.store.service_state(*KEY).open_end is None
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="Rollback 1 was acknowledged by ann at 2026-03-01 12:05:00 UTC"):
         scene.people.acknowledge(1, "ann", "")
 
 

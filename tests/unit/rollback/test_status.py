@@ -17,7 +17,15 @@ from rollback.domain.deployment import Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.policy import Mode, Policy
 from rollback.domain.records import Step
-from rollback.domain.rollback import HostResult, HostState, Phase, Verification, VerificationVerdict
+from rollback.domain.rollback import (
+    HostResult,
+    HostState,
+    Measure,
+    Phase,
+    Sample,
+    Verification,
+    VerificationVerdict,
+)
 from rollback.service import supposing
 from rollback.service.asking import FreezeWish, People
 from rollback.service.deciding import Decider
@@ -62,14 +70,21 @@ class Night:
     def page(self) -> str:
         return cli_status.status(self.desk.status())
 
-    def end(self, phase: Phase, verdict: VerificationVerdict | None, **follows: Any) -> None:
+    def end(
+        self,
+        phase: Phase,
+        verdict: VerificationVerdict | None,
+        measures: tuple[Measure, ...] = (),
+        **follows: Any,
+    ) -> None:
         [active] = self.store.in_phase(Phase.PENDING)
         now = self.clock.now()
         results = (
             HostResult(host="app1", state=HostState.DONE, at=now),
             HostResult(host="app2", state=HostState.UNREACHABLE, at=now, detail="no answer"),
         )
-        verification = Verification(verdict=verdict, at=now) if verdict else None
+        samples = (Sample(at=now, healthy=False, measures=measures),) if measures else ()
+        verification = Verification(verdict=verdict, at=now, samples=samples) if verdict else None
         after = replace(
             active, phase=phase, results=results, verification=verification, finished_at=now, changed_at=now
         )
@@ -202,13 +217,48 @@ def test_a_hold_is_shown_with_its_reason_and_since_when(night: Night) -> None:
 def test_an_open_proposal_is_shown_until_it_is_answered(night: Night) -> None:
     night.arrive(night.make.alert(labels={"rollback": "propose"}))
     assert night.shop["proposal"]["to_version"] == "1"
-    assert "PROPOSED     2 to 1, waits for a person's answer:" in night.page
+    assert (
+        "PROPOSED     2 to 1, not done by itself: this trigger may only be proposed; to answer:" in night.page
+    )
     assert "rollbackctl explain 1; rollbackctl approve 1; rollbackctl reject 1" in night.page
 
     night.people.reject(1, "ann", "")
 
     assert night.shop["proposal"] is None
     assert night.shop["would"]["reason"] == "accepted"
+
+
+def test_a_rollback_under_way_is_shown_once_with_its_beginning(night: Night) -> None:
+    night.arrive(night.make.alert())
+
+    assert "ROLLING BACK rollback 1, 2 to 1: pending since 2026-03-01 12:05:00Z" in night.page
+    assert "  last" not in night.page
+
+
+def test_the_last_rollback_says_what_was_measured(night: Night) -> None:
+    night.arrive(night.make.alert())
+    bad = Measure(alertname="CriticalErrorRate", healthy=False, value=0.31)
+    night.end(Phase.UNVERIFIED, VerificationVerdict.NOT_FIXED, measures=(bad,))
+
+    said = " ".join(night.page.split())
+
+    assert "measured not_fixed (CriticalErrorRate 0.31 (NOT well)) at 2026-03-01 12:05:00Z" in said
+
+
+def test_the_last_rollback_says_why_it_did_not_touch_a_host(night: Night) -> None:
+    night.arrive(night.make.alert())
+    [active] = night.store.in_phase(Phase.PENDING)
+    now = night.clock.now()
+    off = replace(active, phase=Phase.CALLED_OFF, detail="ann froze it", finished_at=now, changed_at=now)
+    night.store.move(active, off, (), ())
+
+    assert "called_off at 2026-03-01 12:05:00Z; ann froze it" in " ".join(night.page.split())
+
+
+def test_a_freeze_of_all_services_is_shown_once(night: Night) -> None:
+    night.people.freeze(FreezeWish(service=None, reason="move", by="ann", lasting=timedelta(hours=1)))
+
+    assert night.page.count("FROZEN") == 1
 
 
 def test_rehearsals_are_shown_host_by_host(night: Night) -> None:
@@ -396,7 +446,18 @@ def test_a_proposal_is_listed_with_why(night: Night) -> None:
     text = cli_text.proposals({"proposals": night.desk.proposals(10)})
 
     assert re.search(r"^1 +2026.* shop +2 -> 1 +open +this trigger may only be proposed$", text, re.MULTILINE)
-    assert "rollbackctl approve ID" in text
+    assert "To answer: rollbackctl explain ID, then rollbackctl approve ID or reject ID" in text
+    assert re.search(r" propose +mode_propose +2 -> 1$", cli_text.decisions(listed(night)), re.MULTILINE)
+    said = cli_text.explanation(night.desk.decision(1))
+    assert "  proposed: 2 -> 1; see: rollbackctl proposals" in said.splitlines()
+
+    night.people.reject(1, "ann", "")
+
+    assert "To answer" not in cli_text.proposals({"proposals": night.desk.proposals(10)})
+
+
+def listed(night: Night) -> Any:
+    return {"decisions": night.desk.decisions(None, 10)}
 
 
 def test_the_record_says_how_long_each_stage_took(night: Night) -> None:
@@ -450,6 +511,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for words in ("rollbackctl explain 7", "rollbackctl approve 12", "exit codes", "Run it as root"):
         assert words in said
+    assert max(map(len, said.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(
