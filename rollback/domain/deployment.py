@@ -127,8 +127,13 @@ def known_good(releases: Sequence[Release], leaving: str | None) -> Release | No
 
 
 def best_guess(releases: Sequence[Release], leaving: str | None) -> Release | None:
-    """Without a good one: the unproven release that was live last. One that was found bad is no guess."""
-    return live_release([r for r in releases if r.standing is Standing.UNPROVEN and r.version != leaving])
+    """Without a good one: the unproven release that was live last. One that was found bad is no guess.
+
+    Nor is one that came after the version that is left, and was gone back from: that would be forward again.
+    """
+    left = next((r.deployed_at for r in releases if r.version == leaving), None)
+    earlier = [r for r in releases if not (left and r.deployed_at and r.deployed_at > left)]
+    return live_release([r for r in earlier if r.standing is Standing.UNPROVEN and r.version != leaving])
 
 
 def on_the_way(releases: Sequence[Release], leaving: str, target: Release) -> tuple[Release, ...]:

@@ -72,6 +72,22 @@ def test_what_is_not_good_or_was_never_live_is_no_target(make: Any, unfit: dict[
     assert known_good((other,), leaving="3") is None
 
 
+def test_a_release_that_was_gone_back_from_is_no_guess(make: Any) -> None:
+    """3 was left for 2: back from 2 is 1, though 3 was live later."""
+
+    def after(minutes: float) -> datetime:
+        return NOON + timedelta(minutes=minutes)
+
+    releases = (
+        make.release("1", standing=Standing.UNPROVEN, live_at=after(-60), deployed_at=after(-61)),
+        make.release("2", standing=Standing.SUSPECT, live_at=after(5), deployed_at=after(-31)),
+        make.release("3", standing=Standing.UNPROVEN, live_at=after(1), deployed_at=after(0)),
+    )
+
+    assert best_guess(releases, leaving="2").version == "1"  # type: ignore[union-attr]
+    assert best_guess(releases, leaving="3").version == "1"  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("standing", "guessed"),
     [(Standing.UNPROVEN, True), (Standing.SUSPECT, False), (Standing.REJECTED, False)],
