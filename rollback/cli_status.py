@@ -72,6 +72,8 @@ def _wrong(name: str, service: Json) -> Iterator[tuple[str, str]]:
         number = opened["rollback_id"]
         yield "OPEN", f"rollback {number} left: {', '.join(opened['states'])}; when you take it over:"
         yield "", f"rollbackctl acknowledge {number}"
+    if others := _others(service):
+        yield "DIFFERS", f"{service['current']['version']} should be live everywhere, but {', '.join(others)}"
     if service["waiting_hosts"]:
         yield "WAITING", f"to be restored when that is possible: {', '.join(service['waiting_hosts'])}"
     for one in service["rehearsals"]:
@@ -90,6 +92,14 @@ def _wrong(name: str, service: Json) -> Iterator[tuple[str, str]]:
     for hold in service["holds"]:
         yield "ON HOLD", _hold(hold)
         yield "", f"rollbackctl explain {hold['decision_id']}"
+
+
+def _others(service: Json) -> list[str]:
+    """Hosts that run another version than the live one, though nothing switches them now."""
+    if service["active"] or service["deployment_running"] or not service["current"]:
+        return []
+    live = service["current"]["version"]
+    return [f"{h['host']} runs {h['version']}" for h in service["hosts"] if h["version"] not in (None, live)]
 
 
 def _running(service: Json) -> Iterator[tuple[str, str]]:

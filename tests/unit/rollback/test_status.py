@@ -171,6 +171,14 @@ def test_while_a_deployment_runs_the_live_release_is_what_one_would_go_back_to(n
     assert night.shop["known_good"] == "2"
 
 
+def test_a_host_that_runs_something_else_is_among_what_is_wrong(night: Night) -> None:
+    night.probes.live = {"app1": "1", "app2": None}
+    assert "DIFFERS      2 should be live everywhere, but app1 runs 1" in night.page
+
+    night.store.start_deployment(night.make.new("3"), night.clock.now())
+    assert "DIFFERS" not in night.page
+
+
 def test_what_is_wrong_comes_first_and_says_what_to_type(night: Night) -> None:
     night.arrive(night.make.alert())
     night.end(
