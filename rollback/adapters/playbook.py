@@ -7,6 +7,8 @@ from pathlib import Path
 from rollback.adapters.executors import CommandPlan
 
 CALLBACK = "mita_steps"
+FORKS = 20
+"""So many hosts are spoken to at once: a batch must not wait for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ def _environment(site: PlaybookSite) -> dict[str, str]:
         "ANSIBLE_MODULE_UTILS": str(roles / "release" / "module_utils"),
         "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
         "ANSIBLE_CALLBACKS_ENABLED": CALLBACK,
+        "ANSIBLE_FORKS": str(FORKS),
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_NOCOLOR": "True",
