@@ -201,7 +201,7 @@ def _add(connection: sqlite3.Connection, decision: Decision, alerts: int) -> Dec
     if decision.verdict is Verdict.PROPOSE:
         withdraw(connection, key, "a later alert proposes again", at)
         propose(connection, _proposal(decision_id, decision))
-    data = {**_data(decision), "decision_id": decision_id, "rollback_id": rollback_id, "alerts": alerts}
+    data = {**_data(decision), "decision_id": decision_id, "rollback_id": rollback_id, "alike": alerts}
     kind = LedgerKind.DECIDED
     entry = NewEntry(at=at, kind=kind, service=key[0], env=key[1], rollback_id=rollback_id, data=data)
     insert_entry(connection, entry)
