@@ -8,9 +8,21 @@ from typing import Any
 
 import pytest
 
+from harness.proof.moments import Stage, from_ledger
 from harness.wait import until
 
 Alert = Callable[..., Any]
+TOLD = [
+    Stage.DEPLOYING,
+    Stage.LIVE,
+    Stage.WEBHOOK,
+    Stage.DECIDED,
+    Stage.STARTED,
+    Stage.HOST,
+    Stage.RESTORED,
+    Stage.VERIFIED,
+    Stage.FINISHED,
+]
 PROGRAM = r"""
 import json, os, pathlib, sys
 here, rehearsing = pathlib.Path(sys.argv[1]), sys.argv[2] == "rehearse"
@@ -104,6 +116,20 @@ def test_one_host_without_power_does_not_keep_the_other_bad_and_is_repaired_when
     repair = site.until_phase("succeeded", number=len(site.ask("/rollbacks")["rollbacks"]))
     assert repair["to_version"] == "1.0.0"
     until_told(site, "app2 of shop (production) runs 1.0.0 again")
+
+
+def test_the_bench_reads_the_whole_history_of_an_incident(site: Any, alert: Alert) -> None:
+    """The story that a proof tells comes from these entries."""
+    begin(site)
+    site.deliver(alert())
+    until_restored(site, "app1")
+    runs(site, app1="1.0.0", app2="1.0.0")
+    site.until_phase("succeeded")
+    name = site.decisions("shop")[0]["alert"]["alertname"]
+
+    story = [moment.stage for moment in from_ledger(site.ask("/ledger")["entries"], "shop", name)]
+
+    assert [stage for stage in TOLD if stage in story] == TOLD
 
 
 def test_an_alert_that_is_over_before_a_host_is_touched_touches_none(site: Any, alert: Alert) -> None:
