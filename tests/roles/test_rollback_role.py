@@ -116,15 +116,8 @@ def test_bundled_ansible_runs_in_the_sandbox(installed: Run, scratch: Scratch) -
     for version in ("1.0.0", "2.0.0"):
         started = call(scratch, "/deployments", {**body, "version": version})
         call(scratch, f"/deployments/{started['id']}/finish", {"outcome": "live"})
-    labels = {"rollback": "auto", "rollback_trigger": "error_rate_threshold", "service": "mita-backend"}
-    fired = {
-        "status": "firing",
-        "labels": labels,
-        "startsAt": now(scratch),
-        "fingerprint": "f",
-        "annotations": {},
-    }
-    call(scratch, "/trigger", {"version": "4", "alerts": [fired]}, hook=True)
+    wish = {"service": "mita-backend", "to_version": "1.0.0", "reason": "a test", "by": "the test"}
+    call(scratch, "/rollbacks", wish)
 
     def ended() -> Any:
         found = json.loads(scratch.host.check_output("rollbackctl rollbacks --json"))["rollbacks"]
@@ -134,17 +127,13 @@ def test_bundled_ansible_runs_in_the_sandbox(installed: Run, scratch: Scratch) -
 
     assert rollback["phase"] == "failed"
     hosts = [(s["host"], s["status"]) for s in rollback["steps"] if s["step"] == "host"]
-    assert hosts == [("scratch", "failed")]
-    assert "Permission denied" in rollback["steps"][-1]["detail"]
+    assert hosts == [("scratch", "unreachable")]
+    assert "Permission denied" in str(rollback["steps"])
 
 
-def now(scratch: Scratch) -> str:
-    return str(scratch.host.check_output("date -u +%Y-%m-%dT%H:%M:%S.%3NZ"))
-
-
-def call(scratch: Scratch, path: str, body: Any, *, hook: bool = False) -> Any:
+def call(scratch: Scratch, path: str, body: Any) -> Any:
     """Post to the daemon on its own host."""
-    user = f"alertmanager:{HOOK}" if hook else f"admin:{ADMIN}"
+    user = f"admin:{ADMIN}"
     code = (
         "import base64, sys, urllib.request as u\n"
         "r = u.Request(sys.argv[1], sys.argv[3].encode(), {'content-type': 'application/json',\n"
