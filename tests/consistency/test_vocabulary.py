@@ -107,7 +107,7 @@ def test_a_page_calls_only_commands_that_rollbackctl_has(name: str) -> None:
 
 def test_what_a_page_runs_changes_nothing() -> None:
     """Diagnosis reads: what changes something stands in the text of Mitigation."""
-    reading = {"status", "decisions", "explain", "rollbacks", "ledger"}
+    reading = {"status", "decisions", "explain", "proposals", "rollbacks", "ledger"}
     for command in commands():
         assert set(re.findall(r"rollbackctl ([a-z]+)", command.text)) <= reading, command.page
         assert not re.search(r"systemctl (re)?start|ansible-playbook|promtool .*delete", command.text)
