@@ -103,11 +103,6 @@ MEANINGS: dict[Reason, Meaning] = {
 }
 """Total: a reason without a row is a failing test and a KeyError, never a silent default."""
 
-PASSING = frozenset(
-    {Reason.ACCEPTED, Reason.APPROVED, Reason.BY_HAND, Reason.MODE_PROPOSE, Reason.MODE_SHADOW}
-)
-"""Reasons of a decision in which no guard objected."""
-
 
 def verdict_of(reason: Reason) -> Verdict:
     """The one verdict that a reason leads to."""
