@@ -1,5 +1,6 @@
 """The way back is proven before it is needed: after every change, and every few minutes."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,6 +18,8 @@ from rollback.service.context import PolicySource
 LOG = structlog.get_logger("rollback.rehearse")
 SOON = timedelta(seconds=10)
 """At least so long between two rehearsals while a host that waits to be restored answers."""
+AGAIN_S = 5.0
+"""After so many seconds a rehearsal that failed is tried once more: one lost answer wakes nobody."""
 
 
 class Rehearser:
@@ -76,12 +79,13 @@ class Rehearser:
             self._tried[state.service] = self._clock.now()
             return
         try:
-            found = self._executor.rehearse(state.service, target, self._interrupted)
+            found = self._found(state.service, target, hosts)
+            if not all(one.ok for one in found):
+                if self._interrupted(AGAIN_S):
+                    return
+                found = self._found(state.service, target, hosts)
         except ShuttingDown:
             return
-        except Blind as error:
-            LOG.error("rehearsal_failed", service=state.service, version=target.version, error=str(error))
-            found = tuple(self._unproven(one, str(error)) for one in hosts)
         now = self._clock.now()
         self._tried[state.service] = now
         names = tuple(one.host for one in hosts)
@@ -89,6 +93,18 @@ class Rehearser:
             self._store.rehearsed(state.service, state.env, found, names)
         failed = [f"{one.host}: {one.detail}" for one in found if not one.ok]
         LOG.info("rehearsed", service=state.service, version=target.version, failed="; ".join(failed))
+
+    def _found(self, service: str, target: Release, hosts: Sequence[HostSeen]) -> tuple[Rehearsal, ...]:
+        """What one rehearsal found on each host.
+
+        Raises:
+            ShuttingDown: it was interrupted and found nothing.
+        """
+        try:
+            return self._executor.rehearse(service, target, self._interrupted)
+        except Blind as error:
+            LOG.error("rehearsal_failed", service=service, version=target.version, error=str(error))
+            return tuple(self._unproven(one, str(error)) for one in hosts)
 
     def _unproven(self, seen: HostSeen, why: str) -> Rehearsal:
         return Rehearsal(host=seen.host, ok=False, at=self._clock.now(), detail=why, live=seen.version)

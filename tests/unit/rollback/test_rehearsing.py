@@ -13,7 +13,7 @@ from rollback.domain.errors import Blind, ShuttingDown
 from rollback.domain.policy import Policy
 from rollback.domain.records import ServiceState
 from rollback.domain.rollback import HostState, Phase
-from rollback.service.caretaking.rehearsing import Rehearser, wanted
+from rollback.service.caretaking.rehearsing import AGAIN_S, Rehearser, wanted
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KEY = ("shop", "production")
@@ -116,6 +116,32 @@ def test_a_rehearsal_that_cannot_run_proves_no_host(scene: Scene) -> None:
         ("app1", False, "no key"),
         ("app2", False, "no key"),
     ]
+
+
+def test_a_rehearsal_that_failed_is_tried_once_more_before_it_is_told(scene: Scene) -> None:
+    scene.executor.rehearsal_failure = Blind("no route")
+    paused: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        paused.append(seconds)
+        scene.executor.rehearsal_failure = None
+        return False
+
+    scene.rehearser._pause = pause
+    scene.work(2)
+
+    assert [r.ok for r in scene.state.rehearsals] == [True, True]
+    assert paused == [AGAIN_S]
+
+
+def test_what_needs_the_hosts_keeps_the_second_try_from_being_made(scene: Scene) -> None:
+    scene.executor.rehearsal_failure = Blind("no route")
+    scene.rehearser._pause = lambda seconds: True
+
+    scene.work(2)
+
+    assert scene.state.rehearsals == ()
+    assert scene.executor.rehearsed == [("shop", "1")]
 
 
 def test_one_that_was_interrupted_says_nothing_and_is_repeated(scene: Scene) -> None:
