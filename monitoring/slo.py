@@ -1,10 +1,13 @@
 """Rules from promises: `python -m monitoring.slo` writes rules/slo.rules.yml from slo.yml.
 
-The counters are read once, summed per process: such a sum starts anew when its process does, as a counter
-must. Windows up to two hours read these sums. Longer ones add up the recorded five-minute rates of bad and
-of all requests, so that a ratio is never averaged; from a day on only those of every fifth minute: they
-look back five minutes, so nothing is counted twice or left out, and thirty days are 8,640 samples instead
-of 172,800.
+An objective reads recorded counters, summed per process: such a sum starts anew when its process does, as a
+counter must. Windows up to two hours read these sums. Longer ones add up the recorded counts of five minutes
+of bad and of all requests, so that a ratio is never averaged; from a day on only those of every fifth minute:
+they look back five minutes, so nothing is counted twice or left out, and thirty days are 8,640 samples
+instead of 172,800.
+
+A share of a handful says nothing, so each alert also asks for a number of failures. A subquery of five
+minutes counts each failure once, whatever the pace of the evaluation.
 """
 
 from pathlib import Path
@@ -27,22 +30,30 @@ def generate(text: str) -> str:
     """The text of the rule file for the promises in slo.yml."""
     document = yaml.safe_load(text)
     objectives = document["objectives"]
-    sparse = [rule for objective in objectives for rule in _sparse(objective)]
-    rules = [
-        rule
-        for objective in objectives
-        for rule in [
-            *_sums(objective),
-            *_recordings(objective, _windows(objective, document)),
-            *_alerts(objective, document),
-        ]
-    ]
+    sparse = [rule for objective in objectives if _needs_sparse(objective, document) for rule in _sparse(objective)]
+    rules = [_journeys(document["journeys"])]
+    for objective in objectives:
+        rules += [*_recordings(objective, document), *_alerts(objective, document)]
     return HEAD + _group("slo-sparse", sparse, interval="5m") + "\n" + _group("slo", rules)
 
 
 def _group(name: str, rules: list[str], interval: str = "") -> str:
     pace = f"    interval: {interval}\n" if interval else ""
     return f"  - name: {name}\n{pace}    rules:\n" + "\n".join(rules)
+
+
+def _journeys(journeys: dict[str, str]) -> str:
+    """What each process has counted of each journey, all in one rule: shares of two scrapes could exceed 1."""
+    arms = []
+    for journey, path in journeys.items():
+        requests = f'http_requests_total{{job="mita-backend",path=~"{path}"'
+        failed = f'{requests},status=~"5..|5xx"}} or 0 * {requests}}}'
+        for result, counted in (("any", f"{requests}}}"), ("error", failed)):
+            summed = f"sum by (service, env, instance) ({counted})"
+            named = f'label_replace({summed}, "journey", "{journey}", "", "")'
+            arms.append(f'label_replace({named}, "result", "{result}", "", "")')
+    all_arms = _indent("\nor\n".join(arms), 2)
+    return _record("instance:journey_requests:sum", f"(\n{all_arms}\n) >= 0")
 
 
 def _windows(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:
@@ -53,99 +64,122 @@ def _windows(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:
     return [window for window in dict.fromkeys(windows) if window != "5m"]
 
 
-def _sum(objective: dict[str, Any], part: str) -> str:
-    return f"instance:slo_{objective['name']}_{part}:sum"
+def _needs_sparse(objective: dict[str, Any], document: dict[str, Any]) -> bool:
+    return any(window in SPARSE for window in _windows(objective, document))
 
 
-def _sums(objective: dict[str, Any]) -> list[str]:
-    """What each process has counted; where no series counts errors yet, it has had none."""
-    sums = {
-        part: f"sum by (service, env, instance) ({objective[part]})"
-        for part in ("total", "bad", "good")
-        if part in objective
-    }
-    if "bad" in sums:
-        sums["bad"] += f"\nor\n0 * {_sum(objective, 'total')}"
-    return [_record(_sum(objective, part), expr) for part, expr in sums.items()]
+def _name(objective: dict[str, Any]) -> str:
+    return f"slo:{objective['name']}"
+
+
+def _by(objective: dict[str, Any]) -> str:
+    return ", ".join(["service", "env", *objective.get("by", [])])
 
 
 def _sparse(objective: dict[str, Any]) -> list[str]:
-    names = [f"slo:{objective['name']}:{part}:rate5m" for part in ("total", "errors")]
+    names = [f"{_name(objective)}:{part}:increase5m" for part in ("total", "errors")]
     return [_record(f"{name}_sparse", name) for name in names]
 
 
-def _rate(objective: dict[str, Any], part: str, window: str) -> str:
-    return f"sum by (service, env) (rate({_sum(objective, part)}[{window}]))"
+def _total(objective: dict[str, Any], window: str) -> str:
+    return f"sum by ({_by(objective)}) (increase({objective['total']}[{window}]))"
 
 
 def _errors(objective: dict[str, Any], window: str) -> str:
-    if "good" in objective:
-        return f"{_rate(objective, 'total', window)}\n- {_rate(objective, 'good', window)}"
-    return _rate(objective, "bad", window)
+    """Where only the good ones are counted, the others are bad; a process that does not count them proves nothing."""
+    if "bad" in objective:
+        return f"sum by ({_by(objective)}) (increase({objective['bad']}[{window}]))"
+    both = f"increase({objective['total']}[{window}])\n- ignoring (le)\nincrease({objective['good']}[{window}])"
+    return f"sum by ({_by(objective)}) (\n{_indent(both, 2)}\n)"
 
 
-def _recordings(objective: dict[str, Any], windows: list[str]) -> list[str]:
-    name = f"slo:{objective['name']}"
-    rules = [
-        _record(f"{name}:total:rate5m", _rate(objective, "total", "5m")),
-        _record(f"{name}:errors:rate5m", _errors(objective, "5m")),
-        _record(f"{name}:error_ratio:rate5m", f"{name}:errors:rate5m / ({name}:total:rate5m > 0)"),
-    ]
-    for window in windows:
-        if window in DIRECT:
-            errors = _errors(objective, window)
-            if "\n" in errors:
-                errors = f"(\n{_indent(errors, 2)}\n)"
-            ratio = f"{errors}\n/ ({_rate(objective, 'total', window)} > 0)"
+def _recordings(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    name = _name(objective)
+    counted = ["5m", *(burn["long"] for burn in _burns(objective, document) if burn["long"] in DIRECT)]
+    rules = []
+    for window in counted:
+        rules.append(_record(f"{name}:total:increase{window}", _total(objective, window)))
+        rules.append(_record(f"{name}:errors:increase{window}", _errors(objective, window)))
+    for window in ["5m", *_windows(objective, document)]:
+        if window in counted:
+            ratio = f"{name}:errors:increase{window} / ({name}:total:increase{window} > 0)"
+        elif window in DIRECT:
+            ratio = f"{_errors(objective, window)}\n/ ({_total(objective, window)} > 0)"
         else:
-            kind = "rate5m_sparse" if window in SPARSE else "rate5m"
+            kind = "increase5m_sparse" if window in SPARSE else "increase5m"
             sums = [f"sum_over_time({name}:{part}:{kind}[{window}])" for part in ("errors", "total")]
             ratio = f"{sums[0]} / ({sums[1]} > 0)"
         rules.append(_record(f"{name}:error_ratio:rate{window}", ratio))
     return rules
 
 
+def _burns(objective: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [document["burns"][name] for name in objective["alerts"]]
+
+
+def _failures(objective: dict[str, Any], window: str, least: int) -> str:
+    """The condition that so many requests failed in the window. An increase is an estimate, hence rounded."""
+    name = f"{_name(objective)}:errors:increase"
+    if window in DIRECT:
+        return f"round({name}{window}) >= {least}"
+    kind = "5m_sparse" if window in SPARSE else "5m"
+    return f"round(sum_over_time({name}{kind}[{window}:5m])) >= {least}"
+
+
 def _alerts(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:
     rules = [_burn_alert(objective, name, document["burns"][name]) for name in objective["alerts"]]
-    return [*rules, _exhausted_alert(objective, document["period"])] if "exhausted" in objective else rules
+    return [*rules, _exhausted_alert(objective, document)] if "exhausted" in objective else rules
 
 
 def _budget(objective: dict[str, Any]) -> str:
     return f"{1 - objective['objective']:.6g}"
 
 
+def _requests(objective: dict[str, Any], window: str) -> str:
+    """What share of which requests the value is, in words."""
+    whose = " for the journey {{ $labels.journey }}" if "journey" in objective.get("by", []) else ""
+    return (
+        f"{{{{ $value | humanizePercentage }}}} of the requests to {{{{ $labels.service }}}} in "
+        f"{{{{ $labels.env }}}}{whose} in the last {window} were {objective['failure']}"
+    )
+
+
 def _burn_alert(objective: dict[str, Any], level: str, burn: dict[str, Any]) -> str:
-    ratio = f"slo:{objective['name']}:error_ratio:rate"
+    ratio = f"{_name(objective)}:error_ratio:rate"
     limit = f"{burn['burn']} * {_budget(objective)}"
+    conditions = [
+        f"{ratio}{burn['long']} > {limit}",
+        f"{ratio}{burn['short']} > {limit}",
+        _failures(objective, burn["long"], burn["failures"]),
+    ]
     return _alert(
         name=f"Slo{objective['name'].title()}{level}",
-        expr=f"{ratio}{burn['long']} > {limit}\nand\n{ratio}{burn['short']} > {limit}",
+        expr="\nand\n".join(conditions),
         wait=burn["for"],
         severity=burn["severity"],
         symptom=f"slo_{objective['name']}",
         summary=f"{{{{ $labels.service }}}} spends its {objective['name']} budget too fast",
         description=(
-            f"{{{{ $value | humanizePercentage }}}} of the requests to {{{{ $labels.service }}}} in "
-            f"{{{{ $labels.env }}}} in the last {burn['long']} were {objective['failure']}; "
+            f"{_requests(objective, burn['long'])}; "
             f"{100 - 100 * objective['objective']:.6g}% may be. The limit here is {burn['burn']} times that, "
             f"also over the last {burn['short']}."
         ),
     )
 
 
-def _exhausted_alert(objective: dict[str, Any], period: str) -> str:
+def _exhausted_alert(objective: dict[str, Any], document: dict[str, Any]) -> str:
+    period, exhausted = document["period"], document["exhausted"]
+    ratio = f"{_name(objective)}:error_ratio:rate{period} > {_budget(objective)}"
     return _alert(
         name=objective["exhausted"],
-        expr=f"slo:{objective['name']}:error_ratio:rate{period} > {_budget(objective)}",
-        wait="1h",
-        severity="error",
+        expr=f"{ratio}\nand\n{_failures(objective, period, exhausted['failures'])}",
+        wait=exhausted["for"],
+        severity=exhausted["severity"],
         symptom="slo_budget",
         summary="{{ $labels.service }} has spent its error budget",
         description=(
-            f"{{{{ $threshold := {_budget(objective)} }}}}{{{{ $value | humanizePercentage }}}} of the "
-            f"requests to {{{{ $labels.service }}}} in {{{{ $labels.env }}}} in the last {period} were "
-            f"{objective['failure']}; {{{{ $threshold | humanizePercentage }}}} may be. Only repairs should "
-            "be deployed until it recovers."
+            f"{{{{ $threshold := {_budget(objective)} }}}}{_requests(objective, period)}; "
+            "{{ $threshold | humanizePercentage }} may be. Only repairs should be deployed until it recovers."
         ),
     )
 
