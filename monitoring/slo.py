@@ -10,7 +10,9 @@ A share of a handful says nothing, so each alert also asks for a number of failu
 minutes counts each failure once, whatever the pace of the evaluation.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -30,7 +32,9 @@ def generate(text: str) -> str:
     """The text of the rule file for the promises in slo.yml."""
     document = yaml.safe_load(text)
     objectives = document["objectives"]
-    sparse = [rule for objective in objectives if _needs_sparse(objective, document) for rule in _sparse(objective)]
+    sparse = [
+        rule for objective in objectives if _needs_sparse(objective, document) for rule in _sparse(objective)
+    ]
     rules = [_journeys(document["journeys"])]
     for objective in objectives:
         rules += [*_recordings(objective, document), *_alerts(objective, document)]
@@ -43,7 +47,7 @@ def _group(name: str, rules: list[str], interval: str = "") -> str:
 
 
 def _journeys(journeys: dict[str, str]) -> str:
-    """What each process has counted of each journey, all in one rule: shares of two scrapes could exceed 1."""
+    """What each process counts of each journey, in one rule: a share of two scrapes could exceed 1."""
     arms = []
     for journey, path in journeys.items():
         requests = f'http_requests_total{{job="mita-backend",path=~"{path}"'
@@ -86,10 +90,12 @@ def _total(objective: dict[str, Any], window: str) -> str:
 
 
 def _errors(objective: dict[str, Any], window: str) -> str:
-    """Where only the good ones are counted, the others are bad; a process that does not count them proves nothing."""
+    """Where only good ones are counted, the others are bad. A process without that count proves nothing."""
     if "bad" in objective:
         return f"sum by ({_by(objective)}) (increase({objective['bad']}[{window}]))"
-    both = f"increase({objective['total']}[{window}])\n- ignoring (le)\nincrease({objective['good']}[{window}])"
+    both = (
+        f"increase({objective['total']}[{window}])\n- ignoring (le)\nincrease({objective['good']}[{window}])"
+    )
     return f"sum by ({_by(objective)}) (\n{_indent(both, 2)}\n)"
 
 
@@ -110,7 +116,19 @@ def _recordings(objective: dict[str, Any], document: dict[str, Any]) -> list[str
             sums = [f"sum_over_time({name}:{part}:{kind}[{window}])" for part in ("errors", "total")]
             ratio = f"{sums[0]} / ({sums[1]} > 0)"
         rules.append(_record(f"{name}:error_ratio:rate{window}", ratio))
-    return rules
+    return [*rules, *_asked(objective)] if "trigger" in objective else rules
+
+
+def _asked(objective: dict[str, Any]) -> list[str]:
+    """What the rollback daemon asks about a trigger: how the worst one does now, and whether it is enough."""
+    name, by = _name(objective), _by(objective)
+    shares = [f"sum by ({by}) (rate({objective[part]}[1m]))" for part in ("bad", "total")]
+    worst = f"max by (service, env) (\n  {shares[0]}\n  / ({shares[1]} > 0)\n)"
+    counts = f"({name}:total:increase5m >= bool 20) * ({name}:errors:increase5m >= bool 5)"
+    return [
+        _record(f"{name}:worst_error_ratio:rate1m", worst),
+        _record(f"{name}:evidence:increase5m", f"max by (service, env) ({counts})"),
+    ]
 
 
 def _burns(objective: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -147,6 +165,11 @@ def _requests(objective: dict[str, Any], window: str) -> str:
 def _burn_alert(objective: dict[str, Any], level: str, burn: dict[str, Any]) -> str:
     ratio = f"{_name(objective)}:error_ratio:rate"
     limit = f"{burn['burn']} * {_budget(objective)}"
+    trigger = objective.get("trigger") if level == objective["alerts"][0] else None
+    said, states = f"{burn['burn']} times that", ""
+    if trigger:  # the daemon compares with the same number
+        limit = f"{burn['burn'] * (1 - objective['objective']):.6g}"
+        said, states = "{{ $threshold | humanizePercentage }}", f"{{{{ $threshold := {limit} }}}}"
     conditions = [
         f"{ratio}{burn['long']} > {limit}",
         f"{ratio}{burn['short']} > {limit}",
@@ -160,11 +183,24 @@ def _burn_alert(objective: dict[str, Any], level: str, burn: dict[str, Any]) -> 
         symptom=f"slo_{objective['name']}",
         summary=f"{{{{ $labels.service }}}} spends its {objective['name']} budget too fast",
         description=(
-            f"{_requests(objective, burn['long'])}; "
-            f"{100 - 100 * objective['objective']:.6g}% may be. The limit here is {burn['burn']} times that, "
+            f"{states}{_requests(objective, burn['long'])}; "
+            f"{100 - 100 * objective['objective']:.6g}% may be. The limit here is {said}, "
             f"also over the last {burn['short']}."
         ),
+        trigger=trigger,
+        asks=_asks(_name(objective), limit) if trigger else {},
     )
+
+
+def _asks(name: str, limit: str) -> dict[str, str]:
+    """The annotations of a trigger, which the daemon asks Prometheus."""
+    own = '{service="{{ $labels.service }}",env="{{ $labels.env }}"}'
+    worst = f"{name}:worst_error_ratio:rate1m{own}"
+    return {
+        "verify": f"{worst} <= bool {limit}",
+        "measures": worst,
+        "evidence": f"{name}:evidence:increase5m{own}",
+    }
 
 
 def _exhausted_alert(objective: dict[str, Any], document: dict[str, Any]) -> str:
@@ -197,8 +233,19 @@ def _record(name: str, expr: str) -> str:
 
 
 def _alert(
-    *, name: str, expr: str, wait: str, severity: str, symptom: str, summary: str, description: str
+    *,
+    name: str,
+    expr: str,
+    wait: str,
+    severity: str,
+    symptom: str,
+    summary: str,
+    description: str,
+    trigger: str | None = None,
+    asks: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
+    rolls_back = f"          rollback: propose\n          rollback_trigger: {trigger}\n" if trigger else ""
+    asked = "".join(f"          {key}: {text}\n" for key, text in asks.items())
     return f"""\
       - alert: {name}
 {_expression(expr)}        for: {wait}
@@ -207,13 +254,13 @@ def _alert(
           component: slo
           symptom: {symptom}
           owner: backend
-        annotations:
+{rolls_back}        annotations:
           summary: '{summary}'
           description: >-
             {description}
           runbook_url: https://docs.mita.finance/runbooks/{name}
           dashboard_url: https://grafana.mita.finance/d/mita-main?var-service={{{{ $labels.service }}}}
-"""
+{asked}"""
 
 
 if __name__ == "__main__":

@@ -201,6 +201,7 @@ class Settings(Model):
             "latency_degradation": Mode.AUTO,
             "health_check_failure": Mode.AUTO,
             "database_error": Mode.AUTO,
+            "journey_failing": Mode.OFF,
         },
         description="Per value of the label `rollback_trigger`: `off`, `shadow` (decide and record), "
         "`propose` (and ask a person) or `auto`. Others are unknown and ignored.",

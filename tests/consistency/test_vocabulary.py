@@ -20,6 +20,7 @@ from rollback.domain.control import Cause
 from rollback.domain.reasons import Reason, Verdict
 from rollback.domain.rollback import Phase, VerificationVerdict
 from rollback.domain.unresolved import Unresolved
+from rollback.settings import Settings
 
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 PAGES = {path.stem: path.read_text("utf-8") for path in RUNBOOKS.glob("*.md") if path.stem != "README"}
@@ -37,7 +38,7 @@ WORDS = {
     "state": STATES,
     "cause": CAUSES,
 }
-OTHER_WORDS = {"alert_overrides"}  # what a site may set
+OTHER_WORDS = {"alert_overrides", *Settings.model_fields["triggers"].default}  # what a site may set
 every_page = pytest.mark.parametrize("name", sorted(PAGES))
 
 
