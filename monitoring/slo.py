@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "slo.yml", HERE / "rules" / "slo.rules.yml"
 DIRECT = ("30m", "1h", "2h")
 SPARSE = ("1d", "3d", "30d")
+UNLESS_UNSOUND = 'unless on (service, env)\nALERTS{alertname="BackendCountersUnsound"}'
 HEAD = """\
 # Generated from slo.yml by `python -m monitoring.slo`: change it there. The alerts have symptoms of their own
 # on purpose: a fast burn is critical and would otherwise silence the seed's HighErrorRate and HighP95Latency.
@@ -127,7 +128,7 @@ def _asked(objective: dict[str, Any]) -> list[str]:
     counts = f"({name}:total:increase5m >= bool 20) * ({name}:errors:increase5m >= bool 5)"
     return [
         _record(f"{name}:worst_error_ratio:rate1m", worst),
-        _record(f"{name}:evidence:increase5m", f"max by (service, env) ({counts})"),
+        _record(f"{name}:evidence:increase5m", f"max by (service, env) ({counts})\n{UNLESS_UNSOUND}"),
     ]
 
 

@@ -147,6 +147,13 @@ def test_histogram_has_the_bucket_edges_of_the_alerts(app: Running, edge: str) -
     assert edge in edges
 
 
+def test_histogram_has_a_bucket_above_the_highest_threshold(app: Running) -> None:
+    """Without one a quantile never exceeds a second, however slow the answers are."""
+    edges = {float(own["le"]) for own, _ in scrape(app)["http_request_duration_seconds_bucket"]}
+
+    assert any(1.0 < edge < float("inf") for edge in edges)
+
+
 def test_probes_and_scrapes_are_not_counted(app: Running) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
         assert call(app, "GET", path) == 200
