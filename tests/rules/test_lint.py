@@ -22,6 +22,21 @@ OWN = '{service="{{ $labels.service }}",env="{{ $labels.env }}"}'
 LOUD = "error calls <!channel>, critical only <!here>: the lesser alert is louder"
 
 
+ARMS = "      - record: instance:http_duration_buckets:sum\n"
+OLD_FORM = """\
+      - record: instance:http_errors:sum
+        expr: |
+          sum by (service, env, instance) (http_requests_total{job="mita-backend",status=~"5.."})
+          or
+          0 * instance:http_requests:sum{result="any"}
+
+      - record: mita:http_errors:rate2m
+        expr: sum by (service, env) (rate(instance:http_errors:sum[2m]))
+
+"""
+OLD_FORM += ARMS
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A copy of all that lint reads."""
@@ -94,7 +109,7 @@ def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
             'status=~"401|403"',
             'code=~"401|403"',
             "expr: |",
-            'AuthFailureSpike: selects code=~"401|403", and http_requests_total has no label code',
+            'instance:http_requests:sum: selects code=~"401|403", and http_requests_total has no label code',
         ),
         (
             "http",
@@ -317,6 +332,38 @@ def test_a_swapped_mention_takes_the_warning_away(root: Path) -> None:
     (root / ROUTES).write_text(swapped)
 
     assert lint(Content(root)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "at"),
+    [
+        (
+            "http",
+            '0 * http_requests_total{job="mita-backend",path!~"/metrics|/health(/.*)?"}',
+            '0 * instance:http_duration_buckets:sum{le="+Inf"}',
+            "instance:http_requests:sum",
+        ),
+        (
+            "slo",
+            '0 * http_requests_total{job="mita-backend",path=~"/api/register"}',
+            "0 * slo:availability:total:increase5m",
+            "instance:journey_requests:sum",
+        ),
+        (
+            "http",
+            '/ sum by (service, env) (rate(instance:http_requests:sum{result="any"}[5m])) > 0.3',
+            '/ sum by (service, env) (rate(http_requests_total{job="mita-backend"}[5m])) > 0.3',
+            "AuthFailureSpike",
+        ),
+        ("http", ARMS, OLD_FORM, "instance:http_errors:sum"),
+    ],
+    ids=["a counter", "a journey", "a share", "the form that brought shares of 1,800 %"],
+)
+def test_two_moments_in_one_rule_are_found(root: Path, file: str, old: str, new: str, at: str) -> None:
+    [finding] = breaks(root, f"{RULES}/{file}.rules.yml", old, new)
+
+    assert finding.what.startswith(f"{at}: ")
+    assert "recorded before it" in finding.what
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from harness.rules.lint.dashboards import wrong_link
 from harness.rules.lint.findings import Finding
 from harness.rules.lint.inhibitions import unequal
 from harness.rules.lint.loudness import louder_below
+from harness.rules.lint.moments import two_moments
 from harness.rules.lint.places import lines_of
 from harness.rules.lint.rollbacks import rollbacks
 from harness.rules.lint.series import differing, without_series
@@ -130,4 +131,5 @@ ALL: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     unequal,
     louder_below,
     without_series,
+    two_moments,
 )
