@@ -1,6 +1,6 @@
 """A Prometheus of its own, on loopback, that leaves nothing behind."""
 
-import shutil
+import os
 import socket
 import subprocess
 import tempfile
@@ -22,14 +22,15 @@ Samples = dict[str, dict[str, float]]
 
 
 class Server:
-    """One running Prometheus with the project's own prometheus.yml, and no rules until it is given some."""
+    """One running Prometheus with the project's own prometheus.yml or another; it has no rules at first."""
 
-    def __init__(self, place: Path, port: int, log: Path) -> None:
+    def __init__(self, place: Path, port: int, log: Path, config: str | None, cores: int | None) -> None:
         self.place = place
         self.log = log
         self.client = Prometheus(f"http://127.0.0.1:{port}")
         (place / "rules").mkdir()
-        shutil.copy(REPO / "monitoring" / "prometheus.yml", place)
+        text = config or (REPO / "monitoring" / "prometheus.yml").read_text("utf-8")
+        (place / "prometheus.yml").write_text(text, encoding="utf-8")
         argv = [
             str(tool("prometheus")),
             f"--config.file={place / 'prometheus.yml'}",
@@ -39,8 +40,9 @@ class Server:
             "--web.enable-lifecycle",
             "--web.enable-remote-write-receiver",
         ]
+        env = {**os.environ, **({"GOMAXPROCS": str(cores)} if cores else {})}
         with log.open("w") as output:
-            self.process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, env=env)
 
     def until_ready(self) -> None:
         """It answers; with the end of its log if it does not."""
@@ -81,11 +83,11 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(config: str | None = None, cores: int | None = None) -> Iterator[Server]:
     """A Prometheus in a directory of its own; both are gone afterwards, also after Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="mita-bench-", ignore_cleanup_errors=True) as directory:
         place = Path(directory)
-        server = Server(place, _free_port(), place / "prometheus.log")
+        server = Server(place, free_port(), place / "prometheus.log", config, cores)
         try:
             server.until_ready()
             yield server
@@ -93,7 +95,8 @@ def running() -> Iterator[Server]:
             server.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
