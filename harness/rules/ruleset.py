@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.rules.suites import RULES, Group
-from monitoring.promql import Selector, walk
+from monitoring.promql import Call, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read, rule_files
 
 Rule = Mapping[str, Any]
+COUNTED = ("rate", "irate", "increase", "resets")  # what takes a series for a counter
 ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
 
 
@@ -84,6 +85,18 @@ def _names(expression: str) -> frozenset[str]:
             named = [each.value for each in node.matchers if (each.name, each.op) == ("alertname", "=")]
             found.add(named[0] if named and node.metric in ALERT_SERIES else node.metric)
     return frozenset(found)
+
+
+def counters(files: Iterable[RuleFile]) -> frozenset[str]:
+    """The recorded series that any rule takes for a counter: it must never fall without a start."""
+    recorded, counted = set(), set()
+    for file in files:
+        recorded |= set(file.recordings)
+        for rule in file.rules:
+            for node in walk(parse(rule["expr"])):
+                if isinstance(node, Call) and node.function in COUNTED:
+                    counted |= {each.metric for each in walk(node) if isinstance(each, Selector)}
+    return frozenset(recorded & counted)
 
 
 def load_files(directory: Path = RULES) -> tuple[RuleFile, ...]:

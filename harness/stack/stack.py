@@ -29,6 +29,7 @@ from harness.proof.incident import (
 from harness.proof.moments import Story, seconds_of
 from harness.proof.playbook import Playbook, PlaybookError, playing
 from harness.proof.sources import Witnesses
+from harness.stack import samples
 from harness.stack.faults import ErrorRate, Fault
 from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
 from harness.stack.units import Dependency, Unit
@@ -96,6 +97,11 @@ class Stack:
         """Undo what the test broke and has not mended itself, the last first."""
         while self._undo:
             self._undo.pop()()
+
+    def untrue(self) -> list[str]:
+        """What Prometheus stored since the test began and cannot be so; none is what is wanted."""
+        steps.patiently("Prometheus to answer", lambda: clients.prometheus().ready("/-/ready"), CALM_S)
+        return samples.untrue(clients.prometheus(), self.begin)
 
     def stop(self, what: Unit | Dependency) -> None:
         """Stop a service until the test starts it again or ends."""

@@ -47,6 +47,7 @@ def stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
     fresh.fresh()
     yield fresh
     fresh.mend()
+    assert fresh.untrue() == []
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def production_stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
         fresh = Stack(tmp_path, installed, scale=1)
         fresh.fresh()
         yield fresh
+        assert fresh.untrue() == []
     finally:
         with playing("the lab's timing", plays, tmp_path / "fast.log") as play:
             steps.finish(play, steps.INSTALL_S)

@@ -8,23 +8,22 @@ from collections.abc import Iterator
 
 from harness.rules.lint.content import Content
 from harness.rules.lint.findings import Finding
-from harness.rules.ruleset import ALERT_SERIES, RuleFile, metrics_of, name_of
-from monitoring.promql import Binary, Call, Node, Selector, walk
+from harness.rules.ruleset import ALERT_SERIES, RuleFile, counters, metrics_of, name_of
+from monitoring.promql import Binary, Node, Selector, walk
 from monitoring.promql_parse import parse
 
-COUNTED = ("rate", "irate", "increase", "resets")
 MEND = "read both from the counters themselves, or from one recorded series, in one expression"
 
 
 def two_moments(content: Content) -> Iterator[Finding]:
     """Recorded counters, and shares, that are made of a scrape and of an earlier rule of the group."""
     recorded = {name for file in content.files for name in file.recordings}
-    counters = recorded & set(_counted(content))
+    counted = counters(content.files)
     for file in content.files:
         for rule in file.rules:
             name, tree = name_of(rule), parse(rule["expr"])
             metrics, own = metrics_of(rule["expr"]), _own(file, tree)
-            if name in counters and own and len(metrics) > 1:
+            if name in counted and own and len(metrics) > 1:
                 others = ", ".join(sorted(metrics - own)) or "another of its kind"
                 what = f"the counter pairs {', '.join(sorted(own))}, recorded before it, with {others}"
                 yield content.at_rule(file.name, name, "expr", what, MEND)
@@ -32,15 +31,6 @@ def two_moments(content: Content) -> Iterator[Finding]:
                 if isinstance(node, Binary) and node.op == "/" and _mixed(file, recorded, node):
                     what = f"`{node}` divides what was scraped and what was recorded before it"
                     yield content.at_rule(file.name, name, "expr", what, MEND)
-
-
-def _counted(content: Content) -> Iterator[str]:
-    """The names of all series that any rule takes for a counter."""
-    for file in content.files:
-        for rule in file.rules:
-            for node in walk(parse(rule["expr"])):
-                if isinstance(node, Call) and node.function in COUNTED:
-                    yield from _metrics(node)
 
 
 def _metrics(tree: Node) -> set[str]:

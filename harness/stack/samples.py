@@ -1,0 +1,55 @@
+"""What Prometheus stored is true: shares are within 0 and 1, counters fall only where a process started."""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from harness.clients import Prometheus
+from harness.rules.ruleset import counters, load_files
+
+Json = dict[str, Any]
+SHARES = '{__name__=~".+_ratio:.+"}'
+STARTS = 'process_start_time_seconds{job="mita-backend"}'
+NEAR_S = 10.0  # a start is scraped at another moment than the counter is recorded
+
+
+def untrue(prometheus: Prometheus, since: float) -> list[str]:
+    """A sentence for each recorded share and counter that was wrong since that moment (a unix time)."""
+    window = f"[{max(1, int(time.time() - since))}s]"
+    recorded = "|".join(sorted(counters(load_files())))
+    starts = prometheus.query(STARTS + window)
+    falling = fallen(prometheus.query(f'{{__name__=~"{recorded}"}}{window}'), starts)
+    return [*outside(prometheus.query(SHARES + window)), *falling]
+
+
+def outside(shares: Iterable[Json]) -> Iterator[str]:
+    """The shares that were below 0 or above 1."""
+    for series in shares:
+        wrong = [(at, float(value)) for at, value in series["values"] if not 0 <= float(value) <= 1]
+        if wrong:
+            at, value = wrong[0]
+            yield f"{series['metric']} was {value:g} at {at:.1f}, and {len(wrong)} times outside 0 to 1"
+
+
+def fallen(recorded: Iterable[Json], starts: Iterable[Json]) -> Iterator[str]:
+    """The counters that fell although their process did not start about then."""
+    began = {_process(series["metric"]): list(_changes(series["values"])) for series in starts}
+    for series in recorded:
+        for (_, before), (at, after) in zip(series["values"], series["values"][1:], strict=False):
+            fell = float(after) < float(before)
+            if fell and not any(
+                abs(at - start) <= NEAR_S for start in began.get(_process(series["metric"]), [])
+            ):
+                yield f"{series['metric']} fell from {before} to {after} at {at:.1f}, and nothing had started"
+
+
+def _changes(values: list[list[Any]]) -> Iterator[float]:
+    """When the start of a process was seen to be another than before."""
+    for (_, before), (at, value) in itertools.pairwise(values):
+        if value != before:
+            yield float(at)
+
+
+def _process(labels: Mapping[str, str]) -> tuple[str | None, ...]:
+    return labels.get("service"), labels.get("env"), labels.get("instance")
