@@ -19,6 +19,16 @@ from harness.target.middleware import declare_routes
 DAY_S = 24 * HOUR_S
 RECORDED_S = 2 * STEP_S  # where history ends and the rules themselves go on
 SPARSE_S = 300
+RECORDED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("instance:slo_availability_total:sum", {}),  # four of yesterday
+    ("instance:slo_availability_bad:sum", {}),
+    ("instance:slo_latency_total:sum", {}),
+    ("instance:slo_latency_good:sum", {}),
+    ("instance:http_requests:sum", {"result": "any"}),
+    ("instance:http_requests:sum", {"result": "error"}),
+    ("instance:http_duration_buckets:sum", {"le": "0.4"}),
+    ("instance:http_duration_buckets:sum", {"le": "+Inf"}),
+)
 COMPONENTS = ("database", "redis", "jwt", "queue")
 
 
@@ -94,18 +104,20 @@ def _application_shape(
 def _history(service: str, seconds: int) -> Iterator[Series]:
     """What the rules recorded in the days before: the long windows of the objectives are made of it."""
     who = {"service": service, "env": "production"}
-    for promise in ("availability", "latency"):
+    journeys = ({"journey": "registration"}, {"journey": "transactions"}, {"journey": "revenue"})
+    for promise, parts in (("availability", ({},)), ("latency", ({},)), ("journey", journeys)):
         for part, value in (("total", 800.0), ("errors", 0.2)):
-            name = f"slo:{promise}:{part}:rate5m"
-            shape = Shape(value, counter=False, noise=0.01)
-            yield Series({"__name__": name, **who}, shape, 6 * HOUR_S + 600, RECORDED_S)
-            yield Series({"__name__": f"{name}_sparse", **who}, shape, seconds, RECORDED_S, SPARSE_S)
+            for labels in parts:
+                shape = Shape(value, counter=False, noise=0.01)
+                for kind in ("rate5m", "increase5m"):  # as yesterday, and as now
+                    name = {"__name__": f"slo:{promise}:{part}:{kind}", **who, **labels}
+                    yield Series(name, shape, 6 * HOUR_S + 600, RECORDED_S)
+                    sparse = {**name, "__name__": f"slo:{promise}:{part}:{kind}_sparse"}
+                    yield Series(sparse, shape, seconds, RECORDED_S, SPARSE_S)
 
 
 def _recorded(number: int) -> Iterator[Series]:
     """What the rules added up per process in the hours before, which the windows up to two hours read."""
     who = {"service": service_of(number), "env": "production", "instance": f"app{number:03d}:8080"}
-    for promise, parts in (("availability", ("total", "bad")), ("latency", ("total", "good"))):
-        for part in parts:
-            name = f"instance:slo_{promise}_{part}:sum"
-            yield Series({"__name__": name, **who}, Shape(20.0, counter=True), RECENT_S, RECORDED_S)
+    for name, labels in RECORDED:
+        yield Series({"__name__": name, **labels, **who}, Shape(20.0, counter=True), RECENT_S, RECORDED_S)

@@ -1,7 +1,8 @@
 """Measures what one full evaluation of all rules costs at a large site.
 
 `python -m benchmarks.rules_evaluation` fills a real Prometheus with the data set, lets it evaluate the rules
-on its own clock while samples keep arriving, and exits 1 if the median round of all groups exceeds the limit.
+on its own clock while samples keep arriving, does the same with the rules of an earlier day, and exits 1 if
+the median round of all groups takes more than the limit times as long.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from harness.errors import HarnessError
 from harness.system import say
 from harness.wait import until
 
-LIMIT_S = 1.0
+LIMIT = 1.3
 SETTLED_ROUNDS = 6  # Prometheus looks every minute for something to compact
 CPU_S = "process_cpu_seconds_total"
 LAST_S = "prometheus_rule_group_last_duration_seconds"
@@ -47,7 +48,7 @@ def main() -> int:
     say(as_text(setting, outcomes))
     if arguments.json:
         arguments.json.write_text(as_json(setting, outcomes), encoding="utf-8")
-    return int(outcomes[0].median_s > LIMIT_S)
+    return int(outcomes[0].median_s > LIMIT * outcomes[1].median_s)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,7 +75,7 @@ def measure(arguments: argparse.Namespace) -> tuple[Setting, list[Outcome]]:
         ]
         services = -(-arguments.instances // PER_SERVICE)
         setting = Setting(
-            arguments.instances, services, feeder.count, stored, arguments.days, LIMIT_S, os.getloadavg()[2]
+            arguments.instances, services, feeder.count, stored, arguments.days, LIMIT, os.getloadavg()[2]
         )
     return setting, outcomes
 
