@@ -15,7 +15,10 @@ PACKAGES = {
     "promtool": ("promtool", "prometheus"),
     "amtool": ("prometheus-alertmanager",),
     "prometheus": ("prometheus",),
+    "promtool-3": ("promtool",),
 }
+# What a newer release of the distribution has: its package holds the program under its plain name.
+NEWER = {"promtool-3": ("forky", "promtool")}
 CHECKERS = ("promtool", "amtool")  # what every test run needs; Prometheus itself only a benchmark
 
 
@@ -42,9 +45,9 @@ def _fetch(name: str) -> None:
     BIN.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BIN, prefix=".fetch-") as directory:
         place = Path(directory)
-        complaint = _extract(name, place, [])
-        if complaint:
-            lists = _own_lists(place)
+        complaint = "" if name in NEWER else _extract(name, place, [])
+        if complaint or name in NEWER:
+            lists = [*_own_lists(place), *_newer(name, place)]
             _apt(place, *lists, "update")
             complaint = _extract(name, place, lists)
         if complaint:
@@ -52,7 +55,21 @@ def _fetch(name: str) -> None:
                 f"expected a package with {name} ({' or '.join(PACKAGES[name])}), apt said: {complaint}\n"
                 "check that this machine reaches its package index (`apt-get update`), then run it again"
             )
-        (place / "usr" / "bin" / name).rename(BIN / name)
+        (place / "usr" / "bin" / _plain(name)).rename(BIN / name)
+
+
+def _plain(name: str) -> str:
+    return NEWER[name][1] if name in NEWER else name
+
+
+def _newer(name: str, place: Path) -> list[str]:
+    """Options that let apt read the newer release from where this machine's own packages come from."""
+    if name not in NEWER:
+        return []
+    address = run(["apt-get", "indextargets", "--format", "$(REPO_URI)"]).split("\n")[0]
+    sources = place / "newer.list"
+    sources.write_text(f"deb {address} {NEWER[name][0]} main\n", encoding="utf-8")
+    return ["-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-"]
 
 
 def _extract(name: str, place: Path, options: list[str]) -> str:
@@ -64,7 +81,7 @@ def _extract(name: str, place: Path, options: list[str]) -> str:
         for archive in place.glob("*.deb"):
             run(["dpkg-deb", "-x", str(archive), str(place)])
             archive.unlink()
-        if (place / "usr" / "bin" / name).exists():
+        if (place / "usr" / "bin" / _plain(name)).exists():
             return ""
     return words
 

@@ -27,7 +27,7 @@ def _run(arguments: argparse.Namespace) -> int:
         tool(name)
     outcomes = runner.run_together([*steps.fast(), *_mutants(arguments)])
     if arguments.full:
-        outcomes += runner.run_live([steps.mutants(every=True)])
+        outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus()])
     if not arguments.fast:
         outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
         outcomes += runner.run_live(steps.on_lab(every=arguments.full))

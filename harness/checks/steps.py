@@ -50,6 +50,11 @@ def mutants(*, every: bool) -> Step:
     return Step("mutants" if every else "mutants of changed rules", argv, report, tells=True)
 
 
+def newer_prometheus() -> Step:
+    """The unit tests of the rules with promtool 3."""
+    return Step("rules with promtool 3", (str(VENV / "bin" / "harness"), "rules", "newer"))
+
+
 def on_scratch_hosts() -> list[Step]:
     """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)

@@ -1,4 +1,4 @@
-"""`harness rules`: coverage, mutate, lint, exposed, test and show from the command line."""
+"""`harness rules`: coverage, mutate, lint, exposed, test, newer and show from the command line."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.paths import REPO
-from harness.rules import coverage, overridden, report
+from harness.rules import coverage, newer, overridden, report
 from harness.rules.lint import exposed, findings
 from harness.rules.lint.run import lint
 from harness.rules.mutation import report as mutation_report
@@ -60,6 +60,7 @@ def add_commands(subparsers: Any) -> None:
         commands, "test", "the unit tests of the alerts that a site overrides, with its numbers", _test
     )
     _add_site(tested, required=True)
+    _add(commands, "newer", "whether the unit tests hold with promtool 3, whose ranges are open", _newer)
     show = _add(commands, "show", "an alert as it is in force at a site", _show)
     show.add_argument("alert")
     _add_site(show, required=False)
@@ -129,6 +130,12 @@ def _test(arguments: argparse.Namespace) -> int:
     outcomes = overridden.run(load_files(), load_suites(), overrides)
     say(report.overridden_text(outcomes, overrides))
     return int(any(outcome.verdict is overridden.Verdict.FAILS for outcome in outcomes))
+
+
+def _newer(_: argparse.Namespace) -> int:
+    found = newer.compare(load_suites())
+    say(newer.as_text(found))
+    return int(bool(found.differing))
 
 
 def _show(arguments: argparse.Namespace) -> None:
