@@ -62,14 +62,14 @@ class Known:
         """What is wrong with a selector, or nothing."""
         if not selector.metric or selector.metric in BUILT_IN or selector.metric in self.recorded:
             return ""
+        if excused and selector.metric in self._excused:
+            return ""
         if ":" in selector.metric:
             return f"reads {selector.metric}, which no rule records"
         jobs = self.jobs_of(selector)
         if not jobs:
             return f"reads {selector.metric} of a job that nothing scrapes"
-        if excused and (
-            selector.metric in self._excused or jobs <= self.content.excused("not_exposed", "jobs")
-        ):
+        if excused and jobs <= self.content.excused("not_exposed", "jobs"):
             return ""
         labels = [found for job in jobs if (found := self.exposed.labels(job, selector.metric)) is not None]
         if not labels:
