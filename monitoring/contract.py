@@ -85,8 +85,7 @@ def _present(name: str) -> str:
 
 def _missing(name: str) -> str:
     return (
-        "instance:contract_requests:present unless on (service, env, instance) "
-        f'{name}{{job="mita-backend"}}'
+        f'instance:contract_requests:present unless on (service, env, instance) {name}{{job="mita-backend"}}'
     )
 
 

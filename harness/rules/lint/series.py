@@ -122,7 +122,8 @@ def without_series(content: Content) -> Iterator[Finding]:
     selectors = [selector for query in queries(content) for selector in query.selectors]
     needed = [selector for selector in selectors if known.wrong(selector, excused=False)]
     yield from content.idle({each.metric for each in needed}, "not_exposed", "metrics")
-    yield from content.idle({job for each in needed for job in known.jobs_of(each)}, "not_exposed", "jobs")
+    scraped = [each for each in needed if ":" not in each.metric]
+    yield from content.idle({job for each in scraped for job in known.jobs_of(each)}, "not_exposed", "jobs")
 
 
 def _wrong(content: Content, known: Known) -> Iterator[Finding]:
