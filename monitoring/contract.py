@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "contract.yml", HERE / "rules" / "contract.rules.yml"
 REQUESTS = "http_requests_total"
 HEAD = """\
-# Generated from contract.yml by `python -m monitoring.contract`: change it there. A release that stops exporting a
-# series breaks no rule: every alert that reads it is silent from then on.
+# Generated from contract.yml by `python -m monitoring.contract`: change it there. A release that stops
+# exporting a series breaks no rule: every alert that reads it is silent from then on.
 groups:
   # Every five minutes is enough to know what there was in the last day.
   - name: contract-sparse
@@ -51,8 +51,8 @@ ALERT = """
           summary: '{{ $labels.service }} no longer exports {{ $labels.series }}'
           description: >-
             {{ $threshold := 0.0 }}{{ $value | printf "%.0f" }} instances of {{ $labels.service }} in
-            {{ $labels.env }} answer requests but do not export {{ $labels.series }}, which was there within the
-            last day; more than {{ $threshold | printf "%g" }} means that alerts which read it cannot fire.
+            {{ $labels.env }} answer requests but do not export {{ $labels.series }}, which was there within
+            the last day; more than {{ $threshold | printf "%g" }} means that alerts which read it cannot fire.
           runbook_url: https://docs.mita.finance/runbooks/ContractSeriesMissing
           dashboard_url: https://grafana.mita.finance/d/mita-main?var-service={{ $labels.service }}
 """
