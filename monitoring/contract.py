@@ -52,7 +52,8 @@ ALERT = """
           description: >-
             {{ $threshold := 0.0 }}{{ $value | printf "%.0f" }} instances of {{ $labels.service }} in
             {{ $labels.env }} answer requests but do not export {{ $labels.series }}, which was there within
-            the last day; more than {{ $threshold | printf "%g" }} means that alerts which read it cannot fire.
+            the last day; more than {{ $threshold | printf "%g" }} means that alerts which read it cannot
+            fire.
           runbook_url: https://docs.mita.finance/runbooks/ContractSeriesMissing
           dashboard_url: https://grafana.mita.finance/d/mita-main?var-service={{ $labels.service }}
 """
