@@ -85,6 +85,11 @@ class _Records(prometheus_client.registry.Collector):
         build = GaugeMetricFamily("mita_rollback_build_info", "The daemon's version.", labels=["version"])
         build.add_metric([self._from.version], 1)
         yield build
+        yield _gauge(
+            "mita_rollback_clock_seconds",
+            "What time the daemon has.",
+            self._from.clock.now().timestamp(),
+        )
         yield from self._reload()
         yield from self._sources()
         try:

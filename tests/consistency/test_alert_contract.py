@@ -6,7 +6,7 @@ import pytest
 
 from harness.paths import REPO
 from harness.rules.programs import promtool
-from monitoring import slo
+from monitoring import contract, slo
 from monitoring.catalog import Alert, load, load_recordings
 from monitoring.promql import Binary, Selector
 from monitoring.promql_parse import parse
@@ -70,6 +70,11 @@ def test_recorded_names_say_level_metric_and_operations() -> None:
 def test_the_slo_rules_follow_from_their_promises() -> None:
     text = slo.generate(slo.SOURCE.read_text())
     assert slo.TARGET.read_text() == text, "expected no difference; run `python -m monitoring.slo`"
+
+
+def test_the_rules_of_the_contract_follow_from_it() -> None:
+    text = contract.generate(contract.SOURCE.read_text())
+    assert contract.TARGET.read_text() == text, "expected no difference; run `python -m monitoring.contract`"
 
 
 def test_promtool_accepts_every_file() -> None:

@@ -18,6 +18,7 @@ from monitoring.promql_parse import parse
 from rollback.cli import parser
 from rollback.domain.control import Cause
 from rollback.domain.reasons import Reason, Verdict
+from rollback.domain.records import NoticeState
 from rollback.domain.rollback import Phase, VerificationVerdict
 from rollback.domain.unresolved import Unresolved
 from rollback.settings import Settings
@@ -34,7 +35,7 @@ VERDICTS = {str(verdict) for verdict in Verdict} | {str(verdict) for verdict in 
 WORDS = {
     "reason": REASONS,
     "verdict": VERDICTS,
-    "result": {str(phase) for phase in Phase},
+    "result": {str(phase) for phase in Phase} | {str(state) for state in NoticeState},
     "state": STATES,
     "cause": CAUSES,
 }
@@ -91,7 +92,7 @@ def test_a_page_uses_only_words_that_the_daemon_has(name: str) -> None:
 
 def known_elsewhere(word: str) -> bool:
     """A setting of an exporter, a role or a database, as the pages name them."""
-    return word.startswith(("redis_", "pg_", "mita_", "node_", "http_", "group_", "repeat_"))
+    return word.startswith(("redis_", "pg_", "mita_", "node_", "http_", "group_", "repeat_", "prometheus_"))
 
 
 def subcommands() -> set[str]:

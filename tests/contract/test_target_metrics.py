@@ -18,37 +18,14 @@ from harness.release.running import Running, started, until_ready
 from harness.target.database import Database
 from harness.target.processes import boot_time_s, read_stat
 from harness.wait import until
+from monitoring import contract
 
 Labels = dict[str, str]
 Samples = dict[str, list[tuple[Labels, float]]]
 
-COUNTERS = {
-    "http_requests_total": {"method", "path", "status"},
-    "transaction_processing_total": set(),
-    "transaction_processing_errors_total": set(),
-    "user_registration_success_total": set(),
-    "user_registration_attempts_total": set(),
-    "revenue_processing_total": set(),
-    "revenue_processing_errors_total": set(),
-    "http_request_duration_seconds_count": {"method", "path"},
-}
-GAUGES = {
-    "daily_active_users": set(),
-    "mita_middleware_health_status": set(),
-    "mita_middleware_component_health": {"component"},
-    "mita_middleware_component_response_time_ms": {"component"},
-    "mita_cpu_usage_percent": set(),
-    "mita_memory_usage_percent": set(),
-    "mita_disk_usage_percent": set(),
-    "mita_queue_depth": {"queue"},
-    "mita_build_info": {"version"},
-    "process_cpu_seconds_total": set(),
-    "process_start_time_seconds": set(),
-    "process_resident_memory_bytes": set(),
-    "process_virtual_memory_bytes": set(),
-    "process_open_fds": set(),
-    "process_max_fds": set(),
-}
+PROMISED = [each for each in contract.series() if not each.optional]
+COUNTERS = {each.name: set(each.labels) for each in PROMISED if each.kind == "counter"}
+GAUGES = {each.name: set(each.labels) for each in PROMISED if each.kind != "counter"}
 
 
 @pytest.fixture(scope="module")

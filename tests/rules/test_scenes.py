@@ -307,6 +307,98 @@ def test_scrapes_that_agree_are_enough_when_it_fires(name: str, series: dict[str
     assert scene.enough(name, "10m")[0] == alert.firing_since
 
 
+# --- what is gone, and what comes and goes
+
+
+def up(job: str, values: str, instance: str = "a", service: str = "") -> dict[str, str]:
+    labels = f'job="{job}",instance="{instance}",host="{instance}",env="prod",service="{service or job}"'
+    return {f"up{{{labels}}}": values}
+
+
+def test_jobs_whose_targets_vanish_are_told_one_by_one() -> None:
+    gone = dict.fromkeys(("node", "postgres", "redis"), f"1x40 stale _x{40}")
+    scene = Scene(
+        own("up", "1x100") | {k: v for job, values in gone.items() for k, v in up(job, values).items()}
+    )
+
+    alerts = scene.alerts("20m", "TargetsMissing")
+    assert sorted(alert.labels["job"] for alert in alerts) == sorted(gone)
+    assert all(alert.state == "firing" for alert in alerts)
+
+
+def test_a_host_that_left_the_inventory_is_missed_by_nobody() -> None:
+    expected = 'job:targets:expected{job="node",service="node",env="prod"}'
+    scene = Scene(up("node", "1x300") | up("node", "1x40 stale", "b") | {expected: "2x41 1x260"})
+
+    assert "TargetsMissing" not in scene.ever_fired("70m")
+
+
+def test_a_release_that_exports_requests_and_no_longer_what_it_sells_is_told() -> None:
+    names = ("user_registration_success_total", "transaction_processing_total", "revenue_processing_total")
+    scene = Scene(
+        requests("app1", "200", "0+15x160")
+        | {k: v for name in names for k, v in own(name, "0+1x60 stale").items()}
+    )
+
+    alerts = scene.alerts("30m", "ContractSeriesMissing")
+    assert sorted(alert.labels["series"] for alert in alerts) == sorted(names)
+    assert all((alert.firing_since or 0) <= 30 * MINUTE for alert in alerts)
+
+
+def test_an_application_that_never_had_a_series_misses_none() -> None:
+    assert "ContractSeriesMissing" not in Scene(requests("app1", "200", "0+15x160")).ever_fired("40m")
+
+
+def pattern(values: str, repeated: int) -> str:
+    return " ".join(["1"] * 60 + values.split() * repeated)
+
+
+@pytest.mark.parametrize(
+    ("alert", "job", "metric", "values", "within"),
+    [
+        ("PostgresFlapping", "postgres", "pg_up", "1 1 0 0", 15),
+        ("PostgresFlapping", "postgres", "pg_up", "1 1 1 0", 15),
+        ("PostgresFlapping", "postgres", "pg_up", "1 " * 17 + "0 0 0", 15),
+        ("RedisFlapping", "redis", "redis_up", "1 1 0 0", 15),
+        ("HostFlapping", "node", "up", "1" + " 0" * 7, 5),
+        ("BackendInstanceFlapping", "mita-backend", "up", "1 0", 5),
+        ("BackendInstanceFlapping", "mita-backend", "up", "1 1 1 0 0", 10),
+        ("EndpointFlapping", "blackbox-http", "probe_success", "1 1 0 0 0 0", 5),
+    ],
+)
+def test_what_comes_and_goes_is_told(alert: str, job: str, metric: str, values: str, within: int) -> None:
+    labels = f'job="{job}",instance="a",host="a",env="prod",service="mita-backend"'
+    scene = Scene({f"{metric}{{{labels}}}": pattern(values, 240 // len(values.split()))})
+
+    [found] = scene.alerts("60m", alert)
+    assert found.state == "firing"
+    assert (found.firing_since or 0) <= 15 * MINUTE + within * MINUTE
+
+
+def test_one_restart_is_told_by_nobody_afterwards() -> None:
+    """Away for half a minute, as a host is that reboots or an instance that is deployed."""
+    once = "1x60 0 0 1x100"
+    series = up("node", once) | up("mita-backend", once, "app1") | redis("cache", "9x170", once)
+    series |= {'pg_up{job="postgres",instance="db",host="db",env="prod",service="mita-backend"}': once}
+
+    assert not {name for name in Scene(series).ever_fired("40m") if name.endswith("Flapping")}
+
+
+def test_a_crash_loop_that_says_nothing_of_its_process_pages() -> None:
+    loop = " ".join(["1", "0"] * 60)
+    scene = Scene(own("up", loop) | own("up", loop, "app2"))
+
+    assert {a.labels["instance"] for a in scene.alerts("20m", "BackendInstanceFlapping")} == {"app1", "app2"}
+    assert scene.enough("BackendInstanceFlapping", "20m")
+
+
+def test_a_certificate_whose_probe_fails_now_and_then_still_expires() -> None:
+    labels = 'job="blackbox-http",instance="https://a/",host="a",env="prod",service="mita-backend"'
+    scene = Scene({f"probe_ssl_earliest_cert_expiry{{{labels}}}": "90000 _x3 stale _x6 " * 30})
+
+    assert "TlsCertExpiryCritical" in scene.firing("60m")
+
+
 # --- all of them
 
 

@@ -62,14 +62,14 @@ class Known:
         """What is wrong with a selector, or nothing."""
         if not selector.metric or selector.metric in BUILT_IN or selector.metric in self.recorded:
             return ""
+        if excused and selector.metric in self._excused:
+            return ""
         if ":" in selector.metric:
             return f"reads {selector.metric}, which no rule records"
         jobs = self.jobs_of(selector)
         if not jobs:
             return f"reads {selector.metric} of a job that nothing scrapes"
-        if excused and (
-            selector.metric in self._excused or jobs <= self.content.excused("not_exposed", "jobs")
-        ):
+        if excused and jobs <= self.content.excused("not_exposed", "jobs"):
             return ""
         labels = [found for job in jobs if (found := self.exposed.labels(job, selector.metric)) is not None]
         if not labels:
@@ -122,7 +122,8 @@ def without_series(content: Content) -> Iterator[Finding]:
     selectors = [selector for query in queries(content) for selector in query.selectors]
     needed = [selector for selector in selectors if known.wrong(selector, excused=False)]
     yield from content.idle({each.metric for each in needed}, "not_exposed", "metrics")
-    yield from content.idle({job for each in needed for job in known.jobs_of(each)}, "not_exposed", "jobs")
+    scraped = [each for each in needed if ":" not in each.metric]
+    yield from content.idle({job for each in scraped for job in known.jobs_of(each)}, "not_exposed", "jobs")
 
 
 def _wrong(content: Content, known: Known) -> Iterator[Finding]:

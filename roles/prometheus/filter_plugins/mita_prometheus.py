@@ -2,9 +2,11 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from ansible.errors import AnsibleFilterError
@@ -14,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from monitoring import catalog
 
 File = dict[str, Any]
+PUBLIC = "blackbox-public"
 
 
 def prometheus_files(
@@ -61,6 +64,59 @@ def target_files(
     return files
 
 
+def public_target_files(endpoints: Any, *, environment: str) -> list[File]:
+    """Return the targets file with the addresses that users type, or nothing where the site names none."""
+    if not isinstance(endpoints, list):
+        raise AnsibleFilterError(f"prometheus_public_endpoints: expected a list, found {endpoints!r}")
+    entries = [_public(endpoint, environment) for endpoint in endpoints]
+    twice = [url for url, count in Counter(entry["targets"][0] for entry in entries).items() if count > 1]
+    if twice:
+        raise AnsibleFilterError(
+            f"prometheus_public_endpoints: expected each url once, found {twice[0]} twice"
+        )
+    if not entries:
+        return []
+    return [{"path": f"targets/{PUBLIC}.yml", "content": _dump(entries), "apply": "watched"}]
+
+
+def _public(endpoint: Any, environment: str) -> dict[str, Any]:
+    given = endpoint if isinstance(endpoint, Mapping) else {}
+    texts = all(isinstance(value, str) and value for value in given.values())
+    if not texts or not {"url", "service"} <= set(given) <= {"url", "service", "module"}:
+        raise AnsibleFilterError(
+            "prometheus_public_endpoints: expected url and service, and module if it is not http_2xx, "
+            f"each a text; found {endpoint!r}"
+        )
+    address = urlsplit(given["url"])
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise AnsibleFilterError(
+            "prometheus_public_endpoints: expected a url such as https://www.example.org/, "
+            f"found {given['url']!r}"
+        )
+    module = {"__tmp_module": given["module"]} if "module" in given else {}
+    labels = {"env": environment, "service": given["service"], **module}
+    return {"targets": [given["url"]], "labels": labels}
+
+
+def expected_files(targets: Iterable[File], content: Iterable[File]) -> list[File]:
+    """Return the rule file with the number of targets that each scraped job has in the inventory."""
+    config = next(file["content"] for file in content if file["path"] == "prometheus.yml")
+    scraped = {job["job_name"] for job in yaml.safe_load(config).get("scrape_configs") or []}
+    rules = [
+        {"record": "job:targets:expected", "expr": f"vector({count})", "labels": labels}
+        for file in targets
+        if (job := Path(file["path"]).stem) in scraped
+        for labels, count in _counted(job, yaml.safe_load(file["content"]))
+    ]
+    groups = {"groups": [{"name": "expected", "rules": rules}]}
+    return [{"path": "rules/expected.rules.yml", "content": _dump(groups)}]
+
+
+def _counted(job: str, entries: Iterable[Mapping[str, Any]]) -> list[tuple[dict[str, str], int]]:
+    kinds = Counter((entry["labels"]["service"], entry["labels"]["env"]) for entry in entries)
+    return [({"job": job, "service": service, "env": env}, count) for (service, env), count in kinds.items()]
+
+
 def _target(job: str, spec: Mapping[str, Any], host: str, address: str, environment: str) -> dict[str, Any]:
     target = f"{address}:{spec['port']}"
     if "url_path" in spec:
@@ -77,7 +133,7 @@ def _given(job: str, spec: Mapping[str, Any], given: Mapping[str, Any], environm
     return {"targets": [given["target"]], "labels": {**base, **given.get("labels", {})}}
 
 
-def _dump(entries: list[dict[str, Any]]) -> str:
+def _dump(entries: Any) -> str:
     return yaml.safe_dump(_plain(entries), sort_keys=False)
 
 
@@ -91,4 +147,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
-        return {"mita_prometheus_files": prometheus_files, "mita_target_files": target_files}
+        return {
+            "mita_prometheus_files": prometheus_files,
+            "mita_target_files": target_files,
+            "mita_public_target_files": public_target_files,
+            "mita_expected_files": expected_files,
+        }

@@ -8,7 +8,7 @@ from ansible.errors import AnsibleFilterError
 from harness.paths import REPO
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
-from roles.prometheus.filter_plugins.mita_prometheus import target_files
+from roles.prometheus.filter_plugins.mita_prometheus import expected_files, public_target_files, target_files
 from roles.release.filter_plugins.mita_files import environment, exec_line
 from roles.release.filter_plugins.mita_sandbox import BASE, sandbox
 from roles.release.filter_plugins.mita_web import login, ready, web_files
@@ -136,6 +136,67 @@ def test_job_without_hosts_has_no_file_and_given_targets_need_none() -> None:
 
     (entry,) = yaml.safe_load(file["content"])
     assert entry["labels"] == {"instance": "gw:9100", "env": "lab", "service": "router", "host": "gw"}
+
+
+CONFIG = {
+    "path": "prometheus.yml",
+    "content": "scrape_configs: [{job_name: node}, {job_name: blackbox-public}]",
+}
+
+
+def test_scraped_jobs_are_expected_to_have_the_targets_of_the_inventory() -> None:
+    jobs = {
+        "node": {
+            "groups": ["application"],
+            "port": 9100,
+            "also": [{"target": "gw:9100", "labels": {"service": "router"}}],
+        },
+        "redis": {"groups": ["application"], "port": 9121},
+        "postgres": {"groups": ["nobody"], "port": 9187},
+    }
+    targets = target_files(jobs, {"application": ["app1", "app2"]}, HOSTVARS, environment="lab")
+    public = public_target_files([{"url": "https://www.example.org/", "service": "shop"}], environment="lab")
+
+    (file,) = expected_files([*targets, *public], [CONFIG])
+
+    assert file["path"] == "rules/expected.rules.yml" and "apply" not in file
+    (group,) = yaml.safe_load(file["content"])["groups"]
+    assert {rule["record"] for rule in group["rules"]} == {"job:targets:expected"}
+    assert {(*rule["labels"].values(), rule["expr"]) for rule in group["rules"]} == {
+        ("node", "node", "lab", "vector(2)"),
+        ("node", "router", "lab", "vector(1)"),
+        ("blackbox-public", "shop", "lab", "vector(1)"),
+    }
+
+
+def test_public_endpoints_carry_their_service_and_module() -> None:
+    given = [{"url": "https://www.example.org/up", "service": "shop", "module": "http_3xx"}]
+
+    (file,) = public_target_files(given, environment="lab")
+
+    assert file["path"] == "targets/blackbox-public.yml"
+    (entry,) = yaml.safe_load(file["content"])
+    assert entry["targets"] == ["https://www.example.org/up"]
+    assert entry["labels"] == {"env": "lab", "service": "shop", "__tmp_module": "http_3xx"}
+    assert public_target_files([], environment="lab") == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("https://www.example.org", "expected a list"),
+        (["https://www.example.org"], "expected url and service"),
+        ([{"url": "https://www.example.org"}], "expected url and service"),
+        ([{"url": "https://a.example.org", "service": "shop", "host": "x"}], "expected url and service"),
+        ([{"url": "https://a.example.org", "service": ""}], "each a text"),
+        ([{"url": "www.example.org", "service": "shop"}], "expected a url such as"),
+        ([{"url": "ftp://a.example.org", "service": "shop"}], "expected a url such as"),
+        ([{"url": "https://a.example.org", "service": "shop"}] * 2, "found https://a.example.org twice"),
+    ],
+)
+def test_public_endpoints_that_cannot_be_probed_are_refused(bad: object, says: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=says):
+        public_target_files(bad, environment="lab")
 
 
 def test_access_reaches_the_scrape_and_the_delivery_of_alerts() -> None:

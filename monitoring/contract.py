@@ -1,0 +1,100 @@
+"""The application's contract of series: `python -m monitoring.contract` writes rules/contract.rules.yml.
+
+An instance that exports requests is up and exports something: a promised series that it lacks, and that its
+service had in the last day, was lost. A service that never had a series has no alert that could miss it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).parent
+SOURCE, TARGET = HERE / "contract.yml", HERE / "rules" / "contract.rules.yml"
+REQUESTS = "http_requests_total"
+HEAD = """\
+# Generated from contract.yml by `python -m monitoring.contract`: change it there. A release that stops
+# exporting a series breaks no rule: every alert that reads it is silent from then on.
+groups:
+  # Every five minutes is enough to know what there was in the last day.
+  - name: contract-sparse
+    interval: 5m
+    rules:
+      - record: mita:contract_series:present
+        expr: |
+"""
+RULES = """
+  - name: contract
+    rules:
+      - record: instance:contract_requests:present
+        expr: count by (service, env, instance) (http_requests_total{job="mita-backend"})
+
+      - record: instance:contract_series:missing
+        expr: |
+"""
+ALERT = """
+      - alert: ContractSeriesMissing
+        expr: |
+          count by (service, env, series) (
+            instance:contract_series:missing
+            and on (service, env, series)
+            last_over_time(mita:contract_series:present[1d])
+          ) > 0
+        for: 10m
+        labels:
+          severity: error
+          component: backend
+          symptom: contract_broken
+          owner: backend
+        annotations:
+          summary: '{{ $labels.service }} no longer exports {{ $labels.series }}'
+          description: >-
+            {{ $threshold := 0.0 }}{{ $value | printf "%.0f" }} instances of {{ $labels.service }} in
+            {{ $labels.env }} answer requests but do not export {{ $labels.series }}, which was there within
+            the last day; more than {{ $threshold | printf "%g" }} means that alerts which read it cannot
+            fire.
+          runbook_url: https://docs.mita.finance/runbooks/ContractSeriesMissing
+          dashboard_url: https://grafana.mita.finance/d/mita-main?var-service={{ $labels.service }}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One promised series."""
+
+    name: str
+    kind: str
+    labels: list[str]
+    optional: bool = False
+
+
+def series(text: str | None = None) -> list[Series]:
+    """What the contract promises; that of the repository without a text."""
+    return [Series(**each) for each in yaml.safe_load(text or SOURCE.read_text(encoding="utf-8"))]
+
+
+def generate(text: str) -> str:
+    """The text of the rule file for the contract."""
+    names = [each.name for each in series(text) if each.name != REQUESTS]
+    return HEAD + _arms(names, _present) + RULES + _arms(names, _missing) + ALERT
+
+
+def _present(name: str) -> str:
+    return f'count by (service, env) ({name}{{job="mita-backend"}})'
+
+
+def _missing(name: str) -> str:
+    return (
+        f'instance:contract_requests:present unless on (service, env, instance) {name}{{job="mita-backend"}}'
+    )
+
+
+def _arms(names: list[str], expression: Callable[[str], str]) -> str:
+    """One sample for each series that the expression finds, told apart by a label."""
+    arms = [f'          label_replace({expression(name)}, "series", "{name}", "", "")\n' for name in names]
+    return "          or\n".join(arms)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(generate(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
