@@ -57,8 +57,11 @@ def _application(number: int, chance: random.Random) -> Iterator[Series]:
         ("mita_middleware_health_status", 1.0),
         ("process_open_fds", 60.0),
         ("process_max_fds", 1024.0),
+        ("process_resident_memory_bytes", 2e8),
+        ("process_virtual_memory_bytes", 9e8),
     ):
         yield level(name, value, whose)
+    yield Series({"__name__": "process_cpu_seconds_total", **whose}, Shape(0.1, counter=True))
     yield Series({"__name__": "process_start_time_seconds", **whose}, Shape(1.7e9, counter=False))
     week = 7 * DAY_S
     yield Series(

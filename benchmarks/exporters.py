@@ -113,7 +113,8 @@ def monitoring_series() -> Iterator[Series]:
     labels = target("prometheus", "prometheus", "monitor:9090", "monitor")
     for name in ("up", "config_last_reload_successful", "notifications_alertmanagers_discovered"):
         yield level(name if name == "up" else f"prometheus_{name}", 1, labels)
-    yield count("prometheus_notifications_dropped_total", 0, labels, alertmanager="http://monitor:9093")
+    for name in ("dropped", "errors"):
+        yield count(f"prometheus_notifications_{name}_total", 0, labels, alertmanager="http://monitor:9093")
     yield count("prometheus_tsdb_head_samples_appended_total", 6000, labels, type="float")
     for name in (
         "sd_file_read_errors",
@@ -142,6 +143,9 @@ def monitoring_series() -> Iterator[Series]:
         name, where = "grafana_http_request_duration_seconds_count", f"/api/{handler}"
         yield count(name, 0.1, labels, handler=where, status_code="200")
     yield from _daemon(DAEMON)
+    for job in ("alertmanager", "blackbox", "grafana", "mita-rollback", "prometheus"):
+        expected = {"__name__": "job:targets:expected", "job": job, "service": job, "env": "production"}
+        yield Series(expected, Shape(1, counter=False))
 
 
 def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
@@ -155,6 +159,10 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_proposals_open", 0.0),
         ("mita_rollback_recovering", 0.0),
         ("mita_rollback_rehearsal_timestamp_seconds", 4e9),
+        ("mita_rollback_clock_seconds", 4e9),
+        ("mita_rollback_inbox_pending", 0.0),
+        ("mita_rollback_notices_waiting", 0.0),
+        ("mita_rollback_store_up", 1.0),
     ):
         yield level(name, value, labels)
     for name, label, values in (
@@ -162,6 +170,8 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_decisions_total", "reason", ("blind", "cooldown", "evidence_unknown")),
         ("mita_rollback_verifications_total", "verdict", ("fixed", "not_fixed", "worse", "blind")),
         ("mita_rollback_webhook_requests_total", "code", ("202", "401")),
+        ("mita_rollback_notices_total", "result", ("sent", "dropped")),
+        ("mita_rollback_quarantined_alerts_total", "why", ("shape",)),
     ):
         for each in values:
             yield Series({"__name__": name, label: each, **labels}, Shape(0, counter=True))

@@ -29,7 +29,7 @@ Question = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Compared:
-    """How many questions were asked, how many were met one evaluation away, and which (group, expr, time) not."""
+    """How many questions were asked, how many were met one evaluation away, and which were not met."""
 
     asked: int
     moved: int
@@ -114,8 +114,8 @@ def as_text(found: Compared) -> str:
     """For a person: the verdict, then each alert that differs by more than one evaluation."""
     alike = found.asked - found.moved - len(found.differing)
     lines = [
-        f"{found.asked} questions whether an alert fires: promtool 3 answers {alike} alike, {found.moved} one "
-        f"evaluation earlier or later, {len(found.differing)} otherwise"
+        f"{found.asked} questions whether an alert fires: promtool 3 answers {alike} alike, {found.moved} "
+        f"one evaluation earlier or later, {len(found.differing)} otherwise"
     ]
     lines += [f"  {group}: {expr} at {format_duration(at)}" for group, expr, at in found.differing]
     return "\n".join(lines)

@@ -1,5 +1,7 @@
 """What is said of alerts that promtool 3 has otherwise; the program itself runs in `make test-full`."""
 
+from typing import Any
+
 from harness.rules import newer
 from harness.rules.suites import load_suites
 
@@ -7,7 +9,7 @@ ALERT = 'count(ALERTS{alertname="HostDown",alertstate="firing"}) or vector(0)'
 
 
 def test_every_check_of_an_alert_is_asked_as_a_number() -> None:
-    checks = [
+    checks: list[dict[str, Any]] = [
         {"alertname": "HostDown", "eval_time": "2m", "exp_alerts": [{"exp_labels": {}}]},
         {"alertname": "HostDown", "eval_time": "3m", "exp_alerts": []},
     ]
