@@ -244,6 +244,18 @@ def test_an_alert_that_was_true_before_the_deployment(store: SqliteStore) -> Non
     assert said.rollbacks == 0
 
 
+def test_workers_that_do_not_count_together(store: SqliteStore) -> None:
+    """Two workers answer scrapes in turn, each with its own counts: no ratio of them is evidence."""
+    turns = " ".join(str(20 * n + (500 if n % 2 else 0)) for n in range(40))
+    scene = Scene(
+        scenes.requests("app1", "200", f"0+15x80 {turns}") | scenes.requests("app1", "500", f"0x80 {turns}")
+    )
+
+    said = played(store, scene, "CriticalErrorRate", deployed=20 * MINUTE, until=29 * MINUTE)
+
+    assert (set(said.reasons), said.rollbacks) == ({"evidence_unknown"}, 0)
+
+
 # --- rolled back
 
 
