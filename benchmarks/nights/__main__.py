@@ -67,7 +67,9 @@ def _keep(place: Path, wrong: Sequence[Verdict]) -> None:
 def _progress(verdicts: Sequence[Verdict], total: int, began: float) -> None:
     wronged, wrong = (sum(getattr(e, name) for e in verdicts) for name in ("wronged", "wrong"))
     seconds = time.monotonic() - began
-    sys.stderr.write(f"{len(verdicts)} of {total} nights in {seconds:.0f} s: {wronged} innocent, {wrong} wrong\n")
+    sys.stderr.write(
+        f"{len(verdicts)} of {total} nights in {seconds:.0f} s: {wronged} innocent, {wrong} wrong\n"
+    )
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

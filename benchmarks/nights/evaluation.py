@@ -1,4 +1,7 @@
-"""What the real rules say about several nights: promtool evaluates them once for all, at every moment."""
+"""What the real rules say about several nights: promtool evaluates them once for all.
+
+Nothing is asked about the hour in which windows fill, but its last five minutes.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from benchmarks.nights.exposition import MOMENTS, series
-from benchmarks.nights.night import WARM, Night
+from benchmarks.nights.night import MINUTE, WARM, Night
 from harness.rules.ruleset import ALERT_SERIES
 from harness.rules.scene import Question, Sample, Scene
 from harness.rules.suites import RULES
@@ -45,9 +48,12 @@ def rules() -> dict[str, Alert]:
     return {alert.name: alert for alert in load(RULES)}
 
 
+@cache
 def triggers() -> dict[str, Alert]:
     """The alerts that may roll a release back."""
-    return {name: rule for name, rule in rules().items() if rule.labels.get("rollback") in ("auto", "propose")}
+    return {
+        name: rule for name, rule in rules().items() if rule.labels.get("rollback") in ("auto", "propose")
+    }
 
 
 def evaluate(nights: Sequence[Night]) -> list[Evaluated]:
@@ -61,8 +67,8 @@ def evaluate(nights: Sequence[Night]) -> list[Evaluated]:
     questions = _questions()
     answers = dict(zip(questions, Scene(exposed).answers(questions), strict=True))
     for moment in MOMENTS:
-        since = _values(answers[SINCE, moment * 1000])
-        for sample in answers[STATES, moment * 1000]:
+        since = _values(answers.get((SINCE, moment * 1000), ()))
+        for sample in answers.get((STATES, moment * 1000), ()):
             if evaluated := found.get(sample.labels.get("env", "")):
                 labels = {name: value for name, value in sample.labels.items() if name != "alertstate"}
                 firing = sample.labels["alertstate"] == "firing"
@@ -77,9 +83,10 @@ def evaluate(nights: Sequence[Night]) -> list[Evaluated]:
 
 def _questions() -> list[Question]:
     """The alerts at every moment, and the evidence of a trigger at those at which it fires."""
-    asked = [(expression, moment * 1000) for expression in ALERT_SERIES for moment in MOMENTS]
+    judged = [moment for moment in MOMENTS if moment >= WARM - 5 * MINUTE]
+    asked = [(expression, moment * 1000) for expression in ALERT_SERIES for moment in judged]
     evidence = {_evidence(name, rule) for name, rule in triggers().items()}
-    return asked + [(each, moment * 1000) for each in sorted(evidence) for moment in MOMENTS if moment >= WARM]
+    return asked + [(each, moment * 1000) for each in sorted(evidence) for moment in judged]
 
 
 def _evidence(name: str, rule: Alert) -> str:

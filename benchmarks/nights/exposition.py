@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from benchmarks.nights.night import LENGTH, STEP, Night
+from benchmarks.nights.night import LENGTH, REGISTRATIONS, STEP, Night
 
 BUCKETS = ("0.1", "0.25", "0.4", "1.0", "2.5", "5", "10", "+Inf")
 SLOW = (3.0, 0.3)
-REGISTRATIONS, TRANSACTIONS, REVENUE = 0.05, 0.3, 0.1
-"""The shares of requests that try to register, are transactions, or bring money."""
+TRANSACTIONS, REVENUE = 0.3, 0.1
+"""The shares of requests that are transactions, or bring money."""
 TOLERATED = 0.3
 """Transactions that fail in five minutes of a healthy night: the seed calls more than five a disaster."""
 MOMENTS = range(0, LENGTH + 1, STEP)
@@ -111,13 +111,14 @@ def _serve(
     counts["500"] += errors
     late = binomial(random, requests, share) if hit == "slow" else 0
     _durations(night, requests - late, late, random, counts, busy=hit == "backup")
+    inner = failing if night.fails_deals else 0.0
     people = binomial(random, requests, REGISTRATIONS)
     counts["user_registration_attempts_total"] += people
-    turned_away = people if hit == "registrations" else binomial(random, people, failing)
+    turned_away = people if hit == "registrations" else binomial(random, people, inner)
     counts["user_registration_success_total"] += people - turned_away
     deals = binomial(random, requests, TRANSACTIONS)
     usual = min(night.background, TOLERATED / max(1e-9, night.rate * 4 * TRANSACTIONS * 300))
-    lost = binomial(random, deals, max(share if hit == "transactions" else failing, usual))
+    lost = binomial(random, deals, max(share if hit == "transactions" else inner, usual))
     counts["transaction_processing_total"] += deals
     counts["transaction_processing_errors_total"] += lost
     counts["revenue_processing_total"] += binomial(random, requests, REVENUE)
@@ -175,7 +176,9 @@ def _switching(night: Night) -> Series:
     found = {}
     for instance in range(night.instances):
         at = night.switched(instance)
-        values = ["1" if at is not None and at - STEP <= moment <= at + 2 * STEP else "0" for moment in MOMENTS]
+        values = [
+            "1" if at is not None and at - STEP <= moment <= at + 2 * STEP else "0" for moment in MOMENTS
+        ]
         labels = f'job="mita-rollback",env="{night.name}",instance="data",target_host="app{instance + 1}"'
         found[f"mita_rollback_switching{{{labels}}}"] = " ".join(values)
     return found
@@ -209,7 +212,7 @@ class _Target:
         return {up: " ".join(self._up)} | {name: " ".join(each) for name, each in self._samples.items()}
 
     def _write(self, up: str, values: dict[str, float]) -> None:
-        for name in values.keys() - self._samples.keys():
+        for name in [each for each in values if each not in self._samples]:
             self._samples[name] = ["_"] * len(self._up)
         self._up.append(up)
         for name, samples in self._samples.items():
@@ -219,4 +222,3 @@ class _Target:
         for name in names:
             self._samples[name][-1] = "stale"
         self._alive = self._alive - names
-

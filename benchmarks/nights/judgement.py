@@ -32,6 +32,8 @@ class Verdict:
     first_bad: int | None
     trigger: str
     pages: tuple[str, ...]
+    chance: tuple[str, ...]
+    """Pages of UserRegistrationDown for a service whose users register too seldom for the seed's ten minutes."""
     said: dict[str, int]
 
     @property
@@ -69,6 +71,8 @@ class Verdict:
 def judge(evaluated: Evaluated, played: Played) -> Verdict:
     """The verdict about a night."""
     night = evaluated.night
+    told = pages(evaluated) if night.healthy else ()
+    chance = tuple(page for page in told if night.sparse and page.startswith("UserRegistrationDown "))
     return Verdict(
         seed=night.seed,
         number=night.number,
@@ -82,7 +86,8 @@ def judge(evaluated: Evaluated, played: Played) -> Verdict:
         rolled_back=played.rolled_back,
         first_bad=evaluated.first_bad,
         trigger=played.trigger,
-        pages=pages(evaluated) if night.healthy else (),
+        pages=tuple(page for page in told if page not in chance),
+        chance=chance,
         said=dict(Counter(played.said)),
     )
 
@@ -97,12 +102,16 @@ def pages(evaluated: Evaluated) -> tuple[str, ...]:
             for labels in firing
             if rules()[labels["alertname"]].severity in PAGING and not inhibited(_routing(), labels, firing)
         }
-        found += [f"{dict(labels)['alertname']} at {moment} s" for labels in sorted(told - before, key=sorted)]
+        found += [
+            f"{dict(labels)['alertname']} at {moment} s" for labels in sorted(told - before, key=sorted)
+        ]
         before = told
     return tuple(found)
 
 
 @cache
 def _routing() -> dict[str, Any]:
-    document: dict[str, Any] = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = read_yaml(
+        (REPO / "monitoring" / "alertmanager.yml").read_text(encoding="utf-8")
+    )
     return document

@@ -1,6 +1,6 @@
 """What happens in a night, drawn from a seed: the truth that the rules and the daemon are judged by. Pure.
 
-A night is 130 minutes of one service. The first hour fills the windows of the rules; nothing but requests,
+A night is 115 minutes of one service. The first hour fills the windows of the rules; nothing but requests,
 restarts and lost scrapes happens in it. The windows of six hours and more see only what there is.
 """
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from random import Random
 
 STEP, MINUTE = 15, 60
-LENGTH, WARM = 130 * MINUTE, 60 * MINUTE
+LENGTH, WARM = 115 * MINUTE, 60 * MINUTE
 RATES = (1 / 60, 0.1, 0.5, 2.0, 10.0, 50.0)
+REGISTRATIONS = 0.05
+"""The share of requests that try to register."""
 SHAPES = ("steady", "diurnal", "bursty", "falling")
 BACKGROUND = (0.0, 0.0005, 0.001, 0.003)
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.35, 0.5, 0.75, 1.0)
@@ -91,6 +93,17 @@ class Night:
     def traffic(self) -> str:
         """The class of traffic by which the report counts."""
         return next(name for name, least in CLASSES.items() if self.rate >= least)
+
+    @property
+    def sparse(self) -> bool:
+        """Ten minutes without a registration are chance: the seed's UserRegistrationDown fires then, and must."""
+        least = min(self.requests_per_second(at) for at in range(0, LENGTH, STEP))
+        return least * REGISTRATIONS * 600 < 12
+
+    @property
+    def fails_deals(self) -> bool:
+        """Whether requests that fail are transactions too: only every other service fails at its heart."""
+        return self.kind != "errors" or self.number % 2 == 0
 
     def switched(self, instance: int) -> int | None:
         """When the deployment restarts an instance: one after the other."""

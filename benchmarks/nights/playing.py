@@ -87,7 +87,8 @@ class World:
 
     def rules(self, service: str, env: str) -> dict[str, Rule]:
         return {
-            name: Rule(name=name, labels=dict(rule.labels), evidence=name) for name, rule in triggers().items()
+            name: Rule(name=name, labels=dict(rule.labels), evidence=name)
+            for name, rule in triggers().items()
         }
 
     def sources(self) -> list[SourceState]:
@@ -107,7 +108,9 @@ def play(evaluated: Evaluated) -> Played:
 
     What follows a rollback is not played: the release is away, and the fault with it if it was the release's.
     """
-    if not any(alert.firing and alert.name in triggers() for each in evaluated.alerts.values() for alert in each):
+    if not any(
+        alert.firing and alert.name in triggers() for each in evaluated.alerts.values() for alert in each
+    ):
         return Played(None, "", ())
     with tempfile.TemporaryDirectory(prefix="night-") as place:
         store = SqliteStore(Path(place) / "rollback.db")
@@ -126,6 +129,7 @@ def _play(evaluated: Evaluated, store: SqliteStore) -> Played:
     _deploy(store, night.name, night.instances, "1", -7200, -7100)
     store.mark_release(night.name, night.name, "1", Standing.GOOD, "it was live for hours", at(-3600))
     finish: Callable[[], None] | None = None
+    episodes: dict[str, int] = {}
     for moment in MOMENTS:
         world.moment = moment
         if moment == night.deployed:
@@ -133,9 +137,11 @@ def _play(evaluated: Evaluated, store: SqliteStore) -> Played:
         if finish and moment >= (night.finished() or 0):
             finish()
             finish = None
-        told = tuple(_told(each, moment) for each in world.alerts(moment) if each.firing and each.name in triggers())
+        told = [each for each in world.alerts(moment) if each.firing and each.name in triggers()]
+        episodes = {_key(each): episodes.get(_key(each), moment) for each in told}
         if told:
-            intake.receive(Source.WEBHOOK, told).result()
+            alerts = tuple(_told(each, episodes[_key(each)]) for each in told)
+            intake.receive(Source.WEBHOOK, alerts).result()
             decider.work()
         for started in store.rollbacks(night.name, 1):
             if not started.finished_at and moment - _moment(started.requested_at) >= REACHES_HOSTS:
@@ -172,15 +178,13 @@ def _said(store: SqliteStore, name: str) -> tuple[str, ...]:
     return tuple(f"{each.alert.name}: {each.reason}" for each in store.decisions(name, 1000)[::-1])
 
 
-def _told(seen: Seen, moment: int) -> Alert:
-    """The alert as Alertmanager tells of it: it begins when it fires."""
-    lasts = triggers()[seen.name].hold_s
-    return Alert(
-        fingerprint=str(sorted(seen.labels.items())),
-        starts_at=at(min(moment, seen.since + lasts)),
-        status=AlertStatus.FIRING,
-        labels=seen.labels,
-    )
+def _told(seen: Seen, since: int) -> Alert:
+    """The alert as Alertmanager tells of it, firing since a moment."""
+    return Alert(fingerprint=_key(seen), starts_at=at(since), status=AlertStatus.FIRING, labels=seen.labels)
+
+
+def _key(seen: Seen) -> str:
+    return str(sorted(seen.labels.items()))
 
 
 def at(moment: float) -> datetime:

@@ -25,7 +25,9 @@ def missed_goals(verdicts: Sequence[Verdict]) -> list[str]:
     if found < FOUND * len(owed):
         said.append(f"{found} of {len(owed)} releases that owed it were rolled back; {FOUND:.0%} must be")
     if pages * HEALTHY_NIGHTS_PER_PAGE > len(healthy):
-        said.append(f"{pages} pages in {len(healthy)} healthy nights; one in {HEALTHY_NIGHTS_PER_PAGE} may be")
+        said.append(
+            f"{pages} pages in {len(healthy)} healthy nights; one in {HEALTHY_NIGHTS_PER_PAGE} may be"
+        )
     return said
 
 
@@ -40,6 +42,7 @@ def text(verdicts: Sequence[Verdict], cpu_seconds: float) -> str:
         f"innocent releases rolled back: {sum(each.wronged for each in verdicts)} of {len(innocent)}",
         f"25 % errors or more with enough traffic, rolled back: {_of(owed)}",
         f"pages in healthy nights: {sum(len(each.pages) for each in healthy)} in {len(healthy)}",
+        f"  and by chance, of UserRegistrationDown where hardly anybody registers: {_chance(healthy)}",
         "",
         f"{'guilty releases':<44} {'rolled back':>12} {'median':>8} {'p95':>8}",
     ]
@@ -62,6 +65,10 @@ def _of(some: Sequence[Verdict]) -> str:
     return f"{sum(not each.missed for each in some)} of {len(some)}"
 
 
+def _chance(some: Sequence[Verdict]) -> int:
+    return sum(len(each.chance) for each in some)
+
+
 def _times(some: Sequence[Verdict]) -> str:
     seconds = sorted(each.seconds for each in some if each.seconds is not None)
     if not seconds:
@@ -74,7 +81,5 @@ def _class(share: float) -> float:
     return next(least for least, _ in SHARES if share >= least)
 
 
-def _present(
-    some: Iterable[Verdict], key: Callable[[Verdict], tuple[str, str]]
-) -> list[tuple[str, str]]:
+def _present(some: Iterable[Verdict], key: Callable[[Verdict], tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted({key(each) for each in some})
