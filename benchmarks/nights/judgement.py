@@ -33,7 +33,7 @@ class Verdict:
     trigger: str
     pages: tuple[str, ...]
     chance: tuple[str, ...]
-    """Pages of UserRegistrationDown for a service whose users register too seldom for the seed's ten minutes."""
+    """Pages of UserRegistrationDown where users register too seldom for the seed's ten minutes."""
     said: dict[str, int]
 
     @property

@@ -96,7 +96,7 @@ class Night:
 
     @property
     def sparse(self) -> bool:
-        """Ten minutes without a registration are chance: the seed's UserRegistrationDown fires then, and must."""
+        """Ten minutes without a registration are chance: the seed's UserRegistrationDown has to fire."""
         least = min(self.requests_per_second(at) for at in range(0, LENGTH, STEP))
         return least * REGISTRATIONS * 600 < 12
 
@@ -132,7 +132,7 @@ class Night:
         return least, least * self.share
 
     def measurable(self) -> bool:
-        """Whether twice the daemon's floor of evidence, 20 requests and 5 failures in five minutes, is expected."""
+        """Whether twice the floor of evidence, 20 requests and 5 failures in five minutes, is expected."""
         requests, failures = self.expected()
         return requests >= 40 and failures >= 10
 
@@ -145,7 +145,7 @@ CLASSES = {"10 a second and more": 10.0, "0.5 to 2 a second": 0.5, "0.1 a second
 
 def draw(seed: int, number: int) -> Night:
     """The night of that number: the same for the same seed."""
-    random = Random(f"night {seed} {number}")
+    random = Random(f"night {seed} {number}")  # noqa: S311  (no secret)
     kind = random.choices(list(KINDS), list(KINDS.values()))[0]
     instances = random.randint(1, 4)
     deployed = None if kind == "quiet" else random.randrange(WARM + 5 * MINUTE, WARM + 10 * MINUTE, STEP)

@@ -79,7 +79,7 @@ def test_a_bucket_holds_all_that_are_below_it() -> None:
 
 @pytest.mark.parametrize(("number", "share"), [(20, 0.3), (1000, 0.01), (1000, 0.5), (1000, 0.99)])
 def test_random_numbers_have_their_mean(number: int, share: float) -> None:
-    random = Random(1)
+    random = Random(1)  # noqa: S311  (no secret)
     drawn = [binomial(random, number, share) for _ in range(2000)]
     assert sum(drawn) / 2000 == pytest.approx(number * share, rel=0.05)
     assert 0 <= min(drawn) <= max(drawn) <= number
