@@ -13,6 +13,8 @@ from harness.proof.routing import inhibited
 from monitoring.records import read_yaml
 
 PAGING = ("critical", "error")
+TOO_LONG = frozenset({"SloErrorBudgetExhausted"})
+"""Alerts that ask about 30 days, of which a night has two hours: they say nothing here."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ def pages(evaluated: Evaluated) -> tuple[str, ...]:
         told = {
             frozenset(labels.items())
             for labels in firing
-            if rules()[labels["alertname"]].severity in PAGING and not inhibited(_routing(), labels, firing)
+            if labels["alertname"] not in TOO_LONG
+            and rules()[labels["alertname"]].severity in PAGING
+            and not inhibited(_routing(), labels, firing)
         }
         found += [
             f"{dict(labels)['alertname']} at {moment} s" for labels in sorted(told - before, key=sorted)

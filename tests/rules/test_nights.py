@@ -1,4 +1,4 @@
-"""Nights that once went wrong, or that show what is right, through the real rules and the daemon's decisions."""
+"""Nights that are worth keeping, through the real rules and the daemon's decisions."""
 
 import pytest
 
