@@ -14,7 +14,9 @@ def add_commands(subparsers: Any) -> None:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--fast", action="store_true", help="only what needs no lab host and no engine")
     part.add_argument("--lint", action="store_true", help="only style, structure and types")
-    part.add_argument("--full", action="store_true", help="all of them, every incident, all mutants")
+    part.add_argument(
+        "--full", action="store_true", help="all of them, every incident, all mutants, a hundred nights"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -27,7 +29,7 @@ def _run(arguments: argparse.Namespace) -> int:
         tool(name)
     outcomes = runner.run_together([*steps.fast(), *_mutants(arguments)])
     if arguments.full:
-        outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus()])
+        outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus(), steps.nights()])
     if not arguments.fast:
         outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
         outcomes += runner.run_live(steps.on_lab(every=arguments.full))

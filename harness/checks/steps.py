@@ -55,6 +55,12 @@ def newer_prometheus() -> Step:
     return Step("rules with promtool 3", (str(VENV / "bin" / "harness"), "rules", "newer"))
 
 
+def nights() -> Step:
+    """A hundred nights through the rules and the daemon's decisions, the same ones every time."""
+    argv = (sys.executable, "-m", "benchmarks.nights", "--nights=100", "--seed=1")
+    return Step("a hundred nights", argv, tells=True)
+
+
 def on_scratch_hosts() -> list[Step]:
     """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)

@@ -87,6 +87,11 @@ class Scene:
         self._ask([question])
         return self._known[question]
 
+    def answers(self, questions: Sequence[Question]) -> list[list[Sample]]:
+        """The samples of many expressions, each at a moment in milliseconds: promtool is asked once."""
+        self._ask(questions)
+        return [self._known[each] for each in questions]
+
     def value(self, expression: str, at: str) -> float | None:
         """The one value of an expression, None without a sample; several are an error."""
         found = self.samples(expression, at)
