@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import UNMATCHED, Metrics
@@ -12,7 +12,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestMetrics:
-    """ASGI middleware that counts each request once, by route template and exact status.
+    """ASGI middleware that counts each request once, by route template and exact status, and
+    those that wait for their answer.
 
     Probes and scrapes (/health/*, /metrics) are not counted: in the lab they come several times a second,
     always succeed, and would make the error ratio of a quiet service look small. No answer counts as a 500.
@@ -26,6 +27,8 @@ class RequestMetrics:
         if scope["type"] != "http" or is_probe(scope["path"]):
             await self.app(scope, receive, send)
             return
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        path = template(scope)
         status = 500
         recorded = False
         started = time.perf_counter()
@@ -33,7 +36,8 @@ class RequestMetrics:
         def record(status: int) -> None:
             nonlocal recorded
             if not recorded:
-                self.record(scope, status, time.perf_counter() - started)
+                self.metrics.requests.labels(method, path, str(status)).inc()
+                self.metrics.duration.labels(method, path).observe(time.perf_counter() - started)
             recorded = True
 
         async def watch(message: Message) -> None:
@@ -45,16 +49,10 @@ class RequestMetrics:
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            with self.metrics.in_progress.labels(method, path).track_inprogress():
+                await self.app(scope, receive, watch)
         finally:
             record(500)
-
-    def record(self, scope: Scope, status: int, seconds: float) -> None:
-        """Add one request to the counter and the histogram."""
-        method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        path = template(scope)
-        self.metrics.requests.labels(method, path, str(status)).inc()
-        self.metrics.duration.labels(method, path).observe(seconds)
 
 
 def is_probe(path: str) -> bool:
@@ -63,8 +61,12 @@ def is_probe(path: str) -> bool:
 
 
 def template(scope: Scope) -> str:
-    """Return the template of the route that took the request, such as `/api/users/{user_id}`."""
-    return getattr(scope.get("route"), "path", None) or UNMATCHED
+    """Return the template of the route that will take the request, such as `/api/users/{user_id}`.
+
+    The first one that matches best, as routing itself has it.
+    """
+    best = max(scope["app"].routes, key=lambda route: route.matches(scope)[0].value)
+    return best.path if best.matches(scope)[0] is not Match.NONE else UNMATCHED
 
 
 def declare_routes(metrics: Metrics, routes: Iterable[BaseRoute]) -> None:
