@@ -1,9 +1,9 @@
 """Count and time the requests that users make."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from starlette.routing import BaseRoute, Match
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import UNMATCHED, Metrics
@@ -19,16 +19,17 @@ class RequestMetrics:
     always succeed, and would make the error ratio of a quiet service look small. No answer counts as a 500.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: Sequence[Route]) -> None:
         self.app = app
         self.metrics = metrics
+        self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_probe(scope["path"]):
             await self.app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        path = template(scope)
+        path = template(scope, self.routes)
         status = 500
         recorded = False
         started = time.perf_counter()
@@ -60,21 +61,20 @@ def is_probe(path: str) -> bool:
     return path == "/metrics" or path.startswith("/health/")
 
 
-def template(scope: Scope) -> str:
+def template(scope: Scope, routes: Sequence[Route]) -> str:
     """Return the template of the route that will take the request, such as `/api/users/{user_id}`.
 
-    The first one that matches best, as routing itself has it.
+    Routing has not happened yet: a request that waits has its path from the beginning.
     """
-    best = max(scope["app"].routes, key=lambda route: route.matches(scope)[0].value)
+    best = max(routes, key=lambda route: route.matches(scope)[0].value)
     return best.path if best.matches(scope)[0] is not Match.NONE else UNMATCHED
 
 
-def declare_routes(metrics: Metrics, routes: Iterable[BaseRoute]) -> None:
+def declare_routes(metrics: Metrics, routes: Iterable[Route]) -> None:
     """Make the series of every counted route exist at 0."""
     for route in routes:
-        path, methods = getattr(route, "path", ""), getattr(route, "methods", None) or ()
-        if path and not is_probe(path):
+        if not is_probe(route.path):
             success = getattr(route, "status_code", None) or 200
             refusals = [int(status) for status in getattr(route, "responses", {})]
-            for method in methods:
-                metrics.declare_route(method, path, (success, *refusals, 500))
+            for method in route.methods or ():
+                metrics.declare_route(method, route.path, (success, *refusals, 500))
