@@ -75,6 +75,7 @@ def test_answer_that_never_came_is_a_500_and_the_error_goes_on(
 
     assert sent[-1] == {"type": "raised"}
     assert counted(registry, method="GET", path="unmatched", status="500") == 1
+    assert registry.get_sample_value("http_requests_inprogress", {"method": "GET", "path": "unmatched"}) == 0
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/live", "/health/ready"])
