@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 
 from benchmarks.exporters import data_series, host_series, monitoring_series
 from benchmarks.series import HOUR_S, RECENT_S, STEP_S, Series, Shape, level, service_of, target
@@ -75,7 +76,7 @@ def _application_series() -> tuple[tuple[str, dict[str, str], float], ...]:
     metrics = Metrics(CollectorRegistry())
     metrics.declare("4.7.1")
     for router in (api.router, operations.router):
-        declare_routes(metrics, router.routes)
+        declare_routes(metrics, [route for route in router.routes if isinstance(route, Route)])
     for component in COMPONENTS:
         metrics.component_health.labels(component)
         metrics.component_time.labels(component)

@@ -202,6 +202,10 @@ class Settings(Model):
             "health_check_failure": Mode.AUTO,
             "database_error": Mode.AUTO,
             "journey_failing": Mode.OFF,
+            "client_errors": Mode.OFF,
+            "requests_stuck": Mode.OFF,
+            "traffic_lost": Mode.OFF,
+            "crash_at_start": Mode.OFF,
         },
         description="Per value of the label `rollback_trigger`: `off`, `shadow` (decide and record), "
         "`propose` (and ask a person) or `auto`. Others are unknown and ignored.",

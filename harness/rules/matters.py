@@ -10,7 +10,7 @@ COUNTERS = ("rate", "irate", "increase")
 
 def needless(alert: Alert) -> dict[str, str]:
     """The cases that such an expression need not show, each with the reason."""
-    nodes = list(_nodes(alert))
+    nodes = list(_nodes(alert.tree, alert))
     reasons = {} if alert.for_ms else {"short": "it fires at once"}
     if isinstance(alert.tree, Call) and alert.tree.function == "absent":
         reasons["missing"] = "a missing series is what makes it fire"
@@ -25,13 +25,13 @@ def needless(alert: Alert) -> dict[str, str]:
 
 def reads(alert: Alert) -> frozenset[str]:
     """The names of the series behind the alert, recorded ones and what they are made of."""
-    return frozenset(node.metric for node in _nodes(alert) if isinstance(node, Selector))
+    return frozenset(node.metric for node in _nodes(alert.tree, alert) if isinstance(node, Selector))
 
 
-def _nodes(alert: Alert) -> Iterator[Node]:
-    """Every node of the expression and of the recorded series behind it."""
+def _nodes(tree: Node, alert: Alert) -> Iterator[Node]:
+    """Every node of an expression and of the recorded series behind it; one may read its own past."""
     known: set[str] = set()
-    open_trees = [alert.tree]
+    open_trees = [tree]
     while open_trees:
         for node in walk(open_trees.pop()):
             yield node
@@ -50,12 +50,7 @@ def _is_share(node: Node, alert: Alert) -> bool:
 
 
 def _below(tree: Node, holds: Callable[[Node], bool], alert: Alert) -> bool:
-    behind = (
-        alert.recordings[node.metric].tree
-        for node in walk(tree)
-        if isinstance(node, Selector) and node.metric in alert.recordings
-    )
-    return any(map(holds, walk(tree))) or any(_below(each, holds, alert) for each in behind)
+    return any(map(holds, _nodes(tree, alert)))
 
 
 def _compares_with_the_past(node: Node) -> bool:

@@ -8,6 +8,7 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
+from starlette.routing import Route
 
 from . import api, operations
 from .exposition import forget_dead_workers
@@ -38,8 +39,9 @@ def create_app() -> FastAPI:
     app = FastAPI(title="mita-backend", version=settings.version, lifespan=lifespan, openapi_url=None)
     for router in (api.router, operations.router):
         app.include_router(router)
-        declare_routes(metrics, router.routes)
-    app.add_middleware(RequestMetrics, metrics=metrics)
+    routes = [route for route in (*api.router.routes, *operations.router.routes) if isinstance(route, Route)]
+    declare_routes(metrics, routes)
+    app.add_middleware(RequestMetrics, metrics=metrics, routes=routes)
     for error in BACKEND_ERRORS:
         app.add_exception_handler(error, backend_failed)
     return app

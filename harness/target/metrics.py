@@ -38,6 +38,9 @@ class Metrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self.in_progress = gauge(
+            "http_requests_inprogress", "API requests not answered yet.", ("method", "path"), mode="livesum"
+        )
         self.transactions = counter("transaction_processing_total", "Transactions taken for processing.")
         self.transaction_errors = counter("transaction_processing_errors_total", "Transactions that failed.")
         self.registration_attempts = counter("user_registration_attempts_total", "Registrations asked for.")
@@ -71,6 +74,7 @@ class Metrics:
     def declare_route(self, method: str, path: str, statuses: tuple[int, ...]) -> None:
         """Make the series of a route exist at 0 with every status it is known to answer."""
         self.duration.labels(method, path)
+        self.in_progress.labels(method, path)
         for status in statuses:
             self.requests.labels(method, path, str(status))
 

@@ -15,6 +15,7 @@ from harness.wait import until
 SPECS = (
     "error-ratio=0.5",
     "added-latency=0.05/0.1",
+    "hang",
     "no-metrics",
     "unhealthy=1",
     "slow-database=1.1",
@@ -59,6 +60,16 @@ def test_added_latency_is_drawn_from_its_distribution(fleet: Fleet) -> None:
     times = [answer.elapsed.total_seconds() for answer in answers]
     assert statistics.fmean(times) > 0.03
     assert statistics.pstdev(times) > 0.005
+
+
+def test_hang_answers_probes_only_and_shows_what_waits(fleet: Fleet) -> None:
+    app = until_ready(fleet["hang"])
+
+    with pytest.raises(requests.Timeout):
+        requests.get(f"{app.url}/api/users/1", timeout=1)
+
+    assert gauge(app, 'http_requests_inprogress{method="GET",path="/api/users/{user_id}"}') == 1
+    assert requests.get(f"{app.url}/health/ready", timeout=10).ok
 
 
 def test_no_metrics_answers_200_with_nothing(fleet: Fleet) -> None:

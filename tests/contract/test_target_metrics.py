@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -175,6 +176,24 @@ def test_delay_asked_for_by_header_is_in_the_measured_duration(app: Running) -> 
     samples = scrape(app)
     assert value(samples, "http_request_duration_seconds_bucket", path=path, le="0.4") == 0
     assert value(samples, "http_request_duration_seconds_count", path=path) == 1
+
+
+def test_requests_that_wait_are_seen_while_they_wait(app: Running) -> None:
+    """Six at once, on either of the workers; counters do not move meanwhile."""
+    path, before = "/api/queue/jobs", requests_with(app)
+
+    def waiting() -> float:
+        return value(scrape(app), "http_requests_inprogress", path=path, method="POST")
+
+    def wait() -> int:
+        return call(app, "POST", path, json={}, headers={"X-Mita-Delay": "3"})
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(wait) for _ in range(6)]
+        until("six requests in progress", lambda: waiting() == 6, deadline_s=3)
+        assert requests_with(app) == before
+        assert {answer.result() for answer in answers} == {202}
+    until("none in progress", lambda: waiting() == 0, deadline_s=3)
 
 
 def test_delay_that_makes_no_sense_is_refused(app: Running) -> None:

@@ -8,10 +8,17 @@ import pytest
 from harness.paths import REPO
 from harness.rules.laboratory import Trial, run_trials
 from harness.rules.programs import promtool
-from harness.rules.ruleset import load_files
-from harness.rules.suites import load_suites
+from harness.rules.ruleset import RuleFile, load_files
+from harness.rules.suites import Suite, load_suites
 
 FILES = {file.name: file for file in load_files()}
+
+
+def rules_of(suite: Suite) -> RuleFile:
+    """All rules of a suite's files, in their order."""
+    return RuleFile(suite.name, tuple(rule for name in suite.rule_files for rule in FILES[name].rules))
+
+
 SUITES = {suite.name: suite for suite in load_suites()}
 GROUPS = [(suite, group) for suite in SUITES.values() for group in suite.groups]
 
@@ -20,8 +27,7 @@ GROUPS = [(suite, group) for suite in SUITES.values() for group in suite.groups]
 def passed() -> dict[tuple[str, str], bool]:
     """Whether each group passed, by suite and name: all are run together, many in one process."""
     trials = [
-        Trial((suite.name, group.name), FILES[suite.rule_files[0]].for_group(group), group)
-        for suite, group in GROUPS
+        Trial((suite.name, group.name), rules_of(suite).for_group(group), group) for suite, group in GROUPS
     ]
     return dict(run_trials(trials))
 

@@ -4,12 +4,14 @@ from .added_latency import AddedLatency
 from .base import Fault, FaultError
 from .crash_loop import CrashLoop
 from .error_ratio import ErrorRatio
+from .hang import Hang
 from .no_metrics import NoMetrics
 from .slow_database import SlowDatabase
 from .unhealthy import Unhealthy
 
 FAULTS: dict[str, type[Fault]] = {
-    fault.name: fault for fault in (AddedLatency, CrashLoop, ErrorRatio, NoMetrics, SlowDatabase, Unhealthy)
+    fault.name: fault
+    for fault in (AddedLatency, CrashLoop, ErrorRatio, Hang, NoMetrics, SlowDatabase, Unhealthy)
 }
 
 __all__ = ["FAULTS", "Fault", "FaultError", "from_manifest", "parse", "to_manifest"]

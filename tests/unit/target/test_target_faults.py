@@ -18,6 +18,7 @@ from harness.target.faults.added_latency import AddedLatency
         ("unhealthy", {"after": 10.0}),
         ("unhealthy=0", {"after": 0.0}),
         ("crash-loop", {"after": 0.0}),
+        ("hang", {}),
         ("no-metrics", {}),
         ("slow-database=2", {"delay": 2.0}),
     ],

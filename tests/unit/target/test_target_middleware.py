@@ -4,16 +4,11 @@ import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from harness.target.metrics import Metrics
 from harness.target.middleware import RequestMetrics
-
-
-class Route:
-    """What the router leaves in the scope."""
-
-    path = "/api/users/{user_id}"
 
 
 @pytest.fixture
@@ -22,7 +17,6 @@ def registry() -> CollectorRegistry:
 
 
 async def answer_201(scope: Scope, receive: Receive, send: Send) -> None:
-    scope["route"] = Route()
     await send({"type": "http.response.start", "status": 201, "headers": []})
     await send({"type": "http.response.body", "body": b"a", "more_body": True})
     await send({"type": "http.response.body", "body": b"b"})
@@ -52,7 +46,8 @@ def request(registry: CollectorRegistry, app: object, path: str = "/x", method: 
         sent.append(message)
 
     async def run() -> None:
-        middleware = RequestMetrics(app, metrics=Metrics(registry))  # type: ignore[arg-type]
+        routes = [Route("/api/users/{user_id}", answer_201)]
+        middleware = RequestMetrics(app, metrics=Metrics(registry), routes=routes)  # type: ignore[arg-type]
         try:
             await middleware({"type": "http", "path": path, "method": method}, receive, send)
         except (RuntimeError, asyncio.CancelledError):
@@ -80,6 +75,7 @@ def test_answer_that_never_came_is_a_500_and_the_error_goes_on(
 
     assert sent[-1] == {"type": "raised"}
     assert counted(registry, method="GET", path="unmatched", status="500") == 1
+    assert registry.get_sample_value("http_requests_inprogress", {"method": "GET", "path": "unmatched"}) == 0
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/live", "/health/ready"])
