@@ -100,7 +100,7 @@ def test_a_failure_on_one_of_two_processes_calls_nobody(other: str) -> None:
 
 
 def test_a_failure_after_a_restart_calls_nobody() -> None:
-    """The process had failed forty times in its life, long ago; the new one fails once, a minute after its start."""
+    """The process had failed forty times, long ago; its successor fails once, a minute after its start."""
     good, bad = "900+1x119 0+1x240", "40x119 0x4 1x236"
 
     assert paged(requests("200", good) | requests("500", bad), "90m") == set()
