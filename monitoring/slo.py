@@ -260,7 +260,7 @@ def _alert(
           description: >-
             {description}
           runbook_url: https://docs.mita.finance/runbooks/{name}
-          dashboard_url: https://grafana.mita.finance/d/mita-main?var-service={{{{ $labels.service }}}}
+          dashboard_url: https://grafana.mita.finance/d/mita-slo?var-service={{{{ $labels.service }}}}
 {asked}"""
 
 

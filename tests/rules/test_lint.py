@@ -245,6 +245,34 @@ def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
             "severity: error",
             "CriticalErrorRate: the name says critical, the severity is error",
         ),
+        (
+            "business",
+            'transaction_processing_total{job="mita-backend"}[10m])) > 20',
+            'transaction_processing_total{job="mita-backend"}[10m])) > 0',
+            "expr: |",
+            "TransactionSuccessRateLow: it judges a share of events, however few",
+        ),
+        (
+            "business",
+            'transaction_processing_total{job="mita-backend"}[10m])) > 0.05\n          and',
+            'transaction_processing_total{job="mita-backend"}[10m])) > 0.05\n          or',
+            "expr: |",
+            "TransactionSuccessRateLow: it judges a share of events, however few",
+        ),
+        (
+            "host",
+            'transmit_packets_total{job="node"}[5m]) > 1',
+            'transmit_packets_total{job="node"}[5m]) > 0',
+            "expr: |",
+            "HostNetworkErrors: it judges a share of events, however few",
+        ),
+        (
+            "slo",
+            "round(slo:availability:errors:increase1h) >= 5",
+            "slo:availability:error_ratio:rate1h >= 0.5",
+            "expr: |",
+            "SloAvailabilityFastBurn: it judges a share of events, however few",
+        ),
     ],
 )
 def test_a_mistake_in_a_rule_is_found_at_its_line(
@@ -373,6 +401,7 @@ def test_two_moments_in_one_rule_are_found(root: Path, file: str, old: str, new:
         ("  metrics:\n", "  metrics:\n    pg_up: an old excuse\n", "pg_up"),
         ("  jobs:\n", "  jobs:\n    node: an old excuse\n", "node"),
         ("without_label:\n", "without_label:\n  HighErrorRate: an old excuse\n", "HighErrorRate"),
+        ("without_floor:\n", "without_floor:\n  QueueDepthHigh: an old excuse\n", "QueueDepthHigh"),
     ],
 )
 def test_an_exception_that_nothing_needs_is_found(root: Path, old: str, new: str, at: str) -> None:

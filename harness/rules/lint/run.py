@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from harness.rules.lint.content import EXCEPTIONS, Content
 from harness.rules.lint.dashboards import wrong_link
 from harness.rules.lint.findings import Finding
+from harness.rules.lint.floors import without_floor
 from harness.rules.lint.inhibitions import unequal
 from harness.rules.lint.loudness import louder_below
 from harness.rules.lint.moments import two_moments
@@ -132,4 +133,5 @@ ALL: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     louder_below,
     without_series,
     two_moments,
+    without_floor,
 )
