@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.errors import HarnessError
 from harness.paths import REPO
 from harness.rules import coverage, newer, overridden, report
 from harness.rules.lint import exposed, findings
@@ -18,7 +19,7 @@ from harness.rules.mutation.run import Result, check_names, load_equivalents, mu
 from harness.rules.ruleset import RuleFile, load_files, name_of
 from harness.rules.site import shown
 from harness.rules.site.effective import effective
-from harness.rules.site.read import Site, read_site
+from harness.rules.site.read import Site, check_extra, read_site
 from harness.rules.suites import RULES, load_suites
 from harness.system import say
 from monitoring.catalog import load
@@ -144,7 +145,11 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _site(arguments: argparse.Namespace) -> Site:
+    for text in arguments.extra:
+        check_extra(text)
     if not arguments.inventory:
+        if arguments.extra:
+            raise HarnessError("expected an inventory (-i) beside -e: without one nothing reads it")
         return Site()
     options = [f"-e{_absolute(text, '@')}" for text in arguments.extra]
     options += [f"--vault-password-file={Path(file).resolve()}" for file in arguments.vaults]

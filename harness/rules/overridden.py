@@ -1,10 +1,11 @@
 """The unit tests of the alerts that a site changed, with the site's numbers.
 
-A test's stimulus stays as it is. What is expected moves with the change: labels and severity are the site's;
-a longer `for` fires later, a shorter one earlier; `keep_firing_for` resolves later; a stricter threshold may
-be crossed later. Texts that state the old threshold are left out: that they follow the rule is checked by
-lint. Where a stimulus lies between the old number and the new one a check no longer applies, and that
-is told.
+A test's stimulus stays as it is where it reaches the new number. What is expected moves with the change:
+labels and severity are the site's; a longer `for` fires later, a shorter one earlier; `keep_firing_for`
+resolves later; a stricter threshold may be crossed later. Texts that state the old threshold are left out:
+that they follow the rule is checked by lint. Where a stimulus lies between the old number and the new one,
+one of its series is multiplied until the alert fires with the new one (`stimulus.py`). Where none does, the
+check no longer applies, and that is told.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from harness.rules.laboratory import Trial, run_trials
 from harness.rules.ruleset import Rule, RuleFile
+from harness.rules.stimulus import multiplied
 from harness.rules.suites import Group, Suite
 from monitoring.durations import format_duration, parse_duration
 from monitoring.overrides import Overrides, override
@@ -22,6 +24,7 @@ from monitoring.thresholds import comparison, threshold
 
 Check = Mapping[str, Any]
 MOMENTS = 32  # how many later moments are tried where a stricter threshold is crossed later
+MULTIPLIED = ", multiplied"  # of a moment that was seen with another stimulus
 
 
 class Verdict(StrEnum):
@@ -58,6 +61,7 @@ class _Answer:
     verdict: Verdict
     at: int
     asks: Mapping[str, Any]
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class _Case:
         """The verdict, with the moment at which it was seen."""
         answer = self.answers[min(true)] if true else _Answer(Verdict.FAILS, self.answers[0].at, {})
         state = "fires" if self.check["exp_alerts"] else "silent"
-        expects = f"{state} at {format_duration(answer.at)}"
+        expects = f"{state} at {format_duration(answer.at)}{answer.how}"
         return Outcome(self.check["alertname"], self.group.name, expects, answer.verdict)
 
 
@@ -195,6 +199,9 @@ def _answers(group: Group, check: Check, after: Check | None, change: Change) ->
     if change.looser:
         yield _Answer(Verdict.HOLDS, at, {"promql_expr_test": list(_still_firing(check))})
     if change.stricter:
+        for series in multiplied(group.data["input_series"]):
+            asks = {"promql_expr_test": list(_still_firing(check)), "input_series": series}
+            yield _Answer(Verdict.HOLDS, at, asks, MULTIPLIED)
         yield _Answer(Verdict.OUTSIDE, at, {"alert_rule_test": [{**check, "exp_alerts": []}]})
     if change.stricter and change.looser:
         yield _Answer(Verdict.OUTSIDE, at, {})

@@ -36,11 +36,16 @@ def test_stricter_threshold_is_crossed_later() -> None:
     assert seen({"threshold": 0.25})[1] == ("fires at 8m", "holds")
 
 
-def test_stimulus_under_the_new_threshold_does_not_apply_and_is_told() -> None:
-    outcomes = run({"threshold": 0.31})
+@pytest.mark.parametrize("number", [0.3, 0.31, 0.9, 0.99])
+def test_where_no_stimulus_reaches_the_new_threshold_a_multiplied_one_fires(number: float) -> None:
+    assert seen({"threshold": number})[1] == ("fires at 7m45s, multiplied", "holds")
+
+
+def test_number_that_nothing_can_reach_is_told() -> None:
+    outcomes = run({"threshold": 1.01})
 
     assert [str(each.verdict) for each in outcomes] == ["holds", "does not apply", "holds"]
-    assert "no unit test reaches the new numbers" in overridden_text(outcomes, {ALERT: {"threshold": 0.31}})
+    assert "no unit test reaches the new numbers" in overridden_text(outcomes, {ALERT: {"threshold": 1.01}})
 
 
 def test_looser_threshold_still_fires_and_may_fire_for_others() -> None:

@@ -11,7 +11,7 @@ from harness.cli import main
 from harness.errors import HarnessError
 from harness.paths import REPO, VENV
 from harness.rules.site.effective import effective
-from harness.rules.site.read import Site, read_site
+from harness.rules.site.read import Site, check_extra, read_site
 from harness.rules.site.shown import as_json, as_text
 
 HOSTS = """
@@ -236,3 +236,33 @@ def test_a_site_that_the_installation_would_refuse_is_refused_here(
 ) -> None:
     with pytest.raises(HarnessError, match=expected):
         effective("HostDown", Site(inventory="x", values={**Site().values, **changed}))
+
+
+@pytest.mark.parametrize(
+    "extra", ["foo", "a=1 foo", "=1", "", "{a: 1", "[1, 2]", "@no-such-file.yml", 'a="b']
+)
+def test_a_broken_e_is_refused_with_what_was_expected(
+    extra: str, inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = ["-i", str(inventory), f"--vault-password-file={inventory}/password"]
+
+    assert main(["rules", "show", "HostDown", *site, "-e", extra]) != 0
+    assert (
+        f"expected key=value, @file or JSON/YAML that is a mapping, found {extra!r}"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("extra", ["a=1", "a=1 b='x y'", '{"a": 1}', "{a: 1}"])
+def test_an_e_that_is_right_is_not_refused(extra: str) -> None:
+    check_extra(extra)
+
+
+def test_an_e_that_nothing_would_read_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "show", "HostDown", "-e", "limit=1"]) != 0
+    assert "expected an inventory (-i) beside -e" in capsys.readouterr().err
+
+
+def test_mutate_says_what_an_unknown_name_could_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "mutate", "HostDwn"]) != 0
+    assert "found 'HostDwn' (did you mean HostDown," in " ".join(capsys.readouterr().err.split())

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from harness.rules.mutation.counts import is_count
 from monitoring.durations import format_duration, parse_duration
 from monitoring.promql import (
     COMPARISONS,
     SET_OPERATORS,
     Aggregate,
     Binary,
+    Call,
     Matcher,
     Node,
     Number,
@@ -21,7 +23,7 @@ from monitoring.promql_parse import parse
 
 Rule = dict[str, Any]
 
-STEP = 0.25
+STEP = 0.02  # of a number that is measured
 OTHER_COMPARISONS = {
     ">": (">=", "<"),
     ">=": (">", "<"),
@@ -38,6 +40,19 @@ OTHER_AGGREGATIONS = {
     "avg": ("max",),
     "count": ("sum",),
     "topk": ("bottomk",),
+}
+# Of siblings that the same stimulus tells from the function only one: `irate` has the scale of `rate`,
+# `delta` that of `increase`, and an average lies between the least and the greatest.
+OTHER_FUNCTIONS = {
+    "rate": ("irate", "delta"),
+    "increase": ("irate", "delta"),
+    "irate": ("rate",),
+    "delta": ("increase",),
+    "max_over_time": ("avg_over_time",),
+    "min_over_time": ("avg_over_time",),
+    "avg_over_time": ("max_over_time", "min_over_time"),
+    "changes": ("resets",),
+    "resets": ("changes",),
 }
 OTHER_SEVERITY = {
     "critical": "error",
@@ -85,7 +100,7 @@ def _expressions(rule: Rule) -> Iterator[tuple[str, Rule]]:
 
 def _everywhere(node: Node, around: Node, put: Callable[[Node], Node]) -> Iterator[tuple[str, Node]]:
     """The faults of a node and of all below it, each put back into the whole tree by `put`."""
-    for fault, mutated in _faults(node):
+    for fault, mutated in _faults(node, around):
         place = around if isinstance(node, Number) else node
         yield f"{fault} in `{_short(place)}`", put(mutated)
     for child, inside in _children(node):
@@ -114,9 +129,9 @@ def _children(node: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:
                 )
 
 
-def _faults(node: Node) -> Iterator[tuple[str, Node]]:
+def _faults(node: Node, around: Node) -> Iterator[tuple[str, Node]]:
     if isinstance(node, Number):
-        yield from _numbers(node)
+        yield from _numbers(node, around)
     elif isinstance(node, Selector):
         yield from _windows(node)
         yield from _matchers(node)
@@ -126,13 +141,20 @@ def _faults(node: Node) -> Iterator[tuple[str, Node]]:
         yield from _aggregations(node)
     elif isinstance(node, Binary):
         yield from _operators(node)
+    elif isinstance(node, Call):
+        yield from _functions(node)
 
 
-def _numbers(node: Number) -> Iterator[tuple[str, Node]]:
-    """Up and down by a quarter; a whole number by at least one, since nothing counts in between."""
-    step = max(1.0, round(abs(node.value) * STEP)) if float(node.value).is_integer() else node.value * STEP
+def _numbers(node: Number, around: Node) -> Iterator[tuple[str, Node]]:
+    """Up and down: a count by one, since nothing lies in between, a measure by a fiftieth."""
+    step = 1.0 if is_count(node, around) else abs(node.value) * STEP
     for value in (node.value + step, node.value - step):
-        yield f"{node} becomes {value:g}", Number(value)
+        yield f"{node} becomes {value:g}", Number(round(value, 9))
+
+
+def _functions(node: Call) -> Iterator[tuple[str, Node]]:
+    for function in OTHER_FUNCTIONS.get(node.function, ()):
+        yield f"{node.function} becomes {function}", replace(node, function=function)
 
 
 def _windows(node: Selector | Subquery) -> Iterator[tuple[str, Node]]:

@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.rules.laboratory import Verdict
 from harness.rules.mutation.assignments import assignments, run_all
 from harness.rules.mutation.mutants import Mutant
+from harness.rules.names import near
 from harness.rules.ruleset import Rule, RuleFile, name_of
 from harness.rules.suites import TESTS, Suite
 from monitoring.promql_parse import parse
@@ -124,9 +125,10 @@ def mutate(
 
 def check_names(names: set[str], files: Sequence[RuleFile]) -> None:
     """HarnessError unless each name is an alert's or a recorded series'."""
-    unknown = names - {name_of(rule) for file in files for rule in file.rules}
+    known = {name_of(rule) for file in files for rule in file.rules}
+    unknown = [f"{name!r} ({near(name, sorted(known))})" for name in sorted(names - known)]
     if unknown:
-        raise HarnessError(f"expected names of alerts or recorded series, found {', '.join(sorted(unknown))}")
+        raise HarnessError(f"expected names of alerts or recorded series, found {', '.join(unknown)}")
 
 
 def _living(verdicts: Iterable[Verdict]) -> int:

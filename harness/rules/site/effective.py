@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -11,6 +10,7 @@ from harness.faults.catalog import Cause
 from harness.faults.catalog import load as load_causes
 from harness.proof.routing import Labels, Route, routes_of, silencers
 from harness.rules.lint.places import place
+from harness.rules.names import near
 from harness.rules.site.read import MONITORING, Rule, Site
 from harness.rules.suites import RULES
 from monitoring.catalog import Alert, load
@@ -52,7 +52,7 @@ def effective(name: str, site: Site) -> Effective:
     """What a person wants to know about an alert at a site; HarnessError where it or the site is wrong."""
     alerts = _alerts()
     if name not in alerts:
-        raise HarnessError(f"expected the name of an alert, found {name!r}; {_near(name, list(alerts))}")
+        raise HarnessError(f"expected the name of an alert, found {name!r}; {near(name, alerts)}")
     rules, stated, config = site.rules, site.unscaled, site.alertmanager
     rule, alert = rules.get(name), alerts[name]
     labels = {other: _labels(found, site) for other, found in rules.items()}
@@ -73,15 +73,6 @@ def effective(name: str, site: Site) -> Effective:
 @cache
 def _alerts() -> Mapping[str, Alert]:
     return {alert.name: alert for alert in load(RULES)}
-
-
-def _near(name: str, names: list[str]) -> str:
-    known = {each.lower(): each for each in names}
-    near = [each for low, each in known.items() if name.lower() in low] if name else []
-    near += [known[low] for low in get_close_matches(name.lower(), known, n=3)]
-    if near:
-        return f"did you mean {', '.join(dict.fromkeys(near[:5]))}?"
-    return "`harness rules coverage` lists them"
 
 
 def _labels(rule: Rule, site: Site) -> Labels:

@@ -1,10 +1,13 @@
 """What a site's inventory changes about alerts and routes, asked of Ansible itself."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from harness.errors import HarnessError
 from harness.paths import REPO
@@ -121,6 +124,34 @@ def read_site(inventory: str, options: Sequence[str] = ()) -> Site:
     [event] = run.events
     said: Any = event.message
     return Site(inventory, event.host, said["values"], said["origins"])
+
+
+def check_extra(text: str) -> None:
+    """HarnessError unless Ansible reads values out of the text of an `-e`; what is none it would swallow."""
+    if text.startswith("@"):
+        understood = Path(text[1:]).is_file()
+    elif text.lstrip().startswith(("{", "[")):
+        understood = isinstance(_yaml(text), Mapping)
+    else:
+        understood = all(name.isidentifier() and equals for name, equals in _pairs(text))
+    if not understood:
+        raise HarnessError(f"-e: expected key=value, @file or JSON/YAML that is a mapping, found {text!r}")
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Each word's name and its equals sign, a word without either where the quotes do not close."""
+    try:
+        words = shlex.split(text) or [""]
+    except ValueError:
+        words = [""]
+    return [word.partition("=")[:2] for word in words]
 
 
 def _short(origin: str) -> str:
