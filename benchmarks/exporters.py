@@ -143,6 +143,11 @@ def monitoring_series() -> Iterator[Series]:
         name, where = "grafana_http_request_duration_seconds_count", f"/api/{handler}"
         yield count(name, 0.1, labels, handler=where, status_code="200")
     yield from _daemon(DAEMON)
+    yield from _expected()
+
+
+def _expected() -> Iterator[Series]:
+    """What the installation writes from its inventory."""
     for job in ("alertmanager", "blackbox", "grafana", "mita-rollback", "prometheus"):
         expected = {"__name__": "job:targets:expected", "job": job, "service": job, "env": "production"}
         yield Series(expected, Shape(1, counter=False))

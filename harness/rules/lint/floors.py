@@ -38,11 +38,12 @@ class Recorded:
     trees: dict[str, Node]
 
     def written_out(self, tree: Node) -> Node:
-        """The tree with what is recorded in the place of its name."""
+        """The tree with what is recorded in the place of its name, but not where a rule reads its own past."""
 
         def change(node: Node) -> Node:
             if isinstance(node, Selector) and node.metric in self.trees:
-                return Paren(self.written_out(self.trees[node.metric]))
+                others = {name: each for name, each in self.trees.items() if name != node.metric}
+                return Paren(Recorded(others).written_out(self.trees[node.metric]))
             return node
 
         return transform(tree, change)
