@@ -8,6 +8,7 @@ from monitoring.errors import CatalogError
 from monitoring.promql import Binary, Call, Node, Number, Selector, children
 from monitoring.records import Alert, Recording
 from monitoring.thresholds import comparison, threshold
+from monitoring.timescale import counted, scaled_count
 
 SCRAPE_MS = EVALUATION_MS = 15_000
 
@@ -58,12 +59,16 @@ def _needed_share(alert: Alert) -> float:
     return threshold(alert.tree) or 0.0
 
 
-def _filling(alert: Alert, breach_share: float) -> float:
+def _filling(alert: Alert, breach_share: float, time_scale: float) -> float:
     """The part of the window that must be bad: threshold / share when rising, all of it when falling."""
     condition = comparison(alert.tree)
     if condition is None or condition.op not in (">", ">="):
         return 1.0
     needed = _needed_share(alert)
+    if counted(alert.tree, {name: record.tree for name, record in alert.recordings.items()}) is not None:
+        needed = (
+            scaled_count(needed, time_scale) * time_scale
+        )  # in as many windows as fit into one of production
     if breach_share <= needed:
         raise CatalogError(
             f"{alert.name}: expected a breach above {needed:g}, found {breach_share:g}; that never fires"
@@ -82,11 +87,11 @@ def detection_bounds(
     """Least, mean and most seconds from the first bad response to firing; a route adds its group_wait.
 
     `breach_share` is the share of bad responses (of slow ones where a quantile decides), or for a count the
-    value that it reaches when its window is full. Measured means were within 3 % of the model's.
+    value that it reaches when its window is full in production. Measured means were within 3 % of the model's.
     """
     scrape, evaluation = (scale_duration(interval, time_scale) for interval in (scrape_ms, evaluation_ms))
     look_back = scale_duration(window(alert), time_scale)
-    fill = look_back * _filling(alert, breach_share) if look_back else 0.0
+    fill = look_back * _filling(alert, breach_share, time_scale) if look_back else 0.0
     waited = math.ceil(scale_duration(alert.for_ms, time_scale) / evaluation) * evaluation
     least = fill + waited
     return tuple(  # type: ignore[return-value]

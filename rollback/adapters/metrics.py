@@ -153,8 +153,8 @@ def _counts(tally: Tally, triggers: set[str], born: datetime) -> Iterator[Metric
     yield _gauge("mita_rollback_notices_waiting", "Messages to people that are not yet sent.", waiting)
     yield _gauge(
         "mita_rollback_last_watchdog_timestamp_seconds",
-        "When the always-firing alert last arrived, since the daemon's start if never.",
-        (tally.last_heartbeat or born).timestamp(),
+        "When the always-firing alert last arrived, or the daemon's start if not since then.",
+        max(tally.last_heartbeat or born, born).timestamp(),
     )
 
 

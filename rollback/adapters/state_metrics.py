@@ -1,4 +1,4 @@
-"""The state of each service as metrics: every series exists from the start, with 0 where nothing holds.
+"""The state of each service as metrics: series exist from the start, with 0 where nothing holds.
 
 The label is not called `service`: that is the daemon's own, put on by the scrape.
 """
@@ -15,6 +15,7 @@ from rollback.domain.policy import Policy
 from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Kind, Phase, Rollback, VerificationVerdict
 from rollback.domain.unresolved import Unresolved, unresolved
+from rollback.service.caretaking.rehearsing import wanted
 
 T = TypeVar("T")
 Probed = Mapping[str, Iterable[str]]
@@ -114,8 +115,12 @@ def _rehearsals(states: Sequence[ServiceState]) -> Iterator[Metric]:
     yield ok
     yield _by_application(
         "mita_rollback_rehearsal_timestamp_seconds",
-        "When every host was last rehearsed; 0 if never.",
-        {state.service: min((r.at.timestamp() for r in state.rehearsals), default=0.0) for state in states},
+        "When every host was last rehearsed, 0 if never; none while there is nothing to go back to.",
+        {
+            state.service: min((r.at.timestamp() for r in state.rehearsals), default=0.0)
+            for state in states
+            if wanted(state)
+        },
     )
 
 

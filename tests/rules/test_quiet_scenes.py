@@ -129,6 +129,23 @@ def test_without_a_rollback_the_same_pages_anew() -> None:
     }
 
 
+def test_a_quieter_alert_is_not_told_as_new_when_the_louder_one_ends() -> None:
+    """Without a rollback: HighErrorRate fires from 66 min on, a minute after CriticalErrorRate ended."""
+    scene = Scene(CURED)
+
+    assert "HighErrorRate" in scene.firing("67m")
+    assert not any("HighErrorRate" in paged(scene, f"{minute}m") for minute in range(108, 60, -1))
+
+
+def test_a_quieter_fault_that_goes_on_is_told_ten_minutes_later() -> None:
+    """35 % fail for four minutes, and one in ten from then on."""
+    lasting = UP | requests("0+150x240 36150+97x16 37702+135x300") | errors("0x240 0+53x16 848+15x300")
+    scene = Scene(lasting)
+
+    assert "HighErrorRate" not in paged(scene, "70m")
+    assert "HighErrorRate" in paged(scene, "76m")
+
+
 def test_after_a_rollback_that_did_not_cure_everything_pages() -> None:
     """The daemon's series falls at once, and says that something is unresolved."""
     lasting = UP | requests("0+150x240 36150+97x200") | errors("0x240 0+53x200")

@@ -38,7 +38,7 @@ class Recorded:
     trees: dict[str, Node]
 
     def written_out(self, tree: Node) -> Node:
-        """The tree with what is recorded in the place of its name, but not where a rule reads its own past."""
+        """The tree with what is recorded in the place of its name; a rule may read its own past."""
 
         def change(node: Node) -> Node:
             if isinstance(node, Selector) and node.metric in self.trees:

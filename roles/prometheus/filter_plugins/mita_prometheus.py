@@ -58,6 +58,9 @@ def target_files(
         hosts = sorted({host for group in jobs[job]["groups"] for host in groups.get(group, [])})
         addresses = {host: str(hostvars[host].get("internal_address", host)) for host in hosts}
         entries = [_target(job, jobs[job], host, addresses[host], environment) for host in hosts]
+        if job == "node":
+            for host, entry in zip(hosts, entries, strict=True):
+                entry["labels"] |= _clock(hostvars[host])
         entries += [_given(job, jobs[job], given, environment) for given in jobs[job].get("also", [])]
         if entries:
             files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "watched"})
@@ -125,6 +128,11 @@ def _target(job: str, spec: Mapping[str, Any], host: str, address: str, environm
     if "url_path" in spec:
         labels["instance"] = target
     return {"targets": [target], "labels": labels}
+
+
+def _clock(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the label of a host that has no time service on purpose."""
+    return {"time_service": "none"} if variables.get("time_service") == "none" else {}
 
 
 def _given(job: str, spec: Mapping[str, Any], given: Mapping[str, Any], environment: str) -> dict[str, Any]:

@@ -20,12 +20,59 @@ from monitoring.timescale import scale_expression, scale_rule_file
         ("time() - started > 600", "time() - started > 40"),
         ("time() - started > 600 and busy == 1", "time() - started > 40 and busy == 1"),
         ("time() - started > 2 * 300", "time() - started > (2 * 300) / 15"),
+        (
+            "max by (a) (pg_stat_activity_max_tx_duration) > 300",
+            "max by (a) (pg_stat_activity_max_tx_duration) > 20",
+        ),
+        (
+            "max by (a) (pg_replication_lag_seconds or pg_replication_lag) > 30",
+            "max by (a) (pg_replication_lag_seconds or pg_replication_lag) > 2",
+        ),
+        ("hour() >= 6 < 20", "floor(vector(time()) % 5760 / 240) >= 6 < 20"),
+        ("hour(a) > 6", "hour(a) > 6"),
+        ("increase(a[5m]) >= bool 20", "increase(a[20s]) >= bool 20"),
         ("expiry - time() < 21 * 86400", "expiry - time() < 21 * 86400"),
         ("probe_duration_seconds > 2", "probe_duration_seconds > 2"),
     ],
 )
 def test_it_divides_durations_and_ages_only(production: str, scaled: str) -> None:
     assert scale_expression(production, 15) == scaled
+
+
+@pytest.mark.parametrize(
+    ("production", "scaled"),
+    [
+        ("increase(a[5m]) > 30", "increase(a[20s]) > 2"),
+        ("sum(increase(a[5m]) >= 0) > 40", "sum(increase(a[20s]) >= 0) > 2.667"),
+        ("increase(a[5m]) > 5", "increase(a[20s]) > 1"),
+        ("increase(a[5m]) > 0", "increase(a[20s]) > 0"),
+        ("changes(a[15m]) > 30 unless b", "changes(a[1m]) > 2 unless b"),
+        ("record > 30", "record > 2"),
+        ("resets(a[5m]) > 30", "resets(a[20s]) > 30"),
+        ("rate(a[5m]) > 30", "rate(a[20s]) > 30"),
+        ("increase(a[5m]) / increase(b[5m]) > 30", "increase(a[20s]) / increase(b[20s]) > 30"),
+        ("rate(a[5m]) > 1 and increase(a[5m]) > 30", "rate(a[20s]) > 1 and increase(a[20s]) > 30"),
+    ],
+)
+def test_a_count_that_an_alert_is_compared_with_keeps_its_pace(production: str, scaled: str) -> None:
+    record = {"record": "record", "expr": "changes(a[15m]) - b or changes(a[15m])"}
+    said = {"description": "{{ $threshold := 30.0 }}", "verify": "x <= bool 30"}
+    rules = [record, {"alert": "A", "expr": production, "annotations": said}]
+
+    [group] = scale_rule_file({"groups": [{"name": "g", "rules": rules}]}, 15)["groups"]
+
+    assert group["rules"][1]["expr"] == scaled
+    if scaled.startswith("record"):
+        assert group["rules"][1]["annotations"] == {
+            "description": "{{ $threshold := 2.0 }}",
+            "verify": "x <= bool 2",
+        }
+
+
+def test_a_recording_keeps_its_floor() -> None:
+    rule = {"record": "r", "expr": "increase(a[5m]) > 30"}
+    [group] = scale_rule_file({"groups": [{"name": "g", "rules": [rule]}]}, 15)["groups"]
+    assert group["rules"][0]["expr"] == "increase(a[20s]) > 30"
 
 
 def test_a_rule_file_is_scaled_in_every_place() -> None:

@@ -40,7 +40,12 @@ class Scraped:
             reload_state=lambda: ReloadState(successful=True, succeeded_at=5.0),
             version="1.2.3",
         )
-        self._metrics = Metrics(sources)
+        self._sources = sources
+        self.restart()
+
+    def restart(self) -> None:
+        """The daemon's process begins anew, with the store that it had."""
+        self._metrics = Metrics(self._sources)
 
     def all(self) -> Found:
         lines = self._metrics.render()[0].decode().splitlines()
@@ -118,6 +123,19 @@ def test_a_watchdog_that_was_never_heard_is_as_old_as_the_daemon(scraped: Scrape
 
     scraped.arrive(make.alert(labels={"rollback": "heartbeat"}), minutes=7)
     assert scraped.all()[name] == born + 7 * 60
+
+    scraped.clock.move(60)
+    scraped.restart()
+    assert scraped.all()[name] == scraped.clock.now().timestamp()
+
+
+def test_where_there_is_nothing_to_go_back_to_no_rehearsal_is_missing(scraped: Scraped, make: Any) -> None:
+    make.live(scraped.store, "1", minutes=1, service="new")
+
+    assert not [name for name in scraped.all() if 'rehearsal_timestamp_seconds{application="new"}' in name]
+
+    make.live(scraped.store, "2", minutes=5, service="new")
+    assert scraped.all()['mita_rollback_rehearsal_timestamp_seconds{application="new"}'] == 0
 
 
 def test_every_state_of_a_service_is_told_from_the_start(scraped: Scraped) -> None:
