@@ -30,12 +30,19 @@ class Http:
 
     base: str
     auth: tuple[str, str] | None = field(default=None, repr=False)
+    ca: str = ""  # a file of certificates to trust; empty for the system's
+    read_s: float = READ_S
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """Return the answer, whatever its status; raises ClientError if none came."""
         try:
             return requests.request(
-                method, self.base + path, auth=self.auth, timeout=(CONNECT_S, READ_S), **options
+                method,
+                self.base + path,
+                auth=self.auth,
+                timeout=(CONNECT_S, self.read_s),
+                verify=self.ca or True,
+                **options,
             )
         except requests.RequestException as error:
             raise ClientError(f"expected an answer from {self.base}{path}, found: {error}") from error

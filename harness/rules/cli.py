@@ -1,16 +1,18 @@
-"""`harness rules`: coverage, mutate, lint, exposed, test, newer and show from the command line."""
+"""`harness rules`: coverage, mutate, lint, exposed, test, newer, backtest and show from the command line."""
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from harness.clients import READ_S, Http
 from harness.errors import HarnessError
 from harness.paths import REPO
-from harness.rules import coverage, newer, overridden, report
+from harness.rules import backtest, backtest_report, coverage, newer, overridden, report
 from harness.rules.lint import exposed, findings
 from harness.rules.lint.run import lint
 from harness.rules.mutation import report as mutation_report
@@ -22,7 +24,8 @@ from harness.rules.site.effective import effective
 from harness.rules.site.read import Site, check_extra, read_site
 from harness.rules.suites import RULES, load_suites
 from harness.system import say
-from monitoring.catalog import load
+from monitoring.catalog import CatalogError, load
+from monitoring.durations import parse_duration
 
 INTERRUPTED = 130
 FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_junit}
@@ -62,6 +65,21 @@ def add_commands(subparsers: Any) -> None:
     )
     _add_site(tested, required=True)
     _add(commands, "newer", "whether the unit tests hold with promtool 3, whose ranges are open", _newer)
+    past = _add(
+        commands,
+        "backtest",
+        "how often each alert would have fired at a site, asked of the Prometheus that watched it; "
+        "`heard` counts the firings that no louder alert silenced from beginning to end",
+        _backtest,
+    )
+    past.add_argument("alerts", nargs="*", metavar="ALERT", help="all without a name")
+    past.add_argument("--prometheus", metavar="URL", required=True, help="it is only read")
+    past.add_argument("--since", metavar="DURATION", default="7d", help="how far to look back (7d)")
+    past.add_argument("--user", help="for Prometheus's basic authentication")
+    past.add_argument("--password-file", type=Path, metavar="FILE", help="the user's password")
+    past.add_argument("--ca", type=Path, metavar="FILE", help="certificates to trust, for https")
+    _add_site(past, required=False)
+    past.add_argument("--json", action="store_true", help="every firing with its labels, for a program")
     show = _add(commands, "show", "an alert as it is in force at a site", _show)
     show.add_argument("alert")
     _add_site(show, required=False)
@@ -137,6 +155,26 @@ def _newer(_: argparse.Namespace) -> int:
     found = newer.compare(load_suites())
     say(newer.as_text(found))
     return int(bool(found.differing))
+
+
+def _backtest(arguments: argparse.Namespace) -> None:
+    try:
+        since = parse_duration(arguments.since) / 1000
+    except CatalogError as error:
+        raise HarnessError(f"--since: {error}") from None
+    if bool(arguments.user) != bool(arguments.password_file):
+        raise HarnessError("expected --user and --password-file together, found one of them")
+    for file in filter(None, (arguments.password_file, arguments.ca)):
+        if not file.is_file():
+            raise HarnessError(f"expected a file, found no {file}")
+    auth = (arguments.user, arguments.password_file.read_text("utf-8").strip()) if arguments.user else None
+    url = arguments.prometheus.rstrip("/")
+    archive = backtest.Archive(Http(url, auth, str(arguments.ca or ""), read_s=12 * READ_S))
+    site, end = _site(arguments), time.time()
+    asked = backtest.Period(end - since, end)
+    covered = archive.covered(asked)
+    found = backtest.backtest(archive, site.groups, site.alertmanager, covered, arguments.alerts)
+    say((backtest_report.as_json if arguments.json else backtest_report.as_text)(found, asked, covered))
 
 
 def _show(arguments: argparse.Namespace) -> None:

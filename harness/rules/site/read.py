@@ -73,15 +73,23 @@ class Site:
         """The same before the time scale."""
         return self._rules(1)
 
+    @cached_property
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups of rules as they are installed."""
+        return self._groups(self.time_scale)
+
     def _rules(self, time_scale: float) -> Mapping[str, Rule]:
+        groups = self._groups(time_scale)
+        return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+
+    def _groups(self, time_scale: float) -> list[dict[str, Any]]:
         try:
             texts = render_rules(
                 MONITORING / "rules", overrides=self.overrides, links=self.links, time_scale=time_scale
             )
         except CatalogError as error:
             raise HarnessError(f"{self.inventory}: {error}") from None
-        groups = [group for text in texts.values() for group in read_yaml(text)["groups"]]
-        return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+        return [group for text in texts.values() for group in read_yaml(text)["groups"]]
 
     @cached_property
     def alertmanager(self) -> Mapping[str, Any]:
