@@ -1,6 +1,6 @@
 """The rule files as raw rules, and which recorded series a rule or a test group needs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -85,6 +85,12 @@ def _names(expression: str) -> frozenset[str]:
             named = [each.value for each in node.matchers if (each.name, each.op) == ("alertname", "=")]
             found.add(named[0] if named and node.metric in ALERT_SERIES else node.metric)
     return frozenset(found)
+
+
+def together(files: Iterable[RuleFile], names: Sequence[str]) -> RuleFile:
+    """The rules of several files as one, in the order of the names: what a suite that loads them all sees."""
+    by_name = {file.name: file for file in files}
+    return RuleFile(names[-1], tuple(rule for name in names for rule in by_name[name].rules))
 
 
 def counters(files: Iterable[RuleFile]) -> frozenset[str]:

@@ -8,17 +8,10 @@ import pytest
 from harness.paths import REPO
 from harness.rules.laboratory import Trial, run_trials
 from harness.rules.programs import promtool
-from harness.rules.ruleset import RuleFile, load_files
-from harness.rules.suites import Suite, load_suites
+from harness.rules.ruleset import load_files, together
+from harness.rules.suites import load_suites
 
-FILES = {file.name: file for file in load_files()}
-
-
-def rules_of(suite: Suite) -> RuleFile:
-    """All rules of a suite's files, in their order."""
-    return RuleFile(suite.name, tuple(rule for name in suite.rule_files for rule in FILES[name].rules))
-
-
+FILES = load_files()
 SUITES = {suite.name: suite for suite in load_suites()}
 GROUPS = [(suite, group) for suite in SUITES.values() for group in suite.groups]
 
@@ -27,7 +20,8 @@ GROUPS = [(suite, group) for suite in SUITES.values() for group in suite.groups]
 def passed() -> dict[tuple[str, str], bool]:
     """Whether each group passed, by suite and name: all are run together, many in one process."""
     trials = [
-        Trial((suite.name, group.name), rules_of(suite).for_group(group), group) for suite, group in GROUPS
+        Trial((suite.name, group.name), together(FILES, suite.rule_files).for_group(group), group)
+        for suite, group in GROUPS
     ]
     return dict(run_trials(trials))
 
@@ -47,9 +41,9 @@ def test_the_files_are_native() -> None:
 
 
 def test_each_rule_file_has_unit_tests_beside_it() -> None:
-    topics = {file.removesuffix(".rules.yml") for file in FILES}
+    topics = {file.name.removesuffix(".rules.yml") for file in FILES}
     assert topics <= SUITES.keys()
-    assert all(len(suite.rule_files) == 1 for suite in SUITES.values())
+    assert all(f"{name.partition('_')[0]}.rules.yml" in suite.rule_files for name, suite in SUITES.items())
 
 
 def test_group_names_are_unique_within_a_suite() -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from harness.errors import HarnessError
 from harness.rules.laboratory import BATCH, Trial, Verdict, judge
 from harness.rules.mutation.mutants import Mutant, mutants
-from harness.rules.ruleset import Rule, RuleFile, asked_by, name_of
-from harness.rules.suites import Group, Suite, groups_beside
+from harness.rules.ruleset import Rule, RuleFile, asked_by, name_of, together
+from harness.rules.suites import Group, Suite
 
 Verdicts = dict[tuple[str, str], Verdict]
 UNCHANGED = "unchanged"
@@ -35,18 +35,24 @@ def assignments(files: Sequence[RuleFile], suites: tuple[Suite, ...], only: set[
     for file in files:
         for rule in file.rules:
             if not only or name_of(rule) in only:
-                stages, wrong = _stages(file, rule, suites), mutants(dict(rule))
+                stages, wrong = _stages(files, file, rule, suites), mutants(dict(rule))
                 batches = [wrong[start : start + BATCH] for start in range(0, len(wrong), BATCH)]
                 work += [Assignment(rule, batch, stages) for batch in batches]
     return work
 
 
-def _stages(file: RuleFile, rule: Rule, suites: tuple[Suite, ...]) -> list[tuple[Group, Sequence[Rule]]]:
+def _stages(
+    files: Sequence[RuleFile], file: RuleFile, rule: Rule, suites: tuple[Suite, ...]
+) -> list[tuple[Group, Sequence[Rule]]]:
     """Of each group only the questions whose answer can change with the rule, and the rules behind them."""
-    touched = file.touched(name_of(rule))
-    groups = [_narrowed(group, touched) for group in groups_beside(file.name, suites)]
-    judges = sorted((group for group in groups if group.questions), key=_order)
-    return [(group, file.for_group(group)) for group in judges]
+    judges = []
+    for suite in suites:
+        if file.name in suite.rule_files:
+            loaded = together(files, suite.rule_files)
+            touched = loaded.touched(name_of(rule))
+            groups = [_narrowed(group, touched) for group in suite.groups]
+            judges += [(group, loaded.for_group(group)) for group in groups if group.questions]
+    return sorted(judges, key=lambda judge: _order(judge[0]))
 
 
 def _order(group: Group) -> tuple[bool, int]:
