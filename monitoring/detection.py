@@ -83,7 +83,7 @@ def detection_bounds(
     """Least, mean and most seconds from the first bad response to firing; a route adds its group_wait.
 
     `breach_share` is the share of bad responses (of slow ones where a quantile decides), or for a count the
-    value that it reaches when its window is full in production. Measured means were within 3 % of it.
+    value that it reaches in production when its window is full. Measured means were within 3 %.
     """
     scrape, evaluation = (scale_duration(interval, time_scale) for interval in (scrape_ms, evaluation_ms))
     look_back = scale_duration(window(alert), time_scale)
