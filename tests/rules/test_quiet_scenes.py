@@ -173,7 +173,7 @@ def newborn(metric: str, job: str, instance: str, values: str, more: str = "") -
     return {f"{metric}{{{labels}}}": values}
 
 
-# The first scrape of everything that a site has, while neither the application nor the daemon answers before minute 8.
+# The first scrapes of a whole site; neither the application nor the daemon answers before minute 8.
 BRING_UP = (
     newborn("up", "prometheus", "monitor", "1x60")
     | newborn("up", "alertmanager", "monitor", "1x60")
