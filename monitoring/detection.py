@@ -14,16 +14,12 @@ SCRAPE_MS = EVALUATION_MS = 15_000
 
 
 def behind(tree: Node, recordings: Mapping[str, Recording]) -> list[Node]:
-    """All nodes of an expression and of the recorded series in it; conditions beside it give no values.
-
-    A recorded series may read its own past, which adds nothing.
-    """
+    """All nodes of an expression and of the recorded series in it; conditions beside it give no values."""
     found: list[Node] = []
     for node in _values(tree):
         found.append(node)
         if isinstance(node, Selector) and node.metric in recordings:
-            others = {name: each for name, each in recordings.items() if name != node.metric}
-            found += behind(recordings[node.metric].tree, others)
+            found += behind(recordings[node.metric].tree, recordings)
     return found
 
 
@@ -86,8 +82,8 @@ def detection_bounds(
 ) -> tuple[float, float, float]:
     """Least, mean and most seconds from the first bad response to firing; a route adds its group_wait.
 
-    `breach_share` is the share of bad responses (of slow ones where a quantile decides), or for a count
-    what it reaches when its window is full in production. Measured means were within 3 % of the model's.
+    `breach_share` is the share of bad responses (of slow ones where a quantile decides), or for a count the
+    value that it reaches in production when its window is full. Measured means were within 3 %.
     """
     scrape, evaluation = (scale_duration(interval, time_scale) for interval in (scrape_ms, evaluation_ms))
     look_back = scale_duration(window(alert), time_scale)

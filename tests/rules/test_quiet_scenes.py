@@ -168,6 +168,43 @@ def test_a_daemon_that_dies_silences_nothing() -> None:
     assert paged(Scene(CURED | recovering), "1h7m") == paged(Scene(CURED), "1h7m")
 
 
+def newborn(metric: str, job: str, instance: str, values: str, more: str = "") -> dict[str, str]:
+    labels = f'job="{job}",instance="{instance}",host="{instance}",env="prod",service="{job}"{more}'
+    return {f"{metric}{{{labels}}}": values}
+
+
+# The first scrapes of a whole site; neither the application nor the daemon answers before minute 8.
+BRING_UP = (
+    newborn("up", "prometheus", "monitor", "1x60")
+    | newborn("up", "alertmanager", "monitor", "1x60")
+    | newborn("up", "node", "app1", "1x60")
+    | newborn("up", "postgres", "data", "1x60")
+    | newborn("pg_up", "postgres", "data", "1x60")
+    | newborn("up", "redis", "data", "1x60")
+    | newborn("redis_up", "redis", "data", "1x60")
+    | newborn("up", "mita-backend", "app1", "0x32 1x28")
+    | newborn("probe_success", "blackbox-http", "http://app1", "0x32 1x28")
+    | newborn("up", "mita-rollback", "monitor", "0x32 1x28")
+    | newborn("mita_rollback_last_watchdog_timestamp_seconds", "mita-rollback", "monitor", "_x33 495x28")
+    | daemon("mita_rollback_known_good_available", "_x33 0x28")
+    | daemon("mita_rollback_switching", "_x33 0x28", ',target_host="app1"')
+    | newborn("user_registration_success_total", "mita-backend", "app1", "_x33 0x28")
+    | newborn("http_requests_total", "mita-backend", "app1", "_x33 0x28", ',path="/a",status="200"')
+    | newborn("prometheus_notifications_alertmanagers_discovered", "prometheus", "monitor", "0x4 1x56")
+)
+
+
+def test_a_healthy_installation_is_silent_from_its_first_minute() -> None:
+    assert Scene(BRING_UP).ever_fired("15m") == {"Watchdog"}
+
+
+def test_an_installation_that_never_comes_to_life_is_told_after_ten_minutes() -> None:
+    dead = {series: values.replace("0x32 1x28", "0x60") for series, values in BRING_UP.items()}
+    never = {series: values for series, values in dead.items() if not values.startswith("_")}
+
+    assert Scene(never).ever_fired("15m") >= {"BackendInstanceDown", "EndpointDown", "RollbackDaemonDown"}
+
+
 def test_a_fresh_daemon_is_silent_about_the_dead_man_switch() -> None:
     """The series says when the daemon started while it has heard nothing."""
     heard = 'mita_rollback_last_watchdog_timestamp_seconds{job="mita-rollback",instance="m"}'
