@@ -10,8 +10,8 @@ import pytest
 
 from harness.paths import REPO
 from harness.rules.lint.dashboards import LINK, Dashboard, Panel, load_dashboards
-from monitoring.catalog import load
-from monitoring.promql import Binary, Node, Selector, transform
+from monitoring.catalog import Alert, load
+from monitoring.promql import Binary, Node, Selector, transform, walk
 from monitoring.promql_parse import parse
 from monitoring.thresholds import comparison, threshold
 
@@ -74,6 +74,29 @@ def test_the_limits_of_a_panel_are_those_of_the_alerts_on_what_it_shows(
 def test_most_limits_can_be_seen() -> None:
     """A dashboard that drew none would pass the test above."""
     assert sum(len(panel.limits) for _, panel in PANELS) >= 25
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        alert
+        for alert in ALERTS
+        if re.search("/d/mita-(hosts|monitoring)", alert.annotations["dashboard_url"])
+    ],
+    ids=lambda alert: alert.name,
+)
+def test_the_page_behind_a_link_shows_what_the_alert_measures(alert: Alert) -> None:
+    found = LINK.search(alert.annotations["dashboard_url"])
+    assert found
+    (linked,) = [dashboard for dashboard in DASHBOARDS if dashboard.uid == found["uid"]]
+    decides = comparison(alert.tree)
+    wanted = measured(decides.lhs if decides else alert.tree)
+    shown = [measured(parse(expression)) for panel in linked.panels for expression in panel.expressions]
+    assert any(wanted <= each for each in shown), f"{linked.uid} needs a panel that shows {sorted(wanted)}"
+
+
+def measured(tree: Node) -> set[str]:
+    return {node.metric for node in walk(tree) if isinstance(node, Selector)}
 
 
 def limits_of_alerts() -> Iterator[tuple[str, float]]:
