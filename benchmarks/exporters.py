@@ -89,6 +89,9 @@ def data_series(owner: str) -> Iterator[Series]:
             ("blks_hit", 900),
             ("blks_read", 2),
             ("deadlocks", 0),
+            ("tup_deleted", 2),
+            ("tup_inserted", 40),
+            ("tup_updated", 20),
             ("xact_commit", 50),
             ("xact_rollback", 1),
         ):
