@@ -23,6 +23,7 @@ from monitoring.promql import (
     transform,
 )
 from monitoring.promql_parse import parse
+from monitoring.queries import requery
 
 # A probe takes as long as it takes: at a scaled interval of one second a scrape may use all of it.
 LEAST_SCRAPE_TIMEOUT = 1000
@@ -80,6 +81,7 @@ def scale_rule_file(document: dict[str, Any], factor: float) -> dict[str, Any]:
         scaled: dict[str, Any] = _scale_keys(group, _RULE, factor)
         for rule in scaled["rules"]:
             rule["expr"] = scale_expression(rule["expr"], factor)
+        scaled["rules"] = [requery(rule) for rule in scaled["rules"]]
         groups.append(scaled)
     return {**document, "groups": groups}
 
