@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from monitoring.queries import with_queries
+
 HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "contract.yml", HERE / "rules" / "contract.rules.yml"
 REQUESTS = "http_requests_total"
@@ -77,7 +79,7 @@ def series(text: str | None = None) -> list[Series]:
 def generate(text: str) -> str:
     """The text of the rule file for the contract."""
     names = [each.name for each in series(text) if each.name != REQUESTS]
-    return HEAD + _arms(names, _present) + RULES + _arms(names, _missing) + ALERT
+    return with_queries(HEAD + _arms(names, _present) + RULES + _arms(names, _missing) + ALERT)
 
 
 def _present(name: str) -> str:

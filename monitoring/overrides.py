@@ -9,6 +9,7 @@ from typing import Any
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.promql_parse import parse
+from monitoring.queries import requery
 from monitoring.records import SEVERITIES
 from monitoring.thresholds import has_limit, say_threshold, with_threshold
 
@@ -34,6 +35,7 @@ def _threshold(rule: Rule, value: object) -> None:
     rule["expr"] = str(with_threshold(tree, value))
     annotations = rule.get("annotations", {})
     rule["annotations"] = {name: say_threshold(name, text, value) for name, text in annotations.items()}
+    rule.update(requery(rule))
 
 
 def _duration(name: str) -> Callable[[Rule, object], None]:

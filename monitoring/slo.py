@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from monitoring.queries import annotation
+
 HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "slo.yml", HERE / "rules" / "slo.rules.yml"
 DIRECT = ("30m", "1h", "2h")
@@ -261,7 +263,7 @@ def _alert(
             {description}
           runbook_url: https://docs.mita.finance/runbooks/{name}
           dashboard_url: https://grafana.mita.finance/d/mita-slo?var-service={{{{ $labels.service }}}}
-{asked}"""
+{annotation(expr)}{asked}"""
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from monitoring.promql import (
     transform,
 )
 from monitoring.promql_parse import parse
+from monitoring.queries import requery
 from monitoring.thresholds import comparison, say_threshold, threshold, with_threshold
 
 # A probe takes as long as it takes: at a scaled interval of one second a scrape may use all of it.
@@ -133,6 +134,7 @@ def scale_rule_file(document: dict[str, Any], factor: float) -> dict[str, Any]:
         for rule in scaled["rules"]:
             _scale_count(rule, records, factor)
             rule["expr"] = scale_expression(rule["expr"], factor)
+        scaled["rules"] = [requery(rule) for rule in scaled["rules"]]
         groups.append(scaled)
     return {**document, "groups": groups}
 

@@ -15,6 +15,7 @@ from harness.rules.lint.rollbacks import rollbacks
 from harness.rules.lint.series import differing, without_series
 from harness.rules.programs import promtool
 from monitoring.catalog import Alert
+from monitoring.queries import NAME, query_of
 from monitoring.records import SEVERITIES
 from monitoring.thresholds import said_threshold, threshold
 
@@ -107,6 +108,12 @@ def _texts(content: Content, alert: Alert) -> Iterator[Finding]:
         yield content.at_rule(alert.file, alert.name, "annotations.description", what, mend)
 
 
+def _query(content: Content, alert: Alert) -> Iterator[Finding]:
+    if alert.annotations.get(NAME) != query_of(alert.expr):
+        what, mend = f"`{NAME}` is not its expression", "run `python -m monitoring.queries`"
+        yield content.at_rule(alert.file, alert.name, f"annotations.{NAME}", what, mend)
+
+
 def _runbook(content: Content, alert: Alert) -> Iterator[Finding]:
     page = alert.annotations.get("runbook_url", "").rpartition("/runbooks/")[2]
     if not (content.runbooks / f"{page}.md").is_file():
@@ -124,6 +131,7 @@ EACH: tuple[Callable[[Content, Alert], Iterator[Finding]], ...] = (
     _contract,
     rollbacks,
     _texts,
+    _query,
     _runbook,
     _dashboard,
 )
