@@ -11,15 +11,20 @@ from harness.rules.ruleset import counters, load_files
 Json = dict[str, Any]
 SHARES = '{__name__=~".+_ratio:.+"}'
 STARTS = 'process_start_time_seconds{job="mita-backend"}'
-NEAR_S = 10.0  # a start is scraped at another moment than the counter is recorded
+NEAR_S = 45.0  # three scrapes: a start is scraped at another moment than the counter is recorded
+LEAST_NEAR_S = 10.0  # also where scrapes are a second apart
 
 
-def untrue(prometheus: Prometheus, since: float) -> list[str]:
-    """A sentence for each recorded share and counter that was wrong since that moment (a unix time)."""
+def untrue(prometheus: Prometheus, since: float, scale: float) -> list[str]:
+    """A sentence for each recorded share and counter that was wrong since that moment (a unix time).
+
+    *scale* is how many times faster than in production scrapes are made.
+    """
     window = f"[{max(1, int(time.time() - since))}s]"
     recorded = "|".join(sorted(counters(load_files())))
     starts = prometheus.query(STARTS + window)
-    falling = fallen(prometheus.query(f'{{__name__=~"{recorded}"}}{window}'), starts)
+    near_s = max(LEAST_NEAR_S, NEAR_S / scale)
+    falling = fallen(prometheus.query(f'{{__name__=~"{recorded}"}}{window}'), starts, near_s)
     return [*outside(prometheus.query(SHARES + window)), *falling]
 
 
@@ -32,14 +37,14 @@ def outside(shares: Iterable[Json]) -> Iterator[str]:
             yield f"{series['metric']} was {value:g} at {at:.1f}, and {len(wrong)} times outside 0 to 1"
 
 
-def fallen(recorded: Iterable[Json], starts: Iterable[Json]) -> Iterator[str]:
+def fallen(recorded: Iterable[Json], starts: Iterable[Json], near_s: float = LEAST_NEAR_S) -> Iterator[str]:
     """The counters that fell although their process did not start about then."""
     began = {_process(series["metric"]): list(_changes(series["values"])) for series in starts}
     for series in recorded:
         for (_, before), (at, after) in zip(series["values"], series["values"][1:], strict=False):
             fell = float(after) < float(before)
             if fell and not any(
-                abs(at - start) <= NEAR_S for start in began.get(_process(series["metric"]), [])
+                abs(at - start) <= near_s for start in began.get(_process(series["metric"]), [])
             ):
                 yield f"{series['metric']} fell from {before} to {after} at {at:.1f}, and nothing had started"
 

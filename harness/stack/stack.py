@@ -101,7 +101,7 @@ class Stack:
     def untrue(self) -> list[str]:
         """What Prometheus stored since the test began and cannot be so; none is what is wanted."""
         steps.patiently("Prometheus to answer", lambda: clients.prometheus().ready("/-/ready"), CALM_S)
-        return samples.untrue(clients.prometheus(), self.begin)
+        return samples.untrue(clients.prometheus(), self.begin, self.scale)
 
     def stop(self, what: Unit | Dependency) -> None:
         """Stop a service until the test starts it again or ends."""

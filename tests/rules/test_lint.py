@@ -388,10 +388,10 @@ def test_a_swapped_mention_takes_the_warning_away(root: Path) -> None:
     ids=["a counter", "a journey", "a share", "the form that brought shares of 1,800 %"],
 )
 def test_two_moments_in_one_rule_are_found(root: Path, file: str, old: str, new: str, at: str) -> None:
-    [finding] = breaks(root, f"{RULES}/{file}.rules.yml", old, new)
+    found = breaks(root, f"{RULES}/{file}.rules.yml", old, new)
 
+    [finding] = [one for one in found if "recorded before it" in one.what]
     assert finding.what.startswith(f"{at}: ")
-    assert "recorded before it" in finding.what
 
 
 @pytest.mark.parametrize(
