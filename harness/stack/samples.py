@@ -20,12 +20,13 @@ def untrue(prometheus: Prometheus, since: float, scale: float) -> list[str]:
 
     *scale* is how many times faster than in production scrapes are made.
     """
-    window = f"[{max(1, int(time.time() - since))}s]"
-    recorded = "|".join(sorted(counters(load_files())))
-    starts = prometheus.query(STARTS + window)
     near_s = max(LEAST_NEAR_S, NEAR_S / scale)
-    falling = fallen(prometheus.query(f'{{__name__=~"{recorded}"}}{window}'), starts, near_s)
-    return [*outside(prometheus.query(SHARES + window)), *falling]
+    age_s = max(1, int(time.time() - since))
+    recorded = "|".join(sorted(counters(load_files())))
+    # What started just before may be recorded only now.
+    starts = prometheus.query(f"{STARTS}[{age_s + int(2 * near_s)}s]")
+    falling = fallen(prometheus.query(f'{{__name__=~"{recorded}"}}[{age_s}s]'), starts, near_s)
+    return [*outside(prometheus.query(f"{SHARES}[{age_s}s]")), *falling]
 
 
 def outside(shares: Iterable[Json]) -> Iterator[str]:
