@@ -1,5 +1,6 @@
 """Which checks there are. A step whose subject does not exist is left out and said so."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,10 @@ def fast() -> list[Step]:
     """All that needs no lab host and no engine, the longest first."""
     slow_linters, others = lint()[:2], lint()[2:]
     return [
+        *rules(),
         *parts("contract"),
         *whole("unit"),
         *slow_linters,
-        *whole("rules"),
         *whole("consistency"),
         *others,
     ]
@@ -70,6 +71,13 @@ def on_scratch_hosts() -> list[Step]:
 def on_lab(*, every: bool) -> list[Step]:
     """What needs the lab hosts, one after the other: they share them. Most incidents only with *every*."""
     return whole("e2e", *(() if every else ("-m", "not incident")))
+
+
+def rules() -> list[Step]:
+    """The tests of the rules in two steps of like length: the scenes and nights, and all others."""
+    paths = sorted((REPO / "tests" / "rules").glob("test_*.py"))
+    long = [path for path in paths if re.search("scenes|few_requests|nights", path.name)]
+    return [_pytest("rules-scenes", long), _pytest("rules", [path for path in paths if path not in long])]
 
 
 def whole(folder: str, *options: str) -> list[Step]:
