@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from harness.rules.laboratory import Trial, run_trials
-from harness.rules.ruleset import Rule, RuleFile
+from harness.rules.ruleset import Rule, RuleFile, together
 from harness.rules.stimulus import multiplied
 from harness.rules.suites import Group, Suite
 from monitoring.durations import format_duration, parse_duration
@@ -88,7 +88,7 @@ class _Case:
 
 def run(files: Sequence[RuleFile], suites: Sequence[Suite], overrides: Overrides) -> list[Outcome]:
     """Every check of the overridden alerts; an alert that is switched off has none."""
-    cases = [case for file in files for case in _cases(file, suites, overrides)]
+    cases = [case for file in files for case in _cases(files, file, suites, overrides)]
     first = dict(run_trials([case.trial(0, index) for index, case in enumerate(cases)]))
     others = [(i, n) for i, held in first.items() if not held for n in range(1, len(cases[i].answers))]
     asked = run_trials([cases[i].trial(n, (i, n)) for i, n in others])
@@ -96,7 +96,9 @@ def run(files: Sequence[RuleFile], suites: Sequence[Suite], overrides: Overrides
     return [case.outcome([n for i, n in true if i == index]) for index, case in enumerate(cases)]
 
 
-def _cases(file: RuleFile, suites: Sequence[Suite], overrides: Overrides) -> Iterator[_Case]:
+def _cases(
+    files: Sequence[RuleFile], file: RuleFile, suites: Sequence[Suite], overrides: Overrides
+) -> Iterator[_Case]:
     changes = {
         rule["alert"]: change
         for rule in file.rules
@@ -105,7 +107,8 @@ def _cases(file: RuleFile, suites: Sequence[Suite], overrides: Overrides) -> Ite
     for suite in suites:
         for group in suite.groups if file.name in suite.rule_files else ():
             for alert in sorted({check["alertname"] for check in group.checks} & changes.keys()):
-                rules = [_tested(rule, changes) for rule in file.for_group(group)]
+                loaded = together(files, suite.rule_files)
+                rules = [_tested(rule, changes) for rule in loaded.for_group(group)]
                 for before, check, after in _in_time(group, alert):
                     moved = _moved(group, before, check, changes[alert])
                     yield _Case(group, rules, moved, list(_answers(group, moved, after, changes[alert])))
