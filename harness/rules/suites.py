@@ -4,7 +4,7 @@ A test group is named after its alert; `Alert: what is special` where one alert 
 recorded series have a name that is no alert's.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -101,10 +101,3 @@ def read_suite(path: Path, text: str) -> Suite:
 def groups_of(alert: str, suites: tuple[Suite, ...]) -> list[Group]:
     """The test groups of one alert, in all files."""
     return [group for suite in suites for group in suite.groups if group.alert == alert]
-
-
-def groups_beside(rule_file: str, suites: tuple[Suite, ...]) -> Iterator[Group]:
-    """Every test group that loads a rule file."""
-    for suite in suites:
-        if rule_file in suite.rule_files:
-            yield from suite.groups
