@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import math
 import os
 import resource
 import sys
@@ -22,15 +23,17 @@ from benchmarks.nights.night import draw
 from benchmarks.nights.playing import play
 
 PROCESSES = 2
-TOGETHER = 10
-"""Nights that one promtool evaluates."""
+TOGETHER = 40
+"""Nights that one promtool evaluates, at most."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the figures; 1 when a goal is missed."""
     wanted = _arguments(argv)
     numbers = [wanted.only] if wanted.only is not None else list(range(wanted.nights))
-    batches = [numbers[at : at + TOGETHER] for at in range(0, len(numbers), TOGETHER)]
+    # Each promtool has a core of its own: more threads would only wait for each other.
+    os.environ["GOMAXPROCS"] = "1"
+    batches = _batches(numbers)
     verdicts: list[Verdict] = []
     began = time.monotonic()
     with ProcessPoolExecutor(PROCESSES) as pool:
@@ -55,6 +58,13 @@ def nights(seed: int, numbers: Sequence[int]) -> list[Verdict]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     drawn = [draw(seed, number) for number in numbers]
     return [judge(each, play(each)) for each in evaluate(drawn)]
+
+
+def _batches(numbers: Sequence[int]) -> list[Sequence[int]]:
+    """As few as there may be, alike in size, as many for each process."""
+    rounds = math.ceil(len(numbers) / (PROCESSES * TOGETHER))
+    size = math.ceil(len(numbers) / (PROCESSES * rounds))
+    return [numbers[at : at + size] for at in range(0, len(numbers), size)]
 
 
 def _keep(place: Path, wrong: Sequence[Verdict]) -> None:

@@ -1,6 +1,7 @@
 """What the real rules say about several nights: promtool evaluates them once for all.
 
-Nothing is asked about the hour in which windows fill, but its last five minutes.
+Nothing is asked about the hour in which windows fill, but its last five minutes. Alerts that can change no
+verdict are not evaluated: they wake nobody, roll nothing back and forbid no rollback.
 """
 
 from collections import defaultdict
@@ -49,6 +50,16 @@ def rules() -> dict[str, Alert]:
 
 
 @cache
+def telling() -> frozenset[str]:
+    """The alerts that can change a verdict. A quieter one silences nothing that wakes a person."""
+    return frozenset(
+        name
+        for name, rule in rules().items()
+        if rule.severity not in ("warning", "info") or "rollback" in rule.labels
+    )
+
+
+@cache
 def triggers() -> dict[str, Alert]:
     """The alerts that may roll a release back."""
     return {
@@ -65,7 +76,7 @@ def evaluate(nights: Sequence[Night]) -> list[Evaluated]:
         exposed |= own
         found[night.name] = Evaluated(night, first)
     questions = _questions()
-    answers = dict(zip(questions, Scene(exposed).answers(questions), strict=True))
+    answers = dict(zip(questions, Scene(exposed, only=telling()).answers(questions), strict=True))
     for moment in MOMENTS:
         since = _values(answers.get((SINCE, moment * 1000), ()))
         for sample in answers.get((STATES, moment * 1000), ()):

@@ -13,7 +13,7 @@ It cannot restart: that a restart keeps `pending_since` is a matter of a flag, a
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ import yaml
 
 from harness.errors import HarnessError
 from harness.rules.programs import promtool_tests
-from harness.rules.ruleset import ALERT_SERIES, Rule
+from harness.rules.ruleset import ALERT_SERIES, Rule, RuleFile, metrics_of, name_of
 from harness.rules.suites import RULES
 from monitoring.catalog import Alert, load, render_rules
 from monitoring.durations import format_duration, parse_duration
@@ -31,7 +31,7 @@ from monitoring.promql import Call, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
 
-LONGEST_S = 300
+LONGEST_S = 900
 Labels = Mapping[str, str]
 Question = tuple[str, int]
 STATES, SINCE = ALERT_SERIES
@@ -79,6 +79,8 @@ class Scene:
     interval: str = "15s"
     time_scale: float = 1
     rules: Path = RULES
+    only: frozenset[str] = frozenset()
+    """The alerts that are evaluated, with what they and their evidence read; all where none is named."""
     _known: dict[Question, list[Sample]] = field(default_factory=dict, compare=False, repr=False)
 
     def samples(self, expression: str, at: str) -> list[Sample]:
@@ -154,10 +156,24 @@ class Scene:
         while len(known) != before:
             before = len(known)
             known |= {rule["record"] for rule in records if _lives(rule, known)}
+        asked = self._asked(records)
         living = [
-            {**group, "rules": [rule for rule in group["rules"] if _lives(rule, known)]} for group in groups
+            {**group, "rules": [rule for rule in group["rules"] if _lives(rule, known) and asked(rule)]}
+            for group in groups
         ]
         return [group for group in living if group["rules"]]
+
+    def _asked(self, records: Sequence[Rule]) -> Callable[[Rule], bool]:
+        """Whether a rule is one of those that are asked about, or read by one."""
+        if not self.only:
+            return lambda rule: True
+        alerts = [self._alerts[name] for name in self.only]
+        texts = [
+            text for each in alerts for text in (each.expr, each.annotations.get("evidence", "")) if text
+        ]
+        read = frozenset[str]().union(*(metrics_of(_filled(text, {})) for text in texts))
+        wanted = self.only | RuleFile("", tuple(records)).needed(read)
+        return lambda rule: name_of(rule) in wanted
 
     def _active(self, sample: Sample, moment: int) -> Active:
         labels = {name: value for name, value in sample.labels.items() if name != "alertstate"}
