@@ -187,6 +187,44 @@ def test_a_service_that_sleeps_at_the_same_hour_is_silent(second_day: list[float
     assert (scene.value(told, "2d") is not None) is fires
 
 
+# --- counters that cannot be believed
+
+UNSOUND = answers("200", "0 1 " * 300, instance="app2")
+
+
+@pytest.mark.parametrize(
+    ("alert", "at", "series"),
+    [
+        (
+            "ClientErrorsSurge",
+            "28m",
+            answers("200", steady((10, 20), (0, 20))) | answers("404", steady((0, 20), (10, 20))),
+        ),
+        ("RequestsStuck", "27m", answers("200", steady((10, 20), (0, 20))) | waiting("1x79 1+150x3 600x90")),
+        ("TrafficLost", "80m", answers("200", steady((10, 70), (0, 20)))),
+    ],
+)
+def test_counters_that_cannot_be_believed_are_no_evidence(
+    alert: str, at: str, series: dict[str, str]
+) -> None:
+    """A second instance counts one request again and again: too little to change what fires."""
+    believed, doubted = Scene(series), Scene(series | UNSOUND)
+
+    [told] = believed.alerts(at, alert)
+    assert believed.ask(told, "evidence", at) == 1
+    [told] = doubted.alerts(at, alert)
+    assert told.state == "firing"
+    assert doubted.ask(told, "evidence", at) is None
+
+
+def test_workers_that_answer_in_turn_do_not_restart() -> None:
+    starts = own("process_start_time_seconds", "5 7 " * 60, more=',host="app1"')
+
+    assert "BackendRestartLoop" not in Scene(starts).ever_fired("29m")
+    loop = own("process_start_time_seconds", "1 1 1 1 2 2 2 2 3 3 3 3 4 4 4 4 5x40", more=',host="app1"')
+    assert "BackendRestartLoop" in Scene(loop).ever_fired("6m")
+
+
 # --- a deployment after which they do not arrive
 
 
