@@ -1,6 +1,6 @@
 """Disasters in which no request fails, and ordinary days that look like them, through the real rules.
 
-Many hours would need many evaluations of all rules: such scenes have one sample a minute.
+What takes days is in traffic_days.test.yml and traffic_week.test.yml.
 """
 
 import pytest
@@ -164,27 +164,6 @@ def test_the_lab_may_start_and_stop_the_load_of_its_tests() -> None:
     values = steady((4, 3), (34, 3), (4, 2), (34, 2), (4, 4), step=1)
 
     assert fired(Scene(answers("200", values), interval="1s", time_scale=15), "14m") == set()
-
-
-def days(*hours: float) -> str:
-    """One sample a minute of an hourly rate a second, day after day."""
-    return steady(*((rate, 60) for rate in hours), step=60)
-
-
-AWAKE, ASLEEP = [10.0] * 16, [0.0] * 8
-
-
-@pytest.mark.parametrize(
-    ("second_day", "fires"),
-    [([*AWAKE, *ASLEEP], False), ([*AWAKE[:10], *[0.0] * 14], True)],
-    ids=["sleeps at the same hour", "dead in the middle of the day"],
-)
-def test_a_service_that_sleeps_at_the_same_hour_is_silent(second_day: list[float], fires: bool) -> None:
-    """Its first night cannot be told from an outage."""
-    scene = Scene(answers("200", days(*AWAKE, *ASLEEP, *second_day)), interval="1m")
-
-    told = 'count_over_time(ALERTS{alertname="TrafficLost",alertstate="firing"}[23h])'
-    assert (scene.value(told, "2d") is not None) is fires
 
 
 # --- counters that cannot be believed
