@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
+from monitoring import slo
 from monitoring.detection import detection_bounds
 from monitoring.errors import CatalogError
 from monitoring.links import Links
 from monitoring.overrides import Overrides, check, override
 from monitoring.patch import merge
-from monitoring.records import Alert, Recording, load, load_recordings, read, read_yaml, rule_files
+from monitoring.records import Alert, Recording, load, load_recordings, read_yaml, rule_files
 from monitoring.timescale import check_factor, scale_alertmanager, scale_prometheus, scale_rule_file
 
 __all__ = [
@@ -38,24 +39,40 @@ def render_rules(
     overrides: Overrides | None = None,
     links: Links | None = None,
     time_scale: float = 1,
+    promised: Any = None,
 ) -> dict[str, str]:
-    """Text of each rule file by its name, with the site's overrides and links, then the time scale."""
+    """Text of each rule file by its name, with the site's overrides and links, then the time scale.
+
+    What is *promised* is laid over slo.yml beside the directory, and the rules of it are made anew.
+    """
     overrides, links = {} if overrides is None else overrides, links or Links()
     check_factor(time_scale)
     links.check()
-    check(overrides, {alert.name: alert for alert in load(directory)})
-    return {
-        path.name: _render_rule_file(path, overrides, links, time_scale) for path in rule_files(directory)
-    }
+    alerts = {alert.name: alert for alert in load(directory)}
+    check(overrides, alerts)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in rule_files(directory)}
+    if promised:
+        texts[slo.TARGET.name] = _promised(Path(directory), promised, alerts)
+    return {name: _render_rules(text, overrides, links, time_scale) for name, text in texts.items()}
 
 
-def _render_rule_file(path: Path, overrides: Overrides, links: Links, time_scale: float) -> str:
-    original = read(path)
+def _promised(directory: Path, promised: Any, alerts: Mapping[str, Alert]) -> str:
+    text = slo.generate((directory.parent / slo.SOURCE.name).read_text(encoding="utf-8"), promised)
+    rules = [rule for group in read_yaml(text)["groups"] for rule in group["rules"]]
+    if new := [rule["alert"] for rule in rules if rule.get("alert", "") not in ("", *alerts)]:
+        raise CatalogError(
+            f"slo: expected other numbers and journeys, found the new alert {new[0]}: it has no runbook"
+        )
+    return text
+
+
+def _render_rules(text: str, overrides: Overrides, links: Links, time_scale: float) -> str:
+    original = read_yaml(text)
     groups = [{**group, "rules": _for_site(group["rules"], overrides, links)} for group in original["groups"]]
     document = {**original, "groups": [group for group in groups if group["rules"]]}
     if time_scale != 1:
         document = scale_rule_file(document, time_scale)
-    return path.read_text(encoding="utf-8") if document == original else _dump(document)
+    return text if document == original else _dump(document)
 
 
 def _for_site(rules: list[dict[str, Any]], overrides: Overrides, links: Links) -> list[dict[str, Any]]:

@@ -4,17 +4,21 @@ An instance that exports requests is up and exports something: a promised series
 service had in the last day, was lost. A service that never had a series has no alert that could miss it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import yaml
-
+from monitoring.errors import CatalogError
+from monitoring.promises import read_once
 from monitoring.queries import with_queries
 
 HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "contract.yml", HERE / "rules" / "contract.rules.yml"
 REQUESTS = "http_requests_total"
+KINDS = ("counter", "gauge", "process")
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 HEAD = """\
 # Generated from contract.yml by `python -m monitoring.contract`: change it there. A release that stops
 # exporting a series breaks no rule: every alert that reads it is silent from then on.
@@ -73,7 +77,27 @@ class Series:
 
 def series(text: str | None = None) -> list[Series]:
     """What the contract promises; that of the repository without a text."""
-    return [Series(**each) for each in yaml.safe_load(text or SOURCE.read_text(encoding="utf-8"))]
+    found = read_once(text or SOURCE.read_text(encoding="utf-8"), SOURCE.name)
+    if not isinstance(found, list):
+        raise CatalogError(f"{SOURCE.name}: expected a list of series, found {type(found).__name__}")
+    promised = [_series(each) for each in found]
+    names = [each.name for each in promised]
+    if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise CatalogError(f"{SOURCE.name}: expected each series once, found {twice[0]} twice")
+    return promised
+
+
+def _series(found: Any) -> Series:
+    try:
+        one = Series(**found)
+        right = one.kind in KINDS and bool(_METRIC.fullmatch(one.name)) and isinstance(one.labels, list)
+    except TypeError:
+        right = False
+    if not right:
+        raise CatalogError(
+            f"{SOURCE.name}: expected name, kind ({', '.join(KINDS)}) and a list of labels, found {found!r}"
+        )
+    return one
 
 
 def generate(text: str) -> str:

@@ -15,8 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
+from monitoring.promises import promises
 from monitoring.queries import annotation
 
 HERE = Path(__file__).parent
@@ -31,9 +30,9 @@ groups:
 """
 
 
-def generate(text: str) -> str:
-    """The text of the rule file for the promises in slo.yml."""
-    document = yaml.safe_load(text)
+def generate(text: str, patch: Any = None) -> str:
+    """The text of the rule file for the promises in slo.yml, with what a site lays over them."""
+    document = promises(text, patch)
     objectives = document["objectives"]
     sparse = [
         rule for objective in objectives if _needs_sparse(objective, document) for rule in _sparse(objective)
@@ -53,7 +52,8 @@ def _journeys(journeys: dict[str, str]) -> str:
     """What each process counts of each journey, in one rule: a share of two scrapes could exceed 1."""
     arms = []
     for journey, path in journeys.items():
-        requests = f'http_requests_total{{job="mita-backend",path=~"{path}"'
+        quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+        requests = f'http_requests_total{{job="mita-backend",path=~"{quoted}"'
         failed = f'{requests},status=~"5..|5xx"}} or 0 * {requests}}}'
         for result, counted in (("any", f"{requests}}}"), ("error", failed)):
             summed = f"sum by (service, env, instance) ({counted})"

@@ -1,11 +1,13 @@
 """The daemon as seen by Prometheus; counted from durable records where there are any."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 
 import prometheus_client
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
@@ -17,9 +19,10 @@ from rollback.domain.reasons import Reason, verdict_of
 from rollback.domain.records import NoticeState, Tally
 from rollback.domain.rollback import ACTIVE, Phase, VerificationVerdict
 
+Key = tuple[str, ...]
 WEBHOOK_CODES = (202, 400, 401, 413, 500, 503)
 OTHER = "other"
-"""The trigger label of decisions whose alert named a trigger that the site does not know."""
+"""The label of triggers and applications that only alerts name: there could be any number of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Metrics:
     def __init__(self, sources: Sources) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._webhooks = Counter(
+        self._webhooks = prometheus_client.Counter(
             "mita_rollback_webhook_requests_total",
             "Webhook deliveries by answered status.",
             ["code"],
@@ -99,8 +102,9 @@ class _Records(prometheus_client.registry.Collector):
             return
         yield _gauge("mita_rollback_store_up", "1 while the database can be read.", 1)
         policy = self._from.policy()
-        yield from _counts(tally, set(policy.modes), self._born)
         ours = [state for state in tally.services if state.env == policy.environment]
+        applications = {state.service for state in ours}
+        yield from _counts(tally, applications, set(policy.modes), self._born)
         yield from state_metrics(ours, policy, self._from.probed(), self._from.clock.now())
 
     def _reload(self) -> Iterator[Metric]:
@@ -131,22 +135,22 @@ class _Records(prometheus_client.registry.Collector):
         yield failures
 
 
-def _counts(tally: Tally, triggers: set[str], born: datetime) -> Iterator[Metric]:
-    ended = [phase for phase in Phase if phase not in ACTIVE]
-    yield _counter("mita_rollback", "Rollbacks by how they ended.", "result", ended, tally.rollbacks)
+def _counts(tally: Tally, applications: set[str], triggers: set[str], born: datetime) -> Iterator[Metric]:
+    ended = product(applications, (phase for phase in Phase if phase not in ACTIVE))
+    text = "Rollbacks by how they ended."
+    yield _counter("mita_rollback", text, ["application", "result"], ended, tally.rollbacks)
+    measured = product(applications, VerificationVerdict)
+    text = "What measuring after a restore showed."
     yield _counter(
-        "mita_rollback_verifications",
-        "What measuring after a restore showed.",
-        "verdict",
-        list(VerificationVerdict),
-        tally.verifications,
+        "mita_rollback_verifications", text, ["application", "verdict"], measured, tally.verifications
     )
-    notices = [NoticeState.SENT, NoticeState.DROPPED]
-    yield _counter("mita_rollback_notices", "Messages to people.", "result", notices, tally.notices)
+    notices: dict[Key, int] = {(state,): count for state, count in tally.notices.items()}
+    told = product((NoticeState.SENT, NoticeState.DROPPED))
+    yield _counter("mita_rollback_notices", "Messages to people.", ["result"], told, notices)
     yield CounterMetricFamily(
         "mita_rollback_quarantined_alerts", "Alerts that could not be read.", value=tally.quarantined
     )
-    yield _decisions(tally, triggers)
+    yield _decisions(tally, applications, triggers)
     yield _gauge("mita_rollback_inbox_pending", "Alerts that wait for a decision.", tally.inbox_pending)
     yield _gauge("mita_rollback_inbox_held", "Alerts to be decided again.", tally.inbox_held)
     waiting = tally.notices.get(NoticeState.WAITING, 0)
@@ -158,17 +162,21 @@ def _counts(tally: Tally, triggers: set[str], born: datetime) -> Iterator[Metric
     )
 
 
-def _decisions(tally: Tally, triggers: set[str]) -> Metric:
-    """Decisions, born at 0 for every reason of every known trigger."""
-    counts = {(verdict_of(r), r, t): 0 for r in Reason for t in (*triggers, OTHER)}
-    for (_, reason, trigger), count in tally.decisions.items():
-        key = (verdict_of(Reason(reason)), Reason(reason), trigger if trigger in triggers else OTHER)
-        counts[key] = counts.get(key, 0) + count
-    labels = ["verdict", "reason", "trigger"]
-    family = CounterMetricFamily("mita_rollback_decisions", "Decisions about alerts.", labels=labels)
-    for values, count in sorted(counts.items()):
-        family.add_metric(values, count)
-    return family
+def _decisions(tally: Tally, applications: set[str], triggers: set[str]) -> Metric:
+    counts: Counter[Key] = Counter()
+    for (service, _, reason, trigger), count in tally.decisions.items():
+        application = _of(service, applications)
+        counts[application, verdict_of(Reason(reason)), reason, _of(trigger, triggers)] += count
+    known = (
+        (application, verdict_of(reason), reason, trigger)
+        for application, reason, trigger in product((*applications, OTHER), Reason, (*triggers, OTHER))
+    )
+    labels = ["application", "verdict", "reason", "trigger"]
+    return _counter("mita_rollback_decisions", "Decisions about alerts.", labels, known, counts)
+
+
+def _of(name: str, known: set[str]) -> str:
+    return name if name in known else OTHER
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -176,10 +184,10 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 
 def _counter(
-    name: str, text: str, label: str, known: Iterable[str], counts: dict[str, int]
+    name: str, text: str, labels: list[str], known: Iterable[Key], counts: Mapping[Key, int]
 ) -> CounterMetricFamily:
-    """A counter with a series for every known value, at 0 from the start."""
-    family = CounterMetricFamily(name, text, labels=[label])
-    for value in known:
-        family.add_metric([str(value)], counts.get(value, 0))
+    """A counter with a series for all that is known, at 0 from the start."""
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values in sorted(known):
+        family.add_metric([str(value) for value in values], counts.get(values, 0))
     return family

@@ -189,9 +189,9 @@ class WaitingNotice:
 class Tally:
     """Counts read from the durable records, so that a restart neither loses nor repeats one."""
 
-    rollbacks: dict[str, int]
-    decisions: dict[tuple[str, str, str], int]
-    verifications: dict[str, int]
+    rollbacks: dict[tuple[str, ...], int]  # by service and phase
+    decisions: dict[tuple[str, ...], int]  # by service, verdict, reason and trigger
+    verifications: dict[tuple[str, ...], int]  # by service and verdict
     notices: dict[str, int]
     inbox_pending: int
     inbox_held: int

@@ -225,6 +225,13 @@ def test_nothing_is_found_but_the_louder_error_of_the_requirements() -> None:
             "MitaDatabaseConnectionIssues: `evidence` is more than a recorded series",
         ),
         (
+            "redis",
+            'unless on (service, env)\n          ALERTS{alertname="BackendCountersUnsound"}',
+            "and mita:http_requests:increase3m",
+            "evidence: mita:redis_evidence:agreed3m{",
+            "RedisConnectionFailure: mita:redis_evidence:agreed3m is made of counts and has a value where",
+        ),
+        (
             "http",
             f"verify: mita:http_p95_seconds:rate1m{OWN} <= bool 1",
             f"verify: mita:http_p95_seconds:rate1m{OWN}",

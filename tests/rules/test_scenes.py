@@ -254,6 +254,14 @@ def test_a_cache_that_lost_its_clients_while_requests_are_served_is_enough_withi
     assert scene.ask(alert, "verify", "40m") == 0
 
 
+def test_served_requests_that_cannot_be_believed_are_no_evidence() -> None:
+    in_turn = requests("app3", "200", "0 90 " * 90)
+    scene = Scene(redis("cache", "9x80 1x100") | redis("replica", "1x200") | BUSY | in_turn)
+
+    [alert] = scene.alerts("40m", "RedisConnectionFailure")
+    assert scene.ask(alert, "evidence", "40m") is None
+
+
 def test_a_cache_that_nobody_serves_requests_with_is_not() -> None:
     scene = Scene(redis("cache", "9x80 1x100") | requests("app1", "200", "0+15x80 1200x100"))
 

@@ -1,6 +1,6 @@
 """Disasters in which no request fails, and ordinary days that look like them, through the real rules.
 
-Many hours would need many evaluations of all rules: such scenes have one sample a minute.
+What takes days is in traffic_days.test.yml and traffic_week.test.yml.
 """
 
 import pytest
@@ -166,25 +166,42 @@ def test_the_lab_may_start_and_stop_the_load_of_its_tests() -> None:
     assert fired(Scene(answers("200", values), interval="1s", time_scale=15), "14m") == set()
 
 
-def days(*hours: float) -> str:
-    """One sample a minute of an hourly rate a second, day after day."""
-    return steady(*((rate, 60) for rate in hours), step=60)
+# --- counters that cannot be believed
 
-
-AWAKE, ASLEEP = [10.0] * 16, [0.0] * 8
+UNSOUND = answers("200", "0 1 " * 300, instance="app2")
 
 
 @pytest.mark.parametrize(
-    ("second_day", "fires"),
-    [([*AWAKE, *ASLEEP], False), ([*AWAKE[:10], *[0.0] * 14], True)],
-    ids=["sleeps at the same hour", "dead in the middle of the day"],
+    ("alert", "at", "series"),
+    [
+        (
+            "ClientErrorsSurge",
+            "28m",
+            answers("200", steady((10, 20), (0, 20))) | answers("404", steady((0, 20), (10, 20))),
+        ),
+        ("RequestsStuck", "27m", answers("200", steady((10, 20), (0, 20))) | waiting("1x79 1+150x3 600x90")),
+        ("TrafficLost", "80m", answers("200", steady((10, 70), (0, 20)))),
+    ],
 )
-def test_a_service_that_sleeps_at_the_same_hour_is_silent(second_day: list[float], fires: bool) -> None:
-    """Its first night cannot be told from an outage."""
-    scene = Scene(answers("200", days(*AWAKE, *ASLEEP, *second_day)), interval="1m")
+def test_counters_that_cannot_be_believed_are_no_evidence(
+    alert: str, at: str, series: dict[str, str]
+) -> None:
+    """A second instance counts one request again and again: too little to change what fires."""
+    believed, doubted = Scene(series), Scene(series | UNSOUND)
 
-    told = 'count_over_time(ALERTS{alertname="TrafficLost",alertstate="firing"}[23h])'
-    assert (scene.value(told, "2d") is not None) is fires
+    [told] = believed.alerts(at, alert)
+    assert believed.ask(told, "evidence", at) == 1
+    [told] = doubted.alerts(at, alert)
+    assert told.state == "firing"
+    assert doubted.ask(told, "evidence", at) is None
+
+
+def test_workers_that_answer_in_turn_do_not_restart() -> None:
+    starts = own("process_start_time_seconds", "5 7 " * 60, more=',host="app1"')
+
+    assert "BackendRestartLoop" not in Scene(starts).ever_fired("29m")
+    loop = own("process_start_time_seconds", "1 1 1 1 2 2 2 2 3 3 3 3 4 4 4 4 5x40", more=',host="app1"')
+    assert "BackendRestartLoop" in Scene(loop).ever_fired("6m")
 
 
 # --- a deployment after which they do not arrive

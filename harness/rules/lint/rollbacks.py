@@ -1,13 +1,17 @@
-"""What the rollback daemon reads on an alert: a closed vocabulary, and three questions to ask."""
+"""What the rollback daemon reads on an alert: a closed vocabulary, and three questions to ask.
+
+Evidence that is made of counts has no value where BackendCountersUnsound says that they cannot be believed.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness.rules.lint.content import Content
 from harness.rules.lint.findings import Finding
+from harness.rules.ruleset import Rule, metrics_of
 from monitoring.catalog import Alert
 from monitoring.errors import CatalogError
-from monitoring.promql import Binary, Node, Selector
+from monitoring.promql import Binary, Call, Node, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.thresholds import threshold
 
@@ -15,17 +19,19 @@ ASKED = ("auto", "propose")  # what is delivered to the daemon to be decided
 KINDS = (*ASKED, "veto", "heartbeat", "recovering")
 ASKS = ("verify", "measures", "evidence")
 OWN = {"service": "{{ $labels.service }}", "env": "{{ $labels.env }}"}
+COUNTING = ("rate", "irate", "increase")
+UNSOUND = "BackendCountersUnsound"
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 
 
 def rollbacks(content: Content, alert: Alert) -> Iterator[Finding]:
     """What is wrong with what an alert tells the daemon."""
-    recorded = {name for file in content.files for name in file.recordings}
+    recorded = {name: rule for file in content.files for name, rule in file.recordings.items()}
     for field, what, mend in _wrong(alert, alert.labels.get("rollback"), recorded):
         yield content.at_rule(alert.file, alert.name, field, what, mend)
 
 
-def _wrong(alert: Alert, kind: str | None, recorded: set[str]) -> Iterator[tuple[str, str, str]]:
+def _wrong(alert: Alert, kind: str | None, recorded: Mapping[str, Rule]) -> Iterator[tuple[str, str, str]]:
     if kind not in (None, *KINDS):
         what = f"nothing reads `rollback: {kind}`"
         yield "labels.rollback", what, f"use one of {', '.join(KINDS)}"
@@ -40,9 +46,31 @@ def _wrong(alert: Alert, kind: str | None, recorded: set[str]) -> Iterator[tuple
         elif asked and (what := _wrong_question(name, alert, recorded)):
             mend = 'write name{service="{{ $labels.service }}",env="{{ $labels.env }}"} of a recorded series'
             yield f"annotations.{name}", f"`{name}` {what}", mend
+    if asked and (name := _believed_blindly(alert.annotations.get("evidence", ""), recorded)):
+        what = f"{name} is made of counts and has a value where they are unsound"
+        mend = f'append to that rule: unless on (service, env) ALERTS{{alertname="{UNSOUND}"}}'
+        yield "annotations.evidence", what, mend
 
 
-def _wrong_question(name: str, alert: Alert, recorded: set[str]) -> str:
+def _believed_blindly(evidence: str, recorded: Mapping[str, Rule]) -> str:
+    """The recorded series that the evidence reads, if nothing in it asks whether counts are sound."""
+    name = evidence.partition("{")[0]
+    if name not in recorded or UNSOUND in recorded[name]["expr"]:
+        return ""
+    return name if _counts(name, recorded) else ""
+
+
+def _counts(name: str, recorded: Mapping[str, Rule]) -> bool:
+    """Whether a recorded series is made of counts, by itself or by what it reads."""
+    if name not in recorded:
+        return False
+    tree = parse(recorded[name]["expr"])
+    if any(isinstance(node, Call) and node.function in COUNTING for node in walk(tree)):
+        return True
+    return any(_counts(each, recorded) for each in metrics_of(recorded[name]["expr"]) - {name})
+
+
+def _wrong_question(name: str, alert: Alert, recorded: Mapping[str, Rule]) -> str:
     """What is wrong with one of the three, or nothing."""
     text = alert.annotations[name]
     if unknown := sorted(set(_TEMPLATE.findall(text)) - set(OWN.values())):
@@ -68,7 +96,7 @@ def _measured(alert: Alert) -> Node | None:
     return verify.lhs if isinstance(verify, Binary) else None
 
 
-def _wrong_series(tree: Node, recorded: set[str]) -> str:
+def _wrong_series(tree: Node, recorded: Mapping[str, Rule]) -> str:
     """Whether it is anything but what a rule records now, of the alert's service and environment."""
     if not isinstance(tree, Selector) or tree.metric not in recorded:
         return "reads what no rule records: the time scale would not change its windows"

@@ -15,6 +15,7 @@ from harness.rules.site.read import MONITORING, Rule, Site
 from harness.rules.suites import RULES
 from monitoring.catalog import Alert, load
 from monitoring.promql_parse import parse
+from monitoring.slo import TARGET
 from monitoring.thresholds import has_limit, threshold
 
 RUNBOOKS = "docs/runbooks"
@@ -106,6 +107,8 @@ def _value(alert: Alert, site: Site, field: str, value: Any, stated: Any) -> Val
     field_in_file = "expr" if field == "threshold" else field
     path = _overridden_by(site.overrides.get(alert.name, {}), field)
     where = place(MONITORING / "rules" / alert.file, alert.name, field_in_file)
+    if alert.file == TARGET.name and site.values["prometheus_slo"]:
+        where += f", made anew with prometheus_slo, {site.origin('prometheus_slo')}"
     if path:
         where = f"prometheus_alert_overrides, {_override(site, alert.name, *path)}"
     if value == stated:

@@ -22,6 +22,7 @@ PLAY = Path(__file__).with_suffix(".yml")
 MONITORING = REPO / "monitoring"
 REPOSITORY: Mapping[str, Any] = {
     "prometheus_alert_overrides": {},
+    "prometheus_slo": {},
     "prometheus_time_scale": 1,
     "prometheus_runbooks_url": "",
     "prometheus_dashboards_url": "",
@@ -85,7 +86,11 @@ class Site:
     def _groups(self, time_scale: float) -> list[dict[str, Any]]:
         try:
             texts = render_rules(
-                MONITORING / "rules", overrides=self.overrides, links=self.links, time_scale=time_scale
+                MONITORING / "rules",
+                overrides=self.overrides,
+                links=self.links,
+                time_scale=time_scale,
+                promised=self.values["prometheus_slo"],
             )
         except CatalogError as error:
             raise HarnessError(f"{self.inventory}: {error}") from None

@@ -25,6 +25,7 @@ def prometheus_files(
     time_scale: float = 1,
     overrides: Mapping[str, Any] | None = None,
     alert_overrides: Mapping[str, Any] | None = None,
+    slo: Mapping[str, Any] | None = None,
     runbooks_url: str = "",
     dashboards_url: str = "",
 ) -> list[File]:
@@ -38,6 +39,7 @@ def prometheus_files(
             overrides=_plain(alert_overrides or {}),
             links=catalog.Links(_plain(runbooks_url), _plain(dashboards_url)),
             time_scale=time_scale,
+            promised=_plain(slo),
         )
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Prometheus content in {directory} was refused: {error}") from error

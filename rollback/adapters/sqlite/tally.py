@@ -1,6 +1,7 @@
 """Counts for /metrics, read from the records themselves: a restart neither loses nor repeats one."""
 
 import sqlite3
+from typing import Any
 
 from rollback.adapters.sqlite.inbox import HEARTBEAT
 from rollback.adapters.sqlite.journal import get_mark
@@ -10,14 +11,17 @@ from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.records import Tally
 
 ENDED = """
-    SELECT phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback' GROUP BY phase
+    SELECT service, phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback'
+    GROUP BY service, phase
 """
-VERDICTS = "SELECT verdict, count(*) FROM rollbacks WHERE verdict IS NOT NULL GROUP BY verdict"
+VERDICTS = """
+    SELECT service, verdict, count(*) FROM rollbacks WHERE verdict IS NOT NULL GROUP BY service, verdict
+"""
 NOTICES = "SELECT state, count(*) FROM notices GROUP BY state"
 INBOX = "SELECT state, count(*) FROM inbox WHERE state <> 'decided' GROUP BY state"
 DECISIONS = """
-    SELECT verdict, reason, rollback_trigger, sum(alerts) FROM decisions
-    GROUP BY verdict, reason, rollback_trigger
+    SELECT service, verdict, reason, rollback_trigger, sum(alerts) FROM decisions
+    GROUP BY service, verdict, reason, rollback_trigger
 """
 SERVICES = "SELECT DISTINCT service, env FROM releases ORDER BY service, env"
 
@@ -34,9 +38,9 @@ class Counts:
             inbox = _by_name(connection, INBOX)
             services = [tuple(row) for row in connection.execute(SERVICES)]
             return Tally(
-                rollbacks=_by_name(connection, ENDED),
-                decisions={tuple(row)[:3]: row[3] for row in connection.execute(DECISIONS)},
-                verifications=_by_name(connection, VERDICTS),
+                rollbacks=_by_key(connection, ENDED),
+                decisions=_by_key(connection, DECISIONS),
+                verifications=_by_key(connection, VERDICTS),
                 notices=_by_name(connection, NOTICES),
                 inbox_pending=inbox.get("pending", 0),
                 inbox_held=inbox.get("held", 0),
@@ -44,6 +48,11 @@ class Counts:
                 last_heartbeat=get_mark(connection, HEARTBEAT),
                 services=tuple(state_of(connection, service, env) for service, env in services),
             )
+
+
+def _by_key(connection: sqlite3.Connection, query: str) -> dict[Any, int]:
+    """The last column by all others."""
+    return {tuple(row)[:-1]: row[-1] for row in connection.execute(query)}
 
 
 def _by_name(connection: sqlite3.Connection, query: str) -> dict[str, int]:

@@ -115,7 +115,7 @@ def test_stopped_and_killed_while_the_playbook_runs_exactly_one_rollback_is_reco
     rollback = daemon.until_phase("succeeded", "unverified", "failed")
     assert (rollback["phase"], rollback["attempt"]) == ("succeeded", 3)
     assert len(daemon.ask("/rollbacks")["rollbacks"]) == 1
-    assert daemon.metric('mita_rollback_total{result="succeeded"}') == 1
+    assert daemon.metric('mita_rollback_total{application="shop",result="succeeded"}') == 1
     kinds = [entry["kind"] for entry in daemon.ledger()]
     assert (kinds.count("rollback_started"), kinds.count("rollback_resumed")) == (1, 2)
 

@@ -42,6 +42,10 @@ def play(playbook: str, tmp_path: Path, **variables: object) -> str:
         ({"alert_overrides": {"CriticalErrorRate": {"colour": "red"}}}, "expected fields threshold, for"),
         ({"alert_overrides": {"PostgresDown": {"threshold": 1}}}, "possible here: for, keep_firing_for"),
         ({"prometheus_runbooks_url": "docs"}, "runbooks url: expected an address such as http://"),
+        (
+            {"prometheus_slo": {"journeys": {"checkout": "/a("}}},
+            "as the paths of the journey checkout, found",
+        ),
         ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
         ({"alertmanager_overrides": [1]}, "expected overrides as a mapping laid over the configuration"),
     ],
@@ -64,7 +68,13 @@ def test_missing_secret_stops_site_yml_at_once(tmp_path: Path) -> None:
 def test_right_change_passes_without_a_host(tmp_path: Path) -> None:
     overrides = {"CriticalErrorRate": {"threshold": 0.3}}
 
-    told = play("playbooks/check.yml", tmp_path, alert_overrides=overrides, alertmanager_secrets=SECRETS)
+    told = play(
+        "playbooks/check.yml",
+        tmp_path,
+        alert_overrides=overrides,
+        prometheus_slo={"journeys": {"checkout": r"/api/v1\.0/checkout"}},
+        alertmanager_secrets=SECRETS,
+    )
 
     assert "failed=0" in told
     assert "planted" not in told

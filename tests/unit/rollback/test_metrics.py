@@ -90,23 +90,25 @@ def scraped(store: SqliteStore, clock: Any, monitoring: Any, probes: Any, make: 
     return Scraped(store, clock, monitoring, probes, make)
 
 
-def test_counters_exist_at_zero_before_anything_happens(
-    store: SqliteStore, clock: Any, monitoring: Any, probes: Any, make: Any
-) -> None:
-    found = Scraped(store, clock, monitoring, probes, make).all()
+def test_counters_exist_at_zero_before_anything_happens(scraped: Scraped) -> None:
+    found = scraped.all()
 
     zeros = [
         *(
-            f'mita_rollback_total{{result="{r}"}}'
+            f'mita_rollback_total{{application="shop",result="{r}"}}'
             for r in ("succeeded", "unverified", "failed", "called_off")
         ),
-        *(f'mita_rollback_verifications_total{{verdict="{v}"}}' for v in VerificationVerdict),
+        *(
+            f'mita_rollback_verifications_total{{application="shop",verdict="{v}"}}'
+            for v in VerificationVerdict
+        ),
         'mita_rollback_webhook_requests_total{code="401"}',
         "mita_rollback_notices_waiting",
         *(
-            f'mita_rollback_decisions_total{{reason="{reason}",trigger="error_rate_threshold",'
-            f'verdict="{verdict_of(reason)}"}}'
+            f'mita_rollback_decisions_total{{application="{application}",reason="{reason}",'
+            f'trigger="error_rate_threshold",verdict="{verdict_of(reason)}"}}'
             for reason in Reason
+            for application in ("shop", "other")
         ),
     ]
     assert {name: found.get(name) for name in zeros} == dict.fromkeys(zeros, 0.0)
@@ -162,30 +164,58 @@ def test_every_state_of_a_service_is_told_from_the_start(scraped: Scraped) -> No
 
 
 def test_what_happened_is_counted_and_shown_per_application(scraped: Scraped, make: Any) -> None:
+    make.live(scraped.store, "1", minutes=-60, service="bank")
     scraped.arrive(make.alert())
 
-    found = scraped.all()
     counted = 'reason="accepted",trigger="error_rate_threshold",verdict="roll_back"'
-    assert found[f"mita_rollback_decisions_total{{{counted}}}"] == 1
+    assert scraped.of("decisions_total", counted) == 1
     assert scraped.of("in_progress") == 1
     assert scraped.of("started_timestamp_seconds") == scraped.clock.now().timestamp()
 
+    scraped.end(Phase.SUCCEEDED, VerificationVerdict.FIXED)
 
-def test_unknown_triggers_share_one_series(scraped: Scraped, make: Any) -> None:
+    found = scraped.all()
+    assert scraped.of("total", 'result="succeeded"') == 1
+    assert found['mita_rollback_total{application="bank",result="succeeded"}'] == 0
+    assert scraped.of("verifications_total", 'verdict="fixed"') == 1
+    assert found['mita_rollback_verifications_total{application="bank",verdict="fixed"}'] == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "series"),
+    [
+        (
+            "rollback_trigger",
+            'application="shop",reason="unknown_trigger",trigger="other",verdict="ignore"',
+        ),
+        (
+            "service",
+            'application="other",reason="no_deployment_in_window",trigger="error_rate_threshold",verdict="ignore"',
+        ),
+    ],
+)
+def test_names_that_only_alerts_have_share_one_series(
+    scraped: Scraped, make: Any, label: str, series: str
+) -> None:
     names = [f"made-up-{number}" for number in range(3)]
-    scraped.arrive(*(make.alert(fingerprint=n, labels={"rollback_trigger": n}) for n in names))
+    scraped.arrive(*(make.alert(fingerprint=n, labels={label: n}) for n in names))
 
     found = scraped.all()
 
-    name = 'mita_rollback_decisions_total{reason="unknown_trigger",trigger="other",verdict="ignore"}'
-    assert found[name] == 3
-    assert not [series for series in found if "made-up" in series]
+    assert found[f"mita_rollback_decisions_total{{{series}}}"] == 3
+    assert not [name for name in found if "made-up" in name]
+
+
+def test_the_clock_tells_the_daemons_time(scraped: Scraped) -> None:
+    scraped.clock.move(3)
+
+    assert scraped.all()["mita_rollback_clock_seconds"] == scraped.clock.now().timestamp()
 
 
 def test_services_of_another_environment_are_not_told(scraped: Scraped, make: Any) -> None:
-    make.live(scraped.store, "9", minutes=1, service="other", env="staging")
+    make.live(scraped.store, "9", minutes=1, service="bank", env="staging")
 
-    assert not [name for name in scraped.all() if 'application="other"' in name]
+    assert not [name for name in scraped.all() if 'application="bank"' in name]
 
 
 def test_a_host_is_switched_while_its_deployment_lives_and_no_longer(scraped: Scraped, make: Any) -> None:
