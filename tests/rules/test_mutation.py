@@ -96,7 +96,7 @@ def test_a_score_under_the_target_says_what_to_do_in_every_format() -> None:
     assert text.startswith("monitoring/rules/queue.rules.yml:")
     assert "+for: 1s" in text
     assert "1 killed, 1 survived, 0 equivalent: 50.0 %" in text
-    assert "45.0 points under the target of 95 %: 1 more have to be noticed." in text
+    assert "48.0 points under the target of 98 %: 1 more have to be noticed." in text
     assert json.loads(mutation_report.as_json(result, FILES))["survived"][0]["fault"] == "> becomes >="
     assert mutation_report.as_junit(result, FILES).count("<failure") == 1
 
