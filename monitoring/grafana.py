@@ -6,7 +6,7 @@ expression nor a limit needs a second home.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,6 @@ TARGET = HERE / "dashboards"
 _WIDTH, _HEIGHT, _ABREAST = 24, 8, 3
 _PROMETHEUS = {"type": "prometheus", "uid": "${datasource}"}
 _CHOSEN = Matcher("service", "=~", "$service")
-_URGENCY = {"critical": "red"}
 
 
 def generate(uid: str, text: str) -> str:
@@ -125,17 +124,16 @@ def _panel(panel: Json) -> Json:
             defaults |= {"mappings": [_states(panel)], "thresholds": _steps([{"color": "text"}])}
             options: Json = {"showValue": "never", **_legend()}
         case "timeseries":
-            steps = _limits(panel["title"], asked.values())
-            custom: Json = {"fillOpacity": 8, "showPoints": "never", "spanNulls": False}
+            steps = _limits(asked.values())
             defaults |= {"min": 0, **_only(panel, "max")}
             if steps:
-                defaults |= {"thresholds": _steps(steps)}
                 # the nearest limit can always be seen, however far below it the lines are
-                custom |= {"thresholdsStyle": {"mode": "dashed"}, "axisSoftMax": steps[1]["value"] * 1.1}
-            defaults |= {"custom": custom}
+                top = panel.get("max", steps[1]["value"] * 1.1)
+                custom = {"thresholdsStyle": {"mode": "dashed"}, "axisSoftMax": top}
+                defaults |= {"thresholds": _steps(steps), "custom": custom}
             options = {**_legend(), "tooltip": {"mode": "multi", "sort": "desc"}}
         case "stat":
-            steps = _limits(panel["title"], asked.values())
+            steps = _limits(asked.values())
             defaults |= {"thresholds": _steps(steps or [{"color": "text"}])}
             mode = {"colorMode": "background" if steps else "value", "textMode": "value_and_name"}
             options = {"reduceOptions": {"calcs": ["lastNotNull"]}, **mode}
@@ -193,23 +191,16 @@ def _chosen(node: Node) -> Node:
     return replace(node, matchers=(*node.matchers, _CHOSEN)) if isinstance(node, Selector) else node
 
 
-def _limits(title: str, expressions: Any) -> list[Json]:
-    """The colours of a panel: what it starts with, and from each limit on."""
+def _limits(expressions: Iterable[str]) -> list[Json]:
+    """The limits of the alerts on what is shown, each in the colour of its urgency."""
     shown = [parse(expression) for expression in expressions]
-    found: dict[float, tuple[str, str]] = {}
+    found: dict[float, str] = {}
     for _, severity, tree in _alerts():
         for measure in measures(tree):
             if measure.has_line and measure.limit and any(shows(each, measure.what) for each in shown):
-                found[measure.limit] = (measure.op[0], _URGENCY.get(severity, "orange"))
-    sides = {side for side, _ in found.values()}
-    if len(sides) > 1:
-        raise CatalogError(f"panel {title!r}: one limit is an upper one and one a lower one")
-    limits, colours = sorted(found), [found[limit][1] for limit in sorted(found)]
-    if not limits:
-        return []
-    colours = [*colours, "green"] if sides == {"<"} else ["green", *colours]
-    starts: list[float | None] = [None, *limits]
-    return [{"color": colour, "value": start} for start, colour in zip(starts, colours, strict=True)]
+                found[measure.limit] = "red" if severity == "critical" else "orange"
+    steps: list[Json] = [{"color": colour, "value": limit} for limit, colour in sorted(found.items())]
+    return [{"color": "green"}, *steps] if steps else []
 
 
 @cache

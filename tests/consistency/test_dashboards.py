@@ -21,6 +21,7 @@ every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda ea
 every_panel = pytest.mark.parametrize(
     ("dashboard", "panel"), PANELS, ids=[f"{d.uid}: {p.title}" for d, p in PANELS]
 )
+NUMBERS = ("timeseries", "stat")
 VARIABLE = re.compile(r"\$\{?([a-z]+)")
 
 
@@ -63,7 +64,7 @@ def test_a_panel_has_a_unit_a_legend_and_only_known_variables(dashboard: Dashboa
 @every_panel
 def test_a_panel_draws_the_limits_of_the_alerts_on_what_it_shows(dashboard: Dashboard, panel: Panel) -> None:
     """Joined by the expression, so that no alert's name stands here twice."""
-    if panel.data["type"] in ("timeseries", "stat"):
+    if panel.data["type"] in NUMBERS:
         measured = [each for alert in ALERTS for each in measures(alert.tree) if each.has_line]
         assert panel.limits == {each.limit for each in measured if asks(panel, each)}
 
@@ -81,8 +82,11 @@ def test_the_page_behind_a_link_shows_what_the_alert_measures(alert: Alert) -> N
 
 
 def answers(panel: Panel, measure: Measure) -> bool:
-    if measure.has_line and panel.data["type"] != "state-timeline":
+    """Where numbers are drawn, a limit or a state is of just what is asked; otherwise the series are there."""
+    if panel.data["type"] in NUMBERS and measure.has_line:
         return measure.limit in panel.limits and asks(panel, measure)
+    if panel.data["type"] in NUMBERS and measure.op == "==":
+        return asks(panel, measure)
     shown = [found for expression in panel.expressions for found in selectors(parse(expression))]
     return all(any(covers(each, asked) for each in shown) for asked in measure.selectors)
 
