@@ -82,7 +82,7 @@ def test_the_page_behind_a_link_shows_what_the_alert_measures(alert: Alert) -> N
 
 
 def answers(panel: Panel, measure: Measure) -> bool:
-    """Where numbers are drawn, a limit or a state is of just what is asked; otherwise the series are there."""
+    """Where numbers are drawn, a limit or a state is of just what is asked; else the series are there."""
     if panel.data["type"] in NUMBERS and measure.has_line:
         return measure.limit in panel.limits and asks(panel, measure)
     if panel.data["type"] in NUMBERS and measure.op == "==":

@@ -78,6 +78,14 @@ def test_a_state_has_two_colours(bad: str, expected: list[str]) -> None:
     assert [mapping["options"][value]["color"] for value in ("0", "1")] == expected
 
 
-def test_an_unknown_alert_is_refused() -> None:
-    with pytest.raises(CatalogError, match="panel 'P': expected an expression or the name of an alert"):
-        one("{title: P, show: {a: NoSuchAlert}}")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{title: P, show: {a: NoSuchAlert}}", "an expression or the name of an alert, found 'NoSuchAlert'"),
+        ("{title: P, units: s, show: {a: up}}", "unit, weight, found 'units'"),
+        ("{title: P, kind: pie, show: {a: up}}", "stat, table, found 'pie'"),
+    ],
+)
+def test_what_a_panel_cannot_be_is_refused(text: str, message: str) -> None:
+    with pytest.raises(CatalogError, match=f"panel 'P': expected .*{message}"):
+        one(text)
