@@ -1,7 +1,6 @@
 """The dashboards as Grafana reads them, written from panels/*.yml.
 
-`python -m monitoring.grafana` writes them; a test compares. A page has rows, and these have panels, at most three
-abreast.
+`python -m monitoring.grafana` writes them; a test compares. A page has rows of panels, at most three abreast.
 """
 
 import json
