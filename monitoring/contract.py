@@ -61,7 +61,7 @@ ALERT = """
             the last day; more than {{ $threshold | printf "%g" }} means that alerts which read it cannot
             fire.
           runbook_url: https://docs.mita.finance/runbooks/ContractSeriesMissing
-          dashboard_url: https://grafana.mita.finance/d/mita-main?var-service={{ $labels.service }}
+          dashboard_url: https://grafana.mita.finance/d/mita-traffic?var-service={{ $labels.service }}
 """
 
 

@@ -53,7 +53,7 @@ class Dashboard:
 
     @property
     def panels(self) -> list[Panel]:
-        return [Panel(panel) for panel in self.data["panels"]]
+        return [Panel(panel) for panel in self.data["panels"] if panel["type"] != "row"]
 
     @property
     def variables(self) -> set[str]:

@@ -1,0 +1,91 @@
+"""A page in a few words becomes a dashboard: rows, widths, colours, and what alerts give it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from monitoring.errors import CatalogError
+from monitoring.grafana import generate
+
+
+def panels(text: str) -> list[dict[str, Any]]:
+    head = "title: T\ndescription: D\nrows:\n  - row: R\n    panels:\n"
+    found: list[dict[str, Any]] = json.loads(generate("mita-x", head + text))["panels"]
+    return found
+
+
+def one(text: str) -> dict[str, Any]:
+    _, panel = panels(f"      - {text}\n")
+    return panel
+
+
+def colours(panel: dict[str, Any]) -> list[tuple[float | None, str]]:
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    return [(step["value"], step["color"]) for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ([1], [(0, 1, 24)]),
+        ([1, 1, 1], [(0, 1, 8), (8, 1, 8), (16, 1, 8)]),
+        ([1, 3], [(0, 1, 6), (6, 1, 18)]),
+        ([1, 1, 1, 1], [(0, 1, 12), (12, 1, 12), (0, 9, 12), (12, 9, 12)]),
+        ([1, 1, 1, 1, 1], [(0, 1, 8), (8, 1, 8), (16, 1, 8), (0, 9, 12), (12, 9, 12)]),
+    ],
+)
+def test_panels_fill_their_row_at_most_three_abreast(
+    weights: list[int], expected: list[tuple[int, int, int]]
+) -> None:
+    text = "".join(f"      - {{title: P, weight: {weight}, show: {{a: up}}}}\n" for weight in weights)
+    row, *found = panels(text)
+
+    assert row["gridPos"] == {"h": 1, "w": 24, "x": 0, "y": 0}
+    assert [(p["gridPos"]["x"], p["gridPos"]["y"], p["gridPos"]["w"]) for p in found] == expected
+
+
+def test_an_alert_gives_its_expression_for_the_chosen_services_and_its_limit() -> None:
+    panel = one("{title: P, show: {a: CriticalErrorRate, b: HighErrorRate}}")
+
+    assert [target["expr"] for target in panel["targets"]] == [
+        'mita:http_error_ratio:rate2m{service=~"$service"}',
+        'mita:http_error_ratio:rate5m{service=~"$service"}',
+    ]
+    assert colours(panel) == [(None, "green"), (0.05, "orange"), (0.2, "red")]
+
+
+@pytest.mark.parametrize("alert", ["HostOomKill", "HostSystemdUnitFailed"])
+def test_neither_nought_nor_a_state_has_a_line(alert: str) -> None:
+    assert "thresholds" not in one(f"{{title: P, show: {{a: {alert}}}}}")["fieldConfig"]["defaults"]
+
+
+def test_the_nearest_limit_is_always_in_sight() -> None:
+    free, whole = (
+        one(f"{{title: P, {limit}show: {{a: BackendFileDescriptorsHigh}}}}") for limit in ("", "max: 1, ")
+    )
+
+    assert free["fieldConfig"]["defaults"]["custom"]["axisSoftMax"] == pytest.approx(0.88)
+    assert whole["fieldConfig"]["defaults"]["custom"]["axisSoftMax"] == 1
+
+
+@pytest.mark.parametrize(("bad", "expected"), [("", ["red", "green"]), ("bad: 1, ", ["green", "red"])])
+def test_a_state_has_two_colours(bad: str, expected: list[str]) -> None:
+    panel = one(f'{{title: P, states: {{0: "no", 1: "yes"}}, {bad}show: {{a: up}}}}')
+    (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
+
+    assert panel["type"] == "state-timeline"
+    assert [mapping["options"][value]["color"] for value in ("0", "1")] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{title: P, show: {a: NoSuchAlert}}", "an expression or the name of an alert, found 'NoSuchAlert'"),
+        ("{title: P, units: s, show: {a: up}}", "unit, weight, found 'units'"),
+        ("{title: P, kind: pie, show: {a: up}}", "stat, table, found 'pie'"),
+    ],
+)
+def test_what_a_panel_cannot_be_is_refused(text: str, message: str) -> None:
+    with pytest.raises(CatalogError, match=f"panel 'P': expected .*{message}"):
+        one(text)
