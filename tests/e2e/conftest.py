@@ -1,20 +1,27 @@
 """The lab, installed once; for each test a known state; on failure the evidence and its place."""
 
+import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from harness import clients
 from harness.lab import evidence, lab
 from harness.proof import steps
 from harness.proof.playbook import playing
 from harness.stack import Stack
+from harness.stack.installation import Installation
 from harness.stack.traffic import OrdinaryDay
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put production timing first: after other tests its windows hold, for minutes, what those spoilt."""
-    items.sort(key=lambda item: "production_stack" not in getattr(item, "fixturenames", ()))
+    """Put first what other tests spoil: silence, then production timing, whose windows are minutes long."""
+    first = ("installation", "production_stack")
+    items.sort(
+        key=lambda item: [fixture not in getattr(item, "fixturenames", ()) for fixture in first],
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,7 +34,22 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdinaryDay]:
+def began() -> Installation:
+    """The moment before everything is installed."""
+    stood = False
+    with suppress(clients.ClientError):
+        stood = clients.prometheus().ready("/-/ready")
+    return Installation(time.time(), anew=not stood)
+
+
+@pytest.fixture
+def installation(began: Installation, installed: OrdinaryDay) -> Installation:
+    """How the lab came about; it stands."""
+    return began
+
+
+@pytest.fixture(scope="session")
+def installed(began: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdinaryDay]:
     """Everything is installed, the good release is live, and ordinary traffic flows until the last test."""
     home = tmp_path_factory.mktemp("lab")
     lab.up()
