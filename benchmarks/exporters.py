@@ -149,6 +149,13 @@ def monitoring_series() -> Iterator[Series]:
     yield from _expected()
 
 
+PER_APPLICATION = (
+    "mita_rollback_total",
+    "mita_rollback_decisions_total",
+    "mita_rollback_verifications_total",
+)
+
+
 def _expected() -> Iterator[Series]:
     """What the installation writes from its inventory."""
     for job in ("alertmanager", "blackbox", "grafana", "mita-rollback", "prometheus"):
@@ -181,8 +188,9 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_notices_total", "result", ("sent", "dropped")),
         ("mita_rollback_quarantined_alerts_total", "why", ("shape",)),
     ):
+        named = {"application": "mita-backend"} if name in PER_APPLICATION else {}
         for each in values:
-            yield Series({"__name__": name, label: each, **labels}, Shape(0, counter=True))
+            yield Series({"__name__": name, label: each, **named, **labels}, Shape(0, counter=True))
     for name, label, values in (
         ("mita_rollback_unresolved", "state", ("failed", "unverified", "incomplete", "blind")),
         ("mita_rollback_breaker_open", "cause", ("repeated", "fruitless")),

@@ -244,7 +244,7 @@ def test_alerts_that_are_decided_alike_share_one_record(scene: Scene) -> None:
     record = scene.record(*scene.store.waiting(10), handled_by=7)
 
     assert (record.alerts, scene.store.waiting(10)) == (5, [])
-    assert scene.store.tally().decisions == {("ignore", "already_handled", "error_rate_threshold"): 5}
+    assert scene.store.tally().decisions == {("shop", "ignore", "already_handled", "error_rate_threshold"): 5}
 
 
 def test_a_newcomer_among_alerts_that_were_held_before_gets_a_record_of_its_own(scene: Scene) -> None:
@@ -751,11 +751,11 @@ def test_counts_come_from_the_records(scene: Scene) -> None:
 
     tally = scene.store.tally()
 
-    assert tally.rollbacks == {"succeeded": 1}
-    assert tally.verifications == {"fixed": 1}
+    assert tally.rollbacks == {("shop", "succeeded"): 1}
+    assert tally.verifications == {("shop", "fixed"): 1}
     assert tally.decisions == {
-        ("roll_back", "accepted", "error_rate_threshold"): 1,
-        ("ignore", "unknown_trigger", "error_rate_threshold"): 1,
+        ("shop", "roll_back", "accepted", "error_rate_threshold"): 1,
+        ("shop", "ignore", "unknown_trigger", "error_rate_threshold"): 1,
     }
     assert (tally.inbox_pending, tally.inbox_held) == (1, 0)
     assert tally.services == (scene.store.service_state(*KEY),)
