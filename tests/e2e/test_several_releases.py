@@ -110,5 +110,5 @@ def test_no_request_is_lost_by_deployments_and_rollbacks(stack: Stack) -> None:
         for version in ("1.1.0", "1.2.0", "1.1.0", "1.0.0"):
             stack.deploy(version)
 
-    # Four restarts of a host within a minute, the quarter of an hour of the lab, are flapping and may be told.
+    # Four restarts of a host within a minute, a quarter of an hour in the lab, are flapping and may be told.
     assert [page for page in stack.receivers.paged() if "EndpointFlapping" not in page] == []
