@@ -136,14 +136,16 @@ class _Records(prometheus_client.registry.Collector):
 
 
 def _counts(tally: Tally, applications: set[str], triggers: set[str], born: datetime) -> Iterator[Metric]:
-    ended = product(applications, (phase for phase in Phase if phase not in ACTIVE))
-    text = "Rollbacks by how they ended."
-    yield _counter("mita_rollback", text, ["application", "result"], ended, tally.rollbacks)
-    measured = product(applications, VerificationVerdict)
-    text = "What measuring after a restore showed."
-    yield _counter(
-        "mita_rollback_verifications", text, ["application", "verdict"], measured, tally.verifications
+    named = (*applications, OTHER)
+    ended = product(named, (phase for phase in Phase if phase not in ACTIVE))
+    text, counts = "Rollbacks by how they ended.", _by_application(tally.rollbacks, applications)
+    yield _counter("mita_rollback", text, ["application", "result"], ended, counts)
+    measured = product(named, VerificationVerdict)
+    text, counts = (
+        "What measuring after a restore showed.",
+        _by_application(tally.verifications, applications),
     )
+    yield _counter("mita_rollback_verifications", text, ["application", "verdict"], measured, counts)
     notices: dict[Key, int] = {(state,): count for state, count in tally.notices.items()}
     told = product((NoticeState.SENT, NoticeState.DROPPED))
     yield _counter("mita_rollback_notices", "Messages to people.", ["result"], told, notices)
@@ -173,6 +175,14 @@ def _decisions(tally: Tally, applications: set[str], triggers: set[str]) -> Metr
     )
     labels = ["application", "verdict", "reason", "trigger"]
     return _counter("mita_rollback_decisions", "Decisions about alerts.", labels, known, counts)
+
+
+def _by_application(counts: Mapping[Key, int], applications: set[str]) -> Counter[Key]:
+    """The counts by application and what else; what was of an environment before is not lost."""
+    found: Counter[Key] = Counter()
+    for (service, *rest), count in counts.items():
+        found[_of(service, applications), *rest] += count
+    return found
 
 
 def _of(name: str, known: set[str]) -> str:

@@ -43,9 +43,10 @@ class Scraped:
         self._sources = sources
         self.restart()
 
-    def restart(self) -> None:
-        """The daemon's process begins anew, with the store that it had."""
-        self._metrics = Metrics(self._sources)
+    def restart(self, **policy: Any) -> None:
+        """The daemon's process begins anew, with the store that it had, and perhaps another policy."""
+        found = replace(self._sources.policy(), **policy)
+        self._metrics = Metrics(replace(self._sources, policy=lambda: found))
 
     def all(self) -> Found:
         lines = self._metrics.render()[0].decode().splitlines()
@@ -179,6 +180,18 @@ def test_what_happened_is_counted_and_shown_per_application(scraped: Scraped, ma
     assert found['mita_rollback_total{application="bank",result="succeeded"}'] == 0
     assert scraped.of("verifications_total", 'verdict="fixed"') == 1
     assert found['mita_rollback_verifications_total{application="bank",verdict="fixed"}'] == 0
+
+
+def test_what_happened_in_an_environment_of_before_is_still_counted(scraped: Scraped, make: Any) -> None:
+    """Another name of the environment must not make counters fall."""
+    scraped.arrive(make.alert())
+    scraped.end(Phase.SUCCEEDED, VerificationVerdict.FIXED)
+
+    scraped.restart(environment="renamed")
+
+    found = scraped.all()
+    assert found['mita_rollback_total{application="other",result="succeeded"}'] == 1
+    assert found['mita_rollback_verifications_total{application="other",verdict="fixed"}'] == 1
 
 
 @pytest.mark.parametrize(
