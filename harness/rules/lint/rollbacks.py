@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from harness.rules.lint.content import Content
 from harness.rules.lint.findings import Finding
-from harness.rules.ruleset import Rule, metrics_of
+from harness.rules.matters import COUNTERS
+from harness.rules.ruleset import Rule, RuleFile
 from monitoring.catalog import Alert
 from monitoring.errors import CatalogError
 from monitoring.promql import Binary, Call, Node, Selector, walk
@@ -19,7 +20,6 @@ ASKED = ("auto", "propose")  # what is delivered to the daemon to be decided
 KINDS = (*ASKED, "veto", "heartbeat", "recovering")
 ASKS = ("verify", "measures", "evidence")
 OWN = {"service": "{{ $labels.service }}", "env": "{{ $labels.env }}"}
-COUNTING = ("rate", "irate", "increase")
 UNSOUND = "BackendCountersUnsound"
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 
@@ -62,12 +62,9 @@ def _believed_blindly(evidence: str, recorded: Mapping[str, Rule]) -> str:
 
 def _counts(name: str, recorded: Mapping[str, Rule]) -> bool:
     """Whether a recorded series is made of counts, by itself or by what it reads."""
-    if name not in recorded:
-        return False
-    tree = parse(recorded[name]["expr"])
-    if any(isinstance(node, Call) and node.function in COUNTING for node in walk(tree)):
-        return True
-    return any(_counts(each, recorded) for each in metrics_of(recorded[name]["expr"]) - {name})
+    behind = RuleFile("", tuple(recorded.values())).needed([name])
+    trees = (parse(recorded[each]["expr"]) for each in behind)
+    return any(isinstance(node, Call) and node.function in COUNTERS for tree in trees for node in walk(tree))
 
 
 def _wrong_question(name: str, alert: Alert, recorded: Mapping[str, Rule]) -> str:
