@@ -433,3 +433,12 @@ def test_several_samples_where_one_is_expected_are_an_error() -> None:
 def test_what_promtool_refuses_is_said() -> None:
     with pytest.raises(HarnessError, match="expected an answer of promtool"):
         Scene({"up": "1y5"}).value("up", "1m")
+
+
+def test_a_scene_of_some_alerts_evaluates_them_with_their_evidence_and_no_others() -> None:
+    series = requests("app1", "200", "0+60x40") | requests("app1", "500", "0+60x40")
+    all_of_them, one = Scene(series), Scene(series, only=frozenset({"CriticalErrorRate"}))
+
+    assert {"HighErrorRate", "CriticalErrorRate"} <= all_of_them.firing("8m")
+    assert one.firing("8m") == {"CriticalErrorRate"}
+    assert one.enough("CriticalErrorRate", "8m") == all_of_them.enough("CriticalErrorRate", "8m") != []

@@ -7,11 +7,14 @@ from random import Random
 import pytest
 
 from benchmarks.nights import report
-from benchmarks.nights.evaluation import Evaluated, Seen
+from benchmarks.nights.evaluation import Evaluated, Seen, rules, telling
 from benchmarks.nights.exposition import MOMENTS, binomial, poisson, series
 from benchmarks.nights.judgement import Verdict, judge, pages
 from benchmarks.nights.night import KINDS, LENGTH, WARM, Night, Trouble, draw
 from benchmarks.nights.playing import Played, play
+from harness.paths import REPO
+from harness.rules.ruleset import load_files
+from monitoring.records import read_yaml
 
 NIGHTS = [draw(7, number) for number in range(300)]
 
@@ -194,3 +197,15 @@ def test_the_daemon_leaves_a_release_alone(played: object, reason: str) -> None:
     found = played()  # type: ignore[operator]
     assert found.rolled_back is None
     assert Counter(found.said).keys() == {f"CriticalErrorRate: {reason}"}
+
+
+def test_alerts_that_are_left_out_silence_nothing_and_are_read_by_nothing() -> None:
+    left_out = [alert for name, alert in rules().items() if name not in telling()]
+    read = " ".join(rule["expr"] for file in load_files() for rule in file.rules)
+    routes = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text(encoding="utf-8"))
+    sources = " ".join(text for rule in routes["inhibit_rules"] for text in rule["source_matchers"])
+
+    assert len(left_out) > 10
+    assert 'severity="warning"' not in sources
+    assert [alert.name for alert in left_out if f'"{alert.name}"' in read] == []
+    assert [alert.name for alert in left_out if f'"{alert.labels["symptom"]}"' in sources] == []
