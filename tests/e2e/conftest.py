@@ -12,13 +12,12 @@ from harness.lab import evidence, lab
 from harness.proof import steps
 from harness.proof.playbook import playing
 from harness.stack import Stack
-from harness.stack.installation import Installation
 from harness.stack.traffic import OrdinaryDay
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what other tests spoil: silence, then production timing, whose windows are minutes long."""
-    first = ("installation", "production_stack")
+    first = ("new_lab", "production_stack")
     items.sort(
         key=lambda item: [fixture not in getattr(item, "fixturenames", ()) for fixture in first],
     )
@@ -34,22 +33,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def began() -> Installation:
-    """The moment before everything is installed."""
-    stood = False
+def began() -> float | None:
+    """The moment before everything is installed, a unix time; None where a lab stood before."""
     with suppress(clients.ClientError):
-        stood = clients.prometheus().ready("/-/ready")
-    return Installation(time.time(), anew=not stood)
+        if clients.prometheus().ready("/-/ready"):
+            return None
+    return time.time()
 
 
 @pytest.fixture
-def installation(began: Installation, installed: OrdinaryDay) -> Installation:
-    """How the lab came about; it stands."""
+def new_lab(began: float | None, installed: OrdinaryDay) -> float:
+    """When installing the lab began, which stands now."""
+    if began is None:
+        pytest.skip("the lab stood before, and what fires may be of earlier tests; `make down` makes it new")
     return began
 
 
 @pytest.fixture(scope="session")
-def installed(began: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdinaryDay]:
+def installed(began: float | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdinaryDay]:
     """Everything is installed, the good release is live, and ordinary traffic flows until the last test."""
     home = tmp_path_factory.mktemp("lab")
     lab.up()
