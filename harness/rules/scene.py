@@ -80,7 +80,7 @@ class Scene:
     time_scale: float = 1
     rules: Path = RULES
     only: frozenset[str] = frozenset()
-    """The alerts that are evaluated, with what they and their evidence read; all where none is named."""
+    """The alerts and recorded series that are evaluated, with what they and the evidence read; else all."""
     _known: dict[Question, list[Sample]] = field(default_factory=dict, compare=False, repr=False)
 
     def samples(self, expression: str, at: str) -> list[Sample]:
@@ -167,11 +167,11 @@ class Scene:
         """Whether a rule is one of those that are asked about, or read by one."""
         if not self.only:
             return lambda rule: True
-        alerts = [self._alerts[name] for name in self.only]
+        alerts = [self._alerts[name] for name in self.only & self._alerts.keys()]
         texts = [
             text for each in alerts for text in (each.expr, each.annotations.get("evidence", "")) if text
         ]
-        read = frozenset[str]().union(*(metrics_of(_filled(text, {})) for text in texts))
+        read = self.only.union(*(metrics_of(_filled(text, {})) for text in texts))
         wanted = self.only | RuleFile("", tuple(records)).needed(read)
         return lambda rule: name_of(rule) in wanted
 
