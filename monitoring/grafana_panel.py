@@ -37,7 +37,7 @@ def panel_of(panel: Json) -> Json:
     now = {"instant": True} if kind in ("stat", "table") else {}
     targets = [
         {"refId": letter, "expr": expression, "legendFormat": legend, **now}
-        for letter, (legend, expression) in zip(ascii_uppercase, asked.items(), strict=False)
+        for letter, (legend, expression) in zip(ascii_uppercase[: len(asked)], asked.items(), strict=True)
     ]
     about = {"type": kind, "title": title, **_only(panel, "description"), "datasource": PROMETHEUS}
     defaults = {"unit": panel.get("unit", "short"), **_only(panel, "decimals"), **defaults}
