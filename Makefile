@@ -22,7 +22,7 @@ down: ## Nothing of the lab is left: containers, networks, keys, secrets
 	elif [ -e .lab/ssh ]; then harness/bootstrap.sh && .venv/bin/harness lab down; \
 	else echo "lab: nothing of this clone's lab is left"; fi
 
-test: ## test-fast, mutants of changed rules, then the roles and the end-to-end tests on the lab
+test: ## test-fast, mutants of changed rules, kills and faults of the daemon, then the roles and the end-to-end tests on the lab
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 

@@ -7,6 +7,7 @@ python3 -m rollback.app --docs               print docs/settings.md
 
 import argparse
 import asyncio
+import os
 import signal
 import ssl
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from rollback import __version__
+from rollback import __version__, faults
 from rollback.adapters import logs, sdnotify
 from rollback.adapters.metrics import ReloadState
 from rollback.adapters.sqlite import SqliteStore
@@ -48,6 +49,7 @@ class Daemon:
         self._reloaded = self._success()
         settings = self._live.settings
         logs.configure(settings.log_format)
+        faults.arm(os.environ)
         self._tls = _context(self._live)
         self._socket = listen(settings.listen_address, settings.listen_port)
         self._store = SqliteStore(settings.database)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from harness.paths import REPO, REPORTS_DIR, VENV
 
+NOT_HARD = ("-m", "not hard and not long")
+"""Leaves out what takes minutes."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -35,8 +38,8 @@ def fast() -> list[Step]:
     slow_linters, others = lint()[:2], lint()[2:]
     return [
         *rules(),
-        *parts("contract"),
-        *whole("unit"),
+        *parts("contract", *NOT_HARD),
+        *whole("unit", *NOT_HARD),
         *slow_linters,
         *whole("consistency"),
         *others,
@@ -73,6 +76,13 @@ def on_lab(*, every: bool) -> list[Step]:
     return whole("e2e", *(() if every else ("-m", "not incident")))
 
 
+def hard(*, every: bool) -> Step:
+    """Kills, faults and load against real daemons, which need the machine for themselves; the longest only
+    with *every*."""
+    folders = [REPO / "tests" / "contract", REPO / "tests" / "unit" / "rollback"]
+    return _pytest("hard", folders, "-m", "hard or long" if every else "hard")
+
+
 def rules() -> list[Step]:
     """The tests of the rules in two steps of like length: the scenes and nights, and all others."""
     paths = sorted((REPO / "tests" / "rules").glob("test_*.py"))
@@ -86,12 +96,14 @@ def whole(folder: str, *options: str) -> list[Step]:
     return [_pytest(folder, [path], *options)] if _has_tests(path) else []
 
 
-def parts(folder: str) -> list[Step]:
+def parts(folder: str, *options: str) -> list[Step]:
     """The tests of a folder, each of its sub-folders a step of its own, so that they run side by side."""
     path = REPO / "tests" / folder
-    inner = [_pytest(f"{folder}-{sub.name}", [sub]) for sub in sorted(path.iterdir()) if _has_tests(sub)]
+    inner = [
+        _pytest(f"{folder}-{sub.name}", [sub], *options) for sub in sorted(path.iterdir()) if _has_tests(sub)
+    ]
     loose = sorted(path.glob("test_*.py"))
-    return inner + ([_pytest(folder, loose)] if loose else [])
+    return inner + ([_pytest(folder, loose, *options)] if loose else [])
 
 
 def _top_level() -> list[str]:

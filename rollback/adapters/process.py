@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollback import faults
 from rollback.domain.ports import Pause
+from rollback.faults import Moment
 
 POLL_SECONDS = 0.1
 MARK = "MITA_ROLLBACK_RUN"
@@ -59,12 +61,14 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    faults.passing(Moment.PROGRAM_STARTED)
     try:
         ending = _watch(process, program, tick, pause, now)
     finally:
         _kill_group(process, program.kill_after)
         kill_leftovers(program.run_mark)
     tick()
+    faults.passing(Moment.PROGRAM_ENDED)
     return ending
 
 

@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from rollback import faults
 from rollback.domain.errors import Blind, Undeliverable
 from rollback.domain.ports import Clock, Messenger, Store
 from rollback.domain.records import NoticeState, WaitingNotice
+from rollback.faults import Moment
 
 LOG = structlog.get_logger("rollback.tell")
 AT_ONCE = 5
@@ -45,6 +47,7 @@ class Teller:
                 return self._drop(waiting, str(error))
             self._put_off(waiting, str(error))
             return False
+        faults.passing(Moment.MESSAGE_SENT)
         self._store.settle_notice(waiting.id, NoticeState.SENT, retry_at=None)
         return True
 

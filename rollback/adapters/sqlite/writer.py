@@ -9,7 +9,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rollback import faults
 from rollback.domain.errors import QueueFull, ShuttingDown, StoreUnavailable
+from rollback.domain.reasons import LedgerKind
+from rollback.faults import Moment
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -95,8 +98,12 @@ class Writer:
         outcomes: list[object]
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            began = self._last_line() if faults.armed() else None
             outcomes = [self._apply(job) for job in jobs]
+            kinds = [] if began is None else self._kinds(began)
+            faults.passing(*(faults.point(Moment.BEFORE_COMMIT, kind) for kind in kinds))
             self._connection.execute("COMMIT")
+            faults.passing(*(faults.point(Moment.AFTER_COMMIT, kind) for kind in kinds))
         except sqlite3.Error as error:
             self._undo()
             outcomes = [StoreUnavailable(f"The database could not store this: {error}.")] * len(jobs)
@@ -115,6 +122,15 @@ class Writer:
             outcome = error
         self._connection.execute("RELEASE piece")
         return outcome
+
+    def _last_line(self) -> int:
+        query = "SELECT coalesce(max(id), 0) AS id FROM ledger"
+        return int(self._connection.execute(query).fetchone()["id"])
+
+    def _kinds(self, after: int) -> list[LedgerKind]:
+        """What has been added to the ledger since that line."""
+        rows = self._connection.execute("SELECT kind FROM ledger WHERE id > ? ORDER BY id", (after,))
+        return [LedgerKind(row["kind"]) for row in rows]
 
     def _undo(self) -> None:
         if self._connection.in_transaction:

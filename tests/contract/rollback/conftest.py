@@ -135,7 +135,7 @@ class DaemonProcess:
 
     def __init__(self, folder: Path, world: World) -> None:
         self.folder, self.world = folder, world
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Any = None
         self.scheme = "http"
         self.trust: str | bool = True
         self.settings: dict[str, Any] = {
@@ -177,17 +177,24 @@ class DaemonProcess:
         return self
 
     def start(self, **environment: str) -> "DaemonProcess":
+        self.launch_once(**environment)
+        until("the daemon to answer", self.answers, deadline_s=20, interval_s=0.05, explain=self.said)
+        return self
+
+    def launch_once(self, **environment: str) -> None:
+        """Begin a life that may end before it answers."""
         self.configure()
+        self.process = self.launch(environment)
+
+    def launch(self, environment: dict[str, str]) -> Any:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "rollback.app", "--settings", str(self.file)],
                 cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **environment},
             )
-        until("the daemon to answer", self.answers, deadline_s=20, interval_s=0.05, explain=self.said)
-        return self
 
     def answers(self) -> bool:
         try:
@@ -206,7 +213,7 @@ class DaemonProcess:
         """Send the signal and wait for the end of this life."""
         self.send(number)
         assert self.process
-        return self.process.wait(timeout=20)
+        return int(self.process.wait(timeout=20))
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=5, verify=self.trust, **{"auth": ADMIN, **options})
@@ -325,6 +332,11 @@ def started(folder: Path, **settings: Any) -> Iterator[DaemonProcess]:
     """A running daemon."""
     with prepared(folder) as found:
         yield found.configure(**settings).start()
+
+
+@pytest.fixture(scope="session")
+def preparing() -> Callable[..., Any]:
+    return prepared
 
 
 @pytest.fixture(scope="session")
