@@ -75,6 +75,9 @@ class Calm:
     def now(self) -> datetime:
         return NOON + timedelta(minutes=5)
 
+    def ticks(self) -> float:
+        return self.now().timestamp()
+
 
 def storm(number: int) -> tuple[Alert, ...]:
     return tuple(

@@ -11,7 +11,9 @@ import os
 import signal
 import ssl
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from rollback.adapters import logs, sdnotify
 from rollback.adapters.metrics import ReloadState
 from rollback.adapters.sqlite import SqliteStore
 from rollback.assembly import assemble
-from rollback.domain.errors import RollbackError, SettingsInvalid
+from rollback.domain.errors import RollbackError, SettingsInvalid, StoreUnavailable
 from rollback.live import Live, changed_but_fixed, load, load_certificate, tls_context
 from rollback.server import listen, make_server
 from rollback.settings_docs import render
@@ -30,6 +32,8 @@ from rollback.settings_docs import render
 LOG = structlog.get_logger("rollback.app")
 DEFAULT_SETTINGS = Path("/etc/mita-rollback/settings.yml")
 AFTER_GRACE_SECONDS = 10.0
+HANGING_SECONDS = 1.0
+"""A disk that has not answered for so long is what others wait for."""
 
 
 class SystemClock:
@@ -38,6 +42,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The current moment, in UTC."""
         return datetime.now(UTC)
+
+    def ticks(self) -> float:
+        """Seconds that nobody can set."""
+        return time.monotonic()
 
 
 class Daemon:
@@ -53,7 +61,8 @@ class Daemon:
         self._tls = _context(self._live)
         self._socket = listen(settings.listen_address, settings.listen_port)
         self._store = SqliteStore(settings.database)
-        self._store.adopt(settings.environment)
+        with suppress(StoreUnavailable):  # it is damaged or full: the daemon says so and turns everybody away
+            self._store.adopt(settings.environment)
         parts = assemble(self._store, self._clock, lambda: self._live, lambda: self._reloaded)
         self._worker = parts.worker
         self._server = make_server(parts.application, self._tls, self._answering)
@@ -111,11 +120,20 @@ class Daemon:
         self._server.should_exit = True
 
     async def _feed_watchdog(self) -> None:
-        """Tell systemd that all is well, as long as it is; silence makes it restart the daemon."""
+        """Tell systemd that a new start would help nothing; silence makes it start the daemon anew.
+
+        A disk that fails or hangs, or a Prometheus that is slow, is not mended by that: who is turned away
+        comes again, and `ready` says what is wrong.
+        """
         interval = sdnotify.watchdog_interval()
         while interval:
-            if trouble := self._worker.trouble():
-                LOG.error("watchdog_not_fed", trouble="; ".join(trouble))
+            stuck = self._worker.stuck()
+            if not self._store.alive:
+                stuck.append("the writer of the database has ended")
+            elif self._store.hanging > HANGING_SECONDS:
+                stuck.clear()
+            if stuck:
+                LOG.error("watchdog_not_fed", trouble="; ".join(stuck))
             else:
                 sdnotify.notify(WATCHDOG=1)
             await asyncio.sleep(interval)

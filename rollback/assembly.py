@@ -46,6 +46,8 @@ from rollback.service.verifying import Verifier
 from rollback.settings import ExecutorKind
 from rollback.worker import Worker
 
+STORED_WITHIN = 4
+"""Something is stored in each pass of reconciling: after so many passes without it, nothing can be."""
 BUNDLE = Path(__file__).resolve().parent.parent
 """Where this package, its libraries, the playbook and the runbooks were unpacked together."""
 
@@ -117,6 +119,11 @@ def assemble(
         lambda: policy().reconcile_interval.total_seconds(),
         stopping,
     )
+
+    def trouble() -> list[str]:
+        patience = STORED_WITHIN * max(policy().reconcile_interval.total_seconds(), 3.0)
+        return [*worker.trouble(), *store.trouble(patience)]
+
     metrics = Metrics(
         Sources(
             store=store,
@@ -126,18 +133,20 @@ def assemble(
             probed=lambda: live().settings.probes,
             reload_state=reload_state,
             version=__version__,
+            failing=worker.failing,
+            written=lambda: store.written,
         )
     )
     parts = Parts(
         intake=intake,
-        desk=Desk(store, clock, monitoring, decider, policy),
+        desk=Desk(store, clock, monitoring, decider, policy, trouble),
         registry=Registry(store, clock, probes, policy),
         people=People(store, decider.look, policy),
         returner=Returner(store, decider.look),
         accounts=lambda: live().accounts,
         body_limit=lambda: live().settings.body_limit,
         metrics=metrics.render,
-        trouble=lambda: [*worker.trouble(), *([] if store.alive else ["the writer has ended"])],
+        trouble=trouble,
         counted=metrics.count_webhook,
         alerts_arrived=worker.kick,
         runbooks=Runbooks(BUNDLE / "docs" / "runbooks"),

@@ -28,6 +28,8 @@ def status(found: Json) -> str:
 
 
 def _daemon(found: Json) -> Iterator[tuple[str, str]]:
+    for trouble in found.get("trouble", ()):
+        yield "TROUBLE", f"{trouble}; see: journalctl -u rollback"
     for name, source in found["sources"].items():
         if source["reachable"] is False:
             yield "BLIND", f"{name} does not answer: {source['error']} ({source['failures']} failures)"
@@ -35,6 +37,10 @@ def _daemon(found: Json) -> Iterator[tuple[str, str]]:
         yield "FROZEN", f"all services, {_frozen(found['freeze'])}; to end it:"
         yield "", "rollbackctl unfreeze"
     yield "alerts", f"{found['inbox_pending']} to be decided, {found['inbox_held']} to be decided again"
+    if found["quarantined"]:
+        latest = next(iter(found.get("set_aside", ())), None)
+        why = f"; the last at {moment(latest['at'])}: {latest['problem']}" if latest else ""
+        yield "set aside", f"{found['quarantined']} alerts could not be read or decided{why}"
     if found["messages_waiting"]:
         yield "messages", f"{found['messages_waiting']} are not yet sent"
     yield "triggers", ", ".join(f"{trigger}={mode}" for trigger, mode in found["triggers"].items()) or "none"

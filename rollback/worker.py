@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
 
-from rollback.domain.errors import Unavailable
+from rollback.domain.errors import Blind, RollbackError, StoreUnavailable, Unavailable
 from rollback.domain.ports import Store
 from rollback.domain.rollback import ACTIVE, Phase, Rollback
 from rollback.service.caretaking.caretaker import Caretaker
@@ -24,7 +25,11 @@ REHEARSE_SECONDS = 3.0
 REST_SECONDS = 5.0
 """So long after its thread has died without ending it, a rollback is driven again."""
 STUCK_SECONDS = 120.0
-"""Longer than any piece of work can take; a loop that is silent for so long does not come back by itself."""
+"""A loop that is silent for so long does not come back by itself: no single question takes as long."""
+SLOW_SECONDS = 900.0
+"""The same for loops whose pieces of work ask a whole service's rules and hosts of systems that are slow."""
+FAILING_PASSES, FAILING_SECONDS = 3, 10.0
+"""A loop that failed so often in a row, for so long, does not just have bad luck."""
 
 
 @dataclass
@@ -35,25 +40,42 @@ class Loop:
     work: Callable[[], bool]
     pause: Callable[[], float]
     stopping: threading.Event
+    patience: float = STUCK_SECONDS
     kicked: threading.Event = field(default_factory=threading.Event)
     last_beat: float = field(default_factory=monotonic)
-    failing: str = ""
+    problem: str = ""
+    failures: int = 0
+    failing_since: float = 0.0
 
     def start(self) -> None:
         """Begin."""
         self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self.thread.start()
 
-    def trouble(self) -> str:
-        """Why the loop is not well; empty when it is."""
+    def beat(self) -> None:
+        """A piece of the work is done."""
+        self.last_beat = monotonic()
+
+    def stuck(self) -> str:
+        """Why only a new start can help the loop; empty when it works, well or not."""
         if not self.thread.is_alive():
             return f"{self.name} has ended"
         silent = monotonic() - self.last_beat - self.pause()
-        return f"{self.name} has been silent for {silent:.0f} s" if silent > STUCK_SECONDS else ""
+        return f"{self.name} has been silent for {silent:.0f} s" if silent > self.patience else ""
+
+    @property
+    def failing(self) -> bool:
+        """Whether it fails again and again."""
+        return self.failures >= FAILING_PASSES and monotonic() - self.failing_since >= FAILING_SECONDS
+
+    def trouble(self) -> str:
+        """Why the loop is not well; empty when it is."""
+        again = f"{self.name} fails again and again: {self.problem}" if self.failing else ""
+        return self.stuck() or again
 
     def _run(self) -> None:
         while not self.stopping.is_set():
-            self.last_beat = monotonic()
+            self.beat()
             self.kicked.clear()
             if not self._work():
                 self.kicked.wait(self.pause())
@@ -63,11 +85,14 @@ class Loop:
         try:
             more = self.work()
         except Exception as error:
-            if repr(error) != self.failing:
-                self.failing = repr(error)
+            if repr(error) != self.problem:
+                self.problem = repr(error)
                 self._say(error)
+            if not isinstance(error, Blind):  # that others do not answer is told of elsewhere
+                self.failing_since = self.failing_since if self.failures else monotonic()
+                self.failures += 1
             return False
-        self.failing = ""
+        self.problem, self.failures = "", 0
         return more
 
     def _say(self, error: Exception) -> None:
@@ -93,9 +118,9 @@ class Worker:
         stopping: threading.Event,
     ) -> None:
         self._store, self._decider, self._restorer = store, decider, restorer
-        self._reconciler, self._stopping = reconciler, stopping
+        self._reconciler, self._caretaker, self._stopping = reconciler, caretaker, stopping
         self._driven: dict[int, threading.Thread] = {}
-        self._former: frozenset[int] = frozenset()
+        self._former: frozenset[int] | None = None
         self._resting: dict[int, float] = {}
         self._decide = self._loop("decide", self._decide_all, lambda: IDLE_SECONDS)
         self._dispatch = self._loop("dispatch", self._drive_all, lambda: DISPATCH_SECONDS)
@@ -104,13 +129,14 @@ class Worker:
             self._dispatch,
             self._loop("reconcile", self._reconcile, reconcile_seconds),
             self._loop("tell", lambda: teller.work() > 0, lambda: IDLE_SECONDS),
-            self._loop("care", caretaker.work, reconcile_seconds),
-            self._loop("rehearse", rehearser.work, lambda: REHEARSE_SECONDS),
+            self._loop("care", self._care, reconcile_seconds, SLOW_SECONDS),
+            self._loop("rehearse", rehearser.work, lambda: REHEARSE_SECONDS, SLOW_SECONDS),
         ]
 
     def start(self) -> None:
-        """Take up what a former life left, then begin to work."""
-        self._former = frozenset(rollback.id for rollback in self._store.in_phase(*ACTIVE))
+        """Take up what a former life left, as soon as the database says what, and begin to work."""
+        with suppress(StoreUnavailable):
+            self._remember(self._store.in_phase(*ACTIVE))
         for loop in self._loops:
             loop.start()
         catching_up = threading.Thread(target=self._catch_up, name="catch-up", daemon=True)
@@ -125,6 +151,14 @@ class Worker:
         if self._stopping.is_set():
             return ["the daemon is stopping"]
         return [trouble for loop in self._loops if (trouble := loop.trouble())]
+
+    def stuck(self) -> list[str]:
+        """What only a new start can help; what fails, or waits for others, is not among it."""
+        return [] if self._stopping.is_set() else [stuck for loop in self._loops if (stuck := loop.stuck())]
+
+    def failing(self) -> dict[str, bool]:
+        """Which loops fail again and again, by name."""
+        return {loop.name: loop.failing for loop in self._loops}
 
     def stop(self) -> None:
         """Take no new work; runs that are under way get their grace."""
@@ -143,8 +177,17 @@ class Worker:
             thread.join(max(0.0, deadline - monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
-    def _loop(self, name: str, work: Callable[[], bool], pause: Callable[[], float]) -> Loop:
-        return Loop(name=name, work=work, pause=pause, stopping=self._stopping)
+    def _loop(
+        self,
+        name: str,
+        work: Callable[[], bool],
+        pause: Callable[[], float],
+        patience: float = STUCK_SECONDS,
+    ) -> Loop:
+        return Loop(name=name, work=work, pause=pause, stopping=self._stopping, patience=patience)
+
+    def _remember(self, active: list[Rollback]) -> None:
+        self._former = frozenset(rollback.id for rollback in active)
 
     def _catch_up(self) -> None:
         try:
@@ -159,9 +202,16 @@ class Worker:
 
     def _decide_all(self) -> bool:
         try:
-            return self._decider.work() > 0
+            return self._decider.work(self._decide.beat) > 0
         finally:
             self._dispatch.kicked.set()
+
+    def _care(self) -> bool:
+        """One piece of a round; at its end, what fails of it is said."""
+        more = self._caretaker.work()
+        if not more and (failing := self._caretaker.failing()):
+            raise RollbackError(f"not looked after: {', '.join(failing)}")
+        return more
 
     def _drive_all(self) -> bool:
         """Give every rollback that is under way a thread of its own, and a new one when that has died.
@@ -169,13 +219,21 @@ class Worker:
         This asks nobody but the database: what was accepted is driven, whatever becomes of deciding.
         """
         active = self._store.in_phase(*ACTIVE)
+        if self._former is None:
+            self._remember(active)
         ended = self._driven.keys() - {rollback.id for rollback in active}
         for number in ended:
             if not self._driven[number].is_alive():
                 del self._driven[number]
                 self._resting.pop(number, None)
+        trouble = None
         for rollback in active:
-            self._drive(rollback)
+            try:
+                self._drive(rollback)
+            except RuntimeError as error:  # there are no threads left: another may have better luck
+                trouble = error
+        if trouble:
+            raise trouble
         return False
 
     def _drive(self, rollback: Rollback) -> None:
@@ -185,7 +243,7 @@ class Worker:
         if before and monotonic() < self._resting.setdefault(rollback.id, monotonic() + REST_SECONDS):
             return
         self._resting.pop(rollback.id, None)
-        resumed = rollback.id in self._former or rollback.phase is not Phase.PENDING
+        resumed = rollback.id in (self._former or ()) or rollback.phase is not Phase.PENDING
         thread = threading.Thread(
             target=self._to_its_end, args=(rollback, resumed), name=f"rollback-{rollback.id}", daemon=True
         )

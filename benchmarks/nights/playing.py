@@ -48,6 +48,9 @@ class World:
     def now(self) -> datetime:
         return at(self.moment)
 
+    def ticks(self) -> float:
+        return self.now().timestamp()
+
     def hosts(self, service: str) -> tuple[HostSeen, ...]:
         return tuple(
             HostSeen(host=f"app{number + 1}", answered=True, version=self._version(number), ready=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rollback.domain.alert import Alert, AlertStatus, plausible
+from rollback.domain.alert import Alert, AlertStatus, beginning, plausible
 from rollback.domain.errors import Blind
-from rollback.domain.records import Quarantined
+from rollback.domain.records import Quarantined, few
 
 BODY_KEPT = 4_000
 """So many characters of an unreadable alert are kept for people."""
@@ -21,12 +21,17 @@ def mapping(value: Any, name: str) -> dict[str, Any]:
     return found
 
 
-def listed(value: Any, name: str) -> list[Any]:
-    """The list of objects or pairs under *name*."""
-    found = value.get(name) if isinstance(value, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(one, dict | list) for one in found):
-        raise Blind(f"Expected a list `{name}` from the monitoring, found {type(found).__name__}.")
+def objects(value: Any, name: str) -> list[dict[str, Any]]:
+    """The list of objects under *name*."""
+    found = _list(value, name)
+    if not all(isinstance(one, dict) for one in found):
+        raise Blind(f"Expected a list of objects `{name}` from the monitoring, found something else in it.")
     return found
+
+
+def points(value: Any, name: str) -> list[tuple[float, float]]:
+    """The times and numbers under *name*."""
+    return [point(one) for one in _list(value, name)]
 
 
 def labels_of(value: Any, name: str) -> dict[str, str]:
@@ -34,7 +39,14 @@ def labels_of(value: Any, name: str) -> dict[str, str]:
     found = value.get(name, {}) if isinstance(value, Mapping) else None
     if not isinstance(found, dict):
         raise Blind(f"Expected `{name}` as an object from the monitoring, found {type(found).__name__}.")
-    return {str(key): str(text) for key, text in found.items()}
+    return {text(key): text(one) for key, one in found.items()}
+
+
+def text(value: Any) -> str:
+    """Text that can be stored: JSON also spells what is no character at all."""
+    if not isinstance(value, str):
+        raise Blind(f"Expected text from the monitoring, found {type(value).__name__}.")
+    return value.encode(errors="replace").decode()
 
 
 def point(value: Any) -> tuple[float, float]:
@@ -47,17 +59,19 @@ def point(value: Any) -> tuple[float, float]:
 def number(value: Any) -> float:
     """A number as Prometheus writes it: NaN and infinities are numbers to it."""
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise Blind(f"Expected a number from the monitoring, found {str(value)[:50]!r}.") from error
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise Blind(f"Expected a number from the monitoring, found {str(value)[:50]!r}.")
 
 
 def moment(value: Any) -> datetime:
-    """A time in ISO 8601 or in seconds since 1970."""
+    """A time in ISO 8601 or in seconds since 1970, of years in which something can have happened."""
     try:
         if isinstance(value, str):
-            return datetime.fromisoformat(value).astimezone(UTC)
-        return datetime.fromtimestamp(float(value), tz=UTC)
+            return beginning(value).astimezone(UTC)
+        return plausible(datetime.fromtimestamp(float(value), tz=UTC))
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise Blind(f"Expected a time from the monitoring, found {str(value)[:50]!r}.") from error
 
@@ -72,18 +86,31 @@ def alerts_from(found: Any) -> tuple[list[Alert], list[Quarantined]]:
         try:
             alerts.append(_alert(item))
         except (Blind, ValueError) as error:
-            body = json.dumps(item, sort_keys=True)[:BODY_KEPT]
-            unread.append(Quarantined(body=body, problem=str(error)))
-    return alerts, unread
+            unread.append(Quarantined(body=_body(item), problem=str(error)))
+    return alerts, list(few(unread))
 
 
 def _alert(item: Any) -> Alert:
     if not isinstance(item, Mapping) or not item.get("fingerprint"):
         raise ValueError("the alert has no fingerprint")
     return Alert(
-        fingerprint=str(item["fingerprint"]),
-        starts_at=plausible(moment(item.get("startsAt"))),
+        fingerprint=text(item["fingerprint"]),
+        starts_at=beginning(text(item.get("startsAt"))),
         status=AlertStatus.FIRING,
         labels=labels_of(item, "labels"),
         annotations=labels_of(item, "annotations"),
     )
+
+
+def _body(item: Any) -> str:
+    try:
+        return json.dumps(item, sort_keys=True)[:BODY_KEPT]
+    except RecursionError:
+        return "nested too deeply to be shown"
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    found = value.get(name) if isinstance(value, Mapping) else None
+    if not isinstance(found, list):
+        raise Blind(f"Expected a list `{name}` from the monitoring, found {type(found).__name__}.")
+    return found

@@ -1,18 +1,28 @@
 """Asking another system over HTTP: short time-outs, one error type, and a memory of how it went."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from rollback.domain.errors import Blind
 from rollback.domain.ports import SourceState
 
 TIMEOUT = (1.0, 3.0)
-"""Seconds to connect, seconds to answer: a decision must not wait for a hanging neighbour."""
+"""Seconds to connect, and to the next piece of an answer: no decision waits for a hanging neighbour."""
+WHOLE_SECONDS = 10.0
+"""So long a whole answer may take; one that drips is none."""
+LONGEST_BODY = 64_000_000
+"""Bytes. Ten thousand active alerts are 10 MB."""
+PIECE = 65_536
+FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+"""Whatever asking can end in; an address that is none is a ValueError to some."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +68,16 @@ class HttpSource:
                 allow_redirects=False,
                 auth=(endpoint.username, endpoint.password) if endpoint.username else None,
                 verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+                stream=True,
             )
-            answer = response.json() if response.ok else None
-        except (requests.RequestException, ValueError, RecursionError) as error:
+            body, whole = read(response, WHOLE_SECONDS, LONGEST_BODY)
+            answer = json.loads(body) if response.ok and whole else None
+        except (*FAILURES, RecursionError) as error:
             raise self._failed(f"{self._name} did not answer: {type(error).__name__}") from error
         if not response.ok:
             raise self._failed(f"{self._name} answered {response.status_code} to {path}")
+        if not whole:
+            raise self._failed(f"{self._name} answered too slowly or too much to {path}")
         with self._lock:
             self._state = SourceState(name=self._name, reachable=True, failures=self._state.failures)
         return answer
@@ -73,3 +87,14 @@ class HttpSource:
             failures = self._state.failures + 1
             self._state = SourceState(name=self._name, reachable=False, failures=failures, error=problem)
         return Blind(problem)
+
+
+def read(response: requests.Response, seconds: float, most: int) -> tuple[bytes, bool]:
+    """The body, as much of it as comes in time and is not too much, and whether that is the whole."""
+    body, until = bytearray(), monotonic() + seconds
+    with response:
+        while piece := response.raw.read1(PIECE, decode_content=True):
+            body += piece
+            if monotonic() > until or len(body) > most:
+                return bytes(body), False
+    return bytes(body), True

@@ -44,6 +44,8 @@ class Sources:
     probed: Callable[[], Probed]
     reload_state: Callable[[], ReloadState]
     version: str
+    failing: Callable[[], Mapping[str, bool]] = dict
+    written: Callable[[], float] = float
 
 
 class Metrics:
@@ -94,6 +96,7 @@ class _Records(prometheus_client.registry.Collector):
             self._from.clock.now().timestamp(),
         )
         yield from self._reload()
+        yield from self._health()
         yield from self._sources()
         try:
             tally = self._from.store.tally()
@@ -118,6 +121,21 @@ class _Records(prometheus_client.registry.Collector):
             "mita_rollback_config_last_reload_success_timestamp_seconds",
             "When settings were last read successfully.",
             state.succeeded_at,
+        )
+
+    def _health(self) -> Iterator[Metric]:
+        loops = GaugeMetricFamily(
+            "mita_rollback_loop_failing",
+            "1 while a loop of the daemon fails again and again.",
+            labels=["loop"],
+        )
+        for name, failing in self._from.failing().items():
+            loops.add_metric([name], float(failing))
+        yield loops
+        yield _gauge(
+            "mita_rollback_store_written_timestamp_seconds",
+            "When the database last stored something, 0 if not since the start.",
+            self._from.written(),
         )
 
     def _sources(self) -> Iterator[Metric]:
@@ -150,7 +168,9 @@ def _counts(tally: Tally, applications: set[str], triggers: set[str], born: date
     told = product((NoticeState.SENT, NoticeState.DROPPED))
     yield _counter("mita_rollback_notices", "Messages to people.", ["result"], told, notices)
     yield CounterMetricFamily(
-        "mita_rollback_quarantined_alerts", "Alerts that could not be read.", value=tally.quarantined
+        "mita_rollback_quarantined_alerts",
+        "Alerts that could not be read, or not be decided again and again.",
+        value=tally.quarantined,
     )
     yield _decisions(tally, applications, triggers)
     yield _gauge("mita_rollback_inbox_pending", "Alerts that wait for a decision.", tally.inbox_pending)
@@ -168,7 +188,8 @@ def _decisions(tally: Tally, applications: set[str], triggers: set[str]) -> Metr
     counts: Counter[Key] = Counter()
     for (service, _, reason, trigger), count in tally.decisions.items():
         application = _of(service, applications)
-        counts[application, verdict_of(Reason(reason)), reason, _of(trigger, triggers)] += count
+        verdict = verdict_of(Reason(reason)) if reason in set(Reason) else OTHER  # of a newer version
+        counts[application, verdict, reason, _of(trigger, triggers)] += count
     known = (
         (application, verdict_of(reason), reason, trigger)
         for application, reason, trigger in product((*applications, OTHER), Reason, (*triggers, OTHER))

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
-from rollback.adapters.answers import alerts_from, labels_of, listed, mapping, moment, point
+from rollback.adapters.answers import alerts_from, labels_of, mapping, moment, objects, point, points, text
 from rollback.adapters.http_source import Endpoint, HttpSource
 from rollback.domain.alert import Alert
+from rollback.domain.errors import Blind
 from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
 from rollback.domain.records import Quarantined
 
@@ -42,7 +43,7 @@ class HttpMonitoring:
                 firing=alert.get("state") == "firing",
                 since=moment(alert.get("activeAt")),
             )
-            for alert in listed(found, "alerts")
+            for alert in objects(found, "alerts")
         ]
 
     def began(self, name: str, since: datetime, until: datetime) -> list[Began]:
@@ -62,8 +63,7 @@ class HttpMonitoring:
         }
         found = []
         for series in self._query("/api/v1/query_range", params):
-            points = [point(value) for value in listed(series, "values")]
-            row = _last_row(points, end, step)
+            row = _last_row(points(series, "values"), end, step)
             if row:
                 earliest = min(value for _, value in row)
                 found.append(Began(labels=_labels(series), since=moment(earliest)))
@@ -99,7 +99,8 @@ class HttpMonitoring:
 
     def number(self, expression: str, version: str | None = None) -> float | None:
         """The value of an instant expression, the lowest where there are several; None without a sample."""
-        return min(self._values(expression, version), default=None)
+        known = self._values(expression, version)
+        return min((value for value in known if isfinite(value)), default=None)
 
     def measure(self, expression: str, version: str) -> bool | None:
         """What the verify expression says; where samples carry a version only the wanted one counts."""
@@ -124,11 +125,11 @@ class HttpMonitoring:
         """The rules that may roll back or propose it, by name, filled in for the service."""
         found = mapping(self._prometheus.get("/api/v1/rules", {"type": "alert"}), "data")
         rules: dict[str, Rule] = {}
-        for group in listed(found, "groups"):
-            for rule in listed(group, "rules"):
+        for group in objects(found, "groups"):
+            for rule in objects(group, "rules"):
                 labels = labels_of(rule, "labels")
                 if labels.get("rollback") in READ:
-                    rules[str(rule.get("name"))] = _rule(rule, labels, service, env)
+                    rules[text(rule.get("name"))] = _rule(rule, labels, service, env)
         return rules
 
     def sources(self) -> list[SourceState]:
@@ -145,7 +146,7 @@ class HttpMonitoring:
         return [value for value in found if not isnan(value)]
 
     def _query(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
-        return listed(mapping(self._prometheus.get(path, params), "data"), "result")
+        return objects(mapping(self._prometheus.get(path, params), "data"), "result")
 
 
 def _rule(rule: dict[str, Any], labels: dict[str, str], service: str, env: str) -> Rule:
@@ -160,7 +161,7 @@ def _rule(rule: dict[str, Any], labels: dict[str, str], service: str, env: str) 
         return text
 
     return Rule(
-        name=str(rule.get("name")),
+        name=text(rule.get("name")),
         labels=labels,
         evidence=filled("evidence"),
         verify=filled("verify"),
@@ -174,7 +175,9 @@ def _labels(sample: dict[str, Any]) -> dict[str, str]:
 
 
 def _fired(series: dict[str, Any]) -> Fired:
-    moments = [moment(point(value)[0]) for value in listed(series, "values")]
+    moments = [moment(at) for at, _ in points(series, "values")]
+    if not moments:
+        raise Blind("Expected a series with samples from the monitoring, found one without.")
     return Fired(labels=_labels(series), first=moments[0], last=moments[-1])
 
 

@@ -5,16 +5,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from time import monotonic
 
 import requests
 
+from rollback.adapters.http_source import FAILURES, read
 from rollback.domain.facts import HostSeen
 
 TIMEOUT = (1.0, 2.0)
 """Seconds to connect, and to wait for the next piece of an answer."""
 WHOLE_SECONDS = 2.0
+"""A host that drips must not hold up what is decided: what came in time is what it said."""
 LONGEST_BODY = 65_536
+LONGEST_VERSION = 128
 
 Urls = dict[str, dict[str, str]]
 """Service, host, address of the readiness probe."""
@@ -32,8 +34,11 @@ class HttpProbes:
         if not urls:
             return ()
         ask = partial(_ask, ca_file=self._ca_file())
-        with ThreadPoolExecutor(max_workers=min(len(urls), 16)) as pool:
-            return tuple(pool.map(lambda named: ask(*named), urls.items()))
+        try:
+            with ThreadPoolExecutor(max_workers=min(len(urls), 16)) as pool:
+                return tuple(pool.map(lambda named: ask(*named), urls.items()))
+        except RuntimeError:  # no more threads are to be had: then one after the other
+            return tuple(ask(*named) for named in urls.items())
 
 
 def _ask(host: str, url: str, ca_file: Path | None) -> HostSeen:
@@ -43,24 +48,18 @@ def _ask(host: str, url: str, ca_file: Path | None) -> HostSeen:
     try:
         verify = str(ca_file) if ca_file else True
         response = session.get(url, timeout=TIMEOUT, allow_redirects=False, verify=verify, stream=True)
-        body = _read(response)
-    except (requests.RequestException, ValueError):  # an address that is none is a ValueError to some
+        body, _ = read(response, WHOLE_SECONDS, LONGEST_BODY)
+    except FAILURES:
         return HostSeen(host=host, answered=False)
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
         said = None
     version = said.get("version") if isinstance(said, dict) else None
-    known = version if isinstance(version, str) else None
-    return HostSeen(host=host, answered=True, version=known, ready=response.ok)
+    return HostSeen(host=host, answered=True, version=_known(version), ready=response.ok)
 
 
-def _read(response: requests.Response) -> bytes:
-    """The body, or as much of it as comes in time: a host that drips must not hold up what is decided."""
-    body, until = b"", monotonic() + WHOLE_SECONDS
-    with response:
-        for chunk in response.iter_content(None):
-            body += chunk
-            if monotonic() > until or len(body) > LONGEST_BODY:
-                break
-    return body
+def _known(version: object) -> str | None:
+    """The version where it can be one: it is compared, stored and shown."""
+    whole = isinstance(version, str) and 0 < len(version) <= LONGEST_VERSION and version.isprintable()
+    return version if whole and isinstance(version, str) else None

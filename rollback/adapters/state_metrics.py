@@ -4,7 +4,7 @@ The label is not called `service`: that is the daemon's own, put on by the scrap
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -159,7 +159,7 @@ def _recovering(state: ServiceState, policy: Policy, now: datetime) -> bool:
     if last is None or last.finished_at is None or last.verification is None:
         return False
     fixed = last.verification.verdict is VerificationVerdict.FIXED
-    return fixed and now - last.finished_at < policy.recovery_quiet
+    return fixed and timedelta(0) <= now - last.finished_at < policy.recovery_quiet
 
 
 def _counts(rollback: Rollback) -> bool:

@@ -1,21 +1,18 @@
 """Alertmanager's webhook body, version 4, read strictly where it matters and one alert at a time."""
 
 import re
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from rollback.domain.alert import Alert, AlertStatus, plausible
+from rollback.domain.alert import Alert, AlertStatus, beginning
 from rollback.domain.errors import Undecodable
-from rollback.domain.records import Quarantined
+from rollback.domain.records import Quarantined, few
 
 BODY_KEPT = 4_000
 """So many bytes of an unreadable alert are kept for people."""
 MOST_ALERTS = 20_000
 """A body with more is no delivery of Alertmanager: 1,000 need 1.13 MB."""
-MOST_SET_ASIDE = 50
-"""So many unreadable alerts of one body are kept; the rest are only counted."""
 DEEPEST = 32
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 ALERT_DEPTH = 3
@@ -36,7 +33,7 @@ class WireAlert(msgspec.Struct, rename="camel"):
 
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
-    starts_at: datetime
+    starts_at: str
     fingerprint: str
     annotations: dict[str, str] = {}
 
@@ -59,7 +56,7 @@ def read(body: bytes) -> tuple[str, tuple[Alert, ...], tuple[Quarantined, ...]]:
         except (msgspec.MsgspecError, ValueError) as error:
             kept = bytes(raw)[:BODY_KEPT].decode(errors="replace")
             unread.append(Quarantined(body=kept, problem=str(error)))
-    return envelope.receiver, tuple(alerts), _bounded(unread)
+    return envelope.receiver, tuple(alerts), few(unread)
 
 
 def _envelope(body: bytes) -> Envelope:
@@ -89,22 +86,12 @@ def _shallow(body: bytes) -> bytes:
     return b"".join([*parts, body[copied:]])
 
 
-def _bounded(unread: list[Quarantined]) -> tuple[Quarantined, ...]:
-    rest = len(unread) - MOST_SET_ASIDE
-    if rest <= 0:
-        return tuple(unread)
-    more = Quarantined(body="", problem=f"{rest} more alerts of one body could not be read")
-    return (*unread[:MOST_SET_ASIDE], more)
-
-
 def _alert(wire: WireAlert) -> Alert:
     if not wire.fingerprint:
         raise ValueError("the alert has no fingerprint")
-    if wire.starts_at.tzinfo is None:
-        raise ValueError("startsAt has no time zone")
     return Alert(
         fingerprint=wire.fingerprint,
-        starts_at=plausible(wire.starts_at),
+        starts_at=beginning(wire.starts_at),
         status=AlertStatus(wire.status),
         labels=wire.labels,
         annotations=wire.annotations,

@@ -1,5 +1,6 @@
 """An alert as Alertmanager tells it, and what makes two tellings the same one."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +24,7 @@ class Source(StrEnum):
 
 YEARS = range(2000, 2200)
 """Times outside are a broken clock or nonsense, and no arithmetic with them is safe."""
+WRITTEN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:\d\d)")
 
 
 def plausible(at: datetime) -> datetime:
@@ -30,6 +32,19 @@ def plausible(at: datetime) -> datetime:
     if at.year not in YEARS:
         raise ValueError(f"startsAt is in the year {at.year}")
     return at
+
+
+def beginning(text: str) -> datetime:
+    """The moment that `startsAt` names, or ValueError.
+
+    Digits behind the microseconds are cut, never rounded: the webhook has nine of them and Alertmanager's
+    list three, and both must name the same episode.
+    """
+    found = WRITTEN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"startsAt is no time with a zone: {text[:50]!r}")
+    whole, fraction, zone = found.groups(default="0")
+    return plausible(datetime.fromisoformat(f"{whole}.{fraction:0<6}{zone}"))
 
 
 @dataclass(frozen=True, kw_only=True)

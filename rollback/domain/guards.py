@@ -196,13 +196,13 @@ def not_handled_before(facts: Facts) -> Answer:
 
 
 def cooled_down(facts: Facts) -> Answer:
-    """The service's last rollback ended at least one cooldown ago, the last vain attempt one pause ago."""
-    policy = facts.policy
-    ends = [
-        *([facts.last_changed_at + policy.cooldown] if facts.last_changed_at else []),
-        *([facts.last_attempt_at + policy.retry_after] if facts.last_attempt_at else []),
-    ]
-    until = max(ends, default=None)
+    """The service's last rollback ended at least one cooldown ago, the last vain attempt one pause ago.
+
+    One that ended in the future did so before the clock was set back, nobody knows how long ago.
+    """
+    policy, latest = facts.policy, facts.now + facts.policy.clock_tolerance
+    waits = ((facts.last_changed_at, policy.cooldown), (facts.last_attempt_at, policy.retry_after))
+    until = max((end + wait for end, wait in waits if end and end <= latest), default=None)
     return _answer("cooled_down", until is None or facts.now >= until, Reason.COOLDOWN, cooldown_until=until)
 
 

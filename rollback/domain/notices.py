@@ -228,6 +228,17 @@ def set_aside(count: int, problem: str) -> Notice:
     return Notice(text=text, colour=WARNING, thread="set-aside")
 
 
+def not_decided(alert: Alert, count: int, problem: str) -> Notice:
+    """Alerts could not be decided, again and again: a person must look at the service themselves."""
+    others = f" and {count - 1} more alert(s)" if count > 1 else ""
+    text = (
+        f"{alert.name or 'An alert'}{others} of {wording.place(alert.service, alert.env)} could not be "
+        f"decided, and nothing is done about it: {wording.cut(problem)}. Others are decided as always; "
+        "this is not tried again. Next: look at it yourself; rollbackctl status; journalctl -u rollback"
+    )
+    return Notice(text=text, colour=DANGER, thread="set-aside")
+
+
 def _headline(rollback: Rollback) -> tuple[str, str]:
     where, change = wording.place(rollback.service, rollback.env), _change(rollback)
     after = change if rollback.kind is Kind.REPAIR else f"going back from {_versions(rollback)}"

@@ -1,6 +1,6 @@
 """What the daemon needs from the world. Adapters implement these; a contract suite proves each one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,7 @@ from rollback.domain.records import (
     Quarantined,
     Receipt,
     ServiceState,
+    SetAside,
     Settled,
     Step,
     Tally,
@@ -36,7 +37,11 @@ class Clock(Protocol):
     """The only source of time."""
 
     def now(self) -> datetime:
-        """The current moment, in UTC."""
+        """The current moment, in UTC. Somebody may set it, forwards or backwards."""
+        ...
+
+    def ticks(self) -> float:
+        """Seconds since some moment of this life of the daemon: what waits in memory counts by them."""
         ...
 
 
@@ -51,8 +56,20 @@ class InboxStore(Protocol):
         """Store the batch; the future comes true with the commit. Raises QueueFull, ShuttingDown."""
         ...
 
-    def waiting(self, limit: int) -> list[InboxItem]:
-        """The oldest alerts that wait for a decision."""
+    def waiting(self, limit: int, resting: Collection[int] = ()) -> list[InboxItem]:
+        """The oldest alerts that wait for a decision, without those that rest or cannot be read."""
+        ...
+
+    def unreadable(self, limit: int) -> list[tuple[int, str]]:
+        """The oldest alerts that wait for a decision and cannot be read, with why."""
+        ...
+
+    def set_aside(self, items: Mapping[int, str], at: datetime, notices: tuple[Notice, ...] = ()) -> None:
+        """Let alerts be that cannot be decided, and keep them, each with why, for people to look at."""
+        ...
+
+    def quarantined(self, limit: int) -> list[SetAside]:
+        """What was set aside last, newest first."""
         ...
 
     def wake_expired(self, started_before: datetime) -> int:
@@ -102,8 +119,11 @@ class DecisionStore(Protocol):
         """When the first alert of the decision arrived; None when a person decided."""
         ...
 
-    def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
-        """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
+    def untold_holds(self, decided_before: datetime, now: datetime) -> list[DecisionRecord]:
+        """Decisions of alerts that have been on hold since before that moment, of which nobody was told.
+
+        Those from after *now* are among them: the clock was set back since.
+        """
         ...
 
     def fired_since(self, service: str, env: str, since: datetime) -> set[str]:

@@ -119,6 +119,7 @@ class LedgerKind(StrEnum):
 
     WEBHOOK_RECEIVED = "webhook_received"
     ALERT_SEEN = "alert_seen"  # read from Alertmanager or Prometheus instead of being delivered
+    SET_ASIDE = "set_aside"  # an alert could not be decided, again and again
     DECIDED = "decided"
     HOLD_TOLD = "hold_told"  # people were told that an alert is on hold
     PROPOSAL_ANSWERED = "proposal_answered"

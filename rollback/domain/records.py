@@ -1,5 +1,6 @@
 """What the store keeps and hands out beside alerts, deployments and rollbacks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,29 @@ class Quarantined:
 
     body: str
     problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """An alert that was set aside, with why and what it looked like."""
+
+    id: int
+    at: datetime
+    problem: str
+    body: str
+
+
+MOST_SET_ASIDE = 50
+"""So many unreadable alerts of one body are kept; the rest are only counted."""
+
+
+def few(unread: Sequence[Quarantined]) -> tuple[Quarantined, ...]:
+    """What is kept of them: nobody reads thousands, and they must not fill the disk."""
+    rest = len(unread) - MOST_SET_ASIDE
+    if rest <= 0:
+        return tuple(unread)
+    more = Quarantined(body="", problem=f"{rest} more alerts of one body could not be read")
+    return (*unread[:MOST_SET_ASIDE], more)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,13 @@
 """What people and programs read, as plain values. Nothing here changes anything."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rollback import __version__
 from rollback.domain.alert import Alert, AlertStatus
 from rollback.domain.control import EVERYTHING, ProposalState
-from rollback.domain.errors import Blind, Undecodable
+from rollback.domain.errors import Blind, StoreUnavailable, Undecodable
 from rollback.domain.ports import Clock, Monitoring, Rule, Store
 from rollback.domain.records import DecisionRecord, ServiceState
 from rollback.domain.rollback import Rollback
@@ -23,18 +25,27 @@ from rollback.service.views import (
     preview_view,
     proposal_view,
     rollback_view,
+    set_aside_view,
 )
 
 Json = dict[str, Any]
+LATEST_SET_ASIDE = 3
+"""So many of the alerts that were set aside are shown."""
 
 
 class Desk:
     """The reading side of the daemon."""
 
     def __init__(
-        self, store: Store, clock: Clock, monitoring: Monitoring, decider: Decider, policy: PolicySource
+        self,
+        store: Store,
+        clock: Clock,
+        monitoring: Monitoring,
+        decider: Decider,
+        policy: PolicySource,
+        trouble: Callable[[], list[str]] = list,
     ) -> None:
-        self._store, self._clock, self._policy = store, clock, policy
+        self._store, self._clock, self._policy, self._trouble = store, clock, policy, trouble
         self._monitoring, self._decider = monitoring, decider
 
     def status(self) -> Json:
@@ -64,6 +75,8 @@ class Desk:
             "inbox_pending": tally.inbox_pending,
             "inbox_held": tally.inbox_held,
             "quarantined": tally.quarantined,
+            "set_aside": [set_aside_view(one) for one in self._store.quarantined(LATEST_SET_ASIDE)],
+            "trouble": self._trouble(),
             "messages_waiting": tally.notices.get("waiting", 0),
             "triggers": dict(policy.modes),
             "policy": {name: value.total_seconds() for name, value in policy.durations().items()},
@@ -132,8 +145,11 @@ class Desk:
     def _proposed(self, state: ServiceState) -> DecisionRecord | None:
         """The decision that waits for a person's answer."""
         proposal = state.proposal
-        waits = proposal is not None and proposal.state is ProposalState.OPEN
-        return self._store.decision(proposal.id) if proposal and waits else None
+        if proposal is None or proposal.state is not ProposalState.OPEN:
+            return None
+        with suppress(StoreUnavailable):  # one that cannot be read hides nothing else
+            return self._store.decision(proposal.id)
+        return None
 
     def _with_steps(self, found: Rollback) -> Json:
         return {**rollback_view(found), "steps": [step_view(s) for s in self._store.steps(found.id)]}

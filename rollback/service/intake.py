@@ -54,11 +54,18 @@ class Reconciler:
         self._blind = False
 
     def tick(self) -> Receipt | None:
-        """Read Alertmanager once; None when it could not be asked, which is counted and never fatal."""
-        receipt = self._read_alertmanager()
-        now = self._clock.now()
-        self._store.wake_expired(now - self._policy().stale_after)
-        self._store.mark(ALIVE, now)
+        """Read Alertmanager once; None when it could not be asked, which is counted and never fatal.
+
+        What is no alert's fault is raised when everything else is done.
+        """
+        try:
+            receipt = self._read_alertmanager()
+        finally:
+            now = self._clock.now()
+            try:
+                self._store.wake_expired(now - self._policy().stale_after)
+            finally:
+                self._store.mark(ALIVE, now)
         return receipt
 
     def catch_up(self) -> int:

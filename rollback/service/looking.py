@@ -12,7 +12,7 @@ from rollback.domain.errors import Blind
 from rollback.domain.facts import Facts, HostSeen, Watched
 from rollback.domain.guards import FIRST
 from rollback.domain.policy import Policy
-from rollback.domain.ports import Active, Monitoring, Probes, Rule
+from rollback.domain.ports import Active, Clock, Monitoring, Probes, Rule
 from rollback.domain.records import ServiceState
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ class Look:
     Once Prometheus did not answer, the rest of the pass does not wait for it again.
     """
 
-    def __init__(self, now: datetime, policy: Policy, monitoring: Monitoring, probes: Probes) -> None:
-        self.now, self.policy = now, policy
+    def __init__(self, clock: Clock, policy: Policy, monitoring: Monitoring, probes: Probes) -> None:
+        self.now, self.ticks, self.policy = clock.now(), clock.ticks(), policy
         self._monitoring, self._probes = monitoring, probes
         self._blind = ""
         self._active: list[Active] | None = None

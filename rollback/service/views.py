@@ -10,7 +10,7 @@ from rollback.domain.control import Freeze, Proposal
 from rollback.domain.decision import Decision
 from rollback.domain.deployment import Deployment, Release
 from rollback.domain.facts import HostSeen
-from rollback.domain.records import DecisionRecord, LedgerEntry
+from rollback.domain.records import DecisionRecord, LedgerEntry, SetAside
 from rollback.domain.rollback import Rollback, Verification
 
 Json = dict[str, Any]
@@ -239,3 +239,13 @@ def plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return {name: plain(item) for name, item in value.items()}
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def set_aside_view(found: SetAside) -> Json:
+    """An alert that was set aside, as far as a status page needs it."""
+    return {
+        "id": found.id,
+        "at": iso(found.at),
+        "problem": wording.cut(found.problem),
+        "body": found.body[:200],
+    }

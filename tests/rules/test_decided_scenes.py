@@ -59,6 +59,9 @@ class Watching:
     def now(self) -> datetime:
         return self.at
 
+    def ticks(self) -> float:
+        return self.now().timestamp()
+
     def hosts(self, service: str) -> tuple[HostSeen, ...]:
         return (HostSeen(host="app1", answered=True, version="2", ready=True),)
 

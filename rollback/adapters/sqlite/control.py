@@ -121,7 +121,8 @@ class Control:
         """Those that were not ended."""
         query = "SELECT * FROM freezes WHERE env = ? AND ended_at IS NULL ORDER BY service"
         with self._reader.moment() as connection:
-            return [_freeze(row) for row in connection.execute(query, (env,))]
+            rows = connection.execute(query, (env,)).fetchall()
+        return self._reader.all("freezes", rows, _freeze)
 
     def close_breaker(self, service: str, env: str, by: str, note: str, at: datetime) -> None:
         """Let automatic rollbacks happen again, or NotFound."""
@@ -139,15 +140,16 @@ class Control:
         """The proposal, or NotFound."""
         with self._reader.moment() as connection:
             row = connection.execute("SELECT * FROM proposals WHERE id = ?", (proposal_id,)).fetchone()
-        if row is None:
-            raise NotFound(f"There is no proposal {proposal_id}; see: rollbackctl proposals.")
-        return proposal_from(row)
+            if row is None:
+                raise NotFound(f"There is no proposal {proposal_id}; see: rollbackctl proposals.")
+            return proposal_from(row)
 
     def proposals(self, env: str, limit: int) -> list[Proposal]:
         """The latest, newest first."""
         query = "SELECT * FROM proposals WHERE env = ? ORDER BY id DESC LIMIT ?"
         with self._reader.moment() as connection:
-            return [proposal_from(row) for row in connection.execute(query, (env, limit))]
+            rows = connection.execute(query, (env, limit)).fetchall()
+        return self._reader.all("proposals", rows, proposal_from)
 
     def answer_proposal(
         self,

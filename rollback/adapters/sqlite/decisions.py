@@ -48,7 +48,7 @@ SELECT = """
     FROM decisions AS d
 """
 UNTOLD = f"""
-    {SELECT} WHERE d.verdict = 'hold' AND d.told_at IS NULL AND d.at <= ?
+    {SELECT} WHERE d.verdict = 'hold' AND d.told_at IS NULL AND (d.at <= ? OR d.at > ?)
       AND EXISTS (SELECT 1 FROM inbox AS i WHERE i.decision_id = d.id AND i.state = 'held') ORDER BY d.id
 """  # noqa: S608
 
@@ -94,20 +94,22 @@ class Decisions:
         """The decision, or NotFound."""
         with self._reader.moment() as connection:
             row = connection.execute(f"{SELECT} WHERE d.id = ?", (decision_id,)).fetchone()
-        if row is None:
-            raise NotFound(f"There is no decision {decision_id}; see: rollbackctl decisions.")
-        return _decision(row)
+            if row is None:
+                raise NotFound(f"There is no decision {decision_id}; see: rollbackctl decisions.")
+            return _decision(row)
 
     def decisions(self, service: str | None, limit: int) -> list[DecisionRecord]:
         """The latest decisions, newest first."""
         query = f"{SELECT} WHERE ?1 IS NULL OR d.service = ?1 ORDER BY d.id DESC LIMIT ?2"
         with self._reader.moment() as connection:
-            return [_decision(row) for row in connection.execute(query, (service, limit))]
+            rows = connection.execute(query, (service, limit)).fetchall()
+        return self._reader.all("decisions", rows, _decision)
 
     def holds(self, env: str) -> list[DecisionRecord]:
         """Decisions of alerts that are on hold now, oldest first; `alerts` counts those that still are."""
         with self._reader.moment() as connection:
-            return [_decision(row) for row in connection.execute(HOLDS, (env,))]
+            rows = connection.execute(HOLDS, (env,)).fetchall()
+        return self._reader.all("decisions", rows, _decision)
 
     def followers(self, decision: DecisionRecord) -> int:
         """How many later alerts were settled because of what that decision started."""
@@ -122,10 +124,12 @@ class Decisions:
         with self._reader.moment() as connection:
             return maybe_from_text(connection.execute(query, (decision.id,)).fetchone()["at"])
 
-    def untold_holds(self, decided_before: datetime) -> list[DecisionRecord]:
+    def untold_holds(self, decided_before: datetime, now: datetime) -> list[DecisionRecord]:
         """Decisions of alerts that have been on hold since before that moment, of which nobody was told."""
+        times = (to_text(decided_before), to_text(now))
         with self._reader.moment() as connection:
-            return [_decision(row) for row in connection.execute(UNTOLD, (to_text(decided_before),))]
+            rows = connection.execute(UNTOLD, times).fetchall()
+        return self._reader.all("decisions", rows, _decision)
 
     def fired_since(self, service: str, env: str, since: datetime) -> set[str]:
         """The names of the service's alerts that were decided about since then and that Prometheus knew."""

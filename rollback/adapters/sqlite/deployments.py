@@ -126,13 +126,15 @@ class Deployments:
         """The latest deployments, newest first."""
         query = "SELECT * FROM deployments WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2"
         with self._reader.moment() as connection:
-            return [deployment_from(row) for row in connection.execute(query, (service, limit))]
+            rows = connection.execute(query, (service, limit)).fetchall()
+        return self._reader.all("deployments", rows, deployment_from)
 
     def open_deployments(self, env: str) -> list[Deployment]:
         """Those that have reported no end."""
         query = "SELECT * FROM deployments WHERE env = ? AND outcome IS NULL ORDER BY id"
         with self._reader.moment() as connection:
-            return [deployment_from(row) for row in connection.execute(query, (env,))]
+            rows = connection.execute(query, (env,)).fetchall()
+        return self._reader.all("deployments", rows, deployment_from)
 
     def services(self, env: str) -> list[str]:
         """Every service that has a release in the environment."""

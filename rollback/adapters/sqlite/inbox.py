@@ -1,21 +1,29 @@
 """Alerts as they arrived: each state of each episode once."""
 
+import hashlib
 import sqlite3
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 
 from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices, set_mark
-from rollback.adapters.sqlite.reader import Reader
+from rollback.adapters.sqlite.reader import Reader, readable
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain import notices
 from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import Batch, InboxItem, NewEntry, Quarantined, Receipt
+from rollback.domain.records import Batch, InboxItem, NewEntry, Notice, Quarantined, Receipt, SetAside
 
 INSERT = """
     INSERT INTO inbox (fingerprint, starts_at, status, alert, source, received_at) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (fingerprint, starts_at, status) DO NOTHING
+"""
+WAITING = """
+    SELECT i.*, r.received_at AS resolved_at FROM inbox AS i LEFT JOIN inbox AS r
+    ON r.fingerprint = i.fingerprint AND r.starts_at = i.starts_at AND r.status = 'resolved'
+    WHERE i.state = 'pending' AND i.id NOT IN (SELECT value FROM json_each(?))
+    ORDER BY i.id LIMIT ?
 """
 WAKE = """
     UPDATE inbox SET state = 'pending'
@@ -29,9 +37,12 @@ END = """
 """
 """What waits to be decided again is decided once more when its end arrives: then it waits for nothing."""
 SET_ASIDE = """
-    INSERT INTO quarantine (at, body, problem) SELECT ?1, ?2, ?3
-    WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE body = ?2 AND problem = ?3)
+    INSERT INTO quarantine (at, body, problem, digest) SELECT ?1, ?2, ?3, ?4
+    WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE digest = ?4)
 """
+NO_MORE = "UPDATE inbox SET state = 'set_aside' WHERE id = ? AND state = 'pending' RETURNING alert"
+BODY_KEPT = 4_000
+"""So many characters of an alert that cannot be decided are kept for people."""
 KINDS = {Source.WEBHOOK: LedgerKind.WEBHOOK_RECEIVED, Source.RECONCILE: LedgerKind.ALERT_SEEN}
 HEARTBEAT = "heartbeat"
 
@@ -46,15 +57,43 @@ class Inbox:
         """Queue the batch for the next commit."""
         return self._writer.offer(lambda connection: _store(connection, batch))
 
-    def waiting(self, limit: int) -> list[InboxItem]:
-        """The oldest alerts that wait for a decision."""
-        query = """
-            SELECT i.*, r.received_at AS resolved_at FROM inbox AS i LEFT JOIN inbox AS r
-            ON r.fingerprint = i.fingerprint AND r.starts_at = i.starts_at AND r.status = 'resolved'
-            WHERE i.state = 'pending' ORDER BY i.id LIMIT ?
-        """
+    def waiting(self, limit: int, resting: Collection[int] = ()) -> list[InboxItem]:
+        """The oldest alerts that wait for a decision, without those that rest or cannot be read."""
+        return readable(self._waiting(limit, resting), _item)[0]
+
+    def unreadable(self, limit: int) -> list[tuple[int, str]]:
+        """The oldest alerts that wait for a decision and cannot be read, with why."""
+        return readable(self._waiting(limit, ()), _item)[1]
+
+    def set_aside(self, items: Mapping[int, str], at: datetime, notices: tuple[Notice, ...] = ()) -> None:
+        """Let alerts be that cannot be decided, and keep them, each with why, for people to look at."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            done = []
+            for number, problem in items.items():
+                row = connection.execute(NO_MORE, (number,)).fetchone()
+                if row:
+                    _set_aside(
+                        connection, Quarantined(body=str(row["alert"])[:BODY_KEPT], problem=problem), at
+                    )
+                    done.append(number)
+            if done:
+                insert_notices(connection, notices, at)
+                data: dict[str, object] = {"alerts": done, "problem": items[done[0]]}
+                insert_entry(connection, NewEntry(at=at, kind=LedgerKind.SET_ASIDE, service="", data=data))
+
+        self._writer.run(write)
+
+    def quarantined(self, limit: int) -> list[SetAside]:
+        """What was set aside last, newest first."""
+        query = "SELECT id, at, problem, body FROM quarantine ORDER BY id DESC LIMIT ?"
         with self._reader.moment() as connection:
-            return [_item(row) for row in connection.execute(query, (limit,))]
+            rows = connection.execute(query, (limit,)).fetchall()
+        return readable(rows, _quarantined)[0]
+
+    def _waiting(self, limit: int, resting: Collection[int]) -> list[sqlite3.Row]:
+        with self._reader.moment() as connection:
+            return connection.execute(WAITING, (to_json(sorted(resting)), limit)).fetchall()
 
     def wake_expired(self, started_before: datetime) -> int:
         """Let held alerts that began before that moment be decided once more."""
@@ -81,7 +120,8 @@ def _store(connection: sqlite3.Connection, batch: Batch) -> Receipt:
 
 def _set_aside(connection: sqlite3.Connection, bad: Quarantined, at: datetime) -> bool:
     """True when it is new: Alertmanager delivers the same again and again."""
-    return bool(connection.execute(SET_ASIDE, (to_text(at), bad.body, bad.problem)).rowcount)
+    digest = hashlib.sha256(f"{bad.problem}\0{bad.body}".encode(errors="replace")).hexdigest()
+    return bool(connection.execute(SET_ASIDE, (to_text(at), bad.body, bad.problem, digest)).rowcount)
 
 
 def _insert(connection: sqlite3.Connection, alert: Alert, batch: Batch) -> bool:
@@ -124,3 +164,7 @@ def _item(row: sqlite3.Row) -> InboxItem:
         decision_id=row["decision_id"],
         resolved_at=maybe_from_text(row["resolved_at"]),
     )
+
+
+def _quarantined(row: sqlite3.Row) -> SetAside:
+    return SetAside(id=row["id"], at=from_text(row["at"]), problem=row["problem"], body=row["body"])

@@ -75,7 +75,8 @@ class Journal:
         """Entries with an id above *after*, oldest first."""
         query = "SELECT * FROM ledger WHERE id > ? ORDER BY id LIMIT ?"
         with self._reader.moment() as connection:
-            return [_entry(row) for row in connection.execute(query, (after, limit))]
+            rows = connection.execute(query, (after, limit)).fetchall()
+        return self._reader.all("ledger", rows, _entry)
 
     def notices_due(self, now: datetime, limit: int) -> list[WaitingNotice]:
         """Messages whose time has come, oldest first; or which no pause can have put off so far."""
@@ -84,7 +85,8 @@ class Journal:
         """
         row = (to_text(now), to_text(now + NO_PAUSE), limit)
         with self._reader.moment() as connection:
-            return [_notice(row) for row in connection.execute(query, row)]
+            rows = connection.execute(query, row).fetchall()
+        return self._reader.all("notices", rows, _notice)
 
     def settle_notice(self, notice_id: int, state: NoticeState, retry_at: datetime | None) -> None:
         """Write down what became of one attempt."""

@@ -6,9 +6,10 @@ from datetime import datetime
 from rollback.adapters.codec import maybe_from_text, to_text
 from rollback.adapters.sqlite.control import breaker_of, freeze_of, freezes_of, proposal_of, rehearsals_of
 from rollback.adapters.sqlite.journal import insert_entry
+from rollback.adapters.sqlite.reader import ODD
 from rollback.adapters.sqlite.rows import deployment_from, rollback_from
 from rollback.domain.deployment import Deployment, Outcome, Release, Standing, live_release
-from rollback.domain.errors import NotFound
+from rollback.domain.errors import NotFound, StoreUnavailable
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.records import NewEntry, ServiceState
 from rollback.domain.rollback import Phase, Rollback
@@ -39,7 +40,19 @@ MARK = """
 
 
 def state_of(connection: sqlite3.Connection, service: str, env: str) -> ServiceState:
-    """The service's state inside the caller's transaction; an unknown service is empty, not an error."""
+    """The service's state inside the caller's transaction; an unknown service is empty, not an error.
+
+    Raises StoreUnavailable when something that is stored of it cannot be read: nothing is decided without it.
+    """
+    try:
+        return _state_of(connection, service, env)
+    except ODD as error:
+        raise StoreUnavailable(
+            f"What is stored of {service} in {env} cannot be read: {error}. Nothing is decided about it."
+        ) from error
+
+
+def _state_of(connection: sqlite3.Connection, service: str, env: str) -> ServiceState:
     key = (service, env)
     releases = tuple(release_from(row) for row in connection.execute(RELEASES, key))
     deployments = [deployment_from(row) for row in connection.execute(DEPLOYMENTS, key)]

@@ -46,21 +46,23 @@ class Rollbacks:
         """The rollback, or NotFound."""
         with self._reader.moment() as connection:
             row = connection.execute("SELECT * FROM rollbacks WHERE id = ?", (rollback_id,)).fetchone()
-        if row is None:
-            raise NotFound(NO_SUCH.format(rollback_id))
-        return rollback_from(row)
+            if row is None:
+                raise NotFound(NO_SUCH.format(rollback_id))
+            return rollback_from(row)
 
     def rollbacks(self, service: str | None, limit: int) -> list[Rollback]:
         """The latest rollbacks, newest first."""
         query = "SELECT * FROM rollbacks WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2"
         with self._reader.moment() as connection:
-            return [rollback_from(row) for row in connection.execute(query, (service, limit))]
+            rows = connection.execute(query, (service, limit)).fetchall()
+        return self._reader.all("rollbacks", rows, rollback_from)
 
     def in_phase(self, *phases: Phase) -> list[Rollback]:
         """Every rollback in one of the phases, oldest first."""
         query = "SELECT * FROM rollbacks WHERE phase IN (SELECT value FROM json_each(?)) ORDER BY id"
         with self._reader.moment() as connection:
-            return [rollback_from(row) for row in connection.execute(query, (to_json(phases),))]
+            rows = connection.execute(query, (to_json(phases),)).fetchall()
+        return self._reader.all("rollbacks", rows, rollback_from)
 
     def move(
         self,
@@ -149,10 +151,10 @@ class Rollbacks:
 
     def steps(self, rollback_id: int) -> list[Step]:
         """The recorded steps, oldest first."""
-        query = "SELECT at, data FROM ledger WHERE rollback_id = ? AND kind = ? ORDER BY id"
+        query = "SELECT id, at, data FROM ledger WHERE rollback_id = ? AND kind = ? ORDER BY id"
         with self._reader.moment() as connection:
             rows = connection.execute(query, (rollback_id, LedgerKind.HOST_STEP)).fetchall()
-        return [_step(row) for row in rows]
+        return self._reader.all("ledger", rows, _step)
 
 
 def _not_open(connection: sqlite3.Connection, rollback_id: int) -> str:

@@ -1,6 +1,8 @@
 """Counts for /metrics, read from the records themselves: a restart neither loses nor repeats one."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from rollback.adapters.sqlite.inbox import HEARTBEAT
@@ -8,7 +10,8 @@ from rollback.adapters.sqlite.journal import get_mark
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.releases import state_of
 from rollback.adapters.sqlite.writer import Writer
-from rollback.domain.records import Tally
+from rollback.domain.errors import StoreUnavailable
+from rollback.domain.records import ServiceState, Tally
 
 ENDED = """
     SELECT service, phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback'
@@ -46,8 +49,15 @@ class Counts:
                 inbox_held=inbox.get("held", 0),
                 quarantined=connection.execute("SELECT count(*) FROM quarantine").fetchone()[0],
                 last_heartbeat=get_mark(connection, HEARTBEAT),
-                services=tuple(state_of(connection, service, env) for service, env in services),
+                services=tuple(_readable(connection, services)),
             )
+
+
+def _readable(connection: sqlite3.Connection, services: list[tuple[Any, ...]]) -> Iterator[ServiceState]:
+    """The states that can be read: one that cannot hides no other."""
+    for service, env in services:
+        with suppress(StoreUnavailable):
+            yield state_of(connection, service, env)
 
 
 def _by_key(connection: sqlite3.Connection, query: str) -> dict[Any, int]:

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from time import monotonic, time
 from typing import Any, TypeVar
 
 from rollback import faults
-from rollback.domain.errors import QueueFull, ShuttingDown, StoreUnavailable
+from rollback.adapters.sqlite.fault import Fault
+from rollback.domain.errors import QueueFull, ShuttingDown
 from rollback.domain.reasons import LedgerKind
 from rollback.faults import Moment
 
@@ -34,8 +36,11 @@ class Writer:
     itself fails, the whole group fails with StoreUnavailable and nothing of it is stored.
     """
 
-    def __init__(self, connection: sqlite3.Connection, queue_limit: int) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, queue_limit: int, fault: Fault) -> None:
+        self._connection, self._fault = connection, fault
+        self._working_since: float | None = None
+        self.written_at = monotonic()
+        self.written = 0.0
         self._limit = queue_limit
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
@@ -47,6 +52,12 @@ class Writer:
     def alive(self) -> bool:
         """True while the thread works."""
         return self._thread.is_alive()
+
+    @property
+    def hanging(self) -> float:
+        """For so many seconds the disk has not answered."""
+        since = self._working_since
+        return monotonic() - since if since is not None else 0.0
 
     def run(self, work: Work[T]) -> T:
         """Commit the work and return its result; for the daemon's own threads, never refused for length."""
@@ -66,6 +77,7 @@ class Writer:
         self._thread.join()
 
     def _put(self, work: Work[T]) -> Future[T]:
+        self._fault.refuse()
         job = _Job(work)
         with self._gate:
             if self._closed:
@@ -79,7 +91,9 @@ class Writer:
             jobs, stopping = self._take()
             wanted = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             if wanted:
+                self._working_since = monotonic()
                 self._commit(wanted)
+                self._working_since = None
 
     def _take(self) -> tuple[list[_Job], bool]:
         """Wait for one piece of work, then take what else is already there."""
@@ -97,16 +111,21 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> None:
         outcomes: list[object]
         try:
+            self._fault.refuse()
             self._connection.execute("BEGIN IMMEDIATE")
             began = self._last_line() if faults.armed() else None
             outcomes = [self._apply(job) for job in jobs]
             kinds = [] if began is None else self._kinds(began)
             faults.passing(*(faults.point(Moment.BEFORE_COMMIT, kind) for kind in kinds))
             self._connection.execute("COMMIT")
+            self.written_at, self.written = monotonic(), time()
             faults.passing(*(faults.point(Moment.AFTER_COMMIT, kind) for kind in kinds))
         except sqlite3.Error as error:
             self._undo()
-            outcomes = [StoreUnavailable(f"The database could not store this: {error}.")] * len(jobs)
+            outcomes = [self._fault.seen(error, "written")] * len(jobs)
+        except Exception as error:  # whatever it is, this thread must not end
+            self._undo()
+            outcomes = [error] * len(jobs)
         for job, outcome in zip(jobs, outcomes, strict=True):
             _settle(job.future, outcome)
 

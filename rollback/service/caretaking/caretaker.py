@@ -31,7 +31,8 @@ class Caretaker:
         self._monitoring, self._probes = monitoring, probes
         self._common, self._duties = common, duties
         self._left: list[str] = []
-        self._failing: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+        self._failing: dict[str, bool] = {}
         self._look = self._new_look()
 
     def work(self) -> bool:
@@ -45,22 +46,31 @@ class Caretaker:
         self._left = self._store.services(self._policy().environment)
         return bool(self._left)
 
+    def failing(self) -> list[str]:
+        """What is not looked after and nobody but the daemon is to blame for."""
+        return [name for name, problem in self._failing.items() if problem]
+
     def _attend(self, service: str) -> None:
         for duty in self._duties:
-            state = self._store.service_state(service, self._policy().environment)
-            self._safely(f"{type(duty).__name__} {service}", partial(duty.attend, state, self._look))
+            self._safely(f"{type(duty).__name__} {service}", partial(self._do, duty, service))
+
+    def _do(self, duty: Duty, service: str) -> None:
+        duty.attend(self._store.service_state(service, self._policy().environment), self._look)
 
     def _safely(self, name: str, work: Callable[[], object]) -> None:
         """Do it, or say once why it cannot be done."""
         try:
             work()
         except Exception as error:
-            if self._failing.get(name) != repr(error):
-                log = LOG.warning if isinstance(error, Blind) else LOG.exception
+            blind = isinstance(error, Blind)
+            if self._said.get(name) != repr(error):
+                log = LOG.warning if blind else LOG.exception
                 log("not_looked_after", duty=name, error=str(error))
-            self._failing[name] = repr(error)
+            self._said[name] = repr(error)
+            self._failing[name] = not blind
         else:
+            self._said.pop(name, None)
             self._failing.pop(name, None)
 
     def _new_look(self) -> Look:
-        return Look(self._clock.now(), self._policy(), self._monitoring, self._probes)
+        return Look(self._clock, self._policy(), self._monitoring, self._probes)

@@ -22,6 +22,11 @@ def due(last: datetime | None, now: datetime, every: timedelta) -> bool:
     return last is None or not timedelta(0) <= now - last < every
 
 
+def passed(since: float | None, ticks: float, every: timedelta) -> bool:
+    """Whether *every* has passed since *since*, both in ticks of the clock, which nobody can set."""
+    return since is None or ticks - since >= every.total_seconds()
+
+
 def agreed(hosts: tuple[HostSeen, ...]) -> str | None:
     """The version that every host says it runs; None when one is silent or they disagree."""
     versions = {seen.version for seen in hosts}

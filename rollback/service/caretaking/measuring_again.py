@@ -1,18 +1,16 @@
 """What could not be measured is measured again when Prometheus is back."""
 
-from datetime import datetime
-
 from rollback.domain.ports import Pause
 from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback, VerificationVerdict
 from rollback.domain.verification import Measuring
-from rollback.service.caretaking.duty import due, still_meant
+from rollback.service.caretaking.duty import passed, still_meant
 from rollback.service.looking import Look
 from rollback.service.restoring import Restorer
 from rollback.service.verifying import Verifier
 
-UnderWay = tuple[int, Measuring, datetime | None]
-"""Of which rollback, what was measured so far, and when last."""
+UnderWay = tuple[int, Measuring, float | None]
+"""Of which rollback, what was measured so far, and at which tick last."""
 NOTHING: UnderWay = (0, Measuring(), None)
 
 
@@ -32,10 +30,10 @@ class BlindEnds:
         number, measuring, last = self._under_way.get(state.service, NOTHING)
         if number != rollback.id:
             _, measuring, last = NOTHING
-        if not due(last, look.now, look.policy.verification_interval):
+        if not passed(last, look.ticks, look.policy.verification_interval):
             return
         measuring = self._verifier.measure(rollback, measuring)
-        self._under_way[state.service] = (rollback.id, measuring, look.now)
+        self._under_way[state.service] = (rollback.id, measuring, look.ticks)
         verification = self._verifier.verdict(measuring)
         if verification is None:
             return

@@ -1,18 +1,19 @@
 """The way back is proven before it is needed: after every change, and every few minutes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from rollback.domain.control import Rehearsal
 from rollback.domain.deployment import Release, best_guess, known_good
-from rollback.domain.errors import Blind, ShuttingDown
+from rollback.domain.errors import Blind, ShuttingDown, StoreUnavailable
 from rollback.domain.facts import HostSeen
 from rollback.domain.ports import Clock, Executor, Pause, Probes, Store
 from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Phase
-from rollback.service.caretaking.duty import due
+from rollback.service.caretaking.duty import due, passed
 from rollback.service.context import PolicySource
 
 LOG = structlog.get_logger("rollback.rehearse")
@@ -20,6 +21,14 @@ SOON = timedelta(seconds=10)
 """At least so long between two rehearsals while a host that waits to be restored answers."""
 AGAIN_S = 5.0
 """After so many seconds a rehearsal that failed is tried once more: one lost answer wakes nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Try:
+    """The tick of a rehearsal, and which deployment and rollback had ended before it."""
+
+    at: float
+    after: tuple[datetime | None, ...]
 
 
 class Rehearser:
@@ -36,16 +45,22 @@ class Rehearser:
     ) -> None:
         self._store, self._clock, self._policy = store, clock, policy
         self._executor, self._probes, self._pause = executor, probes, pause
-        self._tried: dict[str, datetime] = {}
+        self._tried: dict[str, Try] = {}
 
     def work(self) -> bool:
         """Rehearse the first service that is due; True when there was one."""
-        env = self._policy().environment
+        env, trouble = self._policy().environment, None
         for service in self._store.services(env):
-            state = self._store.service_state(service, env)
+            try:
+                state = self._store.service_state(service, env)
+            except StoreUnavailable as error:  # what is stored of one service hides no other
+                trouble = error
+                continue
             if self._due(state):
                 self._rehearse(state)
                 return True
+        if trouble:
+            raise trouble
         return False
 
     def _due(self, state: ServiceState) -> bool:
@@ -53,18 +68,18 @@ class Rehearser:
         deployment = state.deployment
         if state.active_rollback or (deployment and deployment.running(now, policy.deployment_timeout)):
             return False
-        told = [*(r.at for r in state.rehearsals), *self._tried_at(state.service)]
-        last = max(told, default=None)
-        ends = [deployment.finished_at if deployment else None]
-        ends += [state.last_rollback.finished_at if state.last_rollback else None]
-        if last is None or any(end > last for end in ends if end):
+        soon = max(policy.retry_after, SOON)
+        if tried := self._tried.get(state.service):
+            since, ticks = tried.at, self._clock.ticks()
+            if tried.after != _ends(state) or passed(since, ticks, policy.rehearsal_interval):
+                return True
+            return passed(since, ticks, soon) and self._somebody_is_back(state)
+        last = max((r.at for r in state.rehearsals), default=None)  # by a former life
+        if last is None or any(end > last for end in _ends(state) if end):
             return True
         if due(last, now, policy.rehearsal_interval):
             return True
-        return due(last, now, max(policy.retry_after, SOON)) and self._somebody_is_back(state)
-
-    def _tried_at(self, service: str) -> list[datetime]:
-        return [self._tried[service]] if service in self._tried else []
+        return due(last, now, soon) and self._somebody_is_back(state)
 
     def _somebody_is_back(self, state: ServiceState) -> bool:
         """Whether a host that waits to be restored answers again."""
@@ -76,7 +91,7 @@ class Rehearser:
     def _rehearse(self, state: ServiceState) -> None:
         target, hosts = wanted(state), self._probes.hosts(state.service)
         if target is None or not hosts:
-            self._tried[state.service] = self._clock.now()
+            self._remember(state)
             return
         try:
             found = self._found(state.service, target, hosts)
@@ -86,13 +101,15 @@ class Rehearser:
                 found = self._found(state.service, target, hosts)
         except ShuttingDown:
             return
-        now = self._clock.now()
-        self._tried[state.service] = now
+        self._remember(state)
         names = tuple(one.host for one in hosts)
         if found:
             self._store.rehearsed(state.service, state.env, found, names)
         failed = [f"{one.host}: {one.detail}" for one in found if not one.ok]
         LOG.info("rehearsed", service=state.service, version=target.version, failed="; ".join(failed))
+
+    def _remember(self, state: ServiceState) -> None:
+        self._tried[state.service] = Try(at=self._clock.ticks(), after=_ends(state))
 
     def _found(self, service: str, target: Release, hosts: Sequence[HostSeen]) -> tuple[Rehearsal, ...]:
         """What one rehearsal found on each host.
@@ -116,6 +133,12 @@ class Rehearser:
             self._store.in_phase(Phase.PENDING, Phase.RUNNING)
             or any(d.running(self._clock.now(), SOON) for d in self._store.open_deployments(env))
         )
+
+
+def _ends(state: ServiceState) -> tuple[datetime | None, ...]:
+    """When the last deployment and the last rollback ended: after each, the way back is another one."""
+    deployment, rollback = state.deployment, state.last_rollback
+    return (deployment.finished_at if deployment else None, rollback.finished_at if rollback else None)
 
 
 def wanted(state: ServiceState) -> Release | None:

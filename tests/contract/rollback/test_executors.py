@@ -33,6 +33,9 @@ class RealClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def ticks(self) -> float:
+        return self.now().timestamp()
+
 
 @dataclass
 class Bench:

@@ -682,14 +682,14 @@ def test_rehearsals_are_of_the_hosts_that_there_are(scene: Scene) -> None:
 
 def test_holds_are_told_once(scene: Scene) -> None:
     record = scene.record(scene.item(), watched=BLIND)
-    assert scene.store.untold_holds(at(5)) == []
-    [hold] = scene.store.untold_holds(at(5.1))
+    assert scene.store.untold_holds(at(5), at(60)) == []
+    [hold] = scene.store.untold_holds(at(5.1), at(60))
     assert hold.id == record.id
 
     entry = NewEntry(at=at(8), kind=LedgerKind.HOLD_TOLD, service="shop")
     scene.store.tell_hold(hold, entry, (Notice(text="on hold", colour="warning"),))
 
-    assert scene.store.untold_holds(at(60)) == []
+    assert scene.store.untold_holds(at(60), at(60)) == []
     assert [w.notice.text for w in scene.store.notices_due(at(8), 10)] == ["on hold"]
 
 

@@ -50,21 +50,30 @@ def after(minutes: float) -> datetime:
 
 @dataclass
 class FakeClock:
-    """Stands still until it is moved; a pause moves it."""
+    """Stands still until it is moved; a pause moves it. It can also be set, which makes nothing older."""
 
     at: datetime = NOON
+    corrected: timedelta = timedelta(0)
     stop_after: int | None = None
     pauses: int = 0
 
     def now(self) -> datetime:
         return self.at
 
+    def ticks(self) -> float:
+        return (self.at - self.corrected).timestamp()
+
     def move(self, minutes: float) -> None:
         self.at += timedelta(minutes=minutes)
 
+    def set(self, minutes: float) -> None:
+        """Somebody corrects the clock by so many minutes."""
+        self.at += timedelta(minutes=minutes)
+        self.corrected += timedelta(minutes=minutes)
+
     def pause(self, seconds: float) -> bool:
         self.pauses += 1
-        self.at += timedelta(seconds=seconds)
+        self.move(seconds / 60)
         return self.stop_after is not None and self.pauses > self.stop_after
 
 

@@ -1,7 +1,9 @@
 """What the daemon looks after by itself: deployments, live versions, good releases, holds and freezes."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +51,7 @@ class Scene:
             self.clock.at = NOON + timedelta(minutes=minutes)
         self.probes.live = live
         state = self.store.service_state(*KEY)
-        duty.attend(state, Look(self.clock.now(), self.policy, self.monitoring, self.probes))
+        duty.attend(state, Look(self.clock, self.policy, self.monitoring, self.probes))
         return self.store.service_state(*KEY)
 
     def decide(self, minutes: float, **alert: Any) -> None:
@@ -88,6 +90,21 @@ def test_a_silent_deployment_is_live_once_every_host_has_run_it_for_a_while(scen
     assert state.deployment
     assert (state.deployment.outcome, state.current and state.current.version) == (Outcome.LIVE, "2")
     assert "judged by what the hosts run" in state.deployment.detail
+
+
+def test_a_deployment_that_began_before_the_clock_was_set_back_is_given_up_all_the_same(
+    scene: Scene,
+) -> None:
+    scene.store.start_deployment(scene.make.new("2"), NOON)
+    duty = OpenDeployments(scene.store)
+    scene.clock.set(-60)
+
+    ended = []
+    for minutes in range(30):
+        state = scene.attend(duty, minutes - 60, app1="1")
+        ended += [minutes] if state.deployment and state.deployment.outcome else []
+
+    assert ended[0] == 15
 
 
 @pytest.mark.parametrize("other", ["1", None])
@@ -244,6 +261,15 @@ def test_the_traffic_of_another_version_proves_nothing(unproven: Scene) -> None:
     assert standing(state) is Standing.UNPROVEN
 
 
+def test_a_clock_that_is_set_back_proves_a_release_neither_at_once_nor_never(unproven: Scene) -> None:
+    duty = GoodReleases(unproven.store, unproven.monitoring)
+    unproven.clock.set(-600)
+
+    good = [m for m in range(40) if standing(unproven.attend(duty, m - 600, app1="2")) is Standing.GOOD]
+
+    assert good[0] == 30
+
+
 # Holds and freezes
 
 
@@ -286,14 +312,14 @@ def test_many_alerts_that_wait_for_one_reason_are_one_message(held: Scene) -> No
     for number in (2, 3):
         held.decide(5, fingerprint=f"f{number}", labels={"alertname": f"Other{number}"})
 
-    assert len(held.store.untold_holds(held.clock.now())) == 3
+    assert len(held.store.untold_holds(held.clock.now(), held.clock.now())) == 3
     told = tell(held, holds, 8)
     held.decide(9, fingerprint="f4", labels={"alertname": "Other4"})
 
     assert len(told) == 1
-    assert len(held.store.untold_holds(held.clock.now())) == 1
+    assert len(held.store.untold_holds(held.clock.now(), held.clock.now())) == 1
     assert tell(held, holds, 12) == told
-    assert held.store.untold_holds(held.clock.now()) == []
+    assert held.store.untold_holds(held.clock.now(), held.clock.now()) == []
 
 
 def test_another_reason_is_another_message(held: Scene) -> None:
@@ -368,6 +394,29 @@ def test_a_duty_that_goes_on_failing_is_said_once(scene: Scene, capsys: pytest.C
     assert capsys.readouterr().out.count("not_looked_after") == 1
 
 
+def test_a_service_whose_record_cannot_be_read_hides_no_other(scene: Scene, tmp_path: Path) -> None:
+    scene.make.live(scene.store, "1", 0, service="cart")
+    with sqlite3.connect(tmp_path / "rollback.db") as other:
+        other.execute("UPDATE deployments SET hosts = '{' WHERE service = 'cart'")
+    noting = Noting()
+    care = caretaker(scene, lambda: None, noting)
+
+    for _ in range(3):
+        care.work()
+
+    assert noting.attended == ["shop"]
+    assert care.failing() == ["Noting cart"]
+
+
+def test_what_others_do_not_answer_is_no_failure_of_ours(scene: Scene) -> None:
+    care = caretaker(scene, lambda: None, Broken(Blind()))
+
+    for _ in range(2):
+        care.work()
+
+    assert care.failing() == []
+
+
 def test_services_of_another_environment_are_left_alone(scene: Scene) -> None:
     noting = Noting()
     scene.make.live(scene.store, "1", 0, service="cart", env="staging")
@@ -426,6 +475,17 @@ def test_the_next_trouble_is_proposed_anew_and_told(scene: Scene) -> None:
 
     assert scene.store.service_state(*KEY).proposal is not None
     assert sum("proposed, not done" in text for text in scene.texts) == 2
+
+
+def test_a_clock_that_is_set_back_keeps_no_proposal_open_for_longer(scene: Scene) -> None:
+    duty = proposed(scene)
+    over(scene)
+    assert scene.attend(duty, 6).proposal is not None
+    scene.clock.set(-60)
+
+    withdrawn = [m for m in range(6, 20) if scene.attend(duty, m - 60).proposal is None]
+
+    assert withdrawn[0] == 16
 
 
 def test_a_proposal_waits_while_an_alert_of_the_service_is_active_or_nobody_knows(scene: Scene) -> None:

@@ -1,7 +1,9 @@
 """What is decided again and what is not, and what happens when the world moves in between."""
 
+import sqlite3
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import AlertStatus, Source
 from rollback.domain.control import Freeze, ProposalState
 from rollback.domain.deployment import Outcome, Standing
-from rollback.domain.errors import ConcurrentChange
+from rollback.domain.errors import Blind, ConcurrentChange, StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Active
 from rollback.domain.reasons import LedgerKind, Reason, Verdict
 from rollback.domain.rollback import AttemptFailed, HostResult, HostState, Phase
+from rollback.service import deciding
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 
@@ -466,7 +469,7 @@ def test_what_is_on_hold_waits_for_nothing_once_its_end_has_arrived(scene: Scene
 
     assert scene.store.service_state("shop", "production").held == 0
     assert scene.store.holds("production") == []
-    assert scene.store.untold_holds(NOON + timedelta(hours=1)) == []
+    assert scene.store.untold_holds(NOON + timedelta(hours=1), NOON + timedelta(hours=1)) == []
     assert set(scene.reasons[1:]) == {Reason.RESOLVED}
 
 
@@ -488,10 +491,119 @@ def test_a_service_that_cannot_be_decided_stops_no_other(
     alerts = (scene.make.alert(fingerprint="f0", labels=till), scene.make.alert())
     scene.intake.receive(Source.WEBHOOK, alerts).result()
 
-    with pytest.raises(RuntimeError, match="nobody thought"):
-        scene.decider.work()
+    scene.decider.work()
 
     assert [(d.alert.service, d.reason) for d in scene.decisions] == [("shop", Reason.ACCEPTED)]
+    assert scene.decider.work() == 0
+    assert [item.alert.service for item in scene.store.waiting(10)] == ["till"]
+
+
+@pytest.fixture
+def poison(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Alerts of these names cannot be decided; how often they were tried."""
+    tried: list[str] = []
+    decide = deciding.Alike.decide
+
+    def broken(alike: Any, item: Any) -> Any:
+        if item.alert.name.startswith("Odd"):
+            tried.append(item.alert.name)
+            raise ZeroDivisionError("nobody thought of this")
+        return decide(alike, item)
+
+    monkeypatch.setattr(deciding.Alike, "decide", broken)
+    return tried
+
+
+def test_an_alert_that_cannot_be_decided_is_set_aside_after_a_few_tries_and_holds_up_no_other(
+    scene: Scene, poison: list[str]
+) -> None:
+    odd = [scene.make.alert(fingerprint=f"o{n}", labels={"alertname": f"Odd{n}"}) for n in range(2)]
+    scene.arrive(odd[0], scene.make.alert(), odd[1], minutes=5)
+    assert scene.reasons == [Reason.ACCEPTED]
+
+    times = []
+    for _ in range(120):
+        before = len(poison)
+        scene.decider.work()
+        if len(poison) > before:
+            times.append(scene.clock.at)
+        scene.clock.move(1 / 60)
+
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    assert pauses == [4, 8, 16]  # the first one, of 2 s, began when they arrived
+    assert (poison.count("Odd0"), poison.count("Odd1")) == (5, 5)
+    assert scene.store.waiting(10) == []
+    assert scene.store.tally().quarantined == 2
+    assert [one.problem for one in scene.store.quarantined(9)] == [
+        "deciding about it failed 5 times: ZeroDivisionError('nobody thought of this')"
+    ] * 2
+    [told] = [text for text in scene.make.texts(scene.store) if "set aside" in text]
+    assert told.startswith("Odd0 and 1 more alert(s) of shop (production) could not be decided")
+    scene.arrive(*odd, minutes=8)
+    assert (len(poison), scene.store.tally().quarantined) == (10, 2)
+
+
+@pytest.mark.parametrize("passing", [StoreUnavailable(), Blind("nobody answers")])
+def test_what_passes_is_waited_for_however_long_it_takes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, passing: Exception
+) -> None:
+    def broken(service: str, env: str) -> Any:
+        raise passing
+
+    scene.clock.at = NOON + timedelta(minutes=5)
+    with monkeypatch.context() as away:
+        away.setattr(scene.store, "service_state", broken)
+        scene.intake.receive(Source.WEBHOOK, (scene.make.alert(),)).result()
+        for _ in range(20):
+            scene.clock.move(0.1)
+            with pytest.raises(type(passing)):
+                scene.decider.work()
+
+    scene.decider.work()
+
+    assert scene.reasons == [Reason.ACCEPTED]
+
+
+def test_a_row_that_cannot_be_read_is_set_aside_and_its_neighbours_are_decided(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.clock.at = NOON + timedelta(minutes=5)
+    odd = [scene.make.alert(fingerprint=name) for name in ("o1", "o2", "o3")]
+    scene.intake.receive(Source.WEBHOOK, (*odd, scene.make.alert())).result()
+    with sqlite3.connect(tmp_path / "rollback.db") as other:
+        other.execute("UPDATE inbox SET alert = '{' WHERE fingerprint = 'o1'")
+        other.execute("UPDATE inbox SET source = 'telepathy' WHERE fingerprint = 'o2'")
+        other.execute("UPDATE inbox SET received_at = 'yesterday' WHERE fingerprint = 'o3'")
+
+    scene.decider.work()
+
+    assert scene.reasons == [Reason.ACCEPTED]
+    assert scene.store.tally().quarantined == 3
+    [told] = [text for text in scene.make.texts(scene.store) if "set aside" in text]
+    assert told.startswith("3 alert(s)")
+
+
+def test_a_slow_prometheus_is_looked_at_anew_and_each_service_is_a_beat(scene: Scene) -> None:
+    """A look that is minutes old says nothing about now, and who watches must see that work is done."""
+    scene.clock.at = NOON + timedelta(minutes=5)
+    for number in range(8):
+        new = replace(scene.make.new("2"), service=f"s{number}")
+        scene.store.finish_deployment(scene.store.start_deployment(new, NOON).id, Outcome.LIVE, "", NOON)
+    alerts = [scene.make.alert(fingerprint=f"f{n}", labels={"service": f"s{n}"}) for n in range(8)]
+    scene.intake.receive(Source.WEBHOOK, tuple(alerts)).result()
+    ask, beats = scene.monitoring.rules, list[float]()
+
+    def slowly(service: str, env: str) -> Any:
+        scene.clock.move(5 / 60)
+        return ask(service, env)
+
+    scene.monitoring.rules = slowly
+    scene.decider.work(lambda: beats.append(scene.clock.ticks()))
+
+    assert len(beats) == 8
+    assert max(later - earlier for earlier, later in pairwise(beats)) <= 5
+    ages = [d.at for d in scene.decisions]
+    assert ages[-1] - ages[0] >= timedelta(seconds=25)
 
 
 def test_a_failed_attempt_that_moved_no_host_is_tried_again_but_not_for_ever(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from starlette.requests import Request
 
 from rollback.adapters.answers import alerts_from
 from rollback.api.auth import Account, require
-from rollback.api.payload import MOST_ALERTS, MOST_SET_ASIDE, read
+from rollback.api.payload import MOST_ALERTS, read
 from rollback.domain.errors import Blind, Unauthorized, Undecodable
+from rollback.domain.records import MOST_SET_ASIDE
 
 ACCOUNT = Account(username="alertmanager", password="open:sesame")
 
@@ -190,3 +192,69 @@ def test_one_of_several_accounts_is_enough() -> None:
 
 def test_the_password_is_in_no_representation() -> None:
     assert "sesame" not in repr(ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("webhook", "listed", "moment"),
+    [
+        ("2026-03-01T12:00:00.123999900Z", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:00.123000+00:00"),
+        ("2026-03-01T12:00:00.999999999Z", "2026-03-01T12:00:00.999Z", "2026-03-01T12:00:00.999000+00:00"),
+        (
+            "2026-03-01T12:59:59.999999999+05:30",
+            "2026-03-01T07:29:59.999Z",
+            "2026-03-01T07:29:59.999000+00:00",
+        ),
+        ("2026-02-28T23:30:00.0005-01:00", "2026-03-01T00:30:00.000Z", "2026-03-01T00:30:00+00:00"),
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000Z", "2026-03-01T12:00:00+00:00"),
+    ],
+)
+def test_the_same_episode_is_one_however_many_digits_its_time_has(
+    webhook: str, listed: str, moment: str
+) -> None:
+    """Nanoseconds are cut, not rounded: Alertmanager's list has milliseconds that were cut."""
+    _, [posted], _ = read(body(wire(startsAt=webhook)))
+    [found], _ = alerts_from([{**wire(startsAt=listed), "status": {"state": "active"}}])
+
+    assert posted.identity == found.identity
+    assert posted.starts_at.astimezone(UTC).isoformat() == moment
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        1,
+        "x",
+        [],
+        {},
+        {"fingerprint": "g"},
+        wire(fingerprint="g", startsAt="0001-01-01T00:00:00+05:00"),
+        wire(fingerprint="g", startsAt="9999-12-31T23:59:59.999Z"),
+        wire(fingerprint="g", startsAt="2026-03-01T12:00:00"),
+        wire(fingerprint="g", startsAt=1e300),
+        wire(fingerprint="g", startsAt=10**400),
+        wire(fingerprint=["g"]),
+        wire(fingerprint="g", labels=[1]),
+        wire(fingerprint="g", labels={"n": 1}),
+        wire(fingerprint="g", labels={"n": {"deep": []}}),
+        wire(fingerprint="g", annotations="x"),
+    ],
+    ids=lambda odd: str(odd)[:80],
+)
+def test_one_odd_alert_in_alertmanagers_list_hides_no_other(odd: Any) -> None:
+    alerts, [unread] = alerts_from([wire(), odd, wire(fingerprint="h")])
+
+    assert [alert.fingerprint for alert in alerts] == ["f", "h"]
+    assert unread.problem
+
+
+def test_what_is_no_character_can_be_stored_all_the_same() -> None:
+    [alert], _ = alerts_from([wire(fingerprint="\udcff", labels={"n": "a\udcffb"})])
+
+    assert (alert.fingerprint, alert.labels) == ("?", {"n": "a?b"})
+
+
+def test_of_a_list_of_nonsense_little_is_kept() -> None:
+    _, unread = alerts_from([0] * 5_000)
+
+    assert len(unread) == MOST_SET_ASIDE + 1

@@ -251,6 +251,18 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         True,
         None,
     ),
+    "a rollback that ended before the clock was set back": (
+        guards.cooled_down,
+        lambda m: {"last_changed_at": at(60), "last_attempt_at": at(60), "now": at(10)},
+        True,
+        None,
+    ),
+    "a rollback that ended a moment ago by a clock that is a little ahead": (
+        guards.cooled_down,
+        lambda m: {"last_changed_at": at(10 + 5 * SECOND), "now": at(10)},
+        False,
+        Reason.COOLDOWN,
+    ),
     "a second before a vain attempt may be repeated": (
         guards.cooled_down,
         lambda m: {"last_attempt_at": at(5), "now": at(6 - SECOND)},

@@ -71,6 +71,18 @@ def test_the_way_back_is_rehearsed_at_once_and_every_few_minutes(scene: Scene) -
     ]
 
 
+def test_a_clock_that_is_set_back_makes_nobody_rehearse_without_end_nor_never(scene: Scene) -> None:
+    scene.work(2)
+    scene.clock.set(-60)
+    tries = []
+    for second in range(0, 12 * 60, 3):
+        scene.executor.rehearsals = (Rehearsal(host="app1", ok=True, at=scene.clock.at),)
+        tries += [second] if scene.rehearser.work() else []
+        scene.clock.move(3 / 60)
+
+    assert tries == [300, 600]
+
+
 def test_it_is_rehearsed_right_after_a_deployment_has_ended(scene: Scene) -> None:
     scene.work(2)
     scene.make.live(scene.store, "3", minutes=3)

@@ -72,7 +72,7 @@ class Scene:
     def attend(self, duty: Any, minutes: float = 2) -> ServiceState:
         """One round, so many minutes later."""
         self.clock.move(minutes=minutes)
-        duty.attend(self.state, Look(self.clock.now(), self.policy, self.monitoring, self.probes))
+        duty.attend(self.state, Look(self.clock, self.policy, self.monitoring, self.probes))
         return self.state
 
     def rehearsed(self, **hosts: bool) -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness.wait import until
 from rollback import worker as module
 from rollback.adapters.sqlite import SqliteStore
-from rollback.domain.errors import StoreUnavailable
+from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.rollback import AttemptFailed, Claimed, Phase, Rollback
 from rollback.worker import Loop, Worker
 
@@ -53,7 +53,7 @@ class Idle:
     error: Exception | None = None
     worked: int = 0
 
-    def work(self) -> bool:
+    def work(self, *_: Any) -> bool:
         self.worked += 1
         if self.error:
             raise self.error
@@ -64,6 +64,9 @@ class Idle:
 
     def catch_up(self) -> int:
         return 0
+
+    def failing(self) -> list[str]:
+        return []
 
 
 @dataclass
@@ -212,3 +215,77 @@ def test_a_daemon_that_stops_is_in_trouble(scene: Scene) -> None:
     scene.worker.stop()
 
     assert scene.worker.trouble() == ["the daemon is stopping"]
+
+
+@pytest.mark.parametrize(
+    ("error", "failing"), [(ZeroDivisionError(), True), (StoreUnavailable(), True), (Blind("away"), False)]
+)
+def test_a_loop_that_fails_again_and_again_is_trouble_but_nothing_that_a_new_start_mends(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, failing: bool
+) -> None:
+    monkeypatch.setattr(module, "FAILING_SECONDS", 0.05)
+    scene.others["reconcile"].error = error
+    scene.worker.start()
+    until("some passes", lambda: scene.others["reconcile"].worked > 5, deadline_s=5, interval_s=0.01)
+
+    assert scene.worker.failing()["reconcile"] is failing
+    assert bool(scene.worker.trouble()) is failing
+    assert scene.worker.stuck() == []
+
+    scene.others["reconcile"].error = None
+    until("it to be well", lambda: not scene.worker.trouble(), deadline_s=5, interval_s=0.01)
+    assert not any(scene.worker.failing().values())
+
+
+def test_one_failure_is_no_trouble() -> None:
+    loop = Loop(name="care", work=Idle(ZeroDivisionError()).work, pause=lambda: 0, stopping=threading.Event())
+
+    loop._work()
+
+    assert not loop.failing
+
+
+def test_a_loop_that_hangs_is_stuck_unless_it_shows_that_it_works(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    go_on = threading.Event()
+    scene.others["decide"].work = lambda beat: go_on.wait()
+    scene.worker.start()
+    decide = next(loop for loop in scene.worker._loops if loop.name == "decide")
+    decide.patience = 0.05
+
+    until("it to be stuck", scene.worker.stuck, deadline_s=5, interval_s=0.01)
+    assert scene.worker.stuck()[0].startswith("decide has been silent")
+    decide.beat()
+    assert scene.worker.stuck() == []
+    go_on.set()
+
+
+def test_duties_that_fail_are_trouble(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FAILING_SECONDS", 0.05)
+    scene.care.failing = lambda: ["Repairs shop"]  # type: ignore[method-assign]
+    scene.worker.start()
+
+    until("the trouble", scene.worker.trouble, deadline_s=5, interval_s=0.01)
+
+    assert "not looked after: Repairs shop" in scene.worker.trouble()[0]
+
+
+def test_it_starts_though_the_database_cannot_be_read_and_resumes_when_it_can(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.pending()
+    read, refused = scene.store.in_phase, list[int]()
+
+    def refuse(*phases: Phase) -> list[Rollback]:
+        if len(refused) < 5:
+            refused.append(1)
+            raise StoreUnavailable
+        return read(*phases)
+
+    monkeypatch.setattr(scene.store, "in_phase", refuse)
+    scene.worker.start()
+
+    scene.until_ended()
+    assert scene.restorer.driven == [(1, True)]
