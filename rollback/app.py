@@ -23,7 +23,8 @@ from rollback import __version__, faults
 from rollback.adapters import logs, sdnotify
 from rollback.adapters.metrics import ReloadState
 from rollback.adapters.sqlite import SqliteStore
-from rollback.assembly import assemble
+from rollback.assembly import BUNDLE, assemble
+from rollback.checking import problems
 from rollback.domain.errors import RollbackError, SettingsInvalid, StoreUnavailable
 from rollback.live import Live, changed_but_fixed, load, load_certificate, tls_context
 from rollback.server import listen, make_server
@@ -58,6 +59,8 @@ class Daemon:
         settings = self._live.settings
         logs.configure(settings.log_format)
         faults.arm(os.environ)
+        for problem in problems(self._live, BUNDLE):
+            LOG.warning("will_not_work", problem=problem)
         self._tls = _context(self._live)
         self._socket = listen(settings.listen_address, settings.listen_port)
         self._store = SqliteStore(settings.database)
@@ -87,9 +90,10 @@ class Daemon:
         sdnotify.reloading()
         try:
             self._replace(load(self._file))
-        except SettingsInvalid as error:
+        except Exception as error:  # whatever is wrong with what is on disk, the daemon goes on as it was
             self._reloaded = ReloadState(successful=False, succeeded_at=self._reloaded.succeeded_at)
-            LOG.error("settings_kept", problem=str(error))
+            expected = isinstance(error, SettingsInvalid)
+            LOG.error("settings_kept", problem=str(error), exc_info=None if expected else error)
             sdnotify.notify(READY=1, STATUS="the settings on disk cannot be used, the former ones are")
         else:
             self._reloaded = self._success()
@@ -157,14 +161,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.docs:
             print(render(), end="")  # noqa: T201
         elif options.check:
-            load(options.check)
-            print(f"{options.check}: the settings can be used")  # noqa: T201
+            return _check(options.check)
         else:
             asyncio.run(Daemon(options.settings).serve())
     except RollbackError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     return 0
+
+
+def _check(file: Path) -> int:
+    """Say whether the settings can be used, or every problem in a sentence of its own."""
+    found = problems(load(file), BUNDLE)
+    if not found:
+        print(f"{file}: the settings can be used")  # noqa: T201
+        return 0
+    head = f"{file}: {len(found)} thing(s) will not work; mend them and try again"
+    print("\n  ".join([head, *found]), file=sys.stderr)  # noqa: T201
+    return 2
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from rollback import __version__
 from rollback.adapters.executors import CommandExecutor, CommandPlan
 from rollback.adapters.metrics import Metrics, ReloadState, Sources
 from rollback.adapters.monitoring import HttpMonitoring
+from rollback.adapters.outputs import RunOutputs
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
 from rollback.adapters.probes import HttpProbes
 from rollback.adapters.slack import SlackMessenger
@@ -27,6 +28,7 @@ from rollback.live import Live
 from rollback.service.asking import People
 from rollback.service.caretaking.caretaker import Caretaker
 from rollback.service.caretaking.deployments import OpenDeployments
+from rollback.service.caretaking.forgetting import Forgetting
 from rollback.service.caretaking.holds import Holds
 from rollback.service.caretaking.measuring_again import BlindEnds
 from rollback.service.caretaking.observing import LiveVersions
@@ -92,13 +94,15 @@ def assemble(
     gatekeeper, stopping = Gatekeeper(store, monitoring, decider.look), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
+    outputs = RunOutputs(lambda: live().settings.state_directory / "runs")
+    forgetting = Forgetting(store, clock, policy, outputs)
     caretaker = Caretaker(
         store,
         clock,
         monitoring,
         probes,
         policy,
-        common={"holds": holds.tell, "freezes": holds.thaw},
+        common={"holds": holds.tell, "freezes": holds.thaw, "old records": forgetting.work},
         duties=[
             OpenDeployments(store),
             LiveVersions(store),

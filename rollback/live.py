@@ -9,6 +9,7 @@ from rollback.api.auth import Account, Accounts
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Policy
 from rollback.settings import Settings, parse
+from rollback.strict_yaml import LONGEST
 
 FIXED = ("listen_address", "listen_port", "database", "environment", "log_format")
 """Settings that a running daemon cannot change."""
@@ -35,11 +36,7 @@ class Live:
 
 def load(file: Path) -> Live:
     """Read and check everything that the file names, or raise SettingsInvalid with what to do."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{file}: cannot be read: {error}") from error
-    settings, directory = parse(text, str(file)), file.resolve().parent
+    settings, directory = parse(_text(file, "the settings"), str(file)), file.resolve().parent
     if settings.web_tls_cert and settings.web_tls_key:
         tls_context(directory / settings.web_tls_cert, directory / settings.web_tls_key)
     return Live(
@@ -106,12 +103,20 @@ def _accounts(settings: Settings, directory: Path) -> Accounts:
     )
 
 
+def _text(path: Path, setting: str) -> str:
+    """The content of a file. What is no file is not opened: reading a pipe would wait for ever."""
+    try:
+        if path.exists() and not path.is_file():
+            raise SettingsInvalid(f"{setting}: expected a file at {path}, found something else")
+        with path.open(encoding="utf-8") as file:
+            return file.read(LONGEST + 1)
+    except (OSError, ValueError) as error:  # what is no UTF-8, or no path, is a ValueError
+        raise SettingsInvalid(f"{setting}: expected a readable file at {path}, found: {error}") from error
+
+
 def _secret(path: Path, setting: str) -> str:
     """The content of a secret file without its line end; an empty one is refused."""
-    try:
-        content = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{setting}: expected a readable file at {path}, found: {error}") from error
+    content = _text(path, setting).strip()
     if not content:
         raise SettingsInvalid(f"{setting}: expected a secret in {path}, found an empty file")
     return content

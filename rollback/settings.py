@@ -1,12 +1,17 @@
 """The settings file: one model, every field documented; docs/settings.md is generated from it."""
 
+import re
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,15 +21,73 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
-from rollback import durations
+from rollback import durations, strict_yaml
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Mode, Policy
 
+MOST_SAMPLES = 10_000
+SHORTEST_KEPT = timedelta(days=7)
+SHORTEST = timedelta(milliseconds=10)
+"""A loop that rests for less only turns."""
 Duration = Annotated[
     timedelta, BeforeValidator(durations.parse), PlainSerializer(durations.render, return_type=str)
 ]
-Url = Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")]
+Interval = Annotated[Duration, AfterValidator(lambda found: within(found, SHORTEST, timedelta(days=1)))]
+"""How often, or for how long at most, something that goes on all the time is done."""
+Span = Annotated[Duration, AfterValidator(lambda found: within(found, SHORTEST, durations.LONGEST))]
+"""A time that nothing can work without."""
+Kept = Annotated[Duration, AfterValidator(lambda found: within(found, SHORTEST_KEPT, durations.LONGEST))]
+"""How long something is kept that decisions of the last days rest on."""
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
+
+
+def within(found: timedelta, least: timedelta, most: timedelta) -> timedelta:
+    """The duration, or ValueError when it is not between the two."""
+    if not least <= found <= most:
+        between = f"{durations.render(least)} to {durations.render(most)}"
+        raise ValueError(f"expected {between}, found {durations.render(found)}")
+    return found
+
+
+def address(text: str) -> str:
+    """The web address, or ValueError with what is wrong with it; empty is allowed."""
+    try:
+        parts = urlsplit(text)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError as error:
+        raise ValueError(
+            f"expected a web address such as http://127.0.0.1:9090, found {text[:60]!r}"
+        ) from error
+    plain = text.isascii() and text.isprintable() and " " not in text
+    known = plain and parts.scheme in ("http", "https") and port != 0 and _is_host(host)
+    if text and not known:
+        raise ValueError(f"expected a web address such as http://127.0.0.1:9090, found {text[:60]!r}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("expected a web address without name and password: those have settings of their own")
+    return text
+
+
+def _is_host(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    return HOST.fullmatch(text) is not None and not text.replace(".", "").isdigit()
+
+
+def listening(text: str) -> str:
+    """The address to listen on, or ValueError."""
+    if not _is_host(text):
+        raise ValueError(f"expected an address of this host such as 0.0.0.0 or ::, found {text[:60]!r}")
+    return text
+
+
+def mode(found: object) -> object:
+    """YAML of before reads `off` without quotes as no: as a mode it can only mean off."""
+    return Mode.OFF if found is False else found
+
+
+Url = Annotated[str, AfterValidator(address)]
 
 
 class Model(BaseModel):
@@ -54,7 +117,7 @@ class ExecutorSettings(Model):
         default=ExecutorKind.PLAYBOOK,
         description="`playbook` runs the bundled Ansible, `command` runs `argv`.",
     )
-    timeout: Duration = Field(
+    timeout: Interval = Field(
         default=timedelta(minutes=5),
         description="A run that takes longer is killed with all its processes. Not scaled.",
     )
@@ -97,7 +160,10 @@ class ExecutorSettings(Model):
 class Settings(Model):
     """What an operator can choose. Durations are production values; `time_scale` divides the scaled ones."""
 
-    listen_address: str = Field(default="0.0.0.0", description="Address to listen on. Needs a restart.")  # noqa: S104
+    listen_address: Annotated[str, AfterValidator(listening)] = Field(
+        default="0.0.0.0",  # noqa: S104
+        description="Address to listen on. Needs a restart.",
+    )
     listen_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8000, description="Port to listen on. Needs a restart."
     )
@@ -117,6 +183,7 @@ class Settings(Model):
     body_limit: PositiveInt = Field(
         default=4_194_304,
         ge=1_200_000,
+        le=67_108_864,
         description="Largest request body in bytes; 1,000 alerts need 1.13 MB.",
     )
 
@@ -195,7 +262,7 @@ class Settings(Model):
         description="Roll back also while a dependency is down: alerts labelled `rollback: veto` are "
         "not asked.",
     )
-    triggers: dict[str, Mode] = Field(
+    triggers: dict[str, Annotated[Mode, BeforeValidator(mode)]] = Field(
         default={
             "error_rate_threshold": Mode.AUTO,
             "latency_degradation": Mode.AUTO,
@@ -210,20 +277,20 @@ class Settings(Model):
         description="Per value of the label `rollback_trigger`: `off`, `shadow` (decide and record), "
         "`propose` (and ask a person) or `auto`. Others are unknown and ignored.",
     )
-    time_scale: Annotated[float, Field(ge=1, le=1000)] = Field(
+    time_scale: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = Field(
         default=1.0,
         description="Divides every scaled duration, so that a test proves in seconds what takes minutes.",
     )
-    deployment_window: Duration = Field(
+    deployment_window: Span = Field(
         default=timedelta(minutes=30),
         description="A deployment is blamed for alerts that start at most this long after it. Scaled.",
     )
-    good_after: Duration = Field(
+    good_after: Span = Field(
         default=timedelta(minutes=30),
         description="A release becomes good, and may be gone back to, after it was live for so long with "
         "traffic, without a trigger and without paging anybody. Scaled.",
     )
-    deployment_timeout: Duration = Field(
+    deployment_timeout: Span = Field(
         default=timedelta(minutes=15),
         description="A deployment that reports no end for this long is dead and holds up no rollback. "
         "Not scaled.",
@@ -238,7 +305,7 @@ class Settings(Model):
         description="Pause after a rollback that failed or was called off and moved no host, before the next "
         "try. Scaled.",
     )
-    breaker_window: Duration = Field(
+    breaker_window: Span = Field(
         default=timedelta(hours=1),
         description="Two automatic rollbacks of a service within this time open its breaker: a person "
         "decides from then on. Scaled.",
@@ -255,11 +322,11 @@ class Settings(Model):
         default=timedelta(minutes=10),
         description="So long after a cure, quieter alerts that only look back are silenced. Scaled.",
     )
-    rehearsal_interval: Duration = Field(
+    rehearsal_interval: Interval = Field(
         default=timedelta(minutes=5),
         description="How often the way back is proven on every host without touching anything. Not scaled.",
     )
-    stale_after: Duration = Field(
+    stale_after: Span = Field(
         default=timedelta(hours=1),
         description="An alert that started longer ago is too old to act on; time in which rollbacks were "
         "frozen does not count. Scaled.",
@@ -268,31 +335,44 @@ class Settings(Model):
         default=timedelta(seconds=5),
         description="How far in the future an alert may start before clocks are distrusted. Not scaled.",
     )
-    reconcile_interval: Duration = Field(
+    reconcile_interval: Interval = Field(
         default=timedelta(seconds=15),
         description="How often Alertmanager is read for alerts that were not delivered. Scaled.",
     )
-    verification_interval: Duration = Field(
+    verification_interval: Interval = Field(
         default=timedelta(seconds=15),
         description="Time between two measurements after a restore; the scrape interval. Scaled.",
     )
-    verification_timeout: Duration = Field(
+    verification_timeout: Interval = Field(
         default=timedelta(seconds=90),
         description="Time in which the service must be measured healthy, from the first answer of Prometheus "
         "after the restore. Scaled.",
     )
-    verification_blind_timeout: Duration = Field(
+    verification_blind_timeout: Interval = Field(
         default=timedelta(minutes=3),
         description="Time after a restore in which Prometheus must answer at all; then people are told, and "
         "it is measured again when it is back. Scaled.",
     )
-    verification_samples: PositiveInt = Field(
+    verification_samples: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=3, description="So many healthy measurements in a row count as fixed."
     )
-    max_attempts: PositiveInt = Field(
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3,
         description="How often a rollback is begun when the daemon dies while it runs, and how often one "
         "that failed and moved no host is tried.",
+    )
+    keep_records: Kept = Field(
+        default=timedelta(days=400),
+        description="How long decisions, alerts, rollbacks, messages and the ledger are kept; what is still "
+        "needed to decide stays for longer. Not scaled.",
+    )
+    keep_output: Kept = Field(
+        default=timedelta(days=90),
+        description="How long the output of rollbacks is kept, at most 1 GB of it. Not scaled.",
+    )
+    keep_quarantine: Kept = Field(
+        default=timedelta(days=30),
+        description="How long alerts that were set aside are kept, at most 10,000 of them. Not scaled.",
     )
     executor: ExecutorSettings = Field(
         default=ExecutorSettings(), description="How a rollback is carried out."
@@ -310,6 +390,33 @@ class Settings(Model):
         for one, other in pairs:
             if bool(getattr(self, one)) != bool(getattr(self, other)):
                 raise ValueError(f"{one} and {other} must be given together")
+        return self
+
+    @model_validator(mode="after")
+    def times_fit(self) -> Self:
+        """A scaled interval is still one, and a cure can be measured in the time that there is for it."""
+        for name in ("reconcile_interval", "verification_interval"):
+            scaled = getattr(self, name) / self.time_scale
+            if scaled < SHORTEST:
+                short = f"{scaled.total_seconds() * 1000:.1f} ms"
+                raise ValueError(f"{name}: expected at least 10ms, divided by time_scale, found {short}")
+        longest = max(self.stale_after, self.deployment_window, self.breaker_window, self.good_after)
+        if self.keep_records < 2 * longest:
+            wanted = durations.render(2 * longest)
+            raise ValueError(
+                f"keep_records: expected at least {wanted}, twice the longest time that is looked back, "
+                f"found {durations.render(self.keep_records)}"
+            )
+        most = ceil(self.verification_timeout / self.verification_interval) + 1
+        if most > MOST_SAMPLES:
+            raise ValueError(
+                f"verification_interval: expected {MOST_SAMPLES} at most in its time-out, found {most}"
+            )
+        if self.verification_samples > most:
+            raise ValueError(
+                f"verification_samples: expected at most {most}, as verification_timeout has time for, "
+                f"found {self.verification_samples}"
+            )
         return self
 
     def policy(self) -> Policy:
@@ -335,6 +442,9 @@ class Settings(Model):
             verification_interval=self.verification_interval / scale,
             verification_timeout=self.verification_timeout / scale,
             verification_blind_timeout=self.verification_blind_timeout / scale,
+            keep_records=self.keep_records,
+            keep_output=self.keep_output,
+            keep_quarantine=self.keep_quarantine,
             verification_samples=self.verification_samples,
             max_attempts=self.max_attempts,
         )
@@ -343,9 +453,9 @@ class Settings(Model):
 def parse(text: str, origin: str) -> Settings:
     """The settings in the YAML text, or SettingsInvalid with every problem and where it is."""
     try:
-        content: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsInvalid(f"{origin}: expected YAML, found {error}") from error
+        content: Any = strict_yaml.read(text)
+    except ValueError as error:
+        raise SettingsInvalid(f"{origin}: {error}") from error
     if content is None:
         content = {}
     if not isinstance(content, dict):
@@ -356,11 +466,18 @@ def parse(text: str, origin: str) -> Settings:
         raise SettingsInvalid(_problems(origin, error)) from error
 
 
+def _what(problem: ErrorDetails) -> str:
+    """What was expected, and what was found where the sentence does not say it."""
+    said, found = problem["msg"].removeprefix("Value error, "), problem["input"]
+    plain = isinstance(found, str | int | float) or found is None
+    return said if "found" in said or not plain else f"{said}, found {repr(found)[:60]}"
+
+
 def _problems(origin: str, error: ValidationError) -> str:
     lines = [f"{origin}: {error.error_count()} setting(s) cannot be used; mend them and try again"]
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"]) or "the file"
         unknown = problem["type"] == "extra_forbidden"
-        what = "no such setting; see docs/settings.md" if unknown else problem["msg"]
-        lines.append(f"  {where}: {what.removeprefix('Value error, ')}")
+        what = "no such setting; see docs/settings.md" if unknown else _what(problem)
+        lines.append(f"  {where}: {what}")
     return "\n".join(lines)

@@ -27,7 +27,7 @@ INHERITED = ("PATH", "HOME", "LANG", "TZ")
 EVENTS = "MITA_ROLLBACK_EVENTS"
 GATE_FILE = "MITA_ROLLBACK_GATE"
 GO = "go"
-TAIL_LINES = 2
+TAIL_LINES, TAIL_READ = 2, 4_096
 PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -83,8 +83,11 @@ class CommandExecutor:
         plan, heard = self._plan(), Heard()
         runs = plan.runs / str(rollback.id)
         folder, mark = runs / f"attempt-{rollback.attempt}", str(runs)
-        process.kill_leftovers(mark)  # before the gate is asked: what it is asked about must stand still
         asked = _GateFile(folder / "gate", gate)
+        try:  # before the gate is asked: what it is asked about must stand still
+            process.patiently(lambda: process.kill_leftovers(mark), time.monotonic)
+        except OSError as error:
+            return RunResult(outcome=RunOutcome.FAILED, detail=f"a former run could not be ended: {error}")
         if not plan.asks and not asked.open():
             return RunResult(outcome=RunOutcome.CALLED_OFF, detail=asked.closed)
 
@@ -96,13 +99,14 @@ class CommandExecutor:
 
         output = folder / "output.log"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            process.patiently(lambda: folder.mkdir(parents=True, exist_ok=True), time.monotonic)
             asked.path.unlink(missing_ok=True)
             steps = StepFile(folder / "steps.jsonl", self._clock, take)
             environment = {EVENTS: str(steps.path), **({GATE_FILE: str(asked.path)} if plan.asks else {})}
             program = self._program(plan, plan.argv, _values(rollback, self._checksum(rollback)), environment)
             ending = process.run(program(mark, plan.timeout), output, steps.read, stopping, time.monotonic)
-        except OSError as error:
+            process.patiently(steps.read_all, time.monotonic)
+        except (OSError, ValueError) as error:  # what cannot be an argument is a ValueError
             return RunResult(outcome=RunOutcome.FAILED, detail=f"{plan.argv[0]} could not run: {error}")
         return self._result(ending, rollback, plan, heard, asked.closed, output)
 
@@ -124,7 +128,8 @@ class CommandExecutor:
             program = self._program(plan, plan.rehearsal_argv, values, {EVENTS: str(steps.path)}, grace=0)
             limit = plan.rehearsal_timeout
             ending = process.run(program(str(folder), limit), output, steps.read, stopping, time.monotonic)
-        except OSError as error:
+            process.patiently(steps.read_all, time.monotonic)
+        except (OSError, ValueError) as error:
             raise Blind(f"{plan.rehearsal_argv[0]} could not run: {error}") from error
         if ending.stopped:
             raise ShuttingDown
@@ -234,7 +239,9 @@ def _variables(values: Mapping[str, str]) -> dict[str, object]:
 
 def _tail(output: Path) -> str:
     """The last words of a program that told of nothing else."""
-    with contextlib.suppress(OSError):
-        lines = [line.strip() for line in output.read_text(errors="replace").splitlines() if line.strip()]
-        return " / ".join(lines[-TAIL_LINES:])[-300:] or "no output"
+    with contextlib.suppress(OSError), output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - TAIL_READ))
+        text = file.read(TAIL_READ).decode(errors="replace")
+        lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
+        return " / ".join([line for line in lines if line][-TAIL_LINES:])[-300:] or "no output"
     return "no output"

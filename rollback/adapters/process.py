@@ -1,18 +1,31 @@
 """A program in its own process group, watched until it ends, and never left behind."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+import structlog
 
 from rollback import faults
 from rollback.domain.ports import Pause
 from rollback.faults import Moment
 
+LOG = structlog.get_logger("rollback.process")
+T = TypeVar("T")
+
 POLL_SECONDS = 0.1
+SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+"""What is used up now and free again soon: a rollback does not fail for want of it."""
+PATIENCE_SECONDS = 30.0
+LONGEST_OUTPUT, TAIL_KEPT = 16_000_000, 1_000_000
+"""Bytes of output after which only the last ones are kept, and how many of them."""
 MARK = "MITA_ROLLBACK_RUN"
 """An environment variable that every process of a run inherits: how a leftover of a dead daemon is known."""
 
@@ -50,9 +63,56 @@ def run(
 
     When the daemon stops, the program gets `grace` seconds to finish before it is killed.
     """
-    kill_leftovers(program.run_mark)
+    patiently(lambda: kill_leftovers(program.run_mark), now)
+    process = patiently(lambda: _started(program, output), now)
+
+    faults.passing(Moment.PROGRAM_STARTED)
+
+    def watched() -> None:
+        with contextlib.suppress(OSError):  # what cannot be read now is read the next time
+            tick()
+        shorten(output)
+
+    try:
+        ending = _watch(process, program, watched, pause, now)
+    finally:
+        _kill_group(process, program.kill_after)
+        patiently(lambda: kill_leftovers(program.run_mark), now)
+    patiently(tick, now)
+    shorten(output)
+    faults.passing(Moment.PROGRAM_ENDED)
+    return ending
+
+
+def patiently(work: Callable[[], T], now: Callable[[], float]) -> T:
+    """Do it, again and again for a while where descriptors, processes or memory are used up; else OSError."""
+    until = now() + PATIENCE_SECONDS
+    while True:
+        try:
+            return work()
+        except OSError as error:
+            if error.errno not in SCARCE or now() > until:
+                raise
+            LOG.warning("tried_again", why=str(error))
+            time.sleep(POLL_SECONDS)
+
+
+def shorten(output: Path) -> None:
+    """Leave only the end of an output that has become too long; what is being written goes on behind it."""
+    with contextlib.suppress(OSError):
+        size = output.stat().st_size
+        if size > LONGEST_OUTPUT:
+            with output.open("r+b") as file:
+                file.seek(size - TAIL_KEPT)
+                end = file.read(TAIL_KEPT)
+                file.truncate(0)
+                file.seek(0)
+                file.write(f"[{size - len(end)} bytes before this were left out]\n".encode() + end)
+
+
+def _started(program: Program, output: Path) -> subprocess.Popen[bytes]:
     with output.open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             list(program.argv),
             cwd=program.directory,
             env={**program.environment, MARK: program.run_mark},
@@ -61,15 +121,6 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    faults.passing(Moment.PROGRAM_STARTED)
-    try:
-        ending = _watch(process, program, tick, pause, now)
-    finally:
-        _kill_group(process, program.kill_after)
-        kill_leftovers(program.run_mark)
-    tick()
-    faults.passing(Moment.PROGRAM_ENDED)
-    return ending
 
 
 def _watch(
@@ -131,5 +182,7 @@ def _own_processes() -> list[int]:
 def _environment(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
+    except OSError as error:
+        if error.errno in SCARCE:  # not to see a leftover is not to know that there is none
+            raise
         return []

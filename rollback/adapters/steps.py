@@ -9,6 +9,10 @@ from rollback.domain.records import Step
 
 LIMIT = 500
 """So many characters of a detail are kept."""
+LONGEST_LINE = 65_536
+"""Bytes. A longer line is no step; it is passed over, piece by piece."""
+AT_ONCE, MOST = 200, 20_000
+"""So many lines are read before the run is looked after again, and at most in a run."""
 
 
 class StepFile:
@@ -17,18 +21,31 @@ class StepFile:
     def __init__(self, path: Path, clock: Clock, on_step: Callable[[Step], None]) -> None:
         self.path, self._clock, self._on_step = path, clock, on_step
         self._read_to = path.stat().st_size if path.exists() else 0
+        self._lines, self._within = 0, False
 
     def read(self) -> None:
-        """Report what has been appended since the last call."""
+        """Report what has been appended since the last call, or as much of it as is read at once."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
             file.seek(self._read_to)
-            for line in file:
-                if not line.endswith(b"\n"):
+            for _ in range(min(AT_ONCE, MOST - self._lines)):
+                line = file.readline(LONGEST_LINE)
+                whole = line.endswith(b"\n")
+                if not whole and len(line) < LONGEST_LINE:
                     break
                 self._read_to += len(line)
-                self._report(line)
+                if whole and not self._within:
+                    self._lines += 1
+                    self._report(line)
+                self._within = not whole
+
+    def read_all(self) -> None:
+        """Report all that is left, when no more is appended."""
+        before = -1
+        while before != self._read_to:
+            before = self._read_to
+            self.read()
 
     def _report(self, line: bytes) -> None:
         try:

@@ -37,6 +37,9 @@ class Policy:
     verification_interval: timedelta
     verification_timeout: timedelta
     verification_blind_timeout: timedelta
+    keep_records: timedelta = timedelta(days=400)
+    keep_output: timedelta = timedelta(days=90)
+    keep_quarantine: timedelta = timedelta(days=30)
     verification_samples: int
     max_attempts: int
 

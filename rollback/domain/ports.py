@@ -329,6 +329,13 @@ class JournalStore(Protocol):
         """Counts and states for /metrics and the status page."""
         ...
 
+    def forget(self, records_before: datetime, quarantine_before: datetime, limit: int) -> int:
+        """Delete at most so many of each kind of record that are older; return how many went.
+
+        What decisions rest on stays, however old it is, and every count of `tally` stays as it is.
+        """
+        ...
+
     def close(self) -> None:
         """Finish what was accepted, then let go of the database."""
         ...

@@ -9,6 +9,7 @@ from rollback.adapters.sqlite.control import Control
 from rollback.adapters.sqlite.decisions import Decisions
 from rollback.adapters.sqlite.deployments import Deployments
 from rollback.adapters.sqlite.fault import DAMAGED, Fault
+from rollback.adapters.sqlite.forgetting import Forgetting
 from rollback.adapters.sqlite.inbox import Inbox
 from rollback.adapters.sqlite.journal import Journal
 from rollback.adapters.sqlite.reader import Reader
@@ -22,7 +23,7 @@ QUEUE_LIMIT = 1_000
 NOWHERE = ":memory:"
 
 
-class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Counts):
+class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Counts, Forgetting):
     """Everything durable in one file; opening it looks for damage and applies the schema.
 
     A damaged file is opened all the same: everything that is asked of it is then refused with what to do, so

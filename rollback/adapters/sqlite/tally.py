@@ -1,10 +1,13 @@
 """Counts for /metrics, read from the records themselves: a restart neither loses nor repeats one."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from rollback.adapters.codec import from_json
+from rollback.adapters.sqlite import forgetting
 from rollback.adapters.sqlite.inbox import HEARTBEAT
 from rollback.adapters.sqlite.journal import get_mark
 from rollback.adapters.sqlite.reader import Reader
@@ -26,6 +29,7 @@ DECISIONS = """
     SELECT service, verdict, reason, rollback_trigger, sum(alerts) FROM decisions
     GROUP BY service, verdict, reason, rollback_trigger
 """
+SET_ASIDE = "SELECT count(*) FROM quarantine"
 SERVICES = "SELECT DISTINCT service, env FROM releases ORDER BY service, env"
 
 
@@ -39,15 +43,16 @@ class Counts:
         """Counts and states, read at one moment."""
         with self._reader.moment() as connection:
             inbox = _by_name(connection, INBOX)
+            told = _by_key(connection, NOTICES, forgetting.TOLD)
             services = [tuple(row) for row in connection.execute(SERVICES)]
             return Tally(
-                rollbacks=_by_key(connection, ENDED),
-                decisions=_by_key(connection, DECISIONS),
-                verifications=_by_key(connection, VERDICTS),
-                notices=_by_name(connection, NOTICES),
+                rollbacks=_by_key(connection, ENDED, forgetting.ROLLBACKS_ENDED),
+                decisions=_by_key(connection, DECISIONS, forgetting.DECIDED),
+                verifications=_by_key(connection, VERDICTS, forgetting.VERDICTS),
+                notices={state: count for (state,), count in told.items()},
                 inbox_pending=inbox.get("pending", 0),
                 inbox_held=inbox.get("held", 0),
-                quarantined=connection.execute("SELECT count(*) FROM quarantine").fetchone()[0],
+                quarantined=_by_key(connection, SET_ASIDE, forgetting.SET_ASIDE)[()],
                 last_heartbeat=get_mark(connection, HEARTBEAT),
                 services=tuple(_readable(connection, services)),
             )
@@ -60,9 +65,12 @@ def _readable(connection: sqlite3.Connection, services: list[tuple[Any, ...]]) -
             yield state_of(connection, service, env)
 
 
-def _by_key(connection: sqlite3.Connection, query: str) -> dict[Any, int]:
-    """The last column by all others."""
-    return {tuple(row)[:-1]: row[-1] for row in connection.execute(query)}
+def _by_key(connection: sqlite3.Connection, query: str, name: str) -> dict[Any, int]:
+    """The last column by all others, with what was counted of records that are gone."""
+    counts: Counter[Any] = Counter({tuple(row)[:-1]: row[-1] for row in connection.execute(query)})
+    for key, count in forgetting.tallied(connection, name).items():
+        counts[tuple(from_json(key, list[str]))] += count
+    return counts
 
 
 def _by_name(connection: sqlite3.Connection, query: str) -> dict[str, int]:

@@ -1,7 +1,10 @@
 """One contract for every executor, with real programs; the playbook executor runs the real Ansible."""
 
+import contextlib
+import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -16,6 +19,7 @@ import yaml
 
 from harness.wait import until
 from rollback.adapters import process
+from rollback.adapters import steps as steps_module
 from rollback.adapters.executors import GATE_FILE, CommandExecutor, CommandPlan
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
 from rollback.adapters.steps import StepFile
@@ -292,6 +296,87 @@ def test_odd_text_in_a_step_is_made_fit_to_be_stored_and_shown(tmp_path: Path) -
     file.read()
 
     assert [step.detail for step in steps] == ["? line two [31m"] * 2
+
+
+def test_a_line_without_end_and_a_flood_of_steps_hold_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps_module, "MOST", 500)
+    steps: list[Step] = []
+    file = StepFile(tmp_path / "steps.jsonl", RealClock(), steps.append)
+    line = json.dumps({"host": "a", "step": "host", "status": "done"}) + "\n"
+
+    file.path.write_text("x" * 5_000_000)
+    file.read()
+    with file.path.open("a") as appended:
+        appended.write("\n" + line * 1_000)
+    read = []
+    for _ in range(2):
+        file.read()
+        read.append(len(steps))
+    file.read_all()
+
+    assert read[0] <= steps_module.AT_ONCE
+    assert read[0] < read[1]
+    assert len(steps) <= 500
+    assert {step.host for step in steps} == {"a"}
+
+
+def test_of_an_output_without_end_the_end_is_kept(
+    tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 MB in the time of one look, as a program in a loop of errors writes them."""
+    script = "head -c 300000000 /dev/zero | tr '\\0' 'x'; echo; echo the end; exit 1"
+    bench = Bench(tmp_path, saying(script), make)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    result = bench.run(GOOD)
+
+    assert result.outcome is RunOutcome.FAILED
+    assert "the end" in result.detail
+    assert (tmp_path / "runs/1/attempt-1/output.log").stat().st_size <= process.LONGEST_OUTPUT
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+@pytest.mark.parametrize("why", [errno.EMFILE, errno.EAGAIN, errno.ENOMEM])
+@pytest.mark.parametrize("times", [3, 10_000])
+def test_a_start_for_which_there_is_too_little_is_tried_again_for_a_while(
+    tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch, why: int, times: int
+) -> None:
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.5)
+    start, refused = process.subprocess.Popen, list[int]()  # type: ignore[attr-defined]
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        if len(refused) < times:
+            refused.append(1)
+            raise OSError(why, os.strerror(why))
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(process.subprocess, "Popen", refuse)  # type: ignore[attr-defined]
+    result = Bench(tmp_path, saying(say("app1", "done")), make).run(GOOD)
+
+    if times == 3:
+        assert result.outcome is RunOutcome.RESTORED
+    else:
+        assert result.outcome is RunOutcome.FAILED
+        assert os.strerror(why) in result.detail
+
+
+def test_without_a_descriptor_for_a_while_the_run_goes_on(tmp_path: Path, make: Any) -> None:
+    """The real thing: others hold every descriptor while the program is to be started."""
+    held: list[int] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        threading.Timer(1.0, lambda: list(map(os.close, held))).start()
+        result = Bench(tmp_path, saying(say("app1", "done")), make).run(GOOD)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert result.outcome is RunOutcome.RESTORED, result.detail
 
 
 # What a run did, by what it said

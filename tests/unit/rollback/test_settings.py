@@ -1,10 +1,14 @@
 """Settings: refused with clear words, scaled, documented without a second copy."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from rollback.checking import problems
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Mode
 from rollback.live import changed_but_fixed, load
@@ -66,7 +70,50 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
         ("web_tls_cert: a.crt", "web_tls_cert and web_tls_key must be given together"),
         ("environment: ''", "environment: String should have at least 1 character"),
         ("traffic_series: up{}", "traffic_series: String should match pattern"),
-        ("prometheus_url: ftp://x", "prometheus_url: String should match pattern"),
+        ("prometheus_url: ftp://x", "prometheus_url: expected a web address such as http://127.0.0.1:9090"),
+        ("cooldown: 3000000d", "cooldown: expected at most 3660d, found 3000000d"),
+        ("cooldown: " + "9" * 5000 + "d", "cooldown: expected a duration such as 30m"),
+        ("reconcile_interval: 0s", "reconcile_interval: expected 10ms to 1d, found 0s"),
+        ("rehearsal_interval: 2d", "rehearsal_interval: expected 10ms to 1d, found 2d"),
+        ("stale_after: 0s", "stale_after: expected 10ms to 3660d, found 0s"),
+        ("executor: {timeout: 0s}", "executor.timeout: expected 10ms to 1d, found 0s"),
+        (
+            "reconcile_interval: 1s\ntime_scale: 1000",
+            "reconcile_interval: expected at least 10ms, divided by time_scale, found 1.0 ms",
+        ),
+        ("time_scale: .nan", "time_scale: Input should be"),
+        ("time_scale: .inf", "time_scale: Input should be"),
+        (
+            "max_attempts: 1000000000",
+            "max_attempts: Input should be less than or equal to 100, found 1000000000",
+        ),
+        (
+            "verification_samples: 9",
+            "verification_samples: expected at most 7, as verification_timeout",
+        ),
+        (
+            "verification_interval: 10ms\nverification_timeout: 1d",
+            "verification_interval: expected 10000 at most in its time-out",
+        ),
+        ("listen_address: 0.0.0.0:8000", "listen_address: expected an address of this host"),
+        ("listen_address: ''", "listen_address: expected an address of this host"),
+        ("listen_address: 300.1.1.1", "listen_address: expected an address of this host"),
+        ("listen_port: 99999", "listen_port: Input should be less than or equal to 65535, found 99999"),
+        ("triggers: {x: on}", "triggers.x: Input should be 'off', 'shadow', 'propose' or 'auto', found 'on'"),
+        (
+            "triggers: {x: true}",
+            "triggers.x: Input should be 'off', 'shadow', 'propose' or 'auto', found True",
+        ),
+        ("cooldown: 1m\ncooldown: 2m", "the key `cooldown` once, found it in line 1 and in line 2"),
+        ("triggers:\n  x: auto\n  y: auto\n  x: 'off'", "the key `x` once, found it in line 2 and in line 4"),
+        ("triggers: {<<: {x: auto}}", "found `<<`"),
+        ("triggers: &a {x: *a}", "triggers.x: Input should be"),
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: !!python/object/apply:os.system [id]", "expected YAML"),
+        ("a: 2026-99-99", "expected YAML of plain values"),
+        ("a: " + "1" * 5000, "expected YAML of plain values"),
+        ("? [1]\n: 2", "expected YAML"),
+        ("#" * 1_000_001, "expected at most 1000000 characters"),
         ("- a list", "expected `setting: value` lines, found list"),
         ("{", "expected YAML"),
     ],
@@ -77,6 +124,33 @@ def test_settings_that_cannot_be_used_are_refused_with_the_place(text: str, word
 
     assert words in str(refused.value)
     assert "settings.yml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://mon.example.org/prometheus", "http://[::1]:9090", "http://a_b:1/x?y=1"]
+)
+def test_a_web_address_is_one(url: str) -> None:
+    assert parse(f"prometheus_url: '{url}'", "x").prometheus_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://", "http:///metrics", "http://:9090", "http://host:99999", "http://host:0", "http://host:x",
+        "http://a b", "http://host/a b", "http://[::1", "http://300.1.1.1", "http://user:word@host", "//host",
+        "host:9090", "http://host\\tx", "http://-host", "http://h\u00f6st", "javascript://host",
+    ],
+)  # fmt: skip
+def test_a_web_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(SettingsInvalid, match="expected a web address"):
+        parse(f'prometheus_url: "{url}"', "x")
+
+
+def test_off_needs_no_quotes_whoever_wrote_the_yaml() -> None:
+    found = parse("triggers: {a: off, b: 'off', c: false}\nstrict_seed: yes", "x")
+
+    assert found.triggers == dict.fromkeys("abc", Mode.OFF)
+    assert found.strict_seed is True
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -163,3 +237,106 @@ def test_the_documentation_is_what_the_settings_say() -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+# What settings point to
+
+
+def found(site: Path, **changes: Any) -> list[str]:
+    """What is wrong with a site that has all that it needs, but for the changes."""
+    inventory = {"all": {"children": {"application": {"hosts": {"app1": {}, "app2": {}}, "vars": {"x": 1}}}}}
+    (site.parent / "inventory.yml").write_text(yaml.safe_dump(inventory))
+    base = {
+        "listen_address": "127.0.0.1",
+        "database": str(site.parent / "rollback.db"),
+        "state_directory": str(site.parent / "state"),
+        "executor": {"inventory": "inventory.yml"},
+    }
+    site.write_text(yaml.safe_dump({**base, **changes}))
+    return problems(load(site), REPOSITORY)
+
+
+def command(*argv: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "command", "argv": list(argv), **more}
+
+
+@pytest.mark.parametrize(
+    "executor",
+    [
+        command("true"),
+        command("/bin/true"),
+        command("{service}"),
+        command("true", rehearsal_argv=["true"], environment={"PATH": "/bin"}),
+    ],
+)
+def test_what_is_there_is_no_problem(site: Path, executor: dict[str, Any]) -> None:
+    probes = {"shop": {"app1": "http://app1:8080/health/ready"}}
+
+    assert found(site, probes=probes) == []
+    assert found(site, executor=executor) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"executor": command("no-such-program")},
+            "executor.argv: expected a program that can be run, found",
+        ),
+        ({"executor": command("/etc/passwd")}, "executor.argv: expected a program that can be run, found"),
+        ({"executor": command("x\0y")}, "executor.argv: expected a program that can be run, found"),
+        (
+            {"executor": command("true", rehearsal_argv=["/no"])},
+            "executor.rehearsal_argv: expected a program",
+        ),
+        (
+            {"executor": command("true", environment={"PATH": "/nowhere"})},
+            "executor.argv: expected a program",
+        ),
+        ({"executor": command("true", directory="/nowhere")}, "executor.directory: expected a folder at"),
+        ({"executor": {"inventory": "none.yml"}}, "executor.inventory: expected an inventory at"),
+        (
+            {"executor": {"inventory": "inventory.yml", "playbook": "playbooks/none.yml"}},
+            "executor.playbook: expected a playbook at",
+        ),
+        (
+            {"probes": {"shop": {"app9": "http://app9/"}}},
+            "probes.shop.app9: expected a host of",
+        ),
+        (
+            {"database": "/proc/version/rollback.db"},
+            "database: expected a folder at /proc/version, found a file",
+        ),
+        ({"state_directory": "/proc/version/x"}, "state_directory: expected a folder at /proc/version"),
+        ({"database": "/etc"}, "database: expected a file that can be written to at /etc"),
+        ({"prometheus_ca_file": "settings.yml"}, "prometheus_ca_file: expected certificates in"),
+        (
+            {"listen_address": "192.0.2.1"},
+            "listen_address: expected an address of this host, found 192.0.2.1",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_sentence_each(site: Path, changes: dict[str, Any], sentence: str) -> None:
+    [problem] = found(site, **changes)
+
+    assert problem.startswith(sentence)
+
+
+def test_settings_that_are_checked_before_they_are_in_place_have_their_inventory_beside_them(
+    site: Path,
+) -> None:
+    assert found(site, executor={"inventory": "/nowhere/inventory.yml"}) == []
+
+
+@pytest.mark.parametrize("what", ["nothing", "a folder", "a pipe", "no text"])
+def test_settings_that_are_no_file_are_refused_at_once(site: Path, what: str) -> None:
+    site.unlink()
+    if what == "a folder":
+        site.mkdir()
+    elif what == "a pipe":
+        os.mkfifo(site)
+    elif what == "no text":
+        site.write_bytes("cooldown: 1m # \u00e4".encode("utf-16"))
+
+    with pytest.raises(SettingsInvalid, match="the settings: expected a"):
+        load(site)

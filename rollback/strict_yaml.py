@@ -1,0 +1,58 @@
+"""YAML as people mean it: every key once, `off` and `no` are words, nothing grows while it is read."""
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+LONGEST = 1_000_000
+"""So many characters of text are read; a settings file has some thousands."""
+MERGE = "tag:yaml.org,2002:merge"
+BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+class Loader(yaml.SafeLoader):
+    """Reads plain values; only `true` and `false` are yes and no."""
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping, or an error that names the place of a key that is there twice."""
+        known: dict[str, int] = {}
+        for key, _ in node.value:
+            self._refuse(node, key, known)
+        return super().construct_mapping(node, deep=deep)
+
+    def _refuse(self, node: MappingNode, key: Node, known: dict[str, int]) -> None:
+        line = key.start_mark.line + 1
+        if key.tag == MERGE:
+            raise ConstructorError(None, None, "expected each value in its place, found `<<`", key.start_mark)
+        name = key.value if isinstance(key, ScalarNode) else ""
+        if name in known and name:
+            problem = (
+                f"expected the key `{name[:50]}` once, found it in line {known[name]} and in line {line}"
+            )
+            raise ConstructorError(None, None, problem, key.start_mark)
+        known[name] = line
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(BOOLEAN, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def read(text: str) -> Any:
+    """What the text says, or ValueError with a sentence."""
+    if len(text) > LONGEST:
+        raise ValueError(f"expected at most {LONGEST} characters, found {len(text)}")
+    try:
+        return yaml.load(text, Loader=Loader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"expected YAML, found {error}") from error
+    except (ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
+        raise ValueError(f"expected YAML of plain values, found one that is none: {error}") from error
+    except RecursionError as error:
+        raise ValueError("expected YAML, found it nested too deeply to be read") from error
