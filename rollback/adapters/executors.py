@@ -239,9 +239,14 @@ def _variables(values: Mapping[str, str]) -> dict[str, object]:
 
 def _tail(output: Path) -> str:
     """The last words of a program that told of nothing else."""
+    text = "".join(_end(file).decode(errors="replace") for file in (process.earlier(output), output))
+    lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
+    return " / ".join([line for line in lines if line][-TAIL_LINES:])[-300:] or "no output"
+
+
+def _end(output: Path) -> bytes:
+    """The last bytes of a file; none where it cannot be read."""
     with contextlib.suppress(OSError), output.open("rb") as file:
         file.seek(max(0, output.stat().st_size - TAIL_READ))
-        text = file.read(TAIL_READ).decode(errors="replace")
-        lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
-        return " / ".join([line for line in lines if line][-TAIL_LINES:])[-300:] or "no output"
-    return "no output"
+        return file.read(TAIL_READ)
+    return b""

@@ -98,16 +98,24 @@ def patiently(work: Callable[[], T], now: Callable[[], float]) -> T:
 
 
 def shorten(output: Path) -> None:
-    """Leave only the end of an output that has become too long; what is being written goes on behind it."""
+    """Begin an output anew that has become too long; its last part until now lies beside it.
+
+    The program goes on writing behind the end, wherever that is.
+    """
     with contextlib.suppress(OSError):
         size = output.stat().st_size
         if size > LONGEST_OUTPUT:
             with output.open("r+b") as file:
                 file.seek(size - TAIL_KEPT)
-                end = file.read(TAIL_KEPT)
+                end = file.read(2 * TAIL_KEPT)
                 file.truncate(0)
-                file.seek(0)
-                file.write(f"[{size - len(end)} bytes before this were left out]\n".encode() + end)
+            left_out = f"[all but the last {len(end)} bytes were left out]\n".encode()
+            earlier(output).write_bytes(left_out + end)
+
+
+def earlier(output: Path) -> Path:
+    """Where the last part of an output is kept that was begun anew."""
+    return output.with_name(f"{output.name}.earlier")
 
 
 def _started(program: Program, output: Path) -> subprocess.Popen[bytes]:

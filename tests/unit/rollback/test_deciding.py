@@ -537,7 +537,7 @@ def test_an_alert_that_cannot_be_decided_is_set_aside_after_a_few_tries_and_hold
     assert [one.problem for one in scene.store.quarantined(9)] == [
         "deciding about it failed 5 times: ZeroDivisionError('nobody thought of this')"
     ] * 2
-    [told] = [text for text in scene.make.texts(scene.store) if "set aside" in text]
+    [told] = [text for text in scene.make.texts(scene.store) if "could not be decided" in text]
     assert told.startswith("Odd0 and 1 more alert(s) of shop (production) could not be decided")
     scene.arrive(*odd, minutes=8)
     assert (len(poison), scene.store.tally().quarantined) == (10, 2)
