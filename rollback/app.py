@@ -33,6 +33,8 @@ from rollback.settings_docs import render
 LOG = structlog.get_logger("rollback.app")
 DEFAULT_SETTINGS = Path("/etc/mita-rollback/settings.yml")
 AFTER_GRACE_SECONDS = 10.0
+REST_SECONDS = 10.0
+"""What keeps the daemon from starting is seldom mended within seconds, and each try costs one of them."""
 HANGING_SECONDS = 1.0
 """A disk that has not answered for so long is what others wait for."""
 
@@ -163,11 +165,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.check:
             return _check(options.check)
         else:
-            asyncio.run(Daemon(options.settings).serve())
+            _run(options.settings)
     except RollbackError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     return 0
+
+
+def _run(file: Path) -> None:
+    """Live. A start that fails is said to systemd, and rests before it is tried again by it."""
+    try:
+        daemon = Daemon(file)
+    except RollbackError as error:
+        if sdnotify.notify(STATUS=" ".join(str(error).split())):
+            time.sleep(REST_SECONDS)
+        raise
+    asyncio.run(daemon.serve())
 
 
 def _check(file: Path) -> int:

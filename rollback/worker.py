@@ -182,8 +182,9 @@ class Worker:
         name: str,
         work: Callable[[], bool],
         pause: Callable[[], float],
-        patience: float = STUCK_SECONDS,
+        patience: float | None = None,
     ) -> Loop:
+        patience = STUCK_SECONDS if patience is None else patience
         return Loop(name=name, work=work, pause=pause, stopping=self._stopping, patience=patience)
 
     def _remember(self, active: list[Rollback]) -> None:

@@ -51,7 +51,7 @@ class Reconciler:
     ) -> None:
         self._store, self._clock, self._monitoring = store, clock, monitoring
         self._intake, self._policy = intake, policy
-        self._blind = False
+        self._blind_since: datetime | None = None
 
     def tick(self) -> Receipt | None:
         """Read Alertmanager once; None when it could not be asked, which is counted and never fatal.
@@ -73,25 +73,31 @@ class Reconciler:
         now, last = self._clock.now(), self._store.marked(ALIVE)
         if last is None or now - last < 2 * self._policy().reconcile_interval:
             return 0
-        start = max(last, now - self._policy().stale_after)
+        return self._examine(last, now)
+
+    def _examine(self, since: datetime, now: datetime) -> int:
+        """Journal what fired while nobody told the daemon."""
+        start = max(since, now - self._policy().stale_after)
         try:
-            fired = self._monitoring.fired_between(start, now)
+            fired = self._monitoring.fired_between(start, now) if start < now else []
         except Blind as error:
             LOG.warning("outage_not_examined", since=start.isoformat(), error=str(error))
             return 0
-        self._store.append(*(_seen(alert, now, since=last) for alert in fired))
-        LOG.info("outage_examined", since=last.isoformat(), fired=len(fired))
+        self._store.append(*(_seen(alert, now, since=since) for alert in fired))
+        LOG.info("outage_examined", since=since.isoformat(), fired=len(fired))
         return len(fired)
 
     def _read_alertmanager(self) -> Receipt | None:
         try:
             alerts, unread = self._monitoring.firing()
         except Blind as error:
-            if not self._blind:
+            if self._blind_since is None:
                 LOG.warning("alertmanager_not_read", error=str(error))
-            self._blind = True
+                self._blind_since = self._clock.now()
             return None
-        self._blind = False
+        if self._blind_since:
+            self._examine(self._blind_since, self._clock.now())
+            self._blind_since = None
         receipt = self._intake.receive(Source.RECONCILE, tuple(alerts), tuple(unread)).result()
         if receipt.accepted:
             LOG.info("alerts_found", accepted=receipt.accepted, duplicates=receipt.duplicates)

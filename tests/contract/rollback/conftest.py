@@ -138,6 +138,7 @@ class DaemonProcess:
         self.process: Any = None
         self.scheme = "http"
         self.trust: str | bool = True
+        self.program = [sys.executable, "-m", "rollback.app"]
         self.settings: dict[str, Any] = {
             "listen_address": "127.0.0.1",
             "listen_port": free_port(),
@@ -189,7 +190,7 @@ class DaemonProcess:
     def launch(self, environment: dict[str, str]) -> Any:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "rollback.app", "--settings", str(self.file)],
+                [*self.program, "--settings", str(self.file)],
                 cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,

@@ -1,9 +1,11 @@
 """A database that is damaged, newer or locked: never acted on, always said, and nothing is lost by it."""
 
 import signal
+import socket
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -126,6 +128,27 @@ def test_the_daemon_says_that_a_newer_one_wrote_its_database(
 
     assert app.main(["--settings", str(daemon.file)]) == 2
     assert "a newer version of the daemon wrote it" in capsys.readouterr().err
+    structlog.reset_defaults()
+
+
+def test_a_start_that_fails_is_said_to_systemd_and_not_tried_again_at_once(
+    daemon: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.configure()
+    filled(daemon.folder / "rollback.db", make)
+    with sqlite3.connect(daemon.folder / "rollback.db") as other:
+        other.execute("PRAGMA user_version = 1000")
+    monkeypatch.setattr(app, "REST_SECONDS", 1.5)
+    began = monotonic()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        address = str(daemon.folder / "notify")
+        systemd.bind(address)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        assert app.main(["--settings", str(daemon.file)]) == 2
+        told = systemd.recv(1_000).decode()
+
+    assert monotonic() - began >= 1.5
+    assert told.startswith("STATUS=database: expected schema")
     structlog.reset_defaults()
 
 

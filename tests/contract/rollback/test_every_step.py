@@ -62,6 +62,7 @@ REPEATED = {LedgerKind.HOST_STEP, LedgerKind.ROLLBACK_RESUMED}
 """What a rollback that was cut short writes more often than another one."""
 ELSEWHERE = {
     LedgerKind.ALERT_SEEN,
+    LedgerKind.SET_ASIDE,
     LedgerKind.HOLD_TOLD,
     LedgerKind.PROPOSAL_ANSWERED,
     LedgerKind.ACKNOWLEDGED,

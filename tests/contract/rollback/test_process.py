@@ -6,10 +6,14 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.rollback import Phase
 
 Alert = Callable[..., Any]
+HOST_DONE = """echo '{"host":"app1","step":"host","status":"done"}' >> $MITA_ROLLBACK_EVENTS"""
 WAITING = """
 echo '{"host":"app1","step":"host","status":"started"}' >> $MITA_ROLLBACK_EVENTS
 echo $$ >> started
@@ -267,3 +272,147 @@ def test_a_taken_port_is_said_in_one_sentence(daemon: Any, capsys: pytest.Captur
 
     assert "cannot listen on 127.0.0.1 port" in capsys.readouterr().err
     structlog.reset_defaults()
+
+
+def test_a_slow_prometheus_gets_nobody_killed_and_loses_nothing(daemon: Any, alert: Alert) -> None:
+    """Seventy alerts of five services, two and a half seconds an answer, and impatient watchdogs.
+
+    One service takes 13 s, so that a loop that shows no life until all are done would count as stuck.
+    """
+    services = [f"s{n}" for n in range(5)]
+    daemon.program = [sys.executable, "-c", IMPATIENT]
+    daemon.configure(time_scale=1).start()
+    for service in services:
+        for version in ("1.0.0", "2.0.0"):
+            daemon.deploy(version, service=service)
+        daemon.good("1.0.0", service)
+    daemon.end()
+    answer = daemon.world.answer
+
+    def slowly(path: str) -> Any:
+        if path.startswith("/api/"):
+            time.sleep(2.5)
+        return answer(path)
+
+    daemon.world.answer = slowly
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        address = str(daemon.folder / "notify")
+        systemd.bind(address)
+        daemon.start(NOTIFY_SOCKET=address, WATCHDOG_USEC="1500000")
+        fed, ended = list[float](), threading.Event()
+
+        def listen() -> None:
+            systemd.settimeout(0.2)
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    if b"WATCHDOG=1" in systemd.recv(500):
+                        fed.append(time.monotonic())
+
+        listening = threading.Thread(target=listen)
+        listening.start()
+        alerts = [alert(f"{service}-{n}", service=service) for service in services for n in range(14)]
+        assert daemon.deliver(*alerts).status_code == 202
+        began = time.monotonic()
+
+        def decided() -> bool:
+            assert daemon.get("/health/live").status_code == 200
+            return bool(daemon.metric("mita_rollback_inbox_pending") == 0)
+
+        until("all to be decided", decided, deadline_s=180, interval_s=0.5, explain=daemon.said)
+        ready = daemon.get("/health/ready")
+        ended.set()
+        listening.join()
+
+    gaps = [later - earlier for earlier, later in pairwise(fed)]
+    print(f"decided after {time.monotonic() - began:.0f} s, longest silence {max(gaps):.2f} s")  # noqa: T201
+    assert "watchdog_not_fed" not in daemon.said()
+    assert (ready.status_code, ready.json()["trouble"]) == (200, [])
+    assert max(gaps) < 1.5
+    decisions = daemon.ask("/decisions?limit=1000")["decisions"]
+    assert sum(one["alerts"] for one in decisions) >= 70
+    assert {one["service"] for one in decisions} == set(services)
+
+
+def test_an_executor_that_writes_without_end_holds_up_no_request(daemon: Any, alert: Alert) -> None:
+    """300 MB of output in the time of a few looks, while others ask."""
+    argv = ["/bin/sh", "-c", f"head -c 300000000 /dev/zero | tr '\\0' 'x'; {HOST_DONE}"]
+    daemon.configure(executor={"kind": "command", "argv": argv}).start()
+    before = memory(daemon.process.pid)
+    waits = []
+    daemon.deploy("1.0.0")
+    daemon.good("1.0.0")
+    daemon.deploy("2.0.0")
+    daemon.deliver(alert())
+
+    while daemon.rollback().get("phase") not in ("verifying", "succeeded"):
+        began = time.monotonic()
+        assert daemon.deliver(alert(str(began), service="")).status_code == 202
+        waits.append(time.monotonic() - began)
+
+    print(f"slowest of {len(waits)}: {max(waits):.2f} s, {memory(daemon.process.pid) - before} kB")  # noqa: T201
+    assert max(waits) < 3
+    assert memory(daemon.process.pid) - before < 60_000
+    kept = sum(path.stat().st_size for path in (daemon.folder / "state/runs/1").rglob("*") if path.is_file())
+    assert kept < 20_000_000
+
+
+def memory(pid: int) -> int:
+    """The most that the process has held at once, in kB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+
+
+IMPATIENT = """
+import sys
+from rollback import app, worker
+worker.STUCK_SECONDS = 25.0
+sys.exit(app.main(sys.argv[1:]))
+"""
+UNUSABLE = {
+    "a duration that is none": b"cooldown: 3000000d\n",
+    "no YAML": b"{",
+    "no text": b"\xff\xfe\x00",
+    "nothing that ends": b"a: " + b"[" * 100_000,
+    "a bomb": b"a: &a [1,1]\nb: &b {<<: *a}\n",
+    "a number that is none": b"body_limit: " + b"9" * 10_000 + b"\n",
+    "a list": b"- 1\n",
+}
+
+
+def test_a_reload_that_cannot_be_used_keeps_the_old_settings_whatever_is_wrong_in_it(
+    daemon: Any, alert: Alert, certificate: Path
+) -> None:
+    for name in ("tls.crt", "tls.key"):
+        (daemon.folder / name).write_bytes((certificate / name).read_bytes())
+    daemon.configure(web_tls_cert="tls.crt", web_tls_key="tls.key")
+    daemon.scheme, daemon.trust = "https", str(certificate / "tls.crt")
+    daemon.start()
+    good, reloaded = daemon.file.read_bytes(), "mita_rollback_config_last_reload_successful"
+
+    def refused(why: str) -> None:
+        daemon.send(signal.SIGHUP)
+        until(f"the refusal of {why}", lambda: daemon.metric(reloaded) == 0, deadline_s=20, interval_s=0.05)
+        assert daemon.deliver(alert(why)).status_code == 202
+        daemon.file.write_bytes(good)
+        daemon.send(signal.SIGHUP)
+        until("the mended ones", lambda: daemon.metric(reloaded) == 1, deadline_s=20, interval_s=0.05)
+
+    for why, content in UNUSABLE.items():
+        daemon.file.write_bytes(content)
+        refused(why)
+    daemon.file.unlink()
+    refused("no file")
+    key = (daemon.folder / "tls.key").read_bytes()
+    daemon.file.write_bytes(good + b"cooldown: 1m\n")
+    (daemon.folder / "tls.key").write_bytes(b"no key")
+    daemon.send(signal.SIGHUP)
+    until("the refusal of a key", lambda: daemon.metric(reloaded) == 0, deadline_s=20, interval_s=0.05)
+    assert daemon.ask("/status")["policy"]["cooldown"] == 6
+    assert daemon.deliver(alert("with the old key")).status_code == 202
+    (daemon.folder / "tls.key").write_bytes(key)
+    secret = daemon.folder / "secrets/rollback_webhook_secret"
+    secret.unlink()
+    secret.mkdir()
+    daemon.send(signal.SIGHUP)
+    until("the refusal of a folder", lambda: daemon.metric(reloaded) == 0, deadline_s=20, interval_s=0.05)
+    assert daemon.deliver(alert("with the old secret")).status_code == 202

@@ -173,3 +173,35 @@ def test_a_held_alert_is_decided_again_also_when_the_clock_was_set_back(
     scene.intake.receive(Source.WEBHOOK, (alert,)).result()
 
     assert bool(scene.store.waiting(10)) is woken
+
+
+def test_what_fired_while_alertmanager_was_away_is_journaled_when_it_is_back(scene: Scene) -> None:
+    """What began and ended in between is delivered by nobody."""
+    scene.monitoring.fired = [
+        Fired(labels={"alertname": "Gone", "service": "shop"}, first=NOON, last=NOON + timedelta(minutes=1))
+    ]
+    scene.monitoring.blind = True
+    scene.reconciler.tick()
+    scene.clock.move(3)
+    scene.reconciler.tick()
+    scene.monitoring.blind = False
+
+    scene.reconciler.tick()
+    scene.reconciler.tick()
+
+    assert [one for one in scene.monitoring.asked if one.startswith("fired")] == ["fired 12:00 12:03"]
+    assert [(e.kind, e.data["alertname"]) for e in scene.entries] == [(LedgerKind.ALERT_SEEN, "Gone")]
+
+
+def test_a_step_that_fails_leaves_the_heartbeat_of_the_store(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(scene.monitoring, "firing", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        scene.reconciler.tick()
+
+    assert scene.store.marked(ALIVE) == scene.clock.now()

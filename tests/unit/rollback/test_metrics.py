@@ -14,6 +14,7 @@ from rollback.domain.alert import Source
 from rollback.domain.consequences import Consequences
 from rollback.domain.control import Cause, Freeze, Rehearsal
 from rollback.domain.deployment import Outcome, Standing
+from rollback.domain.errors import StoreUnavailable
 from rollback.domain.reasons import Reason, verdict_of
 from rollback.domain.rollback import HostResult, HostState, Phase, Rollback, Verification, VerificationVerdict
 from rollback.service.deciding import Decider
@@ -430,3 +431,32 @@ def test_a_database_that_fails_is_said_and_nothing_is_made_up(scraped: Scraped, 
 
     assert found["mita_rollback_store_up"] == 0
     assert not [name for name in found if "application=" in name]
+
+
+def test_loops_that_fail_and_the_last_write_are_told_though_the_database_is_away(
+    scraped: Scraped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Any:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(scraped.store, "tally", away)
+    sources = replace(scraped._sources, failing=lambda: {"decide": True, "tell": False}, written=lambda: 7.0)
+    scraped._metrics = Metrics(sources)
+
+    found = scraped.all()
+
+    assert found['mita_rollback_loop_failing{loop="decide"}'] == 1
+    assert found['mita_rollback_loop_failing{loop="tell"}'] == 0
+    assert found["mita_rollback_store_written_timestamp_seconds"] == 7
+    assert found["mita_rollback_store_up"] == 0
+
+
+def test_a_reason_of_a_newer_version_ends_no_scrape(scraped: Scraped, tmp_path: Path) -> None:
+    scraped.arrive(scraped.make.alert())
+    with sqlite3.connect(tmp_path / "rollback.db") as other:
+        other.execute("UPDATE decisions SET reason = 'premonition'")
+
+    found = scraped.all()
+
+    assert sum(n for name, n in found.items() if name.startswith("mita_rollback_decisions_total")) == 0
+    assert found["mita_rollback_store_up"] == 1

@@ -1,9 +1,11 @@
 """The status page and other texts: readable at night, true at the moment, fast when things are bad."""
 
 import re
+import sqlite3
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from rollback.domain.control import Cause, Rehearsal
 from rollback.domain.deployment import Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.policy import Mode, Policy
-from rollback.domain.records import Step
+from rollback.domain.records import Batch, Quarantined, Step
 from rollback.domain.rollback import (
     HostResult,
     HostState,
@@ -548,3 +550,36 @@ def test_without_settings_the_command_line_says_what_to_do(
     assert cli.main(["--settings", str(tmp_path / "none.yml"), "status"]) == 1
 
     assert "give --url and --secret-file" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_the_daemon_and_what_it_set_aside_come_first(
+    store: SqliteStore, clock: Any, monitoring: Any, probes: Any, make: Any
+) -> None:
+    batch = Batch(
+        at=clock.now(),
+        source=Source.WEBHOOK,
+        alerts=(make.alert(),),
+        retry_before=clock.now(),
+        quarantined=(Quarantined(body='{"labels": 1}', problem="labels are none"),),
+    )
+    store.receive(batch).result()
+    store.set_aside({1: "deciding about it failed 5 times"}, clock.now())
+    decider = Decider(store, clock, monitoring, probes, make.policy)
+    desk = Desk(store, clock, monitoring, decider, make.policy, lambda: ["care fails again and again: boom"])
+
+    found = desk.status()
+    page = " ".join(cli_status.status(found).split())
+
+    assert (found["quarantined"], len(found["set_aside"])) == (2, 2)
+    assert "TROUBLE care fails again and again: boom; see: journalctl -u rollback" in page
+    assert "set aside 2 alerts could not be read or decided; the last at" in page
+    assert "deciding about it failed 5 times" in page
+
+
+def test_a_proposal_whose_decision_cannot_be_read_hides_nothing_else(night: Night, tmp_path: Path) -> None:
+    night.arrive(night.make.alert(labels={"rollback": "propose"}))
+    assert night.desk.status()["services"]["shop"]["proposal"]
+    with sqlite3.connect(tmp_path / "rollback.db") as other:
+        other.execute("UPDATE decisions SET body = '{'")
+
+    assert night.desk.status()["services"]["shop"]["proposal"] is None
