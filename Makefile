@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BOOTSTRAP := @harness/bootstrap.sh
 HARNESS := @.venv/bin/harness
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-full test-fast lint lock clean
+.PHONY: help demo up down chaos test test-full test-fast lint lock clean
 
 help: ## This text
 	@echo "MITA Monitoring. The targets:"
@@ -22,11 +22,15 @@ down: ## Nothing of the lab is left: containers, networks, keys, secrets
 	elif [ -e .lab/ssh ]; then harness/bootstrap.sh && .venv/bin/harness lab down; \
 	else echo "lab: nothing of this clone's lab is left"; fi
 
+chaos: ## Random disturbances on the lab (N=50 rounds, SEED=...): nothing lost, doubled or wrong
+	$(BOOTSTRAP) --lab
+	$(HARNESS) chaos $(if $(N),--rounds $(N)) $(if $(SEED),--seed $(SEED))
+
 test: ## test-fast, mutants of changed rules, kills and faults of the daemon, then the roles and the end-to-end tests on the lab
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 
-test-full: ## `test` with the mutants of all rules and every incident on the lab, half an hour more
+test-full: ## `test` with the mutants of all rules, every incident and four rounds of chaos, half an hour more
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test --full
 

@@ -1,5 +1,6 @@
 """Prometheus and its tools on the controller, out of the distribution's packages: no service is installed."""
 
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,11 +16,16 @@ PACKAGES = {
     "promtool": ("promtool", "prometheus"),
     "amtool": ("prometheus-alertmanager",),
     "prometheus": ("prometheus",),
+    "alertmanager": ("prometheus-alertmanager",),
     "promtool-3": ("promtool",),
 }
-# What a newer release of the distribution has: its package holds the program under its plain name.
-NEWER = {"promtool-3": ("forky", "promtool")}
-CHECKERS = ("promtool", "amtool")  # what every test run needs; Prometheus itself only a benchmark
+# What a package calls a program that has another name here.
+PLAIN = {"alertmanager": "prometheus-alertmanager", "promtool-3": "promtool"}
+# Where a program looks for what it reads, wherever it was unpacked.
+SHARED = {"alertmanager": "/usr/share/prometheus/alertmanager"}
+# Which newer release of the distribution has it.
+NEWER = {"promtool-3": "forky"}
+CHECKERS = ("promtool", "amtool")  # what every test run needs; the servers themselves only a few of them
 
 
 def tool(name: str) -> Path:
@@ -55,11 +61,24 @@ def _fetch(name: str) -> None:
                 f"expected a package with {name} ({' or '.join(PACKAGES[name])}), apt said: {complaint}\n"
                 "check that this machine reaches its package index (`apt-get update`), then run it again"
             )
+        if name in SHARED:
+            _move_shared(name, place)
         (place / "usr" / "bin" / _plain(name)).rename(BIN / name)
 
 
+def _move_shared(name: str, place: Path) -> None:
+    """What the program reads is in BIN, and the program looks for it there when it is started in BIN."""
+    fixed, program = SHARED[name], place / "usr" / "bin" / _plain(name)
+    own = f"{name}-share"
+    shutil.rmtree(BIN / own, ignore_errors=True)
+    (place / fixed.lstrip("/")).rename(BIN / own)
+    # A path of the same length, so that nothing else in the program moves.
+    relative = "./" + own.rjust(len(fixed) - 2, "/")
+    program.write_bytes(program.read_bytes().replace(fixed.encode(), relative.encode()))
+
+
 def _plain(name: str) -> str:
-    return NEWER[name][1] if name in NEWER else name
+    return PLAIN.get(name, name)
 
 
 def _newer(name: str, place: Path) -> list[str]:
@@ -68,7 +87,7 @@ def _newer(name: str, place: Path) -> list[str]:
         return []
     address = run(["apt-get", "indextargets", "--format", "$(REPO_URI)"]).split("\n")[0]
     sources = place / "newer.list"
-    sources.write_text(f"deb {address} {NEWER[name][0]} main\n", encoding="utf-8")
+    sources.write_text(f"deb {address} {NEWER[name]} main\n", encoding="utf-8")
     return ["-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-"]
 
 

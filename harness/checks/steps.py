@@ -65,6 +65,12 @@ def nights() -> Step:
     return Step("a hundred nights", argv, tells=True)
 
 
+def chaos() -> Step:
+    """A few rounds of random disturbances on the lab, the same ones every time."""
+    argv = (str(VENV / "bin" / "harness"), "chaos", "--rounds=4", "--seed=1")
+    return Step("chaos", argv)
+
+
 def on_scratch_hosts() -> list[Step]:
     """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
@@ -73,7 +79,7 @@ def on_scratch_hosts() -> list[Step]:
 
 def on_lab(*, every: bool) -> list[Step]:
     """What needs the lab hosts, one after the other: they share them. Most incidents only with *every*."""
-    return whole("e2e", *(() if every else ("-m", "not incident")))
+    return [*whole("e2e", *(() if every else ("-m", "not incident"))), *([chaos()] if every else [])]
 
 
 def hard(*, every: bool) -> Step:

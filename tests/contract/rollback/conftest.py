@@ -179,7 +179,7 @@ class DaemonProcess:
 
     def start(self, **environment: str) -> "DaemonProcess":
         self.launch_once(**environment)
-        until("the daemon to answer", self.answers, deadline_s=20, interval_s=0.05, explain=self.said)
+        until("the daemon to answer", self.answers, deadline_s=60, interval_s=0.05, explain=self.said)
         return self
 
     def launch_once(self, **environment: str) -> None:

@@ -1,0 +1,1 @@
+"""Random, seeded, repeatable disturbances around deployments on the lab, and a judge of what came of them."""
