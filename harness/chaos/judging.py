@@ -67,6 +67,8 @@ def lost(schedule: Schedule, left: Left) -> Iterator[str]:
     if left.pending:
         yield f"lost: {left.pending} alert(s) still wait for a decision"
     for one in left.rollbacks:
+        if (one.get("verification") or {}).get("verdict") == "blind":
+            yield f"lost: rollback {one['id']} was never measured, and Prometheus answers again"
         change = f"{one['from_version']} to {one['to_version']}"
         if one["kind"] == "rollback" and _moved(one) and not any(change in words for words in left.told):
             yield f"lost: nobody was told of rollback {one['id']}, {change}"

@@ -142,6 +142,7 @@ class Round:
             and not status["inbox_pending"]
             and service["active_rollback"] is None
             and not service["waiting_hosts"]
+            and (service["last_rollback"] or {}).get("verdict") != "blind"
             and not active & {"auto", "propose"}
             and self._everybody_told()
             and (self.schedule.bad or service["deployment_window_ends"] is None)

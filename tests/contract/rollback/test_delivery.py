@@ -222,6 +222,10 @@ class Site:
         self.alertmanagers.append(made)
         return made
 
+    def start_again(self, **settings: Any) -> None:
+        """On another port: any connection may have been given the former one meanwhile."""
+        self.daemon.configure(listen_port=server.free_port(), **settings).start()
+
     def rows(self, began: datetime | None = None) -> list[tuple[str, str]]:
         """(source, state) of each stored firing episode, or of the one that began then."""
         connection = sqlite3.connect(self.daemon.settings["database"])
@@ -306,7 +310,9 @@ def away_and_over(folder: Path, running: Running) -> None:
         here.until("an attempt in vain", lambda: here.door.attempts)
         here.door.trouble = 0
         here.until("the alert to be over", lambda: not here.am.knows())
-        here.daemon.configure(prometheus_url=prometheus.client.base).start()
+        log = here.am.folder / "log"
+        here.until("the last attempt", lambda: "Notify for alerts failed" in log.read_text())
+        here.start_again(prometheus_url=prometheus.client.base)
         here.until("the daemon to have seen it", lambda: _seen(here))
         [seen] = _seen(here)
         assert (seen["alertname"], seen["source"]) == ("Anything", "prometheus")
@@ -355,7 +361,7 @@ def away_and_firing(folder: Path, running: Running) -> None:
         began = now()
         here.am.tell(began)
         here.until("three attempts in vain", lambda: len(here.door.attempts) >= 3)
-        here.daemon.start()
+        here.start_again()
         here.until_decided(began)
         here.until("the delivery", lambda: here.door.delivered(began))
         assert len(here.rows(began)) == 1
@@ -454,7 +460,7 @@ def both_gone(folder: Path, running: Running) -> None:
         here.am.end(signal.SIGKILL)
         here.am.start()
         here.am.tell(began)
-        here.daemon.start()
+        here.start_again()
         here.until("the delivery", lambda: here.door.delivered(began))
         here.until_decided(began)
 

@@ -152,6 +152,7 @@ def test_what_is_as_it_should_be_is_no_violation(schedule: Schedule, changes: di
         (BAD, {"decisions": []}, "lost: CriticalErrorRate fired"),
         (BAD, {"pending": 1}, "lost: 1 alert(s) still wait"),
         (BAD, {"told": []}, "lost: nobody was told of rollback"),
+        (BAD, {"rollbacks": [rollback(verification={"verdict": "blind"})]}, "lost: rollback"),
         (BAD, {"rollbacks": [rollback(), rollback()]}, "doubled: deployment 2 was rolled back 2 times"),
         (BAD, {"rollbacks": [rollback(), rollback(kind="repair")]}, "doubled: app1 was brought to 1.0.0 2"),
         (BAD, {"history": {"app1": [entry(), entry()]}}, "doubled: app1 was rolled back 2 times"),
