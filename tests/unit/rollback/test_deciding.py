@@ -695,3 +695,16 @@ def test_history_that_knows_whole_seconds_does_not_make_an_alert_older_than_it_i
     scene.arrive(scene.make.alert(minutes=41), minutes=42)
 
     assert scene.reasons == [Reason.ACCEPTED]
+
+
+def test_a_held_alert_is_decided_again_though_the_clock_goes_back_an_hour(scene: Scene) -> None:
+    scene.monitoring.blind = True
+    alert = scene.make.alert()
+    scene.arrive(alert, minutes=5)
+    scene.monitoring.blind = False
+
+    scene.arrive(alert, minutes=-55)
+    assert scene.reasons[-1] is Reason.CLOCK_SKEW
+    scene.arrive(alert, minutes=6)
+
+    assert scene.reasons[-1] is Reason.ACCEPTED
