@@ -14,6 +14,7 @@ from rollback.adapters.executors import CommandExecutor, CommandPlan
 from rollback.adapters.metrics import Metrics, ReloadState, Sources
 from rollback.adapters.monitoring import HttpMonitoring
 from rollback.adapters.outputs import RunOutputs
+from rollback.adapters.pagerduty import PagerDutyMessenger
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
 from rollback.adapters.probes import HttpProbes
 from rollback.adapters.slack import SlackMessenger
@@ -43,7 +44,7 @@ from rollback.service.intake import Intake, Reconciler
 from rollback.service.registering import Registry
 from rollback.service.restoring import Restorer
 from rollback.service.returning import Returner
-from rollback.service.telling import Teller
+from rollback.service.telling import Channel, Channels, Teller
 from rollback.service.verifying import Verifier
 from rollback.settings import ExecutorKind
 from rollback.worker import Worker
@@ -86,11 +87,6 @@ def assemble(
         checksum=lambda rollback: _checksum(store, rollback),
     )
     verifier = Verifier(store, clock, monitoring, probes, policy)
-    messenger = SlackMessenger(
-        lambda: live().slack_url,
-        lambda: live().settings.slack_channel,
-        lambda: live().settings.external_url,
-    )
     gatekeeper, stopping = Gatekeeper(store, monitoring, decider.look), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
@@ -117,7 +113,7 @@ def assemble(
         decider,
         Reconciler(store, clock, monitoring, intake, policy),
         restorer,
-        Teller(store, clock, messenger),
+        _tellers(store, clock, live),
         caretaker,
         Rehearser(store, clock, executor, probes, policy, stopping.wait),
         lambda: policy().reconcile_interval.total_seconds(),
@@ -156,6 +152,23 @@ def assemble(
         runbooks=Runbooks(BUNDLE / "docs" / "runbooks"),
     )
     return Assembled(worker=worker, application=build(parts))
+
+
+def _tellers(store: SqliteStore, clock: Clock, live: Callable[[], Live]) -> dict[str, Teller]:
+    """One for each channel, Slack first."""
+
+    def external_url() -> str:
+        return live().settings.external_url
+
+    slack = SlackMessenger(lambda: live().slack_url, lambda: live().settings.slack_channel, external_url)
+    pagerduty = PagerDutyMessenger(
+        lambda: live().settings.pagerduty_url, lambda: live().pagerduty_key, external_url
+    )
+    channels = Channels(
+        all=(Channel(name="slack", messenger=slack), Channel(name="pagerduty", messenger=pagerduty)),
+        patience=lambda: live().settings.second_channel_after,
+    )
+    return {one.name: Teller(store, clock, channels, one) for one in channels.all}
 
 
 def _checksum(store: SqliteStore, rollback: Rollback) -> str:

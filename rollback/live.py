@@ -27,6 +27,7 @@ class Live:
     alertmanager: Endpoint
     probes_ca: Path | None
     slack_url: str = field(repr=False)
+    pagerduty_key: str = field(repr=False)
 
     @property
     def inventory(self) -> Path:
@@ -58,6 +59,7 @@ def load(file: Path) -> Live:
         ),
         probes_ca=_file(directory, settings.probes_ca_file, "probes_ca_file"),
         slack_url=_optional(directory, settings.slack_webhook_url_file, "slack_webhook_url_file"),
+        pagerduty_key=_optional(directory, settings.pagerduty_routing_key_file, "pagerduty_routing_key_file"),
     )
 
 

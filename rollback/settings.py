@@ -232,6 +232,19 @@ class Settings(Model):
     slack_channel: str = Field(
         default="#mita-deployments", description="Channel to name in messages; may be empty."
     )
+    pagerduty_routing_key_file: Path | None = Field(
+        default=None,
+        description="File with the routing key of a PagerDuty integration (Events API v2), which is told "
+        "what is urgent while Slack does not take it. None: no second channel.",
+    )
+    pagerduty_url: Annotated[Url, Field(min_length=1)] = Field(
+        default="https://events.pagerduty.com/v2/enqueue", description="Where PagerDuty takes events."
+    )
+    second_channel_after: Duration = Field(
+        default=timedelta(minutes=1),
+        description="The second channel tells what is urgent when Slack has not taken it for so long. "
+        "Not scaled.",
+    )
     external_url: Url = Field(
         default="",
         description="Where people reach this daemon, as https://monitor.example.org:8000, for links.",

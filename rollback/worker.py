@@ -1,7 +1,7 @@
 """The daemon's threads: each repeats one small piece of work until the daemon stops."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -111,7 +111,7 @@ class Worker:
         decider: Decider,
         reconciler: Reconciler,
         restorer: Restorer,
-        teller: Teller,
+        tellers: Mapping[str, Teller],
         caretaker: Caretaker,
         rehearser: Rehearser,
         reconcile_seconds: Callable[[], float],
@@ -128,9 +128,9 @@ class Worker:
             self._decide,
             self._dispatch,
             self._loop("reconcile", self._reconcile, reconcile_seconds),
-            self._loop("tell", lambda: teller.work() > 0, lambda: IDLE_SECONDS),
             self._loop("care", self._care, reconcile_seconds, SLOW_SECONDS),
             self._loop("rehearse", rehearser.work, lambda: REHEARSE_SECONDS, SLOW_SECONDS),
+            *(self._tell(channel, teller) for channel, teller in tellers.items()),
         ]
 
     def start(self) -> None:
@@ -189,6 +189,9 @@ class Worker:
 
     def _remember(self, active: list[Rollback]) -> None:
         self._former = frozenset(rollback.id for rollback in active)
+
+    def _tell(self, channel: str, teller: Teller) -> Loop:
+        return self._loop(f"tell {channel}", lambda: teller.work() > 0, lambda: IDLE_SECONDS)
 
     def _catch_up(self) -> None:
         try:

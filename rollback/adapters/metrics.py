@@ -108,7 +108,15 @@ class _Records(prometheus_client.registry.Collector):
         ours = [state for state in tally.services if state.env == policy.environment]
         applications = {state.service for state in ours}
         yield from _counts(tally, applications, set(policy.modes), self._born)
+        yield _gauge(
+            "mita_rollback_notices_oldest_seconds",
+            "For how long the oldest message to people that is not yet sent has waited; 0 when none waits.",
+            self._age(tally.oldest_notice),
+        )
         yield from state_metrics(ours, policy, self._from.probed(), self._from.clock.now())
+
+    def _age(self, since: datetime | None) -> float:
+        return max((self._from.clock.now() - since).total_seconds(), 0.0) if since else 0.0
 
     def _reload(self) -> Iterator[Metric]:
         state = self._from.reload_state()

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Callable, Mapping
 
-import requests
-
-from rollback.domain.errors import Blind, Undeliverable
+from rollback.adapters.posting import post
+from rollback.domain.errors import NotTaken, Undeliverable
 from rollback.domain.records import Notice
 
-TIMEOUT = (2.0, 5.0)
 TEXT_LIMIT, FIELD_LIMIT = 3_000, 1_000
 """Slack cuts longer messages itself, in the middle of what matters."""
 ADDRESS = re.compile(r"https?://[^\s<>|]+")
+OF_CHANNEL = re.compile("not_found|token|prohibited|archived|posting_to|no_service|no_team")
+"""Errors of Slack that somebody mends in Slack or in the settings: the message waits for that."""
 CONTROL = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -23,22 +23,24 @@ class SlackMessenger:
     ) -> None:
         self._url, self._channel, self._external_url = url, channel, external_url
 
+    @property
+    def configured(self) -> bool:
+        """Whether there is an address."""
+        return bool(self._url())
+
     def send(self, notice: Notice) -> None:
-        """Deliver the message, or raise Blind, or Undeliverable when Slack will never take it.
+        """Deliver the message, or raise NotTaken, or Undeliverable when Slack would never take it.
 
         The address is a secret and never part of an error.
         """
         url = self._url()
         if not url:
             return
-        try:
-            response = requests.post(url, json=self.body(notice), timeout=TIMEOUT, allow_redirects=False)
-        except requests.RequestException as error:
-            raise Blind(f"Slack did not answer: {type(error).__name__}") from None
-        if response.status_code == 400:
-            raise Undeliverable(f"Slack refuses the message: {response.text[:100]}")
-        if not response.ok:
-            raise Blind(f"Slack answered {response.status_code}: {response.text[:100]}")
+        answer = post("Slack", url, self.body(notice))
+        if answer.refuses and OF_CHANNEL.search(answer.text):
+            raise NotTaken(f"Slack answered {answer.status}: {answer.text}")
+        if answer.refuses:
+            raise Undeliverable(f"Slack refuses the message: {answer.text}")
 
     def body(self, notice: Notice) -> dict[str, object]:
         """The message as Slack takes it: whatever came from outside is text, never a command to Slack."""

@@ -21,6 +21,7 @@ RollbackError
 │   ├── QueueFull               more writes are waiting than the limit allows
 │   └── ShuttingDown            the daemon takes no new work
 ├── Blind                       a system we must ask did not answer; nothing is known
+│   └── NotTaken                a channel does not take a message now
 ├── Undeliverable               a channel will never take this message
 ├── ConcurrentChange            somebody changed the record first; read it again
 ├── IllegalTransition           the event has no meaning in this phase; nothing changed
@@ -119,6 +120,20 @@ class ShuttingDown(Unavailable):
 
 class Blind(RollbackError):
     """A system that must be asked did not answer; nothing is known."""
+
+
+class NotTaken(Blind):
+    """A channel does not take a message now, and is asked again.
+
+    pause: so many seconds the channel wants to be left alone. suspect: it may be the message's own fault,
+    such as one on which the channel hangs; then others are tried before it is.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, pause: float | None = None, suspect: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.pause, self.suspect = pause, suspect
 
 
 class Undeliverable(RollbackError):

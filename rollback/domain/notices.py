@@ -1,6 +1,7 @@
 """What people are told: written with the change that it tells of, composed from what is known then."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rollback.domain import wording
 from rollback.domain.alert import Alert
@@ -11,7 +12,7 @@ from rollback.domain.deployment import Deployment, Release, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.progress import HOST
 from rollback.domain.reasons import Reason, Verdict
-from rollback.domain.records import DecisionRecord, Notice, Step
+from rollback.domain.records import DecisionRecord, Notice, Step, Urgency
 from rollback.domain.rollback import HostState, Kind, Phase, Rollback, VerificationVerdict
 
 GOOD, WARNING, DANGER = "good", "warning", "danger"
@@ -22,6 +23,8 @@ HEADLINES = {
     VerificationVerdict.WORSE: "WORSE: hosts of {where} do not answer as they should after {change}",
     VerificationVerdict.BLIND: "NOT MEASURED: nothing says whether {where} is well after {change}",
 }
+ENDS = {DANGER: Urgency.URGENT, WARNING: Urgency.HOLD}
+"""How urgent the end of a rollback is, by its colour."""
 AGAIN = "It is measured again by itself when Prometheus answers, as long as this version is meant to run."
 LATER = "What waits is restored, or proposed to you, when that becomes possible"
 STEPS = {
@@ -51,8 +54,10 @@ def of_decision(decision: Decision, number: int) -> tuple[Notice, ...]:
         lines.append(f"To do it: rollbackctl approve {number}. To refuse it: rollbackctl reject {number}.")
     if now := wording.hosts_now(facts.hosts):
         lines.insert(2, f"Now: {now}")
-    colour = DANGER if decision.to_version is None else WARNING
-    return (_of_alert(alert, lines, colour, f"proposal-{number}", number),)
+    lost = decision.to_version is None
+    colour, urgency = (DANGER, Urgency.URGENT) if lost else (WARNING, Urgency.PROPOSAL)
+    thread = _proposals(alert.service, facts.deployment.id if facts.deployment else None)
+    return (_of_alert(alert, lines, colour, thread, number, urgency),)
 
 
 def on_hold(record: DecisionRecord, hosts: Sequence[HostSeen] = ()) -> Notice:
@@ -68,7 +73,7 @@ def on_hold(record: DecisionRecord, hosts: Sequence[HostSeen] = ()) -> Notice:
         *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
         f"It is decided again while it fires. Next: rollbackctl explain {record.id}; rollbackctl status",
     ]
-    return _of_alert(alert, lines, WARNING, f"decision-{record.id}", record.id)
+    return _of_alert(alert, lines, WARNING, f"decision-{record.id}", record.id, Urgency.HOLD)
 
 
 def answered(proposal: Proposal, by: str, note: str) -> Notice:
@@ -83,7 +88,7 @@ def answered(proposal: Proposal, by: str, note: str) -> Notice:
         text=text,
         colour=GOOD,
         fields={"Service": where, "Decision": str(proposal.id)},
-        thread=f"proposal-{proposal.id}",
+        thread=_proposals(proposal.service, proposal.deployment_id),
         links={"Record": f"{RECORDS}/decisions/{proposal.id}"},
     )
 
@@ -100,7 +105,7 @@ def withdrawn(proposal: Proposal, why: str) -> Notice:
         text=text,
         colour=GOOD,
         fields={"Service": where, "Decision": str(proposal.id)},
-        thread=f"proposal-{proposal.id}",
+        thread=_proposals(proposal.service, proposal.deployment_id),
         links={"Record": f"{RECORDS}/decisions/{proposal.id}"},
     )
 
@@ -163,7 +168,8 @@ def finished(
         *_next(rollback),
     ]
     verdict = {"Verdict": str(rollback.verification.verdict)} if rollback.verification else {}
-    return _notice(rollback, lines, colour, alert, **verdict)
+    told = _notice(rollback, lines, colour, alert, **verdict)
+    return replace(told, urgency=ENDS.get(colour, Urgency.NEWS))
 
 
 def deployment_given_up(deployment: Deployment, hosts: Sequence[HostSeen] = ()) -> Notice:
@@ -178,6 +184,7 @@ def deployment_given_up(deployment: Deployment, hosts: Sequence[HostSeen] = ()) 
     return Notice(
         text="\n".join(lines),
         colour=WARNING,
+        urgency=Urgency.HOLD,
         fields={"Service": where, "Deployment": str(deployment.id)},
         thread=f"deployment-{deployment.id}",
     )
@@ -190,7 +197,8 @@ def found_live(service: str, env: str, version: str, before: str | None) -> Noti
         f"The hosts of {where} run {version}, which nobody reported; known was {before or 'nothing'}. "
         "It is taken for the live version from now on."
     )
-    return Notice(text=text, colour=WARNING, fields={"Service": where}, thread=f"live-{service}")
+    fields, thread = {"Service": where}, f"live-{service}"
+    return Notice(text=text, colour=WARNING, urgency=Urgency.HOLD, fields=fields, thread=thread)
 
 
 def repair_proposed(rollback: Rollback, hosts: Sequence[str], why: str) -> Notice:
@@ -201,7 +209,7 @@ def repair_proposed(rollback: Rollback, hosts: Sequence[str], why: str) -> Notic
         f"which is not done by itself: {wording.cut(why)}",
         f"To do it: rollbackctl rollback {rollback.service} --to {rollback.to_version}",
     ]
-    return _notice(rollback, lines, WARNING)
+    return replace(_notice(rollback, lines, WARNING), urgency=Urgency.PROPOSAL)
 
 
 def release_good(release: Release) -> Notice:
@@ -225,7 +233,12 @@ def set_aside(count: int, problem: str) -> Notice:
         f"{count} alert(s) could not be read and were set aside: {wording.cut(problem)}. Others that came "
         "with them were taken. Their bodies are in the table `quarantine` of the daemon's database."
     )
-    return Notice(text=text, colour=WARNING, thread="set-aside")
+    return Notice(text=text, colour=WARNING, urgency=Urgency.HOLD, thread="set-aside")
+
+
+def _proposals(service: str, deployment_id: int | None) -> str:
+    """The thread of all proposals about a deployment: only the last of them is a question."""
+    return f"proposal-{service}" + (f"-{deployment_id}" if deployment_id else "")
 
 
 def not_decided(alert: Alert, count: int, problem: str) -> Notice:
@@ -317,10 +330,13 @@ def _answers(record: DecisionRecord) -> list[dict[str, object]]:
     return [a for a in found if isinstance(a, dict)] if isinstance(found, list) else []
 
 
-def _of_alert(alert: Alert, lines: Sequence[str], colour: str, thread: str, number: int) -> Notice:
+def _of_alert(
+    alert: Alert, lines: Sequence[str], colour: str, thread: str, number: int, urgency: Urgency
+) -> Notice:
     return Notice(
         text="\n".join(lines),
         colour=colour,
+        urgency=urgency,
         fields={
             "Service": wording.place(alert.service, alert.env),
             "Alert": alert.name,

@@ -1,6 +1,6 @@
 """What the daemon needs from the world. Adapters implement these; a contract suite proves each one."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +14,7 @@ from rollback.domain.decision import Decision
 from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.records import (
+    Attempt,
     Batch,
     DecisionRecord,
     InboxItem,
@@ -294,6 +295,10 @@ class ControlStore(Protocol):
         ...
 
 
+Settle = Callable[[WaitingNotice], NoticeState]
+"""Where a message stands by what its channels have made of it."""
+
+
 class JournalStore(Protocol):
     """History, messages, marks and counts."""
 
@@ -309,12 +314,17 @@ class JournalStore(Protocol):
         """Entries with an id above *after*, oldest first."""
         ...
 
-    def notices_due(self, now: datetime, limit: int) -> list[WaitingNotice]:
-        """Messages whose time has come, oldest first."""
+    def notices_waiting(self, limit: int) -> list[WaitingNotice]:
+        """Messages that are not settled: the thread with the most urgent one first, each thread in order."""
         ...
 
-    def settle_notice(self, notice_id: int, state: NoticeState, retry_at: datetime | None) -> None:
-        """Write down what became of one attempt; WAITING wants the time of the next one."""
+    def settle_notices(
+        self, numbers: Sequence[int], channel: str, attempt: Attempt | None, settle: Settle, at: datetime
+    ) -> None:
+        """Write down what a channel made of them, or only that it was asked; *settle* says where each stands.
+
+        One transaction. Raises ConcurrentChange when the channel has told or refused one of them before.
+        """
         ...
 
     def mark(self, name: str, at: datetime) -> None:
@@ -497,6 +507,14 @@ class Probes(Protocol):
 class Messenger(Protocol):
     """A channel to people."""
 
+    @property
+    def configured(self) -> bool:
+        """False when the site has no such channel."""
+        ...
+
     def send(self, notice: Notice) -> None:
-        """Deliver the message, or raise Blind, or Undeliverable when trying again is of no use."""
+        """Deliver the message within seconds, or raise NotTaken or another Blind.
+
+        Raises Undeliverable when the channel would never take this message.
+        """
         ...

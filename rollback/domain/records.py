@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from rollback.domain.alert import Alert, Source
 from rollback.domain.control import Breaker, Freeze, Proposal, Rehearsal
@@ -181,7 +181,23 @@ class NoticeState(StrEnum):
 
     WAITING = "waiting"
     SENT = "sent"
-    DROPPED = "dropped"  # every attempt failed; people have other channels
+    DROPPED = "dropped"  # no channel took it; an alert says so
+
+
+class Urgency(IntEnum):
+    """What goes before what while messages wait; the second channel takes only what is urgent."""
+
+    URGENT = 0  # a person must act now, and nothing else is going to
+    HOLD = 1  # something is not done until somebody looks
+    PROPOSAL = 2  # a question that has its time
+    NEWS = 3  # progress and good news
+
+
+class Attempt(StrEnum):
+    """What a channel made of a message at last."""
+
+    TOLD = "told"
+    REFUSED = "refused"  # it would never take it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +210,7 @@ class Notice:
 
     text: str
     colour: str
+    urgency: Urgency = Urgency.NEWS
     fields: dict[str, str] = field(default_factory=dict)
     thread: str = ""
     links: dict[str, str] = field(default_factory=dict)
@@ -201,12 +218,13 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingNotice:
-    """A stored message whose time to be sent has come."""
+    """A stored message that is not settled; `results` has what each channel made of it so far."""
 
     id: int
     notice: Notice
     attempts: int
     created_at: datetime
+    results: dict[str, Attempt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +235,7 @@ class Tally:
     decisions: dict[tuple[str, ...], int]  # by service, verdict, reason and trigger
     verifications: dict[tuple[str, ...], int]  # by service and verdict
     notices: dict[str, int]
+    oldest_notice: datetime | None  # of those that wait
     inbox_pending: int
     inbox_held: int
     quarantined: int

@@ -1,17 +1,34 @@
 """Ledger, messages and marks."""
 
 import sqlite3
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.errors import ConcurrentChange
+from rollback.domain.ports import Settle
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import LedgerEntry, NewEntry, Notice, NoticeState, WaitingNotice
+from rollback.domain.records import Attempt, LedgerEntry, NewEntry, Notice, WaitingNotice
 
-NO_PAUSE = timedelta(minutes=1)
-"""A message that is due later than this was put off before the clock was set back."""
+WAITING = """
+    SELECT *, (
+      SELECT json_group_object(channel, result) FROM tellings WHERE notice_id = known.id
+    ) AS results, min(json_extract(sound, '$.urgency')) OVER (PARTITION BY
+      coalesce(nullif(json_extract(sound, '$.thread'), ''), id)
+    ) AS pressing FROM (
+      SELECT *, CASE WHEN json_valid(notice) THEN notice END AS sound FROM notices WHERE state = 'waiting'
+    ) AS known ORDER BY pressing, id LIMIT ?
+"""
+"""A damaged one stands beside the others, for whoever reads the rows to leave out."""
+TOLD = "INSERT OR IGNORE INTO tellings (notice_id, channel, result, at) VALUES (?, ?, ?, ?)"
+SETTLE = "UPDATE notices SET state = ?, attempts = attempts + 1 WHERE id = ? AND state = 'waiting'"
+ONE = """
+    SELECT *, (
+      SELECT json_group_object(channel, result) FROM tellings WHERE notice_id = notices.id
+    ) AS results FROM notices WHERE id = ?
+"""
 
 
 def insert_entry(connection: sqlite3.Connection, entry: NewEntry) -> None:
@@ -23,10 +40,10 @@ def insert_entry(connection: sqlite3.Connection, entry: NewEntry) -> None:
 
 
 def insert_notices(connection: sqlite3.Connection, notices: tuple[Notice, ...], at: datetime) -> None:
-    """Store the messages inside the caller's transaction; they are due at once."""
+    """Store the messages inside the caller's transaction; they wait to be told."""
     connection.executemany(
-        "INSERT INTO notices (created_at, notice, due_at) VALUES (?, ?, ?)",
-        [(to_text(at), to_json(notice), to_text(at)) for notice in notices],
+        "INSERT INTO notices (created_at, notice) VALUES (?, ?)",
+        [(to_text(at), to_json(notice)) for notice in notices],
     )
 
 
@@ -78,29 +95,27 @@ class Journal:
             rows = connection.execute(query, (after, limit)).fetchall()
         return self._reader.all("ledger", rows, _entry)
 
-    def notices_due(self, now: datetime, limit: int) -> list[WaitingNotice]:
-        """Messages whose time has come, oldest first; or which no pause can have put off so far."""
-        query = """
-            SELECT * FROM notices WHERE state = 'waiting' AND (due_at <= ? OR due_at > ?) ORDER BY id LIMIT ?
-        """
-        row = (to_text(now), to_text(now + NO_PAUSE), limit)
+    def notices_waiting(self, limit: int) -> list[WaitingNotice]:
+        """Messages that are not settled: the thread with the most urgent one first, each thread in order."""
         with self._reader.moment() as connection:
-            rows = connection.execute(query, row).fetchall()
+            rows = connection.execute(WAITING, (limit,)).fetchall()
         return self._reader.all("notices", rows, _notice)
 
-    def settle_notice(self, notice_id: int, state: NoticeState, retry_at: datetime | None) -> None:
-        """Write down what became of one attempt."""
-        query = """
-            UPDATE notices SET state = ?, attempts = attempts + 1, due_at = coalesce(?, due_at)
-            WHERE id = ? AND state = 'waiting'
-        """
-        row = (state, to_text(retry_at) if retry_at else None, notice_id)
+    def settle_notices(
+        self, numbers: Sequence[int], channel: str, attempt: Attempt | None, settle: Settle, at: datetime
+    ) -> None:
+        """Write down what a channel made of them, or that it was asked; *settle* says where each stands."""
 
-        def settle(connection: sqlite3.Connection) -> None:
-            if not connection.execute(query, row).rowcount:
-                raise ConcurrentChange(f"Message {notice_id} is no longer waiting.")
+        def write(connection: sqlite3.Connection) -> None:
+            for number in numbers:
+                row = (number, channel, attempt, to_text(at))
+                if attempt and not connection.execute(TOLD, row).rowcount:
+                    raise ConcurrentChange(f"Message {number} was told by {channel} before.")
+                state = settle(_notice(connection.execute(ONE, (number,)).fetchone()))
+                if not connection.execute(SETTLE, (state, number)).rowcount:
+                    raise ConcurrentChange(f"Message {number} is no longer waiting.")
 
-        self._writer.run(settle)
+        self._writer.run(write)
 
     def mark(self, name: str, at: datetime) -> None:
         """Remember when something last happened."""
@@ -129,4 +144,5 @@ def _notice(row: sqlite3.Row) -> WaitingNotice:
         notice=from_json(row["notice"], Notice),
         attempts=row["attempts"],
         created_at=from_text(row["created_at"]),
+        results=from_json(row["results"], dict[str, Attempt]),
     )

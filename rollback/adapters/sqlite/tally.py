@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from rollback.adapters.codec import from_json
+from rollback.adapters.codec import from_json, maybe_from_text
 from rollback.adapters.sqlite import forgetting
 from rollback.adapters.sqlite.inbox import HEARTBEAT
 from rollback.adapters.sqlite.journal import get_mark
@@ -24,6 +24,7 @@ VERDICTS = """
     SELECT service, verdict, count(*) FROM rollbacks WHERE verdict IS NOT NULL GROUP BY service, verdict
 """
 NOTICES = "SELECT state, count(*) FROM notices GROUP BY state"
+OLDEST = "SELECT min(created_at) FROM notices WHERE state = 'waiting'"
 INBOX = "SELECT state, count(*) FROM inbox WHERE state <> 'decided' GROUP BY state"
 DECISIONS = """
     SELECT service, verdict, reason, rollback_trigger, sum(alerts) FROM decisions
@@ -50,6 +51,7 @@ class Counts:
                 decisions=_by_key(connection, DECISIONS, forgetting.DECIDED),
                 verifications=_by_key(connection, VERDICTS, forgetting.VERDICTS),
                 notices={state: count for (state,), count in told.items()},
+                oldest_notice=maybe_from_text(connection.execute(OLDEST).fetchone()[0]),
                 inbox_pending=inbox.get("pending", 0),
                 inbox_held=inbox.get("held", 0),
                 quarantined=_by_key(connection, SET_ASIDE, forgetting.SET_ASIDE)[()],

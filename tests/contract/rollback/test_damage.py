@@ -92,7 +92,7 @@ def test_a_row_of_a_newer_version_hides_no_other(tmp_path: Path, make: Any) -> N
     with sqlite3.connect(file) as other:
         other.execute("UPDATE decisions SET reason = 'premonition'")
         other.execute("UPDATE releases SET standing_at = 'soon' WHERE service = 'cart'")
-        other.execute("UPDATE notices SET notice = '[]'")
+        other.execute("UPDATE notices SET notice = iif(id % 2, '[]', '{')")
         other.execute("INSERT INTO ledger (at, kind, service, data) VALUES ('x', 'omen', '', '{')")
 
     assert store.decisions(None, 10) == []
@@ -100,7 +100,7 @@ def test_a_row_of_a_newer_version_hides_no_other(tmp_path: Path, make: Any) -> N
     assert store.ledger(0, 1000)
     assert [state.service for state in store.tally().services] == ["shop"]
     assert [one.id for one in store.in_phase(*ACTIVE)] == [1]
-    assert store.notices_due(make.alert().starts_at, 10) == []
+    assert store.notices_waiting(10) == []
     with pytest.raises(StoreUnavailable, match="Nothing is decided about it"):
         store.service_state("cart", "production")
     with pytest.raises(StoreUnavailable, match="cannot be read"):

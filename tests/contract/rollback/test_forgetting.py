@@ -22,7 +22,7 @@ from rollback.domain.control import ProposalState
 from rollback.domain.decision import decide
 from rollback.domain.facts import HostSeen
 from rollback.domain.reasons import LedgerKind, Verdict
-from rollback.domain.records import Batch, NewEntry, Notice, NoticeState, Quarantined, Settled
+from rollback.domain.records import Attempt, Batch, NewEntry, Notice, NoticeState, Quarantined, Settled
 from rollback.domain.rollback import AttemptFailed, Claimed, HostState
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -93,8 +93,8 @@ def lived(store: SqliteStore, make: Any, days: int) -> None:
             store.move(before, claimed, (NewEntry(at=now, kind=kind, service="shop", rollback_id=before.id),))
             results = (make.result(state=HostState.DONE),)
             store.move(claimed, claimed.apply(AttemptFailed(at=now, detail="x", results=results)), ())
-        for waiting in store.notices_due(now, 10):
-            store.settle_notice(waiting.id, NoticeState.SENT, None)
+        numbers = [waiting.id for waiting in store.notices_waiting(10)]
+        store.settle_notices(numbers, "slack", Attempt.TOLD, lambda _: NoticeState.SENT, now)
 
 
 def test_what_is_old_goes_and_no_count_of_it(store: SqliteStore, make: Any) -> None:
@@ -139,7 +139,7 @@ def test_what_is_open_or_young_stays(store: SqliteStore, make: Any) -> None:
 
     assert store.rollback(rollback.id).active
     assert [item.alert.fingerprint for item in store.waiting(10)] == ["waits"]
-    assert [notice.notice.text for notice in store.notices_due(day(1000), 10)] == ["waits"]
+    assert [notice.notice.text for notice in store.notices_waiting(10)] == ["waits"]
     assert [entry.kind for entry in store.ledger(0, 10) if entry.kind is LedgerKind.HOST_STEP]
     assert store.decision(rollback.decision_id)
     assert forget_all(store, NOON - timedelta(days=1)) == 0

@@ -32,6 +32,7 @@ from rollback.domain.facts import HostSeen, Watched
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import LedgerKind, Reason
 from rollback.domain.records import (
+    Attempt,
     Batch,
     InboxItem,
     NewEntry,
@@ -40,6 +41,8 @@ from rollback.domain.records import (
     Quarantined,
     Settled,
     Step,
+    Urgency,
+    WaitingNotice,
 )
 from rollback.domain.rollback import (
     AttemptFailed,
@@ -310,12 +313,12 @@ def test_an_unchanged_answer_adds_nothing_and_another_one_does(scene: Scene) -> 
     item = scene.item()
     told = (Notice(text="a", colour="good"),)
     first = scene.record(item, notices=told, watched=BLIND)
-    counts = (len(scene.store.ledger(0, 100)), len(scene.store.notices_due(at(60), 10)))
+    counts = (len(scene.store.ledger(0, 100)), len(scene.store.notices_waiting(10)))
 
     scene.receive(item.alert, retry_before=at(6))
     [item] = scene.store.waiting(10)
     assert scene.record(item, notices=told, watched=BLIND) is None
-    assert (len(scene.store.ledger(0, 100)), len(scene.store.notices_due(at(60), 10))) == counts
+    assert (len(scene.store.ledger(0, 100)), len(scene.store.notices_waiting(10))) == counts
 
     scene.receive(item.alert, retry_before=at(6))
     other = scene.record(scene.store.waiting(10)[0], handled_by=7)
@@ -343,7 +346,7 @@ def test_a_transition_and_its_history_are_one(scene: Scene) -> None:
 
     assert scene.store.rollback(rollback.id) == running
     assert scene.store.ledger(0, 100)[-1].kind is LedgerKind.ROLLBACK_STARTED
-    assert [w.notice.text for w in scene.store.notices_due(at(6), 10)] == ["started"]
+    assert [w.notice.text for w in scene.store.notices_waiting(10)] == ["started"]
 
 
 def test_a_transition_from_a_phase_that_has_passed_changes_nothing(scene: Scene) -> None:
@@ -379,7 +382,7 @@ def test_steps_are_kept_in_order(scene: Scene) -> None:
     assert scene.store.steps(rollback.id) == steps
     assert scene.store.steps(99) == []
     assert scene.store.ledger(0, 100)[-1].data["rollback_id"] == rollback.id
-    assert [w.notice.text for w in scene.store.notices_due(at(6), 10)] == ["ok", "failed"]
+    assert [w.notice.text for w in scene.store.notices_waiting(10)] == ["ok", "failed"]
 
 
 def test_rollbacks_are_found_by_phase(scene: Scene) -> None:
@@ -690,7 +693,7 @@ def test_holds_are_told_once(scene: Scene) -> None:
     scene.store.tell_hold(hold, entry, (Notice(text="on hold", colour="warning"),))
 
     assert scene.store.untold_holds(at(60), at(60)) == []
-    assert [w.notice.text for w in scene.store.notices_due(at(8), 10)] == ["on hold"]
+    assert [w.notice.text for w in scene.store.notices_waiting(10)] == ["on hold"]
 
 
 def test_what_hosts_run_is_live_though_nobody_reported_it(scene: Scene) -> None:
@@ -721,20 +724,54 @@ def test_the_history_is_read_from_where_one_left_off(scene: Scene) -> None:
     assert scene.store.ledger(entries[-1].id, 10) == []
 
 
-def test_messages_are_due_in_order_and_put_off(scene: Scene) -> None:
+def test_messages_wait_with_what_each_channel_made_of_them(scene: Scene) -> None:
     notices = [Notice(text=t, colour="good", fields={"a": "b"}) for t in ("one", "two")]
     scene.record(scene.item(), notices=tuple(notices), handled_by=7)
-    one, two = scene.store.notices_due(at(6), 10)
-    assert ([one.notice, two.notice], one.attempts) == (notices, 0)
+    one, two = scene.store.notices_waiting(10)
+    assert ([one.notice, two.notice], one.attempts, one.results) == (notices, 0, {})
 
-    scene.store.settle_notice(one.id, NoticeState.WAITING, at(8))
-    scene.store.settle_notice(two.id, NoticeState.SENT, None)
+    scene.store.settle_notices([one.id], "first", None, lambda _: NoticeState.WAITING, at(8))
+    scene.store.settle_notices([one.id], "second", Attempt.TOLD, lambda _: NoticeState.WAITING, at(8))
+    scene.store.settle_notices([two.id], "first", Attempt.TOLD, lambda _: NoticeState.SENT, at(8))
 
-    assert scene.store.notices_due(at(7), 10) == []
-    [again] = scene.store.notices_due(at(8), 10)
-    assert (again.id, again.attempts) == (one.id, 1)
-    with pytest.raises(ConcurrentChange):
-        scene.store.settle_notice(two.id, NoticeState.SENT, None)
+    [again] = scene.store.notices_waiting(10)
+    assert (again.id, again.attempts, again.results) == (one.id, 2, {"second": "told"})
+    for number, channel in ((two.id, "second"), (one.id, "second")):
+        with pytest.raises(ConcurrentChange):
+            scene.store.settle_notices([number], channel, Attempt.TOLD, lambda _: NoticeState.SENT, at(9))
+    assert scene.store.notices_waiting(10) == [again]
+
+
+def test_where_a_message_stands_is_asked_when_all_that_its_channels_made_of_it_is_known(scene: Scene) -> None:
+    scene.record(scene.item(), notices=(Notice(text="one", colour="good"),), handled_by=7)
+    [one] = scene.store.notices_waiting(10)
+    seen: list[dict[str, Attempt]] = []
+
+    def settle(waiting: WaitingNotice) -> NoticeState:
+        seen.append(waiting.results)
+        return NoticeState.WAITING
+
+    scene.store.settle_notices([one.id], "first", Attempt.REFUSED, settle, at(8))
+    scene.store.settle_notices([one.id], "second", Attempt.TOLD, settle, at(8))
+
+    assert seen == [{"first": "refused"}, {"first": "refused", "second": "told"}]
+
+
+def test_the_most_urgent_thread_waits_in_front_with_what_came_before_in_it(scene: Scene) -> None:
+    told = [
+        ("progress of seven", "rollback-7", Urgency.NEWS),
+        ("progress of eight", "rollback-8", Urgency.NEWS),
+        ("a proposal", "", Urgency.PROPOSAL),
+        ("no thread", "", Urgency.NEWS),
+        ("eight failed", "rollback-8", Urgency.URGENT),
+        ("on hold", "", Urgency.HOLD),
+    ]
+    notices = tuple(Notice(text=t, colour="good", thread=thread, urgency=u) for t, thread, u in told)
+    scene.record(scene.item(), notices=notices, handled_by=7)
+
+    assert [one.notice.text for one in scene.store.notices_waiting(10)] == [
+        "progress of eight", "eight failed", "on hold", "a proposal", "progress of seven", "no thread",
+    ]  # fmt: skip
 
 
 def test_marks_are_remembered(store: Any) -> None:

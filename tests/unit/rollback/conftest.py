@@ -210,6 +210,7 @@ class FakeExecutor:
 class FakeMessenger:
     sent: list[str] = field(default_factory=list)
     failure: RollbackError | None = None
+    configured: bool = True
 
     def send(self, notice: Notice) -> None:
         if self.failure:
@@ -384,7 +385,8 @@ class Make:
 
     def texts(self, store: SqliteStore) -> list[str]:
         """The messages that wait, oldest first."""
-        return [waiting.notice.text for waiting in store.notices_due(after(60 * 24 * 30), 1000)]
+        waiting = sorted(store.notices_waiting(1000), key=lambda one: one.id)
+        return [one.notice.text for one in waiting]
 
 
 @pytest.fixture

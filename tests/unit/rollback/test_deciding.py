@@ -59,7 +59,7 @@ class Scene:
 
     @property
     def messages(self) -> list[str]:
-        due = self.store.notices_due(NOON + timedelta(days=1), 1000)
+        due = self.store.notices_waiting(1000)
         return [waiting.notice.text for waiting in due]
 
 

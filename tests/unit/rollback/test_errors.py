@@ -30,6 +30,7 @@ STATUSES = {
     "QueueFull": 503,
     "ShuttingDown": 503,
     "Blind": 503,
+    "NotTaken": 503,
     "Undeliverable": 500,
     "ConcurrentChange": 503,
     "IllegalTransition": 500,

@@ -43,7 +43,7 @@ RUNBOOK = "https://monitor:8000/runbooks/CriticalErrorRate"
 
 def proposal_text(facts: Any, number: int = 12) -> str:
     [notice] = notices.of_decision(decide(facts), number)
-    assert notice.thread == f"proposal-{number}"
+    assert notice.thread == "proposal-shop-1"
     return notice.text
 
 

@@ -111,7 +111,7 @@ class Scene:
         return after
 
     def told(self) -> list[str]:
-        return [waiting.notice.text for waiting in self.store.notices_due(self.clock.now(), 100)]
+        return [waiting.notice.text for waiting in self.store.notices_waiting(100)]
 
 
 @pytest.fixture

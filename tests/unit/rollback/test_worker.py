@@ -87,7 +87,7 @@ class Scene:
         restorer: Any = self.restorer
         care: Any = self.care
         rehearse: Any = self.rehearse
-        parts = (first, second, restorer, last, care, rehearse)
+        parts = (first, second, restorer, {"slack": last}, care, rehearse)
         self.worker = Worker(self.store, *parts, lambda: 0.05, threading.Event())
 
     def pending(self) -> Rollback:
