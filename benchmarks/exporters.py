@@ -177,6 +177,7 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_clock_seconds", 4e9),
         ("mita_rollback_inbox_pending", 0.0),
         ("mita_rollback_notices_waiting", 0.0),
+        ("mita_rollback_notices_oldest_seconds", 0.0),
         ("mita_rollback_store_up", 1.0),
     ):
         yield level(name, value, labels)
@@ -194,6 +195,7 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
     for name, label, values in (
         ("mita_rollback_unresolved", "state", ("failed", "unverified", "incomplete", "blind")),
         ("mita_rollback_breaker_open", "cause", ("repeated", "fruitless")),
+        ("mita_rollback_loop_failing", "loop", ("decide", "dispatch", "care")),
     ):
         for each in values:
             yield level(name, 0, {label: each, **labels})
