@@ -8,9 +8,11 @@ python3 -m rollback.app --docs               print docs/settings.md
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -69,7 +71,7 @@ class Daemon:
         with suppress(StoreUnavailable):  # it is damaged or full: the daemon says so and turns everybody away
             self._store.adopt(settings.environment)
         parts = assemble(self._store, self._clock, lambda: self._live, lambda: self._reloaded)
-        self._worker = parts.worker
+        self._worker, self._narrate, self._ended = parts.worker, parts.narrate, threading.Event()
         self._server = make_server(parts.application, self._tls, self._answering)
 
     async def serve(self) -> None:
@@ -96,11 +98,11 @@ class Daemon:
             self._reloaded = ReloadState(successful=False, succeeded_at=self._reloaded.succeeded_at)
             expected = isinstance(error, SettingsInvalid)
             LOG.error("settings_kept", problem=str(error), exc_info=None if expected else error)
-            sdnotify.notify(READY=1, STATUS="the settings on disk cannot be used, the former ones are")
+            sdnotify.notify(READY=1)
         else:
             self._reloaded = self._success()
             LOG.info("settings_reloaded")
-            sdnotify.notify(READY=1, STATUS="settings reloaded")
+            sdnotify.notify(READY=1)
 
     def _replace(self, new: Live) -> None:
         old = self._live.settings
@@ -118,10 +120,13 @@ class Daemon:
         host, port, *_ = self._socket.getsockname()
         LOG.info("listening", address=host, port=port, tls=self._tls is not None, version=__version__)
         sdnotify.notify(READY=1, STATUS=f"listening on port {port}")
+        telling = (self._narrate, self._ended)
+        threading.Thread(target=sdnotify.keep_telling, args=telling, name="status", daemon=True).start()
 
     def _stop(self) -> None:
         LOG.info("stopping")
-        sdnotify.notify(STOPPING=1)
+        self._ended.set()
+        sdnotify.notify(STOPPING=1, STATUS="stopping: what runs is given its time")
         self._worker.stop()
         self._server.should_exit = True
 
@@ -165,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.check:
             return _check(options.check)
         else:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would have every secret in it
             _run(options.settings)
     except RollbackError as error:
         print(error, file=sys.stderr)  # noqa: T201

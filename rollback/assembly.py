@@ -41,6 +41,7 @@ from rollback.service.deciding import Decider
 from rollback.service.desk import Desk
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake, Reconciler
+from rollback.service.narrating import Narrator
 from rollback.service.registering import Registry
 from rollback.service.restoring import Restorer
 from rollback.service.returning import Returner
@@ -61,6 +62,7 @@ class Assembled:
 
     worker: Worker
     application: FastAPI
+    narrate: Callable[[], str]
 
 
 def assemble(
@@ -151,7 +153,10 @@ def assemble(
         alerts_arrived=worker.kick,
         runbooks=Runbooks(BUNDLE / "docs" / "runbooks"),
     )
-    return Assembled(worker=worker, application=build(parts))
+    narrator = Narrator(
+        store, clock, monitoring, policy, parts.trouble, lambda: not reload_state().successful
+    )
+    return Assembled(worker=worker, application=build(parts), narrate=narrator.line)
 
 
 def _tellers(store: SqliteStore, clock: Clock, live: Callable[[], Live]) -> dict[str, Teller]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from rollback.domain.errors import Blind, RollbackError, StoreUnavailable, Unavailable
 from rollback.domain.ports import Store
@@ -255,14 +256,15 @@ class Worker:
         self._driven[rollback.id] = thread
 
     def _to_its_end(self, rollback: Rollback, resumed: bool) -> None:
-        try:
-            self._restorer.drive(rollback, self._stopping.wait, resumed=resumed)
-        except Exception as error:
-            LOG.exception("rollback_not_driven", rollback=rollback.id)
-            self._give_up(rollback, f"internal error: {error!r}")
+        with bound_contextvars(decision=rollback.decision_id, rollback=rollback.id):
+            try:
+                self._restorer.drive(rollback, self._stopping.wait, resumed=resumed)
+            except Exception as error:
+                LOG.exception("rollback_not_driven")
+                self._give_up(rollback, f"internal error: {error!r}")
 
     def _give_up(self, rollback: Rollback, problem: str) -> None:
         try:
             self._restorer.give_up(rollback.id, problem, self._stopping.wait)
         except Exception:
-            LOG.exception("rollback_not_given_up", rollback=rollback.id)  # it is driven again after a rest
+            LOG.exception("rollback_not_given_up")  # it is driven again after a rest

@@ -2,7 +2,11 @@
 
 import os
 import socket
+import threading
 import time
+from collections.abc import Callable
+
+from rollback.adapters.logs import harmless
 
 
 def notify(**fields: str | int) -> bool:
@@ -15,7 +19,7 @@ def notify(**fields: str | int) -> bool:
         return False
     if address.startswith("@"):
         address = "\0" + address[1:]
-    message = "\n".join(f"{name}={value}" for name, value in fields.items())
+    message = "\n".join(f"{name}={harmless(str(value))}" for name, value in fields.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             sock.connect(address)
@@ -28,6 +32,19 @@ def notify(**fields: str | int) -> bool:
 def reloading() -> bool:
     """Say that a reload has begun; READY=1 ends it."""
     return notify(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+
+
+def keep_telling(line: Callable[[], str], ended: threading.Event, every: float = 1.0) -> None:
+    """Tell systemd what the daemon does, whenever that changes, until *ended*."""
+    said = ""
+    while os.environ.get("NOTIFY_SOCKET") and not ended.wait(every):
+        try:
+            now = line()
+        except Exception as error:
+            now = f"what it does cannot be told: {error!r}"
+        if now != said:
+            notify(STATUS=now)
+            said = now
 
 
 def watchdog_interval() -> float | None:

@@ -128,7 +128,13 @@ class Returner:
             record = self._store.record_by_person(decision, None, plan.wish.reason, lambda _: ())
         except ConcurrentChange as change:
             raise FactsMoved(f"Nothing was begun: {change}", plan.known) from change
-        LOG.info("rollback_asked", rollback=record.rollback_id, service=plan.wish.service, by=plan.wish.by)
+        LOG.info(
+            "rollback_asked",
+            decision=record.id,
+            rollback=record.rollback_id,
+            service=plan.wish.service,
+            by=plan.wish.by,
+        )
         assert record.rollback_id is not None  # its verdict is to roll back
         return self._store.rollback(record.rollback_id)
 

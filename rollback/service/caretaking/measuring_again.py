@@ -1,5 +1,7 @@
 """What could not be measured is measured again when Prometheus is back."""
 
+from structlog.contextvars import bound_contextvars
+
 from rollback.domain.ports import Pause
 from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback, VerificationVerdict
@@ -39,7 +41,8 @@ class BlindEnds:
             return
         del self._under_way[state.service]
         if verification.verdict is not VerificationVerdict.BLIND:
-            self._restorer.conclude(rollback, verification, self._pause)
+            with bound_contextvars(decision=rollback.decision_id, rollback=rollback.id):
+                self._restorer.conclude(rollback, verification, self._pause)
 
 
 def _blind(rollback: Rollback) -> bool:

@@ -41,9 +41,15 @@ class Repairs:
         try:
             repair = self._store.start_repair(of, of.waiting, look.now)
         except ConcurrentChange as change:
-            LOG.info("repair_not_started", rollback=of.id, why=str(change))
+            LOG.info("repair_not_started", decision=of.decision_id, of=of.id, why=str(change))
         else:
-            LOG.info("repair_started", rollback=repair.id, of=of.id, hosts=", ".join(of.waiting))
+            LOG.info(
+                "repair_started",
+                decision=of.decision_id,
+                rollback=repair.id,
+                of=of.id,
+                hosts=", ".join(of.waiting),
+            )
 
     def _rested(self, state: ServiceState, of: Rollback, look: Look) -> bool:
         """Whether the last try is long enough ago; each that changed nothing doubles the pause."""

@@ -199,7 +199,7 @@ class DaemonProcess:
 
     def answers(self) -> bool:
         try:
-            return self.get("/health/live").ok
+            return self.get("/health/live").status_code in (200, 401)
         except requests.RequestException:
             return False
 
@@ -278,7 +278,7 @@ class DaemonProcess:
             return rollback if rollback.get("phase") in phases else None
 
         what = f"rollback {number} to be {phases}"
-        return until(what, found, deadline_s=20, interval_s=0.05, explain=self.said)
+        return until(what, found, deadline_s=60, interval_s=0.05, explain=self.said)
 
     def metric(self, name: str) -> float:
         lines = self.get("/metrics").text.splitlines()

@@ -236,7 +236,7 @@ def test_the_port_speaks_tls_asks_for_a_name_and_tells_systemd(
         systemd.bind(address)
         systemd.settimeout(10)
         daemon.start(NOTIFY_SOCKET=address, WATCHDOG_USEC="300000")
-        told = [systemd.recv(500).decode() for _ in range(4)]
+        told = [systemd.recv(500).decode() for _ in range(8)]
         daemon.send(signal.SIGHUP)
         until("the reload", lambda: b"RELOADING=1" in systemd.recv(500), deadline_s=10, interval_s=0.01)
 
