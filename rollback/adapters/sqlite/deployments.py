@@ -7,7 +7,7 @@ from rollback.adapters.codec import to_json, to_text
 from rollback.adapters.sqlite.control import withdraw
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
-from rollback.adapters.sqlite.releases import mark, state_of
+from rollback.adapters.sqlite.releases import go_live, mark, next_moment, state_of
 from rollback.adapters.sqlite.rows import deployment_from
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.deployment import UNREPORTED, Deployment, NewDeployment, Outcome, Standing
@@ -50,7 +50,6 @@ INSERT = """
 """
 RESUME = "UPDATE deployments SET heard_at = ?, hosts = ? WHERE id = ? RETURNING *"
 ROLLED_BACK = "SELECT id FROM rollbacks WHERE deployment_id = ? AND (moved = 1 OR finished_at IS NULL)"
-GO_LIVE = "UPDATE releases SET live_at = ? WHERE service = ? AND env = ? AND version = ?"
 OBSERVE = """
     INSERT INTO releases (service, env, version, rollback_safe, live_at) VALUES (?, ?, ?, 0, ?)
     ON CONFLICT (service, env, version) DO UPDATE SET live_at = excluded.live_at
@@ -98,7 +97,8 @@ class Deployments:
         entry = NewEntry(at=at, kind=LedgerKind.LIVE_OBSERVED, service=service, env=env, data=data)
 
         def observe(connection: sqlite3.Connection) -> None:
-            connection.execute(OBSERVE, (service, env, version, to_text(at)))
+            moment = next_moment(connection, (service, env), at)
+            connection.execute(OBSERVE, (service, env, version, moment))
             insert_entry(connection, entry)
             insert_notices(connection, notices, at)
 
@@ -153,7 +153,8 @@ def _start(connection: sqlite3.Connection, new: NewDeployment, at: datetime) -> 
     _refuse(state, new, at)
     safe, checksum = new.rollback_safe, new.checksum
     key = (new.service, new.env)
-    connection.execute(UPSERT_RELEASE, (*key, new.version, safe, checksum, to_text(at)))
+    begun = next_moment(connection, key, at)
+    connection.execute(UPSERT_RELEASE, (*key, new.version, safe, checksum, begun))
     if new.override and _standing(state, new.version) is Standing.REJECTED:
         mark(connection, (*key, new.version), Standing.UNPROVEN, OVERRIDDEN, at)
     running = state.deployment if state.deployment and state.deployment.outcome is None else None
@@ -216,7 +217,7 @@ def _finish(
     report = (outcome, to_text(at), detail, deployment_id, UNREPORTED)
     deployment = _closed(connection, deployment_id, connection.execute(REPORT, report).fetchone(), at)
     if outcome is Outcome.LIVE:
-        connection.execute(GO_LIVE, (to_text(at), deployment.service, deployment.env, deployment.version))
+        go_live(connection, (deployment.service, deployment.env), deployment.version, at)
     insert_notices(connection, notices, at)
     return deployment
 

@@ -1,9 +1,9 @@
 """Releases, and everything about one service read at one moment."""
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from rollback.adapters.codec import maybe_from_text, to_text
+from rollback.adapters.codec import from_text, maybe_from_text, to_text
 from rollback.adapters.sqlite.control import breaker_of, freeze_of, freezes_of, proposal_of, rehearsals_of
 from rollback.adapters.sqlite.journal import insert_entry
 from rollback.adapters.sqlite.reader import ODD
@@ -33,6 +33,11 @@ HELD = """
     SELECT count(*) AS count FROM inbox AS i JOIN decisions AS d ON d.id = i.decision_id
     WHERE i.state = 'held' AND d.verdict = 'hold' AND d.service = ? AND d.env = ?
 """
+NEWEST = """
+    SELECT max(max(coalesce(live_at, ''), coalesce(deployed_at, ''))) AS at FROM releases
+    WHERE service = ? AND env = ?
+"""
+GO_LIVE = "UPDATE releases SET live_at = ? WHERE service = ? AND env = ? AND version = ?"
 MARK = """
     UPDATE releases SET standing = ?, standing_at = ?, standing_by = ?
     WHERE service = ? AND env = ? AND version = ?
@@ -102,6 +107,20 @@ def open_end(rollbacks: list[Rollback], deployments: list[Deployment]) -> Rollba
         well = rollback.phase is Phase.SUCCEEDED and not rollback.waiting
         return None if well else rollback
     return None
+
+
+def next_moment(connection: sqlite3.Connection, key: tuple[str, str], at: datetime) -> str:
+    """The moment; or one after all that is known of the service's releases, when the clock was set back.
+
+    Which release is live, and which came after which, is told by these times.
+    """
+    newest = connection.execute(NEWEST, key).fetchone()["at"]
+    return to_text(max(at, from_text(newest) + timedelta(microseconds=1)) if newest else at)
+
+
+def go_live(connection: sqlite3.Connection, key: tuple[str, str], version: str, at: datetime) -> None:
+    """Make the release the live one, inside the caller's transaction."""
+    connection.execute(GO_LIVE, (next_moment(connection, key, at), *key, version))
 
 
 def mark(

@@ -7,7 +7,7 @@ from rollback.adapters.codec import from_json, from_text, maybe_text, to_json, t
 from rollback.adapters.sqlite.control import open_breaker
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
-from rollback.adapters.sqlite.releases import mark
+from rollback.adapters.sqlite.releases import go_live, mark
 from rollback.adapters.sqlite.rows import rollback_from
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain import wording
@@ -22,7 +22,10 @@ SWAP = """
       finished_at = ?, detail = ?, results = ?, moved = ?, verdict = ?, verification = ?
     WHERE id = ? AND phase = ? AND attempt = ? AND verdict IS ?
 """
-LIVE_AGAIN = "UPDATE releases SET live_at = ? WHERE service = ? AND env = ? AND version = ?"
+KNOWN = (
+    "INSERT INTO releases (service, env, version, rollback_safe) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING"
+)
+"""A version that was put on the hosts by hand, and then left, becomes known by that."""
 TRY_AGAIN = "UPDATE inbox SET state = 'held' WHERE decision_id = ? AND state = 'decided'"
 REPAIR = """
     INSERT INTO rollbacks (service, env, kind, phase, from_version, to_version, decision_id, deployment_id,
@@ -81,10 +84,11 @@ class Rollbacks:
                 )
             key, at = (after.service, after.env), after.changed_at
             if after.phase is Phase.VERIFYING and before.phase is Phase.RUNNING:
-                connection.execute(LIVE_AGAIN, (maybe_text(after.restored_at), *key, after.to_version))
+                go_live(connection, key, after.to_version, at)
             if after.phase in (Phase.FAILED, Phase.CALLED_OFF) and not after.changed:
                 connection.execute(TRY_AGAIN, (after.decision_id,))
             for version, standing in follows.standings:
+                connection.execute(KNOWN, (*key, version))
                 mark(connection, (*key, version), standing, follows.by, at)
             if follows.cause:
                 open_breaker(connection, key, follows.cause, follows.why, at)

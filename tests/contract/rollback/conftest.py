@@ -280,6 +280,12 @@ class DaemonProcess:
         what = f"rollback {number} to be {phases}"
         return until(what, found, deadline_s=60, interval_s=0.05, explain=self.said)
 
+    def until_decided(self) -> None:
+        """Nothing waits in the inbox."""
+        pending = "mita_rollback_inbox_pending"
+        done = "the inbox to be empty"
+        until(done, lambda: self.metric(pending) == 0, deadline_s=60, interval_s=0.1, explain=self.said)
+
     def metric(self, name: str) -> float:
         lines = self.get("/metrics").text.splitlines()
         return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
