@@ -78,6 +78,7 @@ def assemble(
         lambda: live().alertmanager,
         lambda: live().settings.traffic_series,
         lambda: live().settings.paging_severities,
+        lambda: policy().verification_interval,
     )
     probes = HttpProbes(lambda: live().settings.probes, lambda: live().probes_ca)
     intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, probes, policy)

@@ -16,6 +16,7 @@ from rollback.domain.records import Quarantined
 OURS = 'rollback=~"auto|propose"'
 RANGE_POINTS = 500
 SHORTEST_STEP = 1.0
+PACE = timedelta(seconds=15)
 READ = ("auto", "propose")
 """Values of the label `rollback` whose rules the daemon reads."""
 
@@ -29,10 +30,11 @@ class HttpMonitoring:
         alertmanager: Callable[[], Endpoint],
         traffic_series: Callable[[], str],
         paging: Callable[[], list[str]],
+        pace: Callable[[], timedelta] = lambda: PACE,
     ) -> None:
         self._prometheus = HttpSource("prometheus", prometheus)
         self._alertmanager = HttpSource("alertmanager", alertmanager)
-        self._traffic_series, self._paging = traffic_series, paging
+        self._traffic_series, self._paging, self._pace = traffic_series, paging, pace
 
     def active(self) -> list[Active]:
         """Every alert that Prometheus has as pending or firing now, from its rule manager itself."""
@@ -50,13 +52,14 @@ class HttpMonitoring:
         """For each series of the alert that was active at *until*: since when, without an inactive moment.
 
         ALERTS_FOR_STATE holds the moment at which an alert became pending. A restart of Prometheus dates that
-        anew, but leaves no gap; an alert that really ended does, since its series is then marked as stale.
+        anew, but leaves no gap; an alert that really ended does: its series is marked as stale or, where that
+        was while Prometheus was away, not continued although the heartbeat is.
         """
         step = max((until - since).total_seconds() / RANGE_POINTS, SHORTEST_STEP)
         end = until + timedelta(milliseconds=1)
         start = end - timedelta(seconds=step) * (int((until - since).total_seconds() / step) + 1)
         params = {
-            "query": f"ALERTS_FOR_STATE{{alertname={json.dumps(name)}}}",
+            "query": _continued(name, self._pace().total_seconds()),
             "start": f"{start.timestamp():.3f}",
             "end": f"{end.timestamp():.3f}",
             "step": f"{step:.3f}",
@@ -179,6 +182,21 @@ def _fired(series: dict[str, Any]) -> Fired:
     if not moments:
         raise Blind("Expected a series with samples from the monitoring, found one without.")
     return Fired(labels=_labels(series), first=moments[0], last=moments[-1])
+
+
+def _continued(name: str, pace: float) -> str:
+    """The alert's series while it was active; *pace* is the seconds between two evaluations.
+
+    For minutes after its last sample Prometheus goes on telling a series that nothing marked as stale. That
+    is right while Prometheus itself was away, and a little longer, until each rule was evaluated again; from
+    then on samples are demanded. The last before an absence counts until its last heartbeat is out of sight.
+    """
+    series = f"ALERTS_FOR_STATE{{alertname={json.dumps(name)}}}"
+    heartbeat = (
+        f'ALERTS_FOR_STATE{{rollback="heartbeat"}}[{_duration(2 * pace)}] offset {_duration(4 * pace)}'
+    )
+    sampled = f"{series} and last_over_time({series}[{_duration(8 * pace)}])"
+    return f"({sampled}) or ({series} unless on () last_over_time({heartbeat}))"
 
 
 def _last_row(points: list[tuple[float, float]], end: datetime, step: float) -> list[tuple[float, float]]:
