@@ -185,11 +185,12 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_total", "result", ("succeeded", "failed")),
         ("mita_rollback_decisions_total", "reason", ("blind", "cooldown", "evidence_unknown")),
         ("mita_rollback_verifications_total", "verdict", ("fixed", "not_fixed", "worse", "blind")),
-        ("mita_rollback_webhook_requests_total", "code", ("202", "401")),
+        ("mita_rollback_requests_total", "code", ("202", "401")),
         ("mita_rollback_notices_total", "result", ("sent", "dropped")),
         ("mita_rollback_quarantined_alerts_total", "why", ("shape",)),
     ):
         named = {"application": "mita-backend"} if name in PER_APPLICATION else {}
+        named |= {"door": "webhook"} if label == "code" else {}
         for each in values:
             yield Series({"__name__": name, label: each, **named, **labels}, Shape(0, counter=True))
     for name, label, values in (

@@ -10,7 +10,6 @@ import asyncio
 import os
 import resource
 import signal
-import ssl
 import sys
 import threading
 import time
@@ -28,9 +27,10 @@ from rollback.adapters.sqlite import SqliteStore
 from rollback.assembly import BUNDLE, assemble
 from rollback.checking import problems
 from rollback.domain.errors import RollbackError, SettingsInvalid, StoreUnavailable
-from rollback.live import Live, changed_but_fixed, load, load_certificate, tls_context
-from rollback.server import listen, make_server
+from rollback.live import Live, changed_but_fixed, load
+from rollback.server import make_server
 from rollback.settings_docs import render
+from rollback.sockets import leave, listen
 
 LOG = structlog.get_logger("rollback.app")
 DEFAULT_SETTINGS = Path("/etc/mita-rollback/settings.yml")
@@ -65,14 +65,13 @@ class Daemon:
         faults.arm(os.environ)
         for problem in problems(self._live, BUNDLE):
             LOG.warning("will_not_work", problem=problem)
-        self._tls = _context(self._live)
         self._socket = listen(settings.listen_address, settings.listen_port)
         self._store = SqliteStore(settings.database)
         with suppress(StoreUnavailable):  # it is damaged or full: the daemon says so and turns everybody away
             self._store.adopt(settings.environment)
         parts = assemble(self._store, self._clock, lambda: self._live, lambda: self._reloaded)
         self._worker, self._narrate, self._ended = parts.worker, parts.narrate, threading.Event()
-        self._server = make_server(parts.application, self._tls, self._answering)
+        self._server = make_server(parts.application, lambda: self._live.tls, parts.counts, self._answering)
 
     async def serve(self) -> None:
         """Run until SIGTERM or SIGINT; what was accepted is in the database when this returns."""
@@ -108,9 +107,6 @@ class Daemon:
         old = self._live.settings
         if fixed := changed_but_fixed(old, new.settings):
             LOG.warning("restart_needed", settings=", ".join(fixed))
-        certificate, key = new.settings.web_tls_cert, new.settings.web_tls_key
-        if self._tls and certificate and key:
-            load_certificate(self._tls, new.directory / certificate, new.directory / key)
         self._live = new
 
     def _success(self) -> ReloadState:
@@ -118,7 +114,8 @@ class Daemon:
 
     def _answering(self) -> None:
         host, port, *_ = self._socket.getsockname()
-        LOG.info("listening", address=host, port=port, tls=self._tls is not None, version=__version__)
+        LOG.info("listening", address=host, port=port, tls=self._live.tls is not None, version=__version__)
+        leave(self._socket)
         sdnotify.notify(READY=1, STATUS=f"listening on port {port}")
         telling = (self._narrate, self._ended)
         threading.Thread(target=sdnotify.keep_telling, args=telling, name="status", daemon=True).start()
@@ -148,13 +145,6 @@ class Daemon:
             else:
                 sdnotify.notify(WATCHDOG=1)
             await asyncio.sleep(interval)
-
-
-def _context(live: Live) -> ssl.SSLContext | None:
-    certificate, key = live.settings.web_tls_cert, live.settings.web_tls_key
-    if certificate is None or key is None:
-        return None
-    return tls_context(live.directory / certificate, live.directory / key)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,7 +20,9 @@ from rollback.adapters.probes import HttpProbes
 from rollback.adapters.slack import SlackMessenger
 from rollback.adapters.sqlite import SqliteStore
 from rollback.api.build import Parts, build
+from rollback.api.gates import Watch
 from rollback.api.runbooks import Runbooks
+from rollback.connections import Counts
 from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
@@ -62,6 +64,7 @@ class Assembled:
 
     worker: Worker
     application: FastAPI
+    counts: Counts
     narrate: Callable[[], str]
 
 
@@ -146,18 +149,27 @@ def assemble(
         registry=Registry(store, clock, probes, policy),
         people=People(store, decider.look, policy),
         returner=Returner(store, decider.look),
-        accounts=lambda: live().accounts,
-        body_limit=lambda: live().settings.body_limit,
+        watch=Watch(
+            accounts=lambda: live().accounts,
+            body_limit=lambda: live().settings.body_limit,
+            now=lambda: clock.now().timestamp(),
+            counted=metrics.doors.answered,
+            deprecated=metrics.doors.deprecated,
+        ),
         metrics=metrics.render,
         trouble=trouble,
-        counted=metrics.count_webhook,
         alerts_arrived=worker.kick,
         runbooks=Runbooks(BUNDLE / "docs" / "runbooks"),
     )
     narrator = Narrator(
         store, clock, monitoring, policy, parts.trouble, lambda: not reload_state().successful
     )
-    return Assembled(worker=worker, application=build(parts), narrate=narrator.line)
+    counts = Counts(
+        answered=metrics.doors.answered,
+        connected=metrics.doors.connected,
+        dismissed=metrics.doors.dismissed,
+    )
+    return Assembled(worker=worker, application=build(parts), counts=counts, narrate=narrator.line)
 
 
 def _tellers(store: SqliteStore, clock: Clock, live: Callable[[], Live]) -> dict[str, Teller]:

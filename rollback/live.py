@@ -1,11 +1,13 @@
 """The settings in use, and how a reload replaces them whole or not at all."""
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from rollback.adapters.http_source import Endpoint
-from rollback.api.auth import Account, Accounts
+from rollback.api.auth import Account, Accounts, Signature
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Policy
 from rollback.settings import Settings, parse
@@ -13,6 +15,16 @@ from rollback.strict_yaml import LONGEST
 
 FIXED = ("listen_address", "listen_port", "database", "environment", "log_format")
 """Settings that a running daemon cannot change."""
+SECRETS = (
+    "webhook_secret_file",
+    "webhook_hmac_secret_file",
+    "admin_secret_file",
+    "reader_secret_file",
+    "web_auth_password_file",
+)
+"""Settings that name the files of the secrets with which others come in."""
+SECRET_LENGTH = 10
+"""Nobody who guesses is locked out for good, so the secrets themselves must be too many to try."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +35,7 @@ class Live:
     directory: Path
     policy: Policy
     accounts: Accounts
+    tls: ssl.SSLContext | None = field(repr=False, compare=False)
     prometheus: Endpoint
     alertmanager: Endpoint
     probes_ca: Path | None
@@ -38,13 +51,12 @@ class Live:
 def load(file: Path) -> Live:
     """Read and check everything that the file names, or raise SettingsInvalid with what to do."""
     settings, directory = parse(_text(file, "the settings"), str(file)), file.resolve().parent
-    if settings.web_tls_cert and settings.web_tls_key:
-        tls_context(directory / settings.web_tls_cert, directory / settings.web_tls_key)
     return Live(
         settings=settings,
         directory=directory,
         policy=settings.policy(),
         accounts=_accounts(settings, directory),
+        tls=_tls(settings, directory),
         prometheus=Endpoint(
             url=settings.prometheus_url,
             username=settings.prometheus_username,
@@ -65,44 +77,64 @@ def load(file: Path) -> Live:
 
 def changed_but_fixed(old: Settings, new: Settings) -> list[str]:
     """Settings that differ and only take effect after a restart."""
-    names = [name for name in FIXED if getattr(old, name) != getattr(new, name)]
-    tls = bool(old.web_tls_cert) != bool(new.web_tls_cert)
-    return [*names, *(["web_tls_cert"] if tls else [])]
+    return [name for name in FIXED if getattr(old, name) != getattr(new, name)]
 
 
-def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """A server context with the certificate, or SettingsInvalid."""
+def _tls(settings: Settings, directory: Path) -> ssl.SSLContext | None:
+    """The server's context, which asks clients for certificates where the settings say so."""
+    if not (settings.web_tls_cert and settings.web_tls_key):
+        return None
+    certificate, key = directory / settings.web_tls_cert, directory / settings.web_tls_key
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    load_certificate(context, certificate, key)
-    return context
-
-
-def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Use this certificate for connections from now on, or raise SettingsInvalid."""
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         message = f"web_tls_cert {certificate} and web_tls_key {key} cannot be used: {error}"
         raise SettingsInvalid(message) from error
+    if authority := _file(directory, settings.web_tls_client_ca_file, "web_tls_client_ca_file"):
+        try:
+            context.load_verify_locations(authority)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsInvalid(f"web_tls_client_ca_file {authority} cannot be used: {error}") from error
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def _accounts(settings: Settings, directory: Path) -> Accounts:
-    web = None
-    if settings.web_auth_username:
-        password = _optional(directory, settings.web_auth_password_file, "web_auth_password_file")
-        web = Account(username=settings.web_auth_username, password=password)
+    webhook, admin = settings.webhook_username, settings.admin_username
+    reader, web = settings.reader_username, settings.web_auth_username
+    secrets = {
+        name: _secret(directory / file, name, least=SECRET_LENGTH)
+        for name in SECRETS
+        if (file := getattr(settings, name)) is not None
+    }
+    named = {"webhook_username": webhook, "admin_username": admin}
+    named |= {"reader_username": reader} if "reader_secret_file" in secrets else {}
+    named |= {"web_auth_username": web} if web else {}
+    _refuse_twins(named, "are one and the same account, so that nobody could tell who did what")
+    _refuse_twins(secrets, "hold one and the same secret, so that one door would open the other")
+    signed = secrets.get("webhook_hmac_secret_file")
     return Accounts(
-        webhook=Account(
-            username=settings.webhook_username,
-            password=_secret(directory / settings.webhook_secret_file, "webhook_secret_file"),
-        ),
-        admin=Account(
-            username=settings.admin_username,
-            password=_secret(directory / settings.admin_secret_file, "admin_secret_file"),
-        ),
-        web=web,
+        webhook=Account(username=webhook, password=secrets["webhook_secret_file"]),
+        admin=Account(username=admin, password=secrets["admin_secret_file"]),
+        reader=_account(reader, secrets.get("reader_secret_file")),
+        web=_account(web, secrets.get("web_auth_password_file")),
+        signature=Signature(secret=signed, window=settings.webhook_hmac_window) if signed else None,
+        legacy=settings.legacy_auth,
+        status=settings.status_without_credentials,
     )
+
+
+def _account(username: str, password: str | None) -> Account | None:
+    return None if password is None else Account(username=username, password=password)
+
+
+def _refuse_twins(values: Mapping[str, str], why: str) -> None:
+    """Two doors that one key opens are one door."""
+    for (one, first), (other, second) in combinations(values.items(), 2):
+        if first == second:
+            raise SettingsInvalid(f"{one} and {other} {why}: give each its own")
 
 
 def _text(path: Path, setting: str) -> str:
@@ -116,11 +148,16 @@ def _text(path: Path, setting: str) -> str:
         raise SettingsInvalid(f"{setting}: expected a readable file at {path}, found: {error}") from error
 
 
-def _secret(path: Path, setting: str) -> str:
-    """The content of a secret file without its line end; an empty one is refused."""
+def _secret(path: Path, setting: str, least: int = 1) -> str:
+    """The content of a secret file without its line end; an empty or short one is refused."""
     content = _text(path, setting).strip()
     if not content:
         raise SettingsInvalid(f"{setting}: expected a secret in {path}, found an empty file")
+    if len(content) < least:
+        raise SettingsInvalid(
+            f"{setting}: expected at least {least} characters in {path}, found {len(content)}: "
+            "make one with `openssl rand -hex 16`"
+        )
     return content
 
 

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from rollback import durations, strict_yaml
+from rollback.api.auth import StatusFor
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Mode, Policy
 
@@ -87,6 +88,7 @@ def mode(found: object) -> object:
     return Mode.OFF if found is False else found
 
 
+Username = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]+$", max_length=100)]
 Url = Annotated[str, AfterValidator(address)]
 
 
@@ -169,10 +171,15 @@ class Settings(Model):
     )
     web_tls_cert: Path | None = Field(
         default=None,
-        description="Certificate chain (PEM); turns TLS on. Turning it on or off needs a restart.",
+        description="Certificate chain (PEM); turns TLS on.",
     )
     web_tls_key: Path | None = Field(default=None, description="Private key of `web_tls_cert` (PEM).")
-    web_auth_username: str = Field(
+    web_tls_client_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) of the authority that signs clients' certificates: who shows none of "
+        "them is refused before the first byte of HTTP. Needs `web_tls_cert`.",
+    )
+    web_auth_username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$")] = Field(
         default="",
         description="If set, /metrics, /health and /openapi.json ask for Basic authentication too; "
         "runbooks stay open.",
@@ -187,15 +194,42 @@ class Settings(Model):
         description="Largest request body in bytes; 1,000 alerts need 1.13 MB.",
     )
 
-    webhook_username: str = Field(default="alertmanager", description="Who may post alerts.")
+    webhook_username: Username = Field(default="alertmanager", description="Who may post alerts.")
     webhook_secret_file: Path = Field(
         default=Path("secrets/rollback_webhook_secret"),
         description="File with the password of `webhook_username`.",
     )
-    admin_username: str = Field(default="admin", description="Who may do everything but post alerts.")
+    webhook_hmac_secret_file: Path | None = Field(
+        default=None,
+        description="File with a secret with which deliveries must be signed too: `X-Mita-Signature: "
+        "sha256=HEX` is the HMAC-SHA256 of `X-Mita-Timestamp` (Unix seconds), a dot and the body.",
+    )
+    webhook_hmac_window: Duration = Field(
+        default=timedelta(minutes=5),
+        description="How far the timestamp of a signed delivery may be from now. Not scaled.",
+    )
+    admin_username: Username = Field(
+        default="admin", description="The operator: may do everything but post alerts."
+    )
     admin_secret_file: Path = Field(
         default=Path("secrets/rollback_admin_secret"),
         description="File with the password of `admin_username`.",
+    )
+    reader_username: Username = Field(
+        default="reader", description="Who may read and imagine alerts (`/test`), and do nothing."
+    )
+    reader_secret_file: Path | None = Field(
+        default=None, description="File with the password of `reader_username`. None: there is no reader."
+    )
+    status_without_credentials: StatusFor = Field(
+        default=StatusFor.ALIVE,
+        description="What `/api/admin/rollback/status` tells who shows no credentials: `alive` (that the "
+        "daemon is), `full` (what an account is told), `none` (401).",
+    )
+    legacy_auth: bool = Field(
+        default=False,
+        description="Accept the webhook's bare secret after `Basic`, without a user and not encoded, for "
+        "/trigger and /test. Deprecated: every such login is logged and counted.",
     )
 
     database: Path = Field(
@@ -403,6 +437,8 @@ class Settings(Model):
         for one, other in pairs:
             if bool(getattr(self, one)) != bool(getattr(self, other)):
                 raise ValueError(f"{one} and {other} must be given together")
+        if self.web_tls_client_ca_file and not self.web_tls_cert:
+            raise ValueError("web_tls_client_ca_file needs web_tls_cert: clients show certificates over TLS")
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,13 @@ from rollback.domain.records import NoticeState, Tally
 from rollback.domain.rollback import ACTIVE, Phase, VerificationVerdict
 
 Key = tuple[str, ...]
-WEBHOOK_CODES = (202, 400, 401, 413, 500, 503)
+REFUSED = (400, 401, 404, 405, 413, 429, 503)
+ANSWERS = {
+    "webhook": (202, *REFUSED),
+    "admin": (200, 201, 403, 409, 422, *REFUSED),
+    "open": (200, 302, *REFUSED),
+}
+"""What each door may answer: these series exist at 0 from the start."""
 OTHER = "other"
 """The label of triggers and applications that only alerts name: there could be any number of them."""
 
@@ -48,26 +54,59 @@ class Sources:
     written: Callable[[], float] = float
 
 
+class Doors:
+    """What comes in from outside: answers, logins, connections."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._answers = prometheus_client.Counter(
+            "mita_rollback_requests_total",
+            "Answers, by door (the webhook, the described interface, what is open) and status.",
+            ["door", "code"],
+            registry=registry,
+        )
+        for door, codes in ANSWERS.items():
+            for code in codes:
+                self._answers.labels(door, str(code))
+        self._deprecated = prometheus_client.Counter(
+            "mita_rollback_deprecated_logins_total",
+            "Logins with the bare secret, which the setting legacy_auth allows.",
+            registry=registry,
+        )
+        self._connections = prometheus_client.Gauge(
+            "mita_rollback_connections", "Connections that are open.", registry=registry
+        )
+        self._dismissed = prometheus_client.Counter(
+            "mita_rollback_connections_refused_total",
+            "Idle connections closed early because others wanted in.",
+            registry=registry,
+        )
+
+    def answered(self, door: str, code: int) -> None:
+        """One request was answered."""
+        self._answers.labels(door, str(code)).inc()
+
+    def deprecated(self) -> None:
+        """Somebody came in with the bare secret."""
+        self._deprecated.inc()
+
+    def connected(self, count: int) -> None:
+        """So many connections are open now."""
+        self._connections.set(count)
+
+    def dismissed(self) -> None:
+        """An idle connection made room."""
+        self._dismissed.inc()
+
+
 class Metrics:
     """Everything under /metrics."""
 
     def __init__(self, sources: Sources) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._webhooks = prometheus_client.Counter(
-            "mita_rollback_webhook_requests_total",
-            "Webhook deliveries by answered status.",
-            ["code"],
-            registry=self._registry,
-        )
-        for code in WEBHOOK_CODES:
-            self._webhooks.labels(str(code))
+        self.doors = Doors(self._registry)
         ProcessCollector(registry=self._registry)
         self._registry.register(_Records(sources))
-
-    def count_webhook(self, code: int) -> None:
-        """One delivery was answered."""
-        self._webhooks.labels(str(code)).inc()
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its media type."""

@@ -1,6 +1,7 @@
 """Telling systemd how the service is."""
 
 import os
+import select
 import socket
 import threading
 import time
@@ -8,22 +9,46 @@ from collections.abc import Callable
 
 from rollback.adapters.logs import harmless
 
+BARRIER_MS = 5_000
+"""So long systemd may take to have read what it was told."""
+
 
 def notify(**fields: str | int) -> bool:
     """Send the fields to the socket that systemd named; False when nobody listens.
 
     `notify(READY=1, STATUS="...")`. An abstract socket starts with an at sign.
     """
+    return _send("\n".join(f"{name}={harmless(str(value))}" for name, value in fields.items()))
+
+
+def keep(name: str, descriptor: int) -> bool:
+    """Have systemd keep the descriptor for the next process of the unit, under this name."""
+    return _send(f"FDSTORE=1\nFDNAME={name}", descriptor)
+
+
+def forget(name: str) -> bool:
+    """Have systemd close what it keeps under this name; return once it did."""
+    told = _send(f"FDSTOREREMOVE=1\nFDNAME={name}")
+    ours, theirs = os.pipe()
+    _send("BARRIER=1", theirs)
+    os.close(theirs)
+    waiting = select.poll()
+    waiting.register(ours, select.POLLHUP)
+    waiting.poll(BARRIER_MS)
+    os.close(ours)
+    return told
+
+
+def _send(message: str, *descriptors: int) -> bool:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
     if address.startswith("@"):
         address = "\0" + address[1:]
-    message = "\n".join(f"{name}={harmless(str(value))}" for name, value in fields.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             sock.connect(address)
-            sock.sendall(message.encode())
+            socket.send_fds(sock, [message.encode()], list(descriptors))
     except OSError:
         return False
     return True

@@ -1,13 +1,17 @@
-"""Basic authentication, compared in constant time."""
+"""Who may enter: accounts with Basic authentication compared in constant time, and signed deliveries."""
 
 import base64
 import hashlib
 import hmac
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from starlette.requests import Request
+from datetime import timedelta
+from enum import StrEnum
 
 from rollback.domain.errors import Unauthorized
+
+TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,21 +28,68 @@ class Account:
         return same_name & same_password
 
 
+class StatusFor(StrEnum):
+    """What `/status` tells who shows no credentials."""
+
+    ALIVE = "alive"
+    FULL = "full"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """How a delivery is signed: `X-Mita-Signature: sha256=HEX` over the timestamp, a dot and the body.
+
+    The timestamp is `X-Mita-Timestamp`, in Unix seconds. Within the window the same delivery may come again:
+    a sender that got no answer must repeat it, and what was stored before is known by its identity.
+    """
+
+    secret: str = field(repr=False)
+    window: timedelta
+
+    def check(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
+        """Pass when the delivery was signed lately with the secret, or raise Unauthorized."""
+        timestamp = headers.get("x-mita-timestamp", "")
+        signed = hmac.new(self.secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
+        expected = f"sha256={signed.hexdigest()}"
+        given = headers.get("x-mita-signature", "")
+        if not hmac.compare_digest(_digest(expected), _digest(given)):
+            raise Unauthorized("Expected the delivery to be signed in X-Mita-Signature, found no right one.")
+        late = not TIMESTAMP.fullmatch(timestamp) or abs(now - int(timestamp)) > self.window.total_seconds()
+        if late:
+            raise Unauthorized(
+                "Expected X-Mita-Timestamp to be about now, in Unix seconds, found another time: "
+                "an old delivery that is played again, or clocks that differ."
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Accounts:
-    """The accounts of this moment; `web` is None when metrics and health are open."""
+    """Who may enter at this moment; `reader` and `web` are None while there are none."""
 
     webhook: Account
     admin: Account
+    reader: Account | None = None
     web: Account | None = None
+    signature: Signature | None = None
+    legacy: bool = False
+    status: StatusFor = StatusFor.ALIVE
 
 
-def require(request: Request, *accounts: Account) -> None:
-    """Pass when the request carries the credentials of one of the accounts, or raise Unauthorized."""
-    username, password = _credentials(request.headers.get("authorization", ""))
-    entered = [account.matches(username, password) for account in accounts]
-    if not any(entered):
+def require(authorization: str, *accounts: Account | None) -> Account:
+    """The account whose credentials these are, or Unauthorized."""
+    username, password = _credentials(authorization)
+    entered = [account for account in accounts if account and account.matches(username, password)]
+    if not entered:
         raise Unauthorized
+    return entered[0]
+
+
+def is_bare(authorization: str, account: Account) -> bool:
+    """True when the account's secret stands after `Basic` as it is, as old callers send it."""
+    scheme, _, secret = authorization.partition(" ")
+    same = hmac.compare_digest(_digest(account.password), _digest(secret.strip()))
+    return scheme.lower() == "basic" and same
 
 
 def _credentials(header: str) -> tuple[str, str]:

@@ -12,12 +12,11 @@ from starlette.routing import Route
 
 from rollback import __version__
 from rollback.api.admin import add_reading
-from rollback.api.auth import Accounts
 from rollback.api.commands import add_control, add_deployments, add_rollbacks
-from rollback.api.gates import Gate
+from rollback.api.gates import ROOT, TRIGGER, Gate, Watch
 from rollback.api.problems import handle, handle_http, handle_invalid
 from rollback.api.runbooks import Runbooks
-from rollback.api.trigger import PATH, Trigger
+from rollback.api.trigger import Trigger
 from rollback.domain.errors import RollbackError
 from rollback.service.asking import People
 from rollback.service.desk import Desk
@@ -35,11 +34,9 @@ class Parts:
     registry: Registry
     people: People
     returner: Returner
-    accounts: Callable[[], Accounts]
-    body_limit: Callable[[], int]
+    watch: Watch
     metrics: Callable[[], tuple[bytes, str]]
     trouble: Callable[[], list[str]]
-    counted: Callable[[int], None]
     alerts_arrived: Callable[[], None]
     runbooks: Runbooks
 
@@ -53,13 +50,14 @@ def build(parts: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        middleware=[Middleware(Gate, accounts=parts.accounts, body_limit=parts.body_limit)],
+        middleware=[Middleware(Gate, watch=parts.watch)],
     )
-    trigger = Trigger(parts.intake, parts.accounts, parts.body_limit, parts.counted, parts.alerts_arrived)
+    trigger = Trigger(parts.intake, parts.alerts_arrived)
     application.add_exception_handler(RollbackError, handle)
     application.add_exception_handler(RequestValidationError, handle_invalid)
     application.add_exception_handler(HTTPException, handle_http)
-    application.router.routes.append(Route(PATH, trigger.answer, methods=["POST"], include_in_schema=False))
+    hot = Route(TRIGGER, trigger.answer, methods=["POST"], include_in_schema=False)
+    application.router.routes.append(hot)
     application.include_router(_admin_routes(parts))
     application.router.routes.extend(_open_routes(application, parts))
     return application
@@ -67,7 +65,7 @@ def build(parts: Parts) -> FastAPI:
 
 def _admin_routes(parts: Parts) -> APIRouter:
     """Everything described. The gate asks for the account."""
-    routes, kick = APIRouter(prefix="/api/admin/rollback"), parts.alerts_arrived
+    routes, kick = APIRouter(prefix=ROOT), parts.alerts_arrived
     add_reading(routes, parts.desk)
     add_deployments(routes, parts.registry, kick)
     add_rollbacks(routes, parts.registry, parts.returner, parts.people, kick)

@@ -17,6 +17,7 @@ from rollback.domain.errors import (
     DeploymentClosed,
     DeploymentInProgress,
     FactsMoved,
+    Forbidden,
     IllegalTransition,
     NotFound,
     NothingToRollBack,
@@ -26,6 +27,7 @@ from rollback.domain.errors import (
     RollbackError,
     RollbackInProgress,
     SettingsInvalid,
+    TooManyAttempts,
     Unauthorized,
     Unavailable,
     VersionRejected,
@@ -35,6 +37,8 @@ STATUSES: dict[type[RollbackError], int] = {
     NotFound: 404,
     Refused: 409,
     Unauthorized: 401,
+    Forbidden: 403,
+    TooManyAttempts: 429,
     BodyTooLarge: 413,
     BadRequest: 400,
     Unavailable: 503,  # Alertmanager repeats only after a 5xx
@@ -58,6 +62,11 @@ REASONS: dict[type[Refused], str] = {
     FactsMoved: "facts_moved",
 }
 """Total over what is refused: a program branches on the word, never on the sentence."""
+HEADERS = {
+    401: {"WWW-Authenticate": 'Basic realm="mita-rollback"'},
+    429: {"Retry-After": "60"},
+    503: {"Retry-After": "1"},
+}
 HELP = {
     404: "there is no such address; see /openapi.json",
     405: "this address does not take that method; see /openapi.json",
@@ -77,8 +86,7 @@ def answer(error: RollbackError) -> Response:
         body["reason"] = REASONS[type(error)]
         if error.known:
             body["known"] = list(error.known)
-    headers = {401: {"WWW-Authenticate": 'Basic realm="mita-rollback"'}, 503: {"Retry-After": "1"}}
-    return JSONResponse(body, status_code=status, headers=headers.get(status))
+    return JSONResponse(body, status_code=status, headers=HEADERS.get(status))
 
 
 async def handle(_: Request, error: Exception) -> Response:

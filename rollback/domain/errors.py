@@ -14,6 +14,8 @@ RollbackError
 │   └── FactsMoved              what was proposed no longer fits
 ├── BadRequest                  the request itself is wrong and will stay wrong
 │   ├── Unauthorized            credentials are missing or wrong
+│   ├── Forbidden               the account may not do this
+│   ├── TooManyAttempts         too many wrong credentials from one address
 │   ├── BodyTooLarge            the body is over the limit
 │   └── Undecodable             the body is not what the route takes
 ├── Unavailable                 temporarily unable; ask again
@@ -92,6 +94,14 @@ class BadRequest(RollbackError):
 
 class Unauthorized(BadRequest):
     """The credentials are missing or wrong."""
+
+
+class Forbidden(BadRequest):
+    """The account may not do this."""
+
+
+class TooManyAttempts(BadRequest):
+    """The credentials are wrong, again: this address tries too often."""
 
 
 class BodyTooLarge(BadRequest):

@@ -7,6 +7,7 @@ from datetime import datetime
 from rollback.adapters.codec import from_json, from_text, maybe_from_text, to_json, to_text
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
+from rollback.domain.acting import ACCOUNT
 from rollback.domain.errors import ConcurrentChange
 from rollback.domain.ports import Settle
 from rollback.domain.reasons import LedgerKind
@@ -32,10 +33,12 @@ ONE = """
 
 
 def insert_entry(connection: sqlite3.Connection, entry: NewEntry) -> None:
-    """Write the ledger line inside the caller's transaction."""
+    """Write the ledger line inside the caller's transaction, with the account that a request came in with."""
+    account = ACCOUNT.get()
+    data = {**entry.data, "account": account} if account else entry.data
     connection.execute(
         "INSERT INTO ledger (at, kind, service, env, rollback_id, data) VALUES (?, ?, ?, ?, ?, ?)",
-        (to_text(entry.at), entry.kind, entry.service, entry.env, entry.rollback_id, to_json(entry.data)),
+        (to_text(entry.at), entry.kind, entry.service, entry.env, entry.rollback_id, to_json(data)),
     )
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ GROUP = 64
 class _Job:
     work: Work[Any]
     future: Future[Any] = field(default_factory=Future)
+    context: Context = field(default_factory=copy_context)  # of whoever asked: it knows the account
 
 
 class Writer:
@@ -133,7 +135,7 @@ class Writer:
         """The work's result, or the error that concerns only this piece of work."""
         self._connection.execute("SAVEPOINT piece")
         try:
-            outcome = job.work(self._connection)
+            outcome = job.context.run(job.work, self._connection)
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
                 raise

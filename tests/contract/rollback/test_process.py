@@ -184,9 +184,9 @@ def test_reloaded_it_takes_new_settings_keeps_bad_ones_out_and_loses_no_request(
     client.join()
     assert set(codes) == {202}
 
-    (daemon.folder / "secrets/rollback_webhook_secret").write_text("another")
+    (daemon.folder / "secrets/rollback_webhook_secret").write_text("another-secret")
     daemon.send(signal.SIGHUP)
-    new = ("alertmanager", "another")
+    new = ("alertmanager", "another-secret")
     until("the new secret", lambda: daemon.deliver(alert("a"), auth=new).status_code == 202, deadline_s=10)
     assert daemon.deliver(alert("b")).status_code == 401
 
@@ -205,7 +205,7 @@ def test_without_disk_alertmanager_is_told_to_come_again(daemon: Any, alert: Ale
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, unlimited)
     assert daemon.deliver(alert("full", text="x" * 50_000)).status_code == 202
-    assert daemon.metric('mita_rollback_webhook_requests_total{code="503"}') == 1
+    assert daemon.metric('mita_rollback_requests_total{code="503",door="webhook"}') == 1
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ STATUSES = {
     "FactsMoved": 409,
     "BadRequest": 400,
     "Unauthorized": 401,
+    "Forbidden": 403,
+    "TooManyAttempts": 429,
     "BodyTooLarge": 413,
     "Undecodable": 400,
     "Unavailable": 503,

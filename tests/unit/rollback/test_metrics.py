@@ -104,7 +104,7 @@ def test_counters_exist_at_zero_before_anything_happens(scraped: Scraped) -> Non
             f'mita_rollback_verifications_total{{application="shop",verdict="{v}"}}'
             for v in VerificationVerdict
         ),
-        'mita_rollback_webhook_requests_total{code="401"}',
+        'mita_rollback_requests_total{code="401",door="webhook"}',
         "mita_rollback_notices_waiting",
         *(
             f'mita_rollback_decisions_total{{application="{application}",reason="{reason}",'

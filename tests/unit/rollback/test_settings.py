@@ -67,6 +67,9 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
         ("time_scale: 0", "time_scale: Input should be greater than or equal to 1"),
         ("body_limit: 1000", "body_limit: Input should be greater than or equal to 1200000"),
         ("executor: {kind: command}", "executor.argv must name a program"),
+        ("web_tls_client_ca_file: a.crt", "web_tls_client_ca_file needs web_tls_cert"),
+        ("webhook_username: 'a:b'", "webhook_username: String should match pattern"),
+        ("status_without_credentials: some", "Input should be 'alive', 'full' or 'none'"),
         ("web_tls_cert: a.crt", "web_tls_cert and web_tls_key must be given together"),
         ("environment: ''", "environment: String should have at least 1 character"),
         ("traffic_series: up{}", "traffic_series: String should match pattern"),
@@ -163,8 +166,8 @@ def test_every_problem_is_told_at_once() -> None:
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets/rollback_webhook_secret").write_text("hook\n")
-    (tmp_path / "secrets/rollback_admin_secret").write_text("adm\n")
+    (tmp_path / "secrets/rollback_webhook_secret").write_text("hook-secret\n")
+    (tmp_path / "secrets/rollback_admin_secret").write_text("admin-secret\n")
     file = tmp_path / "settings.yml"
     file.write_text("time_scale: 1\n")
     return file
@@ -173,8 +176,8 @@ def site(tmp_path: Path) -> Path:
 def test_secrets_are_read_beside_the_settings_and_lose_their_line_end(site: Path) -> None:
     live = load(site)
 
-    assert (live.accounts.webhook.password, live.accounts.admin.password) == ("hook", "adm")
-    assert live.accounts.web is None
+    assert (live.accounts.webhook.password, live.accounts.admin.password) == ("hook-secret", "admin-secret")
+    assert (live.accounts.web, live.accounts.reader) == (None, None)
 
 
 def test_secrets_do_not_show_when_settings_are_printed(site: Path) -> None:
@@ -184,7 +187,7 @@ def test_secrets_do_not_show_when_settings_are_printed(site: Path) -> None:
         + "prometheus_username: x\nweb_auth_username: y\n"
     )
     for name in ("planted", "rollback_webhook_secret", "rollback_admin_secret"):
-        (site.parent / "secrets" / name).write_text("planted-secret")
+        (site.parent / "secrets" / name).write_text(f"planted-secret of {name}")
 
     assert "planted-secret" not in repr(load(site))
 
@@ -199,6 +202,53 @@ def test_a_missing_or_empty_secret_is_refused(site: Path, content: str | None) -
 
     with pytest.raises(SettingsInvalid, match="admin_secret_file"):
         load(site)
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "words"),
+    [
+        ("", {"rollback_admin_secret": "x"}, "admin_secret_file: expected at least 10 characters"),
+        ("", {"rollback_webhook_secret": "nine-char"}, "webhook_secret_file: expected at least 10"),
+        ("", {"rollback_admin_secret": "hook-secret"}, "webhook_secret_file and admin_secret_file hold one"),
+        ("webhook_username: admin", {}, "webhook_username and admin_username are one and the same account"),
+        ("reader_secret_file: secrets/r", {"r": "hook-secret"}, "webhook_secret_file and reader_secret_file"),
+        ("reader_secret_file: secrets/r\nreader_username: admin", {"r": "read-secret"}, "one and the same"),
+        (
+            "web_auth_username: admin\nweb_auth_password_file: secrets/w",
+            {"w": "web-secret"},
+            "the same account",
+        ),
+        (
+            "webhook_hmac_secret_file: secrets/h",
+            {"h": "short"},
+            "webhook_hmac_secret_file: expected at least",
+        ),
+    ],
+)
+def test_two_doors_have_two_keys_and_none_is_short(
+    site: Path, text: str, files: dict[str, str], words: str
+) -> None:
+    site.write_text(text)
+    for name, content in files.items():
+        (site.parent / "secrets" / name).write_text(content)
+
+    with pytest.raises(SettingsInvalid, match=words):
+        load(site)
+
+
+def test_a_reader_and_a_signature_are_there_when_their_files_are_named(site: Path) -> None:
+    site.write_text("reader_secret_file: secrets/r\nwebhook_hmac_secret_file: secrets/h\nlegacy_auth: true\n")
+    (site.parent / "secrets/r").write_text("read-secret")
+    (site.parent / "secrets/h").write_text("sign-secret")
+
+    accounts = load(site).accounts
+
+    assert accounts.reader and (accounts.reader.username, accounts.reader.password) == (
+        "reader",
+        "read-secret",
+    )
+    assert accounts.signature and accounts.signature.window == timedelta(minutes=5)
+    assert accounts.legacy
 
 
 @pytest.mark.parametrize("file", ["prometheus_ca_file", "alertmanager_ca_file", "probes_ca_file"])
@@ -222,7 +272,6 @@ def test_a_certificate_that_is_none_is_refused(site: Path) -> None:
         ("listen_port: 1", ["listen_port"]),
         ("environment: staging", ["environment"]),
         ("cooldown: 1m", []),
-        ("web_tls_cert: a\nweb_tls_key: b", ["web_tls_cert"]),
     ],
 )
 def test_a_reload_knows_what_it_cannot_change(change: str, fixed: list[str]) -> None:
