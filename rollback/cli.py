@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line says; otherwise one clear sentence and the exit code that the help names."""
     options = parser().parse_args(arguments)
     try:
-        daemon = client.connect(options.settings, options.url, options.secret_file, options.ca_file)
+        names = ("url", "username", "secret_file", "ca_file", "cert_file", "key_file")
+        access = client.Access(**{name: getattr(options, name) for name in names})
+        daemon = client.connect(options.settings, access)
         options.run(daemon, options)
     except client.RefusedError as error:
         _complain(str(error), *(f"  - {sentence}" for sentence in error.known))
@@ -71,8 +73,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--settings", type=Path, default=client.SETTINGS, metavar="FILE", help="the daemon's")
     top.add_argument("--url", default="", help="where the daemon answers; default: as the settings say")
-    top.add_argument("--secret-file", type=Path, metavar="FILE", help="password of the user admin")
+    top.add_argument("--secret-file", type=Path, metavar="FILE", help="its password")
+    top.add_argument("--username", default="", metavar="NAME", help="the account (default: the operator's)")
     top.add_argument("--ca-file", type=Path, metavar="FILE", help="certificate to trust, with https")
+    top.add_argument("--cert-file", type=Path, metavar="FILE", help="certificate to show, with https")
+    top.add_argument("--key-file", type=Path, metavar="FILE", help="its key, if it is another file")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_reading(commands)
     cli_people.add(commands, _add)

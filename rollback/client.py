@@ -1,4 +1,4 @@
-"""The daemon as a program elsewhere sees it: over HTTP, as the user admin."""
+"""The daemon as a program elsewhere sees it: over HTTP, as the operator unless another account is named."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ class Daemon:
     username: str
     password: str = field(repr=False)
     verify: str | bool = True
+    shown: tuple[str, str] | None = None  # certificate and key, where the daemon asks clients for one
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """The JSON answer, or ClientError."""
@@ -65,23 +66,22 @@ class Daemon:
                 json=body,
                 auth=(self.username, self.password),
                 verify=self.verify,
+                cert=self.shown,
                 timeout=TIMEOUT,
             )
             answer: dict[str, Any] = response.json()
         except requests.exceptions.SSLError as error:
-            raise ClientError(f"{self.url} has a certificate that is not trusted; give --ca-file") from error
+            raise ClientError(self._why_no_tls(error)) from error
         except NO_ADDRESS as error:
             raise ClientError(f"expected an address as http://monitor:8000, found {self.url}") from error
         except (requests.RequestException, ValueError) as error:
             raise ClientError(
                 f"expected the daemon's answer at {self.url}, found none ({type(error).__name__}); "
-                "is it running? see: systemctl status rollback; journalctl -u rollback"
+                f"is it running{self._maybe()}? see: systemctl status rollback; journalctl -u rollback"
             ) from error
         except OSError as error:  # what requests says of a certificate file that is not there
-            raise ClientError(
-                f"expected a certificate at {self.verify}, found none; give --ca-file"
-            ) from error
-        if response.status_code == 401:
+            raise ClientError(f"expected a certificate, found none: {error}; give --ca-file") from error
+        if response.status_code in (401, 429):
             raise ClientError(f"{self.url} refused the secret; give the right one with --secret-file")
         if response.status_code in REFUSED:
             raise RefusedError(str(answer.get("error") or answer), list(answer.get("known") or []))
@@ -89,19 +89,47 @@ class Daemon:
             raise ClientError(str(answer.get("error") or answer))
         return answer
 
+    def _maybe(self) -> str:
+        """With TLS 1.3 a client learns too late, and not in words, that a certificate was asked for."""
+        asked = self.url.startswith("https://") and not self.shown
+        return ", or does it ask for a certificate (--cert-file)" if asked else ""
 
-def connect(settings: Path, url: str, secret_file: Path | None, ca_file: Path | None) -> Daemon:
+    def _why_no_tls(self, error: Exception) -> str:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return f"{self.url} has a certificate that is not trusted; give --ca-file"
+        return (
+            f"{self.url} refused the connection ({error}); give --cert-file and --key-file if it asks for one"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What the command line says about how to get in; empty where the settings file knows."""
+
+    url: str = ""
+    username: str = ""
+    secret_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+def connect(settings: Path, access: Access) -> Daemon:
     """The daemon that the command line means, filled up from the settings file."""
-    known = _settings(settings) if not (url and secret_file) else {}
-    secret = secret_file or settings.parent / known.get("admin_secret_file", "secrets/rollback_admin_secret")
+    url, ca_file = access.url, access.ca_file
+    known = _settings(settings) if not (url and access.secret_file) else {}
+    secret = access.secret_file or settings.parent / known.get(
+        "admin_secret_file", "secrets/rollback_admin_secret"
+    )
     certificate = known.get("web_tls_cert")
     default = f"{'https' if certificate else 'http'}://localhost:{known.get('listen_port', 8000)}"
     trusted = ca_file or (settings.parent / certificate if certificate and not url else None)
     return Daemon(
         url=(url or default).rstrip("/"),
-        username=known.get("admin_username", "admin"),
+        username=access.username or known.get("admin_username", "admin"),
         password=_read(secret),
         verify=str(trusted) if trusted else True,
+        shown=(str(access.cert_file), str(access.key_file or access.cert_file)) if access.cert_file else None,
     )
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from rollback import __version__
 from rollback.api.admin import add_reading
 from rollback.api.commands import add_control, add_deployments, add_rollbacks
+from rollback.api.described import REFUSALS, describe
 from rollback.api.gates import ROOT, TRIGGER, Gate, Watch
 from rollback.api.problems import handle, handle_http, handle_invalid
 from rollback.api.runbooks import Runbooks
@@ -59,13 +60,14 @@ def build(parts: Parts) -> FastAPI:
     hot = Route(TRIGGER, trigger.answer, methods=["POST"], include_in_schema=False)
     application.router.routes.append(hot)
     application.include_router(_admin_routes(parts))
+    describe(application)
     application.router.routes.extend(_open_routes(application, parts))
     return application
 
 
 def _admin_routes(parts: Parts) -> APIRouter:
     """Everything described. The gate asks for the account."""
-    routes, kick = APIRouter(prefix=ROOT), parts.alerts_arrived
+    routes, kick = APIRouter(prefix=ROOT, responses=REFUSALS), parts.alerts_arrived
     add_reading(routes, parts.desk)
     add_deployments(routes, parts.registry, kick)
     add_rollbacks(routes, parts.registry, parts.returner, parts.people, kick)

@@ -28,6 +28,14 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Problem(Model):
+    """Why a request was not granted: a sentence for people, a word for programs, what is known about it."""
+
+    error: str
+    reason: str | None = None
+    known: list[str] | None = None
+
+
 class DeploymentBody(Model):
     """A deployment that is about to touch its first host."""
 

@@ -53,7 +53,7 @@ def read(body: bytes) -> tuple[str, tuple[Alert, ...], tuple[Quarantined, ...]]:
     for raw in envelope.alerts:
         try:
             alerts.append(_alert(ALERT.decode(raw)))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             kept = bytes(raw)[:BODY_KEPT].decode(errors="replace")
             unread.append(Quarantined(body=kept, problem=str(error)))
     return envelope.receiver, tuple(alerts), few(unread)
@@ -65,7 +65,7 @@ def _envelope(body: bytes) -> Envelope:
             return ENVELOPE.decode(body)
         except RecursionError:
             return ENVELOPE.decode(_shallow(body))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"Expected Alertmanager's webhook body, version 4, found: {error}.") from error
 
 

@@ -172,8 +172,8 @@ class Desk:
             return None
 
     def _only_service(self) -> str:
+        """The one that is meant when none is named; before the first deployment there is none to name."""
         services = self._store.services(self._policy().environment)
-        if len(services) != 1:
-            known = ", ".join(services) or "none"
-            raise Undecodable(f"Expected `service`, as there is not exactly one (known: {known}).")
-        return services[0]
+        if len(services) > 1:
+            raise Undecodable(f"Expected `service`, as there are several: {', '.join(services)}.")
+        return services[0] if services else ""

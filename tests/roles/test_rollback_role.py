@@ -22,7 +22,7 @@ INPUTS: dict[str, Any] = {
     "rollback_slack_webhook_url": SLACK,
     "rollback_settings": SETTINGS,
 }
-EXPOSURE_BUDGET = 2.0
+EXPOSURE_BUDGET = 1.5
 Play = Callable[..., Run]
 
 

@@ -139,6 +139,7 @@ class DaemonProcess:
         self.scheme = "http"
         self.trust: str | bool = True
         self.program = [sys.executable, "-m", "rollback.app"]
+        self.shown: tuple[str, str] | None = None
         self.settings: dict[str, Any] = {
             "listen_address": "127.0.0.1",
             "listen_port": free_port(),
@@ -217,19 +218,22 @@ class DaemonProcess:
         return int(self.process.wait(timeout=20))
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=5, verify=self.trust, **{"auth": ADMIN, **options})
+        return requests.get(self.url + path, timeout=5, **self.how(options))
 
     def ask(self, path: str) -> Any:
         return self.get(ROOT + path).json()
 
     def post(self, path: str, body: Any, **options: Any) -> requests.Response:
-        whole = {"auth": ADMIN, "verify": self.trust, **options}
-        return requests.post(self.url + ROOT + path, json=body, timeout=15, **whole)
+        return requests.post(self.url + ROOT + path, json=body, timeout=15, **self.how(options))
 
     def request(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         """Ask as admin, by any method."""
-        whole = {"auth": ADMIN, "verify": self.trust, "json": body, **options}
+        whole = self.how({"json": body, **options})
         return requests.request(method, self.url + ROOT + path, timeout=15, **whole)
+
+    def how(self, options: dict[str, Any]) -> dict[str, Any]:
+        """How a request is made when nothing else is said: as admin, over TLS if the daemon speaks it."""
+        return {"auth": ADMIN, "verify": self.trust, "cert": self.shown, **options}
 
     def post_raw(self, body: Any) -> requests.Response:
         return requests.post(self.url + ROOT + "/trigger", data=body, timeout=15, auth=HOOK)
@@ -335,9 +339,13 @@ def prepared(folder: Path) -> Iterator[DaemonProcess]:
 
 
 @contextmanager
-def started(folder: Path, **settings: Any) -> Iterator[DaemonProcess]:
-    """A running daemon."""
+def started(
+    folder: Path, *, tls: tuple[str, str, str] | None = None, **settings: Any
+) -> Iterator[DaemonProcess]:
+    """A running daemon; *tls* are the authority that is trusted, the certificate to show and its key."""
     with prepared(folder) as found:
+        if tls:
+            found.scheme, found.trust, found.shown = "https", tls[0], tls[1:]
         yield found.configure(**settings).start()
 
 

@@ -2,15 +2,18 @@
 
 import contextlib
 import json
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.wait import until
+from rollback.connections import MOST_CONNECTIONS
 
 Alert = Callable[..., Any]
 HALF_A_HEAD = b"POST /api/admin/rollback/trigger HTTP/1.1\r\nHost: x\r\n"
@@ -23,7 +26,7 @@ def daemon(running: Callable[..., Any], tmp_path: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def connected(daemon: Any) -> Iterator[Callable[[int, bytes], list[socket.socket]]]:
+def connected(daemon: Any, soft_limit: None) -> Iterator[Callable[[int, bytes], list[socket.socket]]]:
     """Open so many connections and send these bytes on each."""
     everyone: list[socket.socket] = []
 
@@ -98,18 +101,72 @@ def test_zeros_cost_little_and_keep_nobody_waiting(daemon: Any, alert: Alert) ->
 
 
 def test_a_body_without_credentials_moves_no_memory(daemon: Any) -> None:
-    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-    head = "POST /api/admin/rollback/deployments HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    """Of 300 MB on every route that takes a body nothing but a little is ever read."""
     before = memory(daemon)
+
+    answers = {path: flood(daemon, path) for path in posted(daemon)}
+
+    assert {answer.split()[1] for answer, _ in answers.values()} == {b"401"}
+    assert max(sent for _, sent in answers.values()) < 30
+    assert memory(daemon) - before < 20e6
+
+
+def posted(daemon: Any) -> list[str]:
+    paths = daemon.get("/openapi.json", auth=None).json()["paths"]
+    described = [path.replace("{", "").replace("}", "") for path, ways in paths.items() if "post" in ways]
+    return ["/api/admin/rollback/trigger", *described]
+
+
+def flood(daemon: Any, path: str) -> tuple[bytes, int]:
+    """Send 300 MB in chunks until the daemon takes no more; the answer, and how many MB were taken."""
+    chunk, sent = b"100000\r\n" + b" " * 0x100000 + b"\r\n", 0
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=5) as connection:
         connection.sendall(head.encode())
-        with contextlib.suppress(OSError):
-            for _ in range(200):
-                connection.sendall(chunk)
         answer = connection.recv(65536)
+        with contextlib.suppress(OSError):
+            while sent < 300:
+                connection.sendall(chunk)
+                sent += 1
+    return answer, sent
 
-    assert answer.split()[1] == b"401"
-    assert memory(daemon) - before < 20e6
+
+def test_more_connections_than_there_are_places_keep_nobody_from_work(
+    daemon: Any, alert: Alert, connected: Callable[[int, bytes], list[socket.socket]]
+) -> None:
+    daemon.deploy("1.0.0")
+    daemon.good("1.0.0")
+    daemon.deploy("2.0.0")
+    crowd = [*connected(1_500, b""), *connected(500, HALF_A_HEAD)]
+
+    assert daemon.deliver(alert("real")).status_code == 202
+    assert daemon.metric("mita_rollback_connections") <= MOST_CONNECTIONS
+    assert daemon.metric("mita_rollback_connections_refused_total") >= 2_000 - MOST_CONNECTIONS
+    daemon.until_phase("succeeded")
+    until("the crowd to be gone", lambda: all(closed(one) for one in crowd), deadline_s=60)
+    assert len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir())) < 100
+    assert "Traceback" not in daemon.said()
+
+
+def test_a_client_that_takes_no_answer_holds_no_place_for_good(
+    daemon: Any, connected: Callable[[int, bytes], list[socket.socket]]
+) -> None:
+    asked = connected(3, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+
+    def gone() -> bool:
+        return float(daemon.metric("mita_rollback_connections")) <= 1
+
+    until("the greedy to be gone", gone, deadline_s=90)
+    assert len(asked) == 3
+
+
+@pytest.fixture
+def soft_limit() -> Iterator[None]:
+    """The test itself needs a descriptor for each connection of a crowd."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], min(4096, before[1])), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def memory(daemon: Any) -> float:

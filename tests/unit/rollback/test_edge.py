@@ -69,7 +69,17 @@ def test_one_bad_alert_is_set_aside_and_its_neighbours_are_taken(bad: Any) -> No
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b"[]", b"null", body(version="3"), body(alerts={}), b'{"version":"4"}', b"\xff\xfe"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"version":"4","alerts":[],"more":' + b"[" * 3_000,
+        body(version="3"),
+        body(alerts={}),
+        b'{"version":"4"}',
+        b"\xff\xfe",
+    ],
 )
 def test_a_body_that_is_no_webhook_is_refused(text: bytes) -> None:
     with pytest.raises(Undecodable, match="version 4"):
