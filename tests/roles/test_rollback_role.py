@@ -13,6 +13,7 @@ from harness.wait import until
 
 pytestmark = pytest.mark.lab
 HOOK, ADMIN, SLACK = "planted-webhook-secret", "planted-admin-secret", "http://127.0.0.1:9/planted-slack-url"
+READER = "planted-reader-secret"
 WEB = {"rollback_web_auth_username": "prometheus", "rollback_web_auth_password": "planted-web-password"}
 # No Prometheus stands on the bare host: asked in vain, the daemon would hold every decision.
 SETTINGS = {"cooldown": "11m", "prometheus_url": "", "alertmanager_url": ""}
@@ -68,7 +69,8 @@ def test_service_runs_as_its_user_in_a_sandbox_and_answers(installed: Run, scrat
     assert scratch.host.check_output(f"ps -o user:20= -p {pid}").strip() == "mita-rollback"
     assert float(report.split(":")[1].split()[0]) <= EXPOSURE_BUDGET, report
     assert ask(scratch, "/health/ready") == "200"
-    assert ask(scratch, "/api/admin/rollback/status") == "401"
+    assert ask(scratch, "/api/admin/rollback/status") == "200"
+    assert ask(scratch, "/api/admin/rollback/decisions") == "401"
 
 
 def test_runbooks_of_the_bundle_open_without_a_password(installed: Run, scratch: Scratch) -> None:
@@ -217,6 +219,49 @@ def test_killed_it_comes_back_by_itself(installed: Run, scratch: Scratch) -> Non
     until("the daemon to run again", back, deadline_s=30)
 
 
+KNOCKING = """
+import subprocess, sys, time, urllib.request
+ended, answers = subprocess.Popen(["systemctl", "restart", "rollback"]), 0
+while ended.poll() is None or answers < 20:
+    urllib.request.urlopen("http://127.0.0.1:8000/health/live", timeout=30).read()
+    answers += 1
+print(answers)
+"""
+"""A refused or reset connection ends it with an error."""
+
+
+def test_a_restart_refuses_no_connection(installed: Run, scratch: Scratch) -> None:
+    before = scratch.host.check_output("systemctl show -P MainPID rollback")
+
+    answers = int(scratch.host.check_output("python3 -c %s", KNOCKING))
+
+    assert answers >= 20
+    assert scratch.host.check_output("systemctl show -P MainPID rollback") != before
+
+
+def test_stopped_it_is_started_by_nobody_but_a_person(installed: Run, scratch: Scratch) -> None:
+    scratch.host.check_output("systemctl stop rollback")
+
+    refused = scratch.host.run(
+        "python3 -c %s", "import socket; socket.create_connection(('127.0.0.1', 8000))"
+    )
+
+    assert "ConnectionRefusedError" in refused.stderr
+    assert not scratch.host.service("rollback").is_running
+    scratch.host.check_output("systemctl start rollback")
+
+
+def test_another_port_is_another_socket(installed: Run, play: Play, scratch: Scratch) -> None:
+    play(rollback_listen_port=8001).ok()
+
+    listening = scratch.host.check_output("ss -Hltn 'sport = :8000 or sport = :8001'")
+
+    assert ":8001" in listening
+    assert ":8000" not in listening
+    play().ok()
+    assert ask(scratch, "/health/ready") == "200"
+
+
 def test_certificate_and_account_guard_the_port(installed: Run, play: Play, scratch: Scratch) -> None:
     certificate, key = self_signed("localhost")
     tls = {"rollback_web_tls_cert": certificate, "rollback_web_tls_key": key, **WEB}
@@ -234,3 +279,29 @@ def test_certificate_and_account_guard_the_port(installed: Run, play: Play, scra
     ca_file = "/etc/mita-rollback/web/tls.crt"
     assert scratch.host.check_output("python3 -c %s %s %s", code, url, ca_file) == "401"
     assert play(**tls).ok().changed() == []
+
+
+def test_who_shows_no_certificate_is_not_answered(installed: Run, play: Play, scratch: Scratch) -> None:
+    certificate, key = self_signed("localhost")
+    own, own_key = self_signed("operator")  # an authority that signs itself alone
+    asked = {
+        "rollback_web_tls_cert": certificate,
+        "rollback_web_tls_key": key,
+        "rollback_web_tls_client_ca": own,
+        "rollback_client_tls_cert": own,
+        "rollback_client_tls_key": own_key,
+        "rollback_reader_secret": READER,
+    }
+
+    shown = play("-vvv", "--diff", **asked).ok()
+
+    assert own_key.splitlines()[1] not in shown.output
+    assert READER not in shown.output
+    assert json.loads(scratch.host.check_output("rollbackctl status --json"))["version"]
+    reader = "--username reader --secret-file /etc/mita-rollback/secrets/rollback_reader_secret"
+    assert json.loads(scratch.host.check_output(f"rollbackctl {reader} decisions --json"))
+    assert "may only read" in scratch.host.run(f"rollbackctl {reader} unfreeze --by ann").stderr
+    unknown = "import ssl, urllib.request as u; c = ssl._create_unverified_context(); print(u.urlopen(%r, context=c))"
+    refused = scratch.host.run("python3 -c %s", unknown % "https://localhost:8000/health/live")
+    assert refused.rc != 0
+    assert play(**asked).ok().changed() == []

@@ -70,6 +70,8 @@ options:
       username: {type: str, description: "For Basic authentication at url."}
       password: {type: str, description: "For Basic authentication at url."}
       ca_file: {type: path, description: "PEM on the host: an authority or the certificate."}
+      cert_file: {type: path, description: "PEM on the host: the certificate to show, where one is asked for."}
+      key_file: {type: path, description: "PEM on the host: its key."}
   start_if_exists: {type: path, description: "Enabled, but started only where this path exists."}
   replaces:
     type: list
@@ -99,6 +101,8 @@ READY = {
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "ca_file": {"type": "path"},
+    "cert_file": {"type": "path"},
+    "key_file": {"type": "path"},
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},

@@ -52,11 +52,13 @@ def _credentials(ready: Ready | None) -> Mapping[str, str]:
 
 
 def _context(ready: Ready | None) -> ssl.SSLContext:
-    """Trust what `ca_file` holds, be it an authority or the service's own certificate.
+    """Trust what `ca_file` holds, be it an authority or the service's own certificate; show `cert_file`.
 
     The name is not compared: the address is the loopback, which is in no certificate.
     """
     context = ssl.create_default_context(cafile=ready.ca_file if ready else None)
+    if ready and ready.cert_file:
+        context.load_cert_chain(ready.cert_file, ready.key_file)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
