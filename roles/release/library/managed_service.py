@@ -70,7 +70,7 @@ options:
       username: {type: str, description: "For Basic authentication at url."}
       password: {type: str, description: "For Basic authentication at url."}
       ca_file: {type: path, description: "PEM on the host: an authority or the certificate."}
-      cert_file: {type: path, description: "PEM on the host: the certificate to show, where one is asked for."}
+      cert_file: {type: path, description: "PEM on the host: the certificate to show if one is asked for."}
       key_file: {type: path, description: "PEM on the host: its key."}
   start_if_exists: {type: path, description: "Enabled, but started only where this path exists."}
   replaces:
