@@ -80,7 +80,8 @@ class Daemon:
                 f"is it running{self._maybe()}? see: systemctl status rollback; journalctl -u rollback"
             ) from error
         except OSError as error:  # what requests says of a certificate file that is not there
-            raise ClientError(f"expected a certificate, found none: {error}; give --ca-file") from error
+            missing = str(error).rpartition(": ")[2]
+            raise ClientError(f"expected a certificate at {missing}, found none; mend the option") from error
         if response.status_code in (401, 429):
             raise ClientError(f"{self.url} refused the secret; give the right one with --secret-file")
         if response.status_code in REFUSED:
