@@ -1,5 +1,6 @@
 """A database that is damaged is not worked with, by nobody, until a person has decided what to do."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -16,12 +17,31 @@ WHAT_TO_DO = (
 )
 
 
+Identity = tuple[tuple[int, int] | None, ...]
+"""Which files these are, by device and number; None for one that is not there."""
+
+
 class Fault:
     """What is wrong with the file for good; empty while nothing is."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._opened: Identity | None = None
         self.found = ""
+
+    def opened(self) -> None:
+        """From now on the file and its log must stay where they are."""
+        self._opened = self._identity()
+
+    @property
+    def away(self) -> str:
+        """Why what is written would not be found by the next start; empty when it would."""
+        if self._opened in (None, self._identity()):
+            return ""
+        return (
+            f"The database {self._file} is not where it was opened: it was moved, deleted or replaced, or "
+            "its disk is away. Nothing is stored until it is back; a restart takes what is there then."
+        )
 
     def refuse(self) -> None:
         """Raise StoreUnavailable when the database is damaged."""
@@ -35,6 +55,9 @@ class Fault:
             return StoreUnavailable(self.found)
         return StoreUnavailable(f"The database could not be {doing}: {error}.")
 
+    def _identity(self) -> Identity:
+        return tuple(_identity(f"{self._file}{end}") for end in ("", "-wal"))
+
     def damaged(self, problem: str, kept: Path | None = None) -> None:
         """Remember that the file is damaged, and say it once."""
         if not self.found:
@@ -42,3 +65,11 @@ class Fault:
             todo = WHAT_TO_DO.format(file=self._file)
             self.found = f"The database {self._file} is damaged: {problem}{copy}. {todo}"
             LOG.critical("database_damaged", problem=self.found)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  (a Path would be made for every commit)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -53,9 +53,9 @@ class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Co
         return self._writer.written
 
     def trouble(self, patience: float) -> list[str]:
-        """What is wrong with it: it is damaged, or nothing could be stored for so many seconds."""
-        if self.fault.found:
-            return [self.fault.found]
+        """What is wrong with it: it is damaged or away, or nothing could be stored for so many seconds."""
+        if problem := self.fault.found or self.fault.away:
+            return [problem]
         if not self.alive:
             return ["the writer of the database has ended"]
         silent = monotonic() - self._writer.written_at
@@ -77,7 +77,9 @@ def _opened(path: Path, fault: Fault) -> tuple[sqlite3.Connection, sqlite3.Conne
             fault.damaged(problem, keep_copy(path))
         else:
             migrate(writing)
-            return writing, connect(path)
+            reading = connect(path)
+            fault.opened()
+            return writing, reading
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
             raise StoreUnavailable(f"The database {path} could not be opened: {error}.") from error

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rollback import faults
 from rollback.adapters.sqlite.fault import Fault
-from rollback.domain.errors import QueueFull, ShuttingDown
+from rollback.domain.errors import QueueFull, ShuttingDown, StoreUnavailable
 from rollback.domain.reasons import LedgerKind
 from rollback.faults import Moment
 
@@ -114,6 +114,8 @@ class Writer:
         outcomes: list[object]
         try:
             self._fault.refuse()
+            if away := self._fault.away:
+                raise StoreUnavailable(away)
             self._connection.execute("BEGIN IMMEDIATE")
             began = self._last_line() if faults.armed() else None
             outcomes = [self._apply(job) for job in jobs]

@@ -114,7 +114,7 @@ class World:
         if parts.path == "/api/v1/alerts":
             return self.status.get("prometheus", 200), {"data": {"alerts": self.active}}
         if parts.path == "/api/v1/query_range":
-            return 200, {"data": {"result": self.series}}
+            return self.status.get("prometheus", 200), {"data": {"result": self.series}}
         if parts.path == "/api/v1/query":
             found = self.enough if query["query"] == "enough" else self.samples
             if "ALERTS" in query["query"]:

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.contract.rollback.forgetful import Recorder
+
+UNSEEN = 255
+"""What multiprocessing says where it could not learn how a process was ended."""
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload(["rollback.app"])
 
@@ -14,8 +18,10 @@ FORKING.set_forkserver_preload(["rollback.app"])
 class Forked:
     """What a test needs to know of a process."""
 
-    def __init__(self, settings: Path, log: Path, environment: dict[str, str]) -> None:
-        self._process = FORKING.Process(target=_live, args=(settings, log, environment))
+    def __init__(
+        self, settings: Path, log: Path, environment: dict[str, str], records: Path | None = None
+    ) -> None:
+        self._process = FORKING.Process(target=_live, args=(settings, log, environment, records))
         self._process.start()
 
     @property
@@ -24,24 +30,28 @@ class Forked:
         return self._process.pid
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        code = self._process.exitcode
+        return -signal.SIGKILL if code == UNSEEN else code
 
     def wait(self, timeout: float) -> int:
         self._process.join(timeout)
-        if self._process.exitcode is None:
+        code = self.poll()
+        if code is None:
             raise subprocess.TimeoutExpired("the daemon", timeout)
-        return self._process.exitcode
+        return code
 
     def send_signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
 
-def _live(settings: Path, log: Path, environment: dict[str, str]) -> None:
-    """The daemon's whole life, as `python3 -m rollback.app` lives it."""
+def _live(settings: Path, log: Path, environment: dict[str, str], records: Path | None) -> None:
+    """The daemon's whole life, as `python3 -m rollback.app` lives it; its writes are noted in *records*."""
     from rollback import app
 
     with log.open("ab") as file:
         for number in (1, 2):
             os.dup2(file.fileno(), number)
     os.environ.update(environment)
+    if records:
+        Recorder(records)
     sys.exit(app.main(["--settings", str(settings)]))

@@ -5,11 +5,10 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,43 +17,13 @@ import pytest
 import requests
 
 from harness.wait import until
-from rollback.adapters.sqlite import SqliteStore
-from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.rollback import TRANSITIONS
 from rollback.faults import COMMITS, POINTS, VARIABLE, Moment, point
-from tests.contract.rollback.lives import Forked
+from tests.contract.rollback.site import HOSTS, put, site
 
 pytestmark = pytest.mark.hard
 Alert = Callable[..., Any]
-HOSTS = ("app1", "app2")
-PROGRAM = r"""
-import json, os, pathlib, sys, time
-here, version = pathlib.Path(sys.argv[1]), sys.argv[2]
-only = [host for host in sys.argv[3].split(",") if host]
-def say(host, status, detail=""):
-    with open(os.environ["MITA_ROLLBACK_EVENTS"], "a") as events:
-        events.write(json.dumps({"host": host, "step": "host", "status": status, "detail": detail}) + "\n")
-for host in only or ["app1", "app2"]:
-    state = (here / f"{host}-state").read_text()
-    if state != "well":
-        say(host, state)
-        continue
-    live = here / host
-    if live.read_text() == version:
-        say(host, "done", "already")
-        continue
-    say(host, "started")
-    time.sleep(0.12)  # longer than the daemon's pause between two readings: each line is a step of its own
-    new = here / f"{host}-new"
-    new.write_text(version)
-    new.rename(live)
-    with (here / "moves").open("a") as moves:
-        moves.write(f"{host} {version}\n")
-    time.sleep(0.12)
-    say(host, "done")
-    time.sleep(0.12)
-"""
 NEVER = "message_sent:999"
 """A point that is never come to: such a daemon only tells what it passes."""
 PASSED = re.compile(r'fault_points_passed points=("[^"]+"|\S+)')
@@ -90,6 +59,11 @@ class Incident:
     hosts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(HOSTS, "1.0.0"))
     state: dict[str, str] = field(default_factory=lambda: dict.fromkeys(HOSTS, "well"))
     healthy: str = "1"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Bad news comes sooner."""
+        return {"verification_timeout": "30s"} if self.healthy == "0" else {}
 
     @property
     def restored(self) -> list[str]:
@@ -140,62 +114,21 @@ class Bench:
     folder: Path
     preparing: Callable[..., Any]
     alert: Alert
-    make: Any
-
-    @contextmanager
-    def site(self, incident: Incident, name: str) -> Iterator[Any]:
-        """1.0.0 is good, 2.0.0 replaced it a moment ago, and the alert is with Alertmanager."""
-        folder = self.folder / re.sub(r"\W", "-", f"{incident.name}-{name}")
-        folder.mkdir()
-        with self.preparing(folder) as daemon:
-            daemon.launch = lambda environment: Forked(daemon.file, daemon.log, environment)
-            argv = [sys.executable, "-I", "-c", PROGRAM, str(folder), "{to_version}", "{hosts}"]
-            daemon.configure(
-                executor={"kind": "command", "argv": argv},
-                probes={"shop": {host: f"{daemon.world.url}/{host}" for host in HOSTS}},
-                deployment_window="10h",
-                stale_after="100h",
-                cooldown="10h",
-                retry_after="10h",
-                breaker_window="100h",
-                verification_interval="5s",
-                verification_timeout="30s" if incident.healthy == "0" else "20m",
-            )
-            for host in HOSTS:
-                (folder / host).write_text("2.0.0")
-                (folder / f"{host}-state").write_text(incident.state[host])
-            self._history(Path(daemon.settings["database"]))
-            self._world(daemon, folder, incident)
-            yield daemon
-
-    def _history(self, database: Path) -> None:
-        store = SqliteStore(database)
-        for version, seconds in (("1.0.0", 30), ("2.0.0", 2)):
-            started = datetime.now(UTC) - timedelta(seconds=seconds)
-            deployment = store.start_deployment(self.make.new(version, hosts=HOSTS), started)
-            store.finish_deployment(deployment.id, Outcome.LIVE, "", started + timedelta(seconds=1))
-        store.mark_release("shop", "production", "1.0.0", Standing.GOOD, "the test", datetime.now(UTC))
-        store.close()
-
-    def _world(self, daemon: Any, folder: Path, incident: Incident) -> None:
-        world, answer = daemon.world, daemon.world.answer
-        world.samples = [{"metric": {}, "value": [0, incident.healthy]}]
-
-        def hosts_say_what_they_run(path: str) -> Any:
-            name = path.strip("/")
-            return (200, {"version": (folder / name).read_text()}) if name in HOSTS else answer(path)
-
-        world.answer = hosts_say_what_they_run
 
     def play(self, incident: Incident, *lives: str) -> Ended:
         """One life after the other, each killed where it is said; the last one goes on to the end."""
-        with self.site(incident, " ".join(lives)) as daemon:
+        folder = self.folder / re.sub(r"\W", "-", f"{incident.name}-{' '.join(lives)}")
+        with site(self.preparing, folder, **incident.settings) as daemon:
+            daemon.world.samples = [{"metric": {}, "value": [0, incident.healthy]}]
+            for host, state in incident.state.items():
+                put(daemon, host, state)
             fired, taken = self.alert(at=datetime.now(UTC)), False
             for wanted in lives:
                 daemon.launch_once(**{VARIABLE: wanted})
                 taken = taken or self._deliver(daemon, fired)
                 if wanted != NEVER:
                     assert daemon.process.wait(timeout=30) == -signal.SIGKILL
+                    assert re.search(rf"{wanted}\b", PASSED.findall(daemon.said())[-1])
             if NEVER not in lives:
                 daemon.start()
             assert taken or self._deliver(daemon, fired)
@@ -252,7 +185,7 @@ def read(daemon: Any, query: str) -> list[Any]:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, preparing: Any) -> Bench:
     conftest = sys.modules[preparing.__module__]
-    return Bench(tmp_path_factory.mktemp("steps"), preparing, conftest.wire, conftest.Make())
+    return Bench(tmp_path_factory.mktemp("steps"), preparing, conftest.wire)
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +242,7 @@ def cases(undisturbed: dict[str, Ended]) -> list[tuple[Incident, tuple[str, ...]
 
 
 def test_killed_at_any_step_it_ends_as_if_it_had_not_been(
-    bench: Bench, undisturbed: dict[str, Ended], record_property: Callable[[str, object], None]
+    bench: Bench, undisturbed: dict[str, Ended], record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     all_cases = cases(undisturbed)
 
@@ -325,7 +258,7 @@ def test_killed_at_any_step_it_ends_as_if_it_had_not_been(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         failures = [said for said in pool.map(play, all_cases) if said]
 
-    record_property("rollbacks killed", len(all_cases))
+    record_testsuite_property("rollbacks killed", len(all_cases))
     assert not failures, "\n".join(failures)
     assert len(all_cases) > 25
 

@@ -136,12 +136,12 @@ WELL = {
     "rounds", [pytest.param(20, marks=pytest.mark.hard), pytest.param(100, marks=pytest.mark.long)]
 )
 def test_what_was_answered_for_is_there_once_and_decided_once(
-    daemon: Any, alert: Alert, rounds: int, record_property: Callable[[str, object], None]
+    daemon: Any, alert: Alert, rounds: int, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     found = killed_again_and_again(daemon, alert, rounds, seed=rounds)
 
     for name, value in found.items():
-        record_property(name, value)
+        record_testsuite_property(name, value)
     assert {name: found[name] for name in WELL} == WELL, found
     assert found["acknowledged"] > 5 * rounds
     assert found["repeated"] > 0

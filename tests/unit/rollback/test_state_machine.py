@@ -26,7 +26,6 @@ from rollback.domain.errors import Blind, Refused
 from rollback.domain.facts import HostSeen
 from rollback.domain.policy import Mode, Policy
 from rollback.domain.ports import Active, Began, Fired, Gate, Pause, Rule, RunOutcome, RunResult, SourceState
-from rollback.domain.progress import begun
 from rollback.domain.reasons import LedgerKind, Reason
 from rollback.domain.records import Quarantined, Step
 from rollback.domain.rollback import ACTIVE, HostResult, HostState, Kind, Phase, Rollback
@@ -86,6 +85,7 @@ HAPPENED = """
     UNION ALL SELECT kind FROM ledger
 """
 services, hosts, versions = st.sampled_from(SERVICES), st.sampled_from(HOSTS), st.sampled_from(VERSIONS)
+BETWEEN = ("fault stays", "fails", "veto", "blind", "away", "away and frozen", "over", "frozen")
 often = st.sampled_from((True, True, True, False))
 
 
@@ -334,8 +334,9 @@ class Daemon(RuleBasedStateMachine):
         self.live: dict[str, str | None] = dict.fromkeys(SERVICES)
         self.rejected: set[tuple[str, str]] = set()
         self.frozen: dict[str, datetime] = {}
-        self.moved_until: dict[str, datetime] = {}
+        self.moved_at: dict[str, datetime] = {}
         self.ended: set[int] = set()
+        self.touched: set[int] = set()
         self.known_rollbacks = 0
         self.lines = 0
         self.numbers = 0
@@ -404,23 +405,46 @@ class Daemon(RuleBasedStateMachine):
         self.time_passes(seconds)
         self.alert_fires(service, "errors", auto=True)
 
-    @rule(service=services, version=versions, what=st.sampled_from(("fault stays", "veto", "away", "over")))
+    @rule(
+        service=services,
+        version=versions,
+        what=st.sampled_from(BETWEEN),
+    )
     def something_comes_in_between(self, service: str, version: str, what: str) -> None:
         """Between a bad release and its end."""
-        world = self.world
-        was_bad, was_away = set(world.bad), set(world.away)
+        self._nothing_is_in_the_way(service)
+        world, key = self.world, (service, HOSTS[1])
+        was_bad = set(world.bad)
         self.release_brings_an_alert(service, version, 30, bad=True)
         if what == "fault stays":
             world.bad |= {(service, one) for one in VERSIONS}
-        world.veto = what == "veto"
+        world.veto, world.blind = what == "veto", what == "blind"
         self.decide()
-        if what == "away":
-            world.away.add((service, HOSTS[1]))
+        world.blind = False
+        if what == "fails":
+            world.failing |= {(service, host) for host in HOSTS}
+        if what.startswith("away"):
+            world.away.add(key)
+        if what == "frozen":
+            self.freeze(service, 15)
         if what == "over":
             self.alert_resolves(service, "errors")
         self.drive()
-        world.bad, world.away, world.veto = was_bad, was_away, False
+        if what.endswith("and frozen"):
+            self.freeze(service, 15)
+        world.bad, world.veto = was_bad, False
+        world.away.discard(key)
+        world.failing.clear()
         self.all_go_on_working(60)
+
+    def _nothing_is_in_the_way(self, service: str) -> None:
+        self.time_passes(700)
+        self.others_come_and_go(blind=False, evidence=True, veto=False, deaf=False)
+        for name in ("", service):
+            self.unfreeze(name)
+        self.close_the_breaker(service)
+        self.mark_a_release(service, "1", Standing.GOOD)
+        self.alert_resolves(service, "errors")
 
     @rule(service=services)
     def deployment_reports_late(self, service: str) -> None:
@@ -468,10 +492,13 @@ class Daemon(RuleBasedStateMachine):
 
     @rule(service=services, yes=often, seconds=st.integers(1, 200))
     def something_is_proposed_and_answered(self, service: str, yes: bool, seconds: int) -> None:
+        self._nothing_is_in_the_way(service)
         self.deployment(service, "2", "live", safe=True)
-        self.time_passes(seconds)
-        self.alert_fires(service, "latency", auto=True)
-        self.decide()
+        for _ in range(2):
+            self.alert_resolves(service, "latency")
+            self.time_passes(seconds)
+            self.alert_fires(service, "latency", auto=True)
+            self.decide()
         self.answer_a_proposal(yes)
 
     @rule(yes=often)
@@ -493,7 +520,7 @@ class Daemon(RuleBasedStateMachine):
 
     @rule(service=services, version=versions, standing=st.sampled_from(tuple(Standing)))
     def mark_a_release(self, service: str, version: str, standing: Standing) -> None:
-        with suppress(Refused):
+        with self.dying(), suppress(Refused):
             self.life.people.mark(service, version, standing, "somebody", "")
 
     # What the daemon's threads do.
@@ -516,6 +543,8 @@ class Daemon(RuleBasedStateMachine):
 
     @rule()
     def look_after(self) -> None:
+        now = self.world.now
+        self.frozen = {service: until for service, until in self.frozen.items() if until > now}  # for good
         with self.dying():
             while self.life.caretaker.work():
                 pass
@@ -589,7 +618,7 @@ class Daemon(RuleBasedStateMachine):
             if rollback.finished_at and rollback.id not in self.ended:
                 self.ended.add(rollback.id)
                 if rollback.changed:
-                    self.moved_until[rollback.service] = rollback.finished_at + POLICY.cooldown
+                    self.moved_at[rollback.service] = rollback.finished_at
         rows = self._read("SELECT service, version FROM releases WHERE standing = 'rejected'")
         self.rejected = set(rows)
 
@@ -625,23 +654,25 @@ class Daemon(RuleBasedStateMachine):
 
     def touching(self, rollback: Rollback) -> None:
         """A host is about to be moved."""
-        if rollback.gated and not begun(self.life.store.steps(rollback.id)):
+        if rollback.gated and rollback.attempt == 1 and rollback.id not in self.touched:
             assert not self._is_frozen(rollback.service)
+        self.touched.add(rollback.id)
 
     def _may_begin(self, rollback: Rollback) -> None:
         key = (rollback.service, rollback.to_version)
         running = self.world.runs[rollback.service]
-        seen = {running[h] for h in HOSTS if (rollback.service, h) not in self.world.away}
+        unseen = any((rollback.service, host) in self.world.away for host in HOSTS)
         if rollback.kind is Kind.REPAIR:
             assert not self._is_frozen(rollback.service)
             return
-        assert seen != {rollback.to_version}
+        assert unseen or set(running.values()) != {rollback.to_version}
         if rollback.by:
             return
         assert key not in self.rejected
         assert not self._is_frozen(rollback.service)
-        until = self.moved_until.get(rollback.service)
-        assert until is None or rollback.requested_at >= until
+        ended, now = self.moved_at.get(rollback.service), rollback.requested_at
+        if ended and ended <= now + POLICY.clock_tolerance:  # later: the clock was set back since
+            assert now >= ended + POLICY.cooldown
         assert not self.world.blind
         others = """
             SELECT count(*) FROM rollbacks WHERE deployment_id = ? AND id < ? AND moved = 1 AND asked_by = ''
@@ -758,9 +789,9 @@ EXPECTED = {
 
 
 @pytest.mark.hard
-def test_ten_thousand_steps(record_property: Callable[[str, object], None]) -> None:
+def test_ten_thousand_steps(record_testsuite_property: Callable[[str, object], None]) -> None:
     steps = walk(130, 100)
 
-    record_property("steps", steps)
+    record_testsuite_property("steps", steps)
     assert steps >= 10_000
     assert {str(kind) for kind in EXPECTED if not Daemon.seen[kind]} == set()
