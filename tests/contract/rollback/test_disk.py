@@ -14,6 +14,7 @@ import pytest
 
 from harness.wait import until
 
+pytestmark = pytest.mark.hard
 Alert = Callable[..., Any]
 SMALL = "mount -t tmpfs -o size=8m small {disk} && exec {python} -m rollback.app --settings {settings}"
 PROGRAM = """

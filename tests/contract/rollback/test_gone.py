@@ -11,6 +11,7 @@ import pytest
 from harness.wait import until
 from tests.contract.rollback.site import GONE, put, runs, site
 
+pytestmark = pytest.mark.hard
 Alert = Callable[..., Any]
 RESTORED = {"app1": "1.0.0", "app2": "1.0.0"}
 SYSTEMS = {
