@@ -35,6 +35,7 @@ class Deployment:
     outcome: Outcome | None = None
     override: bool = False
     detail: str = ""
+    account: str = ""  # that registered it
 
     def window_ends(self, window: timedelta) -> datetime:
         """The last moment at which an alert may begin and be blamed on it.

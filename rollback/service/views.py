@@ -214,6 +214,7 @@ def deployment_view(deployment: Deployment) -> Json:
         "finished_at": iso(deployment.finished_at),
         "outcome": deployment.outcome,
         "detail": deployment.detail,
+        "account": deployment.account,
     }
 
 

@@ -10,6 +10,7 @@ from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.releases import go_live, mark, next_moment, state_of
 from rollback.adapters.sqlite.rows import deployment_from
 from rollback.adapters.sqlite.writer import Writer
+from rollback.domain.acting import ACCOUNT
 from rollback.domain.deployment import UNREPORTED, Deployment, NewDeployment, Outcome, Standing
 from rollback.domain.errors import (
     DeploymentClosed,
@@ -45,8 +46,8 @@ REPORT = """
 """The playbook's own word also comes late: it replaces what was only supposed, if nothing has followed."""
 INSERT = """
     INSERT INTO deployments
-      (service, env, version, hosts, checksum, rollback_safe, override, started_at, heard_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *
+      (service, env, version, hosts, checksum, rollback_safe, override, started_at, heard_at, account)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *
 """
 RESUME = "UPDATE deployments SET heard_at = ?, hosts = ? WHERE id = ? RETURNING *"
 ROLLED_BACK = "SELECT id FROM rollbacks WHERE deployment_id = ? AND (moved = 1 OR finished_at IS NULL)"
@@ -167,7 +168,7 @@ def _start(connection: sqlite3.Connection, new: NewDeployment, at: datetime) -> 
     if running:
         _close(connection, running.id, Outcome.ABANDONED, TAKEN_OVER, at)
     withdraw(connection, key, f"{new.version} is being deployed", at)
-    values = (*key, new.version, hosts, checksum, safe, new.override, to_text(at), to_text(at))
+    values = (*key, new.version, hosts, checksum, safe, new.override, to_text(at), to_text(at), ACCOUNT.get())
     deployment = deployment_from(connection.execute(INSERT, values).fetchone())
     insert_entry(connection, _entry(LedgerKind.DEPLOYMENT_STARTED, deployment, at))
     return deployment

@@ -23,6 +23,7 @@ def deployment_from(row: sqlite3.Row) -> Deployment:
         finished_at=maybe_from_text(row["finished_at"]),
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
         detail=row["detail"],
+        account=row["account"],
     )
 
 

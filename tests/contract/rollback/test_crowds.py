@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
@@ -13,7 +14,6 @@ from typing import Any
 import pytest
 
 from harness.wait import until
-from rollback.connections import MOST_CONNECTIONS
 
 Alert = Callable[..., Any]
 HALF_A_HEAD = b"POST /api/admin/rollback/trigger HTTP/1.1\r\nHost: x\r\n"
@@ -140,12 +140,32 @@ def test_more_connections_than_there_are_places_keep_nobody_from_work(
     crowd = [*connected(1_500, b""), *connected(500, HALF_A_HEAD)]
 
     assert daemon.deliver(alert("real")).status_code == 202
-    assert daemon.metric("mita_rollback_connections") <= MOST_CONNECTIONS
-    assert daemon.metric("mita_rollback_connections_refused_total") >= 2_000 - MOST_CONNECTIONS
+    assert daemon.metric("mita_rollback_connections") <= 512
+    assert daemon.metric("mita_rollback_connections_refused_total") >= 2_000 - 512
     daemon.until_phase("succeeded")
     until("the crowd to be gone", lambda: all(closed(one) for one in crowd), deadline_s=60)
     assert len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir())) < 100
     assert "Traceback" not in daemon.said()
+
+
+def test_with_few_descriptors_the_work_has_them(
+    preparing: Callable[..., Any], tmp_path: Path, alert: Alert, soft_limit: None
+) -> None:
+    with preparing(tmp_path) as daemon:
+        daemon.program = ["prlimit", "--nofile=300:300", sys.executable, "-m", "rollback.app"]
+        daemon.configure(triggers={"error_rate_threshold": "auto"}).start()
+        for version in ("1.0.0", "2.0.0"):
+            daemon.deploy(version)
+            daemon.good("1.0.0")
+        address = ("127.0.0.1", daemon.settings["listen_port"])
+        crowd = [socket.create_connection(address, timeout=5) for _ in range(600)]
+
+        assert daemon.deliver(alert("real")).status_code == 202
+        daemon.until_phase("succeeded")
+        assert daemon.metric("mita_rollback_connections") <= 300 - 256
+        assert daemon.rollback()["attempt"] == 1
+        for one in crowd:
+            one.close()
 
 
 def test_a_client_that_takes_no_answer_holds_no_place_for_good(

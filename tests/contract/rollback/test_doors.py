@@ -95,6 +95,7 @@ def test_the_account_stands_in_every_record_beside_the_person(daemon: Any, alert
         ("unfrozen", "admin", "bob"),
         ("decided", None, ""),
     } <= did
+    assert {found["account"] for found in daemon.ask("/deployments?service=who")["deployments"]} == {"admin"}
     [received] = [entry for entry in daemon.ledger() if entry["kind"] == "webhook_received"]
     assert received["account"] == "alertmanager"
 
