@@ -92,7 +92,10 @@ class Daemon:
         """Replace the settings by those on disk, or keep the old ones and say why."""
         sdnotify.reloading()
         try:
-            self._replace(load(self._file))
+            new = load(self._file)
+            if found := problems(new, BUNDLE):
+                raise SettingsInvalid("; ".join(found))
+            self._replace(new)
         except Exception as error:  # whatever is wrong with what is on disk, the daemon goes on as it was
             self._reloaded = ReloadState(successful=False, succeeded_at=self._reloaded.succeeded_at)
             expected = isinstance(error, SettingsInvalid)

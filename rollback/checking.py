@@ -68,7 +68,7 @@ def _playbook(live: Live, bundle: Path) -> Iterator[str]:
         yield f"executor.playbook: expected a playbook at {playbook}, found none; name one of the bundle"
     # Settings are checked before they are put in place: then the inventory still lies beside them.
     places = (live.inventory, live.directory / live.inventory.name)
-    inventory = next((place for place in places if place.exists()), None)
+    inventory = next((place for place in places if place.is_file() or place.is_dir()), None)
     if inventory is None:
         yield f"executor.inventory: expected an inventory at {live.inventory}, found none; name one"
         return

@@ -1,12 +1,14 @@
 """What rollbackctl prints, for eyes."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 Json = dict[str, Any]
 MARKS = {True: "yes", False: "NO", None: "?"}
 CHANGES = ("roll_back", "propose")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 QUIET = {"id", "at", "kind", "service", "alerts"}
 
 
@@ -16,8 +18,8 @@ def show(found: Json, as_json: bool, text: Callable[[Json], str]) -> None:
 
 
 def say(text: str) -> None:
-    """Print at once."""
-    print(text, flush=True)  # noqa: T201
+    """Print at once; what came from outside is shown, never obeyed by the terminal."""
+    print(CONTROL.sub(lambda found: repr(found[0])[1:-1], text), flush=True)  # noqa: T201
 
 
 def decisions(found: Json, service: str | None = None) -> str:

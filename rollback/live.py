@@ -84,7 +84,9 @@ def _tls(settings: Settings, directory: Path) -> ssl.SSLContext | None:
     """The server's context, which asks clients for certificates where the settings say so."""
     if not (settings.web_tls_cert and settings.web_tls_key):
         return None
-    certificate, key = directory / settings.web_tls_cert, directory / settings.web_tls_key
+    certificate = _file(directory, settings.web_tls_cert, "web_tls_cert")
+    key = _file(directory, settings.web_tls_key, "web_tls_key")
+    assert certificate and key
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -35,8 +35,9 @@ def points(value: Any, name: str) -> list[tuple[float, float]]:
 
 
 def labels_of(value: Any, name: str) -> dict[str, str]:
-    """Names and texts under *name*; an absent one has none."""
-    found = value.get(name, {}) if isinstance(value, Mapping) else None
+    """Names and texts under *name*. An absent one has none, but a sample always says whose it is."""
+    absent: Any = None if name == "metric" else {}
+    found = value.get(name, absent) if isinstance(value, Mapping) else None
     if not isinstance(found, dict):
         raise Blind(f"Expected `{name}` as an object from the monitoring, found {type(found).__name__}.")
     return {text(key): text(one) for key, one in found.items()}

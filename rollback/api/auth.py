@@ -52,7 +52,7 @@ class Signature:
         timestamp = headers.get("x-mita-timestamp", "")
         signed = hmac.new(self.secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
         expected = f"sha256={signed.hexdigest()}"
-        given = headers.get("x-mita-signature", "")
+        given = headers.get("x-mita-signature", "").lower()
         if not hmac.compare_digest(_digest(expected), _digest(given)):
             raise Unauthorized("Expected the delivery to be signed in X-Mita-Signature, found no right one.")
         late = not TIMESTAMP.fullmatch(timestamp) or abs(now - int(timestamp)) > self.window.total_seconds()

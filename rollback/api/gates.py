@@ -150,7 +150,11 @@ class Gate:
             raise Unavailable(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from error
         signature = self._watch.accounts().signature
         if door is Door.WEBHOOK and signature:
-            signature.check(request.headers, body, self._watch.now())
+            try:
+                signature.check(request.headers, body, self._watch.now())
+            except Unauthorized:
+                self._strangers.refused(_address(request), door)
+                raise
         return _again(body, request.receive)
 
 

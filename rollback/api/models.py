@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from rollback.domain.alert import YEARS
 from rollback.domain.deployment import Standing
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -89,6 +90,8 @@ class FreezeBody(Model):
         """A freeze without an end would be forgotten, one with two ends is unclear."""
         if (self.until is None) == (self.minutes is None):
             raise ValueError("give either `until` or `minutes`")
+        if self.until and self.until.year not in YEARS:
+            raise ValueError(f"until: expected a year from {YEARS[0]} to {YEARS[-1]}")
         return self
 
     @property

@@ -14,7 +14,10 @@ BODY_KEPT = 4_000
 MOST_ALERTS = 20_000
 """A body with more is no delivery of Alertmanager: 1,000 need 1.13 MB."""
 DEEPEST = 32
-TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+"""A text that nobody closes ends with the body: looked for from each of its quotes, it would take hours."""
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+UNKNOWN = rb"\ufffd"
 ALERT_DEPTH = 3
 """An alert opens the third bracket: the body, its list, the alert."""
 TOO_DEEP = b'"nested too deeply to be read"'
@@ -65,6 +68,10 @@ def _envelope(body: bytes) -> Envelope:
             return ENVELOPE.decode(body)
         except RecursionError:
             return ENVELOPE.decode(_shallow(body))
+        except msgspec.MsgspecError:  # half a character must not cost the alerts beside it
+            if not SURROGATE.search(body):
+                raise
+            return ENVELOPE.decode(SURROGATE.sub(lambda _: UNKNOWN, body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"Expected Alertmanager's webhook body, version 4, found: {error}.") from error
 

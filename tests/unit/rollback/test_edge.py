@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rollback.adapters.answers import alerts_from
+from rollback import cli_text
+from rollback.adapters.answers import alerts_from, labels_of
 from rollback.api.auth import Account, require
 from rollback.api.payload import MOST_ALERTS, read
 from rollback.domain.errors import Blind, Unauthorized, Undecodable
@@ -112,9 +113,19 @@ def test_a_body_with_more_alerts_than_anybody_delivers_is_refused() -> None:
         read(body(*[0] * (MOST_ALERTS + 1)))
 
 
-def test_half_a_surrogate_is_no_json_text() -> None:
+def test_half_a_character_costs_no_alert_beside_it() -> None:
+    odd = body(wire(), wire(labels={"alertname": "odd"}), receiver="odd").replace(b'"odd"', b'"\\ud800"')
+
+    receiver, alerts, quarantined = read(odd)
+
+    assert [receiver, *(alert.name for alert in alerts)] == ["\ufffd", "A", "\ufffd"]
+    assert not quarantined
+
+
+def test_a_text_that_nobody_closes_is_read_once() -> None:
+    """Looked for from each of its quotes, this one took ten minutes."""
     with pytest.raises(Undecodable):
-        read(body(wire()).replace(b'"A"', b'"\\ud800"'))
+        read(b'{"version":"4","alerts":[' + b"[" * 3000 + b'"' + b'\\"' * 100_000)
 
 
 def test_strange_but_legal_text_is_kept() -> None:
@@ -261,3 +272,14 @@ def test_of_a_list_of_nonsense_little_is_kept() -> None:
     _, unread = alerts_from([0] * 5_000)
 
     assert len(unread) == MOST_SET_ASIDE + 1
+
+
+def test_a_sample_says_whose_it_is() -> None:
+    with pytest.raises(Blind, match="`metric` as an object"):
+        labels_of({"value": [0, "1"]}, "metric")
+
+
+def test_the_terminal_obeys_nothing_that_came_from_outside(capsys: pytest.CaptureFixture[str]) -> None:
+    cli_text.say("A\x1b[2J\tb\nc\x9b")
+
+    assert capsys.readouterr().out == "A\\x1b[2J\tb\nc\\x9b\n"

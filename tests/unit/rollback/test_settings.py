@@ -389,3 +389,16 @@ def test_settings_that_are_no_file_are_refused_at_once(site: Path, what: str) ->
 
     with pytest.raises(SettingsInvalid, match="the settings: expected a"):
         load(site)
+
+
+def test_a_certificate_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A certificate that is a pipe would hold up who reads it for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("rollback_webhook_secret", "rollback_admin_secret"):
+        (tmp_path / "secrets").mkdir(exist_ok=True)
+        (tmp_path / "secrets" / name).write_text(f"{name}-of-this-test")
+    file = tmp_path / "settings.yml"
+    file.write_text("web_tls_cert: pipe\nweb_tls_key: pipe\n")
+
+    with pytest.raises(SettingsInvalid, match=r"web_tls_cert: expected a file at .*pipe, found none"):
+        load(file)
