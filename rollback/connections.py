@@ -21,6 +21,8 @@ HEAD_SECONDS = 10.0
 STALL_SECONDS = 30.0
 """An answer of which nothing was taken for so long is not waited for."""
 LINGER_SECONDS = 2.0
+LAST_SECONDS = 3.0
+"""So long a daemon that stops waits for the first request of who has just come in."""
 MOST_IGNORED = 1_000_000
 """So many bytes of a body that was refused are read and dropped, so that the sender sees the answer."""
 MOST_CONNECTIONS = 512
@@ -49,6 +51,7 @@ class Patient(H11Protocol):
         self.left: Callable[[], None] = lambda: None
         self.heard, self.served = self.loop.time(), False
         self._ignored = 0
+        self._leaving = False
         self._expires: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -67,6 +70,7 @@ class Patient(H11Protocol):
         self.heard = self.loop.time()
         super().data_received(data)
         if not self.idle:
+            self.cycle.keep_alive = self.cycle.keep_alive and not self._leaving
             self._stop_waiting()
         elif self.conn.their_state is h11.SEND_BODY:
             self._ignore(len(data))
@@ -112,6 +116,15 @@ class Patient(H11Protocol):
             super().send_400_response(msg)
         else:
             self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close a connection that is done; who came in but now and has said nothing yet is still answered."""
+        if self.served or not self.idle or self.transport.is_closing():
+            super().shutdown()
+            return
+        self._leaving = True
+        self._stop_waiting()
+        self._expires = self.loop.call_later(LAST_SECONDS, self._expire)
 
     def dismiss(self) -> None:
         """Close the connection at once."""
@@ -176,14 +189,14 @@ class Reception:
         self._guests: set[_Guest] = set()
         self._loop = asyncio.get_running_loop()
         self._again: asyncio.TimerHandle | None = None
+        self._closed = False
         self._listener.setblocking(False)
         self._open()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Let nobody in any more; who is on the way in is answered, and then has to go."""
+        self._closed = True
         self._pause(reopen=False)
-        for guest in [guest for guest in self._guests if guest.protocol.transport is None]:
-            guest.dismiss()
 
     async def wait_closed(self) -> None:
         """Nothing is left to wait for."""
@@ -238,6 +251,8 @@ class Reception:
             raise
         finally:
             guest.introduction = None
+        if self._closed and guest in self._guests:
+            guest.protocol.shutdown()
 
     def _make_room(self) -> bool:
         """Close the connection that was idle longest, one that was never served before any that was."""

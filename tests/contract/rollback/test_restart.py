@@ -1,6 +1,8 @@
 """A restart refuses nobody: systemd, as far as the daemon talks with it, keeps the listening socket."""
 
+import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -84,6 +86,23 @@ def test_who_comes_between_two_lives_waits_and_is_answered(daemon: Any, keeper: 
 
     assert [one.recv(4096).split()[1] for one in early] == [b"200"] * 20
     assert "cannot listen" not in daemon.said()
+
+
+def closed(daemon: Any) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", daemon.settings["listen_port"])) == errno.ECONNREFUSED
+
+
+def test_who_came_in_at_the_last_moment_is_still_answered(daemon: Any) -> None:
+    daemon.start()
+    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=10) as late:
+        until("the connection", lambda: daemon.metric("mita_rollback_connections") == 2, deadline_s=10)
+        daemon.send(signal.SIGTERM)
+        until("the port to be closed", lambda: closed(daemon), deadline_s=10, interval_s=0.02)
+        late.sendall(REQUEST)
+
+        assert late.recv(4096).split()[1] == b"200"
+    assert daemon.process.wait(timeout=20) == 0
 
 
 def test_a_kept_socket_of_another_port_is_let_go(daemon: Any, keeper: Keeper) -> None:
