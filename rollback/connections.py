@@ -28,6 +28,8 @@ MOST_IGNORED = 1_000_000
 MOST_CONNECTIONS = 512
 RESERVED_DESCRIPTORS = 256
 """For the database, what is asked, and the programs that a rollback runs."""
+YOUNG_SECONDS = 0.1
+"""Who connects asks within this time, or it is not in a hurry."""
 AT_ONCE = 64
 """So many are let in before the others get their turn."""
 AGAIN_SECONDS = 0.1
@@ -60,6 +62,16 @@ class Patient(H11Protocol):
         """True while no request is under way."""
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def stalled(self) -> bool:
+        """True while the client takes nothing of its answer."""
+        return self._stalled is not None
+
+    @property
+    def yielding(self) -> bool:
+        """True when it may be closed for another: nothing is under way, or nobody takes the answer."""
+        return self.idle or self.stalled
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
@@ -85,8 +97,14 @@ class Patient(H11Protocol):
         self.left()
 
     def on_response_complete(self) -> None:
-        """Remember that this client was served, and wait for the next request."""
+        """Remember that this client was served, and wait for the next request.
+
+        Who sent that already, without waiting for the answer, has to connect anew: one connection is one
+        request at a time, or a few clients would have the daemon's whole attention.
+        """
         self.served, self._ignored = True, 0
+        if self.conn.trailing_data[0]:
+            self.transport.close()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -165,7 +183,15 @@ class _Guest:
     """A connection, from the moment it is accepted: with TLS it has to introduce itself first."""
 
     protocol: Patient
+    connection: socket.socket
     introduction: asyncio.Task[None] | None = None
+
+    def has_asked(self) -> bool:
+        """Whether there is something to read that nobody has read yet."""
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing is there, or the client is gone
+            return False
 
     def dismiss(self) -> None:
         if self.introduction is not None:
@@ -230,7 +256,7 @@ class Reception:
 
     def _welcome(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        guest = _Guest(self._new())
+        guest = _Guest(self._new(), connection)
         guest.protocol.answered = self._counts.answered
         guest.protocol.left = lambda: self._leave(guest)
         self._guests.add(guest)
@@ -255,11 +281,16 @@ class Reception:
             guest.protocol.shutdown()
 
     def _make_room(self) -> bool:
-        """Close the connection that was idle longest, one that was never served before any that was."""
-        idle = [guest for guest in self._guests if guest.protocol.idle]
-        if not idle:
+        """Close the connection that was idle longest, one that was never served before any that was.
+
+        One that has asked and is only not heard yet stays.
+        """
+        young = self._loop.time() - YOUNG_SECONDS
+        yielding = [one for one in self._guests if one.protocol.yielding and one.protocol.heard < young]
+        yielding.sort(key=lambda one: (one.protocol.served, one.protocol.heard))
+        longest = next((one for one in yielding if one.protocol.stalled or not one.has_asked()), None)
+        if longest is None:
             return False
-        longest = min(idle, key=lambda guest: (guest.protocol.served, guest.protocol.heard))
         self._leave(longest)
         longest.dismiss()
         self._counts.dismissed()

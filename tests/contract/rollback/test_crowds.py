@@ -46,7 +46,7 @@ def connected(daemon: Any, soft_limit: None) -> Iterator[Callable[[int, bytes], 
 def closed(connection: socket.socket) -> bool:
     connection.settimeout(0.01)
     try:
-        return connection.recv(1024) == b""
+        return connection.recv(1_000_000) == b""
     except TimeoutError:
         return False
     except OSError:
@@ -178,6 +178,16 @@ def test_a_client_that_takes_no_answer_holds_no_place_for_good(
 
     until("the greedy to be gone", gone, deadline_s=90)
     assert len(asked) == 3
+
+
+def test_one_connection_is_one_request_at_a_time(
+    daemon: Any, alert: Alert, connected: Callable[[int, bytes], list[socket.socket]]
+) -> None:
+    greedy = connected(620, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+
+    assert [daemon.deliver(alert(str(number))).status_code for number in range(3)] == [202] * 3
+    until("the greedy to be gone", lambda: all([closed(one) for one in greedy]), deadline_s=60)
+    assert daemon.metric('mita_rollback_requests_total{code="200",door="open"}') < 2 * len(greedy)
 
 
 @pytest.fixture
