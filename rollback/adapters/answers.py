@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from rollback.domain.alert import Alert, AlertStatus, beginning, plausible
 from rollback.domain.errors import Blind
 from rollback.domain.records import Quarantined, few
+from rollback.readable import readable
 
 BODY_KEPT = 4_000
 """So many characters of an unreadable alert are kept for people."""
+
+
+ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+ITEM_DEPTH = 2
 
 
 def mapping(value: Any, name: str) -> dict[str, Any]:
@@ -89,6 +96,25 @@ def alerts_from(found: Any) -> tuple[list[Alert], list[Quarantined]]:
         except (Blind, ValueError) as error:
             unread.append(Quarantined(body=_body(item), problem=str(error)))
     return alerts, list(few(unread))
+
+
+def items_of(body: bytes) -> Any:
+    """What a list in JSON holds; an item that cannot be read stays as it is. ValueError when it is no JSON."""
+    try:
+        try:
+            raw = ITEMS.decode(body)
+        except RecursionError:
+            raw = ITEMS.decode(readable(body, ITEM_DEPTH))
+    except msgspec.ValidationError:
+        return json.loads(body)  # no list: who asked says so
+    return [_read(bytes(item)) for item in raw]
+
+
+def _read(item: bytes) -> Any:
+    try:
+        return json.loads(item)
+    except (ValueError, RecursionError):
+        return item.decode(errors="replace")
 
 
 def _alert(item: Any) -> Alert:

@@ -55,8 +55,8 @@ class HttpSource:
         """How asking went lately."""
         return self._state
 
-    def get(self, path: str, params: dict[str, str]) -> Any:
-        """The JSON answer, or Blind."""
+    def get(self, path: str, params: dict[str, str], parse: Callable[[bytes], Any] = json.loads) -> Any:
+        """The JSON answer, or Blind. Only 200 is one: a redirect is not from whom was asked."""
         endpoint = self._endpoint()
         if not endpoint.url:
             raise Blind(f"No {self._name}_url is configured.")
@@ -71,10 +71,11 @@ class HttpSource:
                 stream=True,
             )
             body, whole = read(response, WHOLE_SECONDS, LONGEST_BODY)
-            answer = json.loads(body) if response.ok and whole else None
+            answered = response.status_code == requests.codes.ok
+            answer = parse(body) if answered and whole else None
         except (*FAILURES, RecursionError) as error:
             raise self._failed(f"{self._name} did not answer: {type(error).__name__}") from error
-        if not response.ok:
+        if not answered:
             raise self._failed(f"{self._name} answered {response.status_code} to {path}")
         if not whole:
             raise self._failed(f"{self._name} answered too slowly or too much to {path}")

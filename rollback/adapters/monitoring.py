@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from math import isfinite, isnan
 from typing import Any
 
-from rollback.adapters.answers import alerts_from, labels_of, mapping, moment, objects, point, points, text
+from rollback.adapters.answers import (
+    alerts_from,
+    items_of,
+    labels_of,
+    mapping,
+    moment,
+    objects,
+    point,
+    points,
+    text,
+)
 from rollback.adapters.http_source import Endpoint, HttpSource
 from rollback.domain.alert import Alert
 from rollback.domain.errors import Blind
@@ -86,7 +96,7 @@ class HttpMonitoring:
         if not self._alertmanager.configured:
             return [], []
         params = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
-        found = self._alertmanager.get("/api/v2/alerts", {**params, "filter": OURS})
+        found = self._alertmanager.get("/api/v2/alerts", {**params, "filter": OURS}, parse=items_of)
         return alerts_from(found)
 
     def fired_between(self, start: datetime, end: datetime) -> list[Fired]:

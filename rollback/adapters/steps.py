@@ -25,7 +25,7 @@ class StepFile:
 
     def read(self) -> None:
         """Report what has been appended since the last call, or as much of it as is read at once."""
-        if not self.path.exists():
+        if not self.path.is_file():  # a program may have put something else there
             return
         with self.path.open("rb") as file:
             file.seek(self._read_to)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rollback import cli_text
-from rollback.adapters.answers import alerts_from, labels_of
+from rollback.adapters.answers import alerts_from, items_of, labels_of
 from rollback.api.auth import Account, require
 from rollback.api.payload import MOST_ALERTS, read
 from rollback.domain.errors import Blind, Unauthorized, Undecodable
@@ -283,3 +283,31 @@ def test_the_terminal_obeys_nothing_that_came_from_outside(capsys: pytest.Captur
     cli_text.say("A\x1b[2J\tb\nc\x9b")
 
     assert capsys.readouterr().out == "A\\x1b[2J\tb\nc\\x9b\n"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"labels":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"fingerprint":"odd","startsAt":' + b"9" * 6000 + b"}",
+        b'{"fingerprint":"\xff","labels":{}}',
+    ],
+    ids=["deep", "digits", "no text"],
+)
+def test_one_item_that_nobody_can_read_blinds_nobody(odd: bytes) -> None:
+    good = json.dumps(wire(fingerprint="good")).encode()
+
+    alerts, unread = alerts_from(items_of(b"[" + odd + b"," + good + b"]"))
+
+    assert [alert.fingerprint for alert in alerts] == ["good"]
+    assert len(unread) == 1
+
+
+def test_deep_and_half_a_character_at_once_cost_no_alert_beside_them() -> None:
+    deep = b'{"labels":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    odd = body(wire(), wire(labels={"alertname": "odd"})).replace(b'"odd"', b'"\\ud800"')
+
+    _, alerts, quarantined = read(odd.replace(b'"alerts": [', b'"alerts": [' + deep + b","))
+
+    assert [alert.name for alert in alerts] == ["A", "\ufffd"]
+    assert len(quarantined) == 1
