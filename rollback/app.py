@@ -25,7 +25,7 @@ from rollback.adapters import logs, sdnotify
 from rollback.adapters.metrics import ReloadState
 from rollback.adapters.sqlite import SqliteStore
 from rollback.assembly import BUNDLE, assemble
-from rollback.checking import problems
+from rollback.checking import problems, unreachable
 from rollback.domain.errors import RollbackError, SettingsInvalid, StoreUnavailable
 from rollback.live import Live, changed_but_fixed, load
 from rollback.server import make_server
@@ -184,7 +184,8 @@ def _run(file: Path) -> None:
 
 def _check(file: Path) -> int:
     """Say whether the settings can be used, or every problem in a sentence of its own."""
-    found = problems(load(file), BUNDLE)
+    live = load(file)
+    found = [*problems(live, BUNDLE), *unreachable(live.settings.listen_address)]
     if not found:
         print(f"{file}: the settings can be used")  # noqa: T201
         return 0

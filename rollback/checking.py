@@ -13,15 +13,16 @@ from rollback import strict_yaml
 from rollback.live import Live
 from rollback.settings import ExecutorKind
 
+LONGEST_PATH = 255
+
 
 def problems(live: Live, bundle: Path) -> list[str]:
-    """What will not work on this host, though every setting can be read."""
+    """What will not work on this host, though every setting can be read. It asks no network."""
     command = live.settings.executor.kind is ExecutorKind.COMMAND
     return [
         *_written(live),
         *(_programs(live) if command else _playbook(live, bundle)),
         *_certificates(live),
-        *_address(live.settings.listen_address),
     ]
 
 
@@ -31,14 +32,24 @@ def _written(live: Live) -> Iterator[str]:
         ("database", live.settings.database.parent),
         ("state_directory", live.settings.state_directory),
     ):
-        there = next(folder for folder in (path, *path.parents) if folder.exists())
-        if not there.is_dir():
+        there = next((folder for folder in (path, *path.parents) if _exists(folder)), Path("/"))
+        if len(str(path)) > LONGEST_PATH:
+            yield f"{name}: expected a path of at most {LONGEST_PATH} characters, found {len(str(path))}"
+        elif not there.is_dir():
             yield f"{name}: expected a folder at {there}, found a file; name another path"
         elif not os.access(there, os.W_OK | os.X_OK):
             yield f"{name}: expected a folder to write to at {there}, found none; mend its mode"
     file = live.settings.database
-    if file.exists() and not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
+    if file.name == ":memory:":
+        yield "database: expected a file, found :memory:, which forgets everything at every restart"
+    elif _exists(file) and not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
         yield f"database: expected a file that can be written to at {file}, found none; mend its mode"
+
+
+def _exists(path: Path) -> bool:
+    with suppress(OSError):  # a name may be too long
+        return path.exists()
+    return False
 
 
 def _programs(live: Live) -> Iterator[str]:
@@ -112,8 +123,8 @@ def _certificates(live: Live) -> Iterator[str]:
             yield f"{name}: expected certificates in {file}, found none ({error}); mend the file"
 
 
-def _address(address: str) -> Iterator[str]:
-    """Whether one can listen there; the port may be in use by the daemon itself."""
+def unreachable(address: str) -> Iterator[str]:
+    """Why one cannot listen there, if so; the port may be in use by the daemon itself."""
     try:
         found = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, place = found[0]

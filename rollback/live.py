@@ -10,7 +10,7 @@ from rollback.adapters.http_source import Endpoint
 from rollback.api.auth import Account, Accounts, Signature
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Policy
-from rollback.settings import Settings, parse
+from rollback.settings import Settings, address, parse
 from rollback.strict_yaml import LONGEST
 
 FIXED = ("listen_address", "listen_port", "database", "environment", "log_format")
@@ -50,7 +50,12 @@ class Live:
 
 def load(file: Path) -> Live:
     """Read and check everything that the file names, or raise SettingsInvalid with what to do."""
-    settings, directory = parse(_text(file, "the settings"), str(file)), file.resolve().parent
+    text, directory = _text(file, "the settings"), file.resolve().parent
+    if not text.strip():
+        raise SettingsInvalid(
+            f"{file}: expected settings, found an empty file, as one that was not written whole"
+        )
+    settings = parse(text, str(file))
     return Live(
         settings=settings,
         directory=directory,
@@ -70,7 +75,7 @@ def load(file: Path) -> Live:
             ca_file=_file(directory, settings.alertmanager_ca_file, "alertmanager_ca_file"),
         ),
         probes_ca=_file(directory, settings.probes_ca_file, "probes_ca_file"),
-        slack_url=_optional(directory, settings.slack_webhook_url_file, "slack_webhook_url_file"),
+        slack_url=_address(directory, settings.slack_webhook_url_file, "slack_webhook_url_file"),
         pagerduty_key=_optional(directory, settings.pagerduty_routing_key_file, "pagerduty_routing_key_file"),
     )
 
@@ -155,12 +160,25 @@ def _secret(path: Path, setting: str, least: int = 1) -> str:
     content = _text(path, setting).strip()
     if not content:
         raise SettingsInvalid(f"{setting}: expected a secret in {path}, found an empty file")
+    if not content.isprintable():
+        raise SettingsInvalid(f"{setting}: expected one line of text in {path}, found more, or what is none")
     if len(content) < least:
         raise SettingsInvalid(
             f"{setting}: expected at least {least} characters in {path}, found {len(content)}: "
             "make one with `openssl rand -hex 16`"
         )
     return content
+
+
+def _address(directory: Path, path: Path | None, setting: str) -> str:
+    """The web address in a file; it is a secret, so no sentence shows it."""
+    found = _optional(directory, path, setting)
+    try:
+        return address(found)
+    except ValueError:
+        raise SettingsInvalid(
+            f"{setting}: expected one web address in {directory / str(path)}, found none"
+        ) from None
 
 
 def _optional(directory: Path, path: Path | None, setting: str) -> str:

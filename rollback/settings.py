@@ -41,6 +41,13 @@ Span = Annotated[Duration, AfterValidator(lambda found: within(found, SHORTEST, 
 """A time that nothing can work without."""
 Kept = Annotated[Duration, AfterValidator(lambda found: within(found, SHORTEST_KEPT, durations.LONGEST))]
 """How long something is kept that decisions of the last days rest on."""
+Window = Annotated[
+    Duration, AfterValidator(lambda found: within(found, timedelta(seconds=1), timedelta(hours=1)))
+]
+"""Clocks that differ by more are to be mended, and what is older could be played again."""
+Word = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""What the system takes as an argument or in the environment of a program."""
+Variable = Annotated[str, Field(pattern=r"^[^\x00=]+$")]
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 
 
@@ -70,6 +77,13 @@ def address(text: str) -> str:
     return text
 
 
+def base(text: str) -> str:
+    """The web address that paths are put behind, or ValueError."""
+    if "?" in text or "#" in text:
+        raise ValueError(f"expected a web address that ends with its path, found {text[:60]!r}")
+    return text
+
+
 def _is_host(text: str) -> bool:
     with suppress(ValueError):
         return bool(ip_address(text))
@@ -88,8 +102,10 @@ def mode(found: object) -> object:
     return Mode.OFF if found is False else found
 
 
-Username = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]+$", max_length=100)]
+Name = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$", max_length=100)]
+Username = Annotated[Name, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(address)]
+Base = Annotated[Url, AfterValidator(base)]
 
 
 class Model(BaseModel):
@@ -134,19 +150,19 @@ class ExecutorSettings(Model):
         default=Path("/etc/mita-rollback/inventory.yml"),
         description="`playbook`: hosts and how to reach them.",
     )
-    argv: list[str] = Field(
+    argv: list[Word] = Field(
         default=[],
         description="`command`: the program and its arguments, run without a shell; "
         "`{service} {from_version} {to_version} {rollback_id} {hosts} {checksum}` are replaced; `{hosts}` is "
         "empty when all are meant.",
     )
-    rehearsal_argv: list[str] = Field(
+    rehearsal_argv: list[Word] = Field(
         default=[],
         description="`command`: the program that proves the way back without touching anything; "
         "`{service} {to_version} {checksum}` are replaced. Empty: nothing is rehearsed.",
     )
     directory: Path = Field(default=Path("/"), description="`command`: the working directory.")
-    environment: dict[str, str] = Field(
+    environment: dict[Variable, Word] = Field(
         default={},
         description="`command`: environment beside PATH, HOME, LANG and TZ; nothing else is inherited.",
     )
@@ -179,7 +195,7 @@ class Settings(Model):
         description="Certificates (PEM) of the authority that signs clients' certificates: who shows none of "
         "them is refused before the first byte of HTTP. Needs `web_tls_cert`.",
     )
-    web_auth_username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$")] = Field(
+    web_auth_username: Name = Field(
         default="",
         description="If set, /metrics, /health and /openapi.json ask for Basic authentication too; "
         "runbooks stay open.",
@@ -204,7 +220,7 @@ class Settings(Model):
         description="File with a secret with which deliveries must be signed too: `X-Mita-Signature: "
         "sha256=HEX` is the HMAC-SHA256 of `X-Mita-Timestamp` (Unix seconds), a dot and the body.",
     )
-    webhook_hmac_window: Duration = Field(
+    webhook_hmac_window: Window = Field(
         default=timedelta(minutes=5),
         description="How far the timestamp of a signed delivery may be from now. Not scaled.",
     )
@@ -243,17 +259,17 @@ class Settings(Model):
         default=LogFormat.LOGFMT, description="`logfmt` or `json`. Needs a restart."
     )
 
-    prometheus_url: Url = Field(
+    prometheus_url: Base = Field(
         default="http://127.0.0.1:9090",
         description="Prometheus. Empty: not asked, so nothing can be verified.",
     )
-    prometheus_username: str = Field(default="", description="Basic authentication to Prometheus.")
+    prometheus_username: Name = Field(default="", description="Basic authentication to Prometheus.")
     prometheus_password_file: Path | None = Field(default=None, description="File with the password for it.")
     prometheus_ca_file: Path | None = Field(default=None, description="Certificates to trust for Prometheus.")
-    alertmanager_url: Url = Field(
+    alertmanager_url: Base = Field(
         default="http://127.0.0.1:9093", description="Alertmanager. Empty: alerts only arrive by webhook."
     )
-    alertmanager_username: str = Field(default="", description="Basic authentication to Alertmanager.")
+    alertmanager_username: Name = Field(default="", description="Basic authentication to Alertmanager.")
     alertmanager_password_file: Path | None = Field(
         default=None, description="File with the password for it."
     )
@@ -279,7 +295,7 @@ class Settings(Model):
         description="The second channel tells what is urgent when Slack has not taken it for so long. "
         "Not scaled.",
     )
-    external_url: Url = Field(
+    external_url: Base = Field(
         default="",
         description="Where people reach this daemon, as https://monitor.example.org:8000, for links.",
     )

@@ -1,4 +1,4 @@
-"""YAML as people mean it: every key once, `off` and `no` are words, nothing grows while it is read."""
+"""YAML as people mean it: every key once, `off` and `1:30` are words, nothing grows while it is read."""
 
 import re
 from collections.abc import Hashable
@@ -12,10 +12,18 @@ LONGEST = 1_000_000
 """So many characters of text are read; a settings file has some thousands."""
 MERGE = "tag:yaml.org,2002:merge"
 BOOLEAN = "tag:yaml.org,2002:bool"
+INTEGER = "tag:yaml.org,2002:int"
+FRACTION = "tag:yaml.org,2002:float"
+PLAIN = {
+    BOOLEAN: ("^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    INTEGER: ("^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    FRACTION: (r"^[-+]?[0-9]+\.[0-9]*$", "-+0123456789"),
+}
+"""What is no word: the pattern, and the characters that it may begin with."""
 
 
 class Loader(yaml.SafeLoader):
-    """Reads plain values; only `true` and `false` are yes and no."""
+    """Reads plain values; only `true` and `false` are yes and no, and only decimal numbers are numbers."""
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """The mapping, or an error that names the place of a key that is there twice."""
@@ -38,10 +46,11 @@ class Loader(yaml.SafeLoader):
 
 
 Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOLEAN]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in PLAIN]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-Loader.add_implicit_resolver(BOOLEAN, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+for _tag, (_pattern, _first) in PLAIN.items():
+    Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 
 
 def read(text: str) -> Any:

@@ -99,7 +99,7 @@ def alerts_from(found: Any) -> tuple[list[Alert], list[Quarantined]]:
 
 
 def items_of(body: bytes) -> Any:
-    """What a list in JSON holds; an item that cannot be read stays as it is. ValueError when it is no JSON."""
+    """What a list in JSON holds; an item that cannot be read stays as it is. ValueError without JSON."""
     try:
         try:
             raw = ITEMS.decode(body)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rollback.checking import problems
+from rollback.checking import problems, unreachable
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Mode
 from rollback.live import changed_but_fixed, load
@@ -85,6 +85,14 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
             "reconcile_interval: expected at least 10ms, divided by time_scale, found 1.0 ms",
         ),
         ("time_scale: .nan", "time_scale: Input should be"),
+        ("max_attempts: 1:30", "max_attempts: Input should be a valid integer"),
+        ("max_attempts: " + "9" * 6000, "expected YAML of plain values"),
+        ("max_attempts: 0x" + "F" * 6000, "max_attempts: Input should be a valid integer"),
+        ('executor: {kind: command, argv: ["x\\0y"]}', "executor.argv.0: String should match pattern"),
+        ("executor: {environment: {A=B: x}}", "executor.environment.A=B.[key]: String should match pattern"),
+        ("webhook_hmac_window: 0s", "webhook_hmac_window: expected 1s to 1h, found 0s"),
+        ("prometheus_url: 'http://x?q=1'", "prometheus_url: expected a web address that ends with its path"),
+        ("prometheus_username: 'a:b'", "prometheus_username: String should match pattern"),
         ("time_scale: .inf", "time_scale: Input should be"),
         (
             "max_attempts: 1000000000",
@@ -129,9 +137,7 @@ def test_settings_that_cannot_be_used_are_refused_with_the_place(text: str, word
     assert "settings.yml" in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "url", ["https://mon.example.org/prometheus", "http://[::1]:9090", "http://a_b:1/x?y=1"]
-)
+@pytest.mark.parametrize("url", ["https://mon.example.org/prometheus", "http://[::1]:9090", "http://a_b:1/x"])
 def test_a_web_address_is_one(url: str) -> None:
     assert parse(f"prometheus_url: '{url}'", "x").prometheus_url == url
 
@@ -187,7 +193,7 @@ def test_secrets_do_not_show_when_settings_are_printed(site: Path) -> None:
         + "prometheus_username: x\nweb_auth_username: y\n"
     )
     for name in ("planted", "rollback_webhook_secret", "rollback_admin_secret"):
-        (site.parent / "secrets" / name).write_text(f"planted-secret of {name}")
+        (site.parent / "secrets" / name).write_text(f"https://planted-secret.example/{name}")
 
     assert "planted-secret" not in repr(load(site))
 
@@ -207,9 +213,32 @@ def test_a_missing_or_empty_secret_is_refused(site: Path, content: str | None) -
 @pytest.mark.parametrize(
     ("text", "files", "words"),
     [
-        ("", {"rollback_admin_secret": "x"}, "admin_secret_file: expected at least 10 characters"),
-        ("", {"rollback_webhook_secret": "nine-char"}, "webhook_secret_file: expected at least 10"),
-        ("", {"rollback_admin_secret": "hook-secret"}, "webhook_secret_file and admin_secret_file hold one"),
+        (
+            "cooldown: 5m",
+            {"rollback_admin_secret": "x"},
+            "admin_secret_file: expected at least 10 characters",
+        ),
+        (
+            "cooldown: 5m",
+            {"rollback_webhook_secret": "nine-char"},
+            "webhook_secret_file: expected at least 10",
+        ),
+        (
+            "cooldown: 5m",
+            {"rollback_admin_secret": "hook-secret"},
+            "webhook_secret_file and admin_secret_file hold",
+        ),
+        (
+            "cooldown: 5m",
+            {"rollback_admin_secret": "two lines\nof secret"},
+            "admin_secret_file: expected one line",
+        ),
+        (
+            "slack_webhook_url_file: secrets/s",
+            {"s": "hook-secret"},
+            "slack_webhook_url_file: expected one web address",
+        ),
+        ("", {}, "expected settings, found an empty file"),
         ("webhook_username: admin", {}, "webhook_username and admin_username are one and the same account"),
         ("reader_secret_file: secrets/r", {"r": "hook-secret"}, "webhook_secret_file and reader_secret_file"),
         ("reader_secret_file: secrets/r\nreader_username: admin", {"r": "read-secret"}, "one and the same"),
@@ -302,7 +331,8 @@ def found(site: Path, **changes: Any) -> list[str]:
         "executor": {"inventory": "inventory.yml"},
     }
     site.write_text(yaml.safe_dump({**base, **changes}))
-    return problems(load(site), REPOSITORY)
+    live = load(site)
+    return [*problems(live, REPOSITORY), *unreachable(live.settings.listen_address)]
 
 
 def command(*argv: str, **more: Any) -> dict[str, Any]:
@@ -333,7 +363,11 @@ def test_what_is_there_is_no_problem(site: Path, executor: dict[str, Any]) -> No
             "executor.argv: expected a program that can be run, found",
         ),
         ({"executor": command("/etc/passwd")}, "executor.argv: expected a program that can be run, found"),
-        ({"executor": command("x\0y")}, "executor.argv: expected a program that can be run, found"),
+        ({"database": ":memory:"}, "database: expected a file, found :memory:"),
+        (
+            {"state_directory": "/tmp/" + "a" * 300},
+            "state_directory: expected a path of at most 255 characters",
+        ),
         (
             {"executor": command("true", rehearsal_argv=["/no"])},
             "executor.rehearsal_argv: expected a program",
