@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -26,6 +26,18 @@ def connect(path: Path | str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def not_ours(path: Path) -> str:
+    """Why a file that is there was not left by a daemon; empty when it may have been. It is not touched."""
+    if not path.is_file():
+        return ""
+    if not path.stat().st_size:
+        return "it is empty, as one that was cut to nothing"
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    return "another program wrote it: it has tables and no version" if tables and not version else ""
 
 
 def damage(connection: sqlite3.Connection) -> str:

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from time import monotonic
 
-from rollback.adapters.sqlite.connection import connect, damage, keep_copy, migrate
+from rollback.adapters.sqlite.connection import connect, damage, keep_copy, migrate, not_ours
 from rollback.adapters.sqlite.control import Control
 from rollback.adapters.sqlite.decisions import Decisions
 from rollback.adapters.sqlite.deployments import Deployments
@@ -71,6 +71,9 @@ class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Co
 def _opened(path: Path, fault: Fault) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """One connection to write and one to read; to nothing when the file is damaged."""
     try:
+        if problem := not_ours(path):
+            fault.damaged(problem, keep_copy(path))
+            return connect(NOWHERE), connect(NOWHERE)
         writing = connect(path)
         if problem := damage(writing):
             writing.close()

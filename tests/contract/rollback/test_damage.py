@@ -4,6 +4,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -39,7 +40,9 @@ def overwrite(file: Path, page: int = 1) -> None:
     file.write_bytes(whole[: page * PAGE] + b"\0" * (len(whole) - page * PAGE))
 
 
-@pytest.mark.parametrize("how", ["pages of zeros", "no database", "cut off"])
+@pytest.mark.parametrize(
+    "how", ["pages of zeros", "no database", "cut off", "cut to nothing", "of another program"]
+)
 def test_a_damaged_file_is_kept_said_and_not_worked_with(tmp_path: Path, make: Any, how: str) -> None:
     file = tmp_path / "rollback.db"
     filled(file, make)
@@ -47,8 +50,15 @@ def test_a_damaged_file_is_kept_said_and_not_worked_with(tmp_path: Path, make: A
         overwrite(file)
     elif how == "no database":
         file.write_bytes(b"This is a text and no database. " * 500)
-    else:
+    elif how == "cut off":
         file.write_bytes(file.read_bytes()[: 5 * PAGE])
+    else:
+        file.write_bytes(b"")
+    if how == "of another program":
+        for old in tmp_path.glob("rollback.db*"):
+            old.unlink()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("CREATE TABLE theirs (x)")
     damaged = file.read_bytes()
 
     for _ in range(2):  # also when it is started again and again
