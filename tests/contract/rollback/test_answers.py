@@ -56,15 +56,16 @@ def test_a_prometheus_that_answers_lists_in_lists_is_blind(deep: str) -> None:
         source.get("/api/v1/rules", {})
 
 
-def test_a_host_that_drips_its_answer_holds_up_nobody() -> None:
-    """A byte every half second, for ever: what has come in time is what it said."""
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """The address of a server whose answer never ends: a byte every tenth of a second."""
     gone = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            while not gone.wait(0.5):
+            while not gone.wait(0.1):
                 self.wfile.write(b" ")
                 self.wfile.flush()
 
@@ -74,15 +75,20 @@ def test_a_host_that_drips_its_answer_holds_up_nobody() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    probes = HttpProbes(lambda: {"shop": {"app1": f"http://127.0.0.1:{server.server_port}"}}, lambda: None)
+    yield f"http://127.0.0.1:{server.server_port}"
+    gone.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_host_that_drips_its_answer_holds_up_nobody(dripping: str) -> None:
+    """What has come in time is what it said."""
+    probes = HttpProbes(lambda: {"shop": {"app1": dripping}}, lambda: None)
     answer: list[tuple[HostSeen, ...]] = []
     asking = threading.Thread(target=lambda: answer.append(probes.hosts("shop")), daemon=True)
 
     asking.start()
     asking.join(timeout=20)
-    gone.set()
-    server.shutdown()
-    server.server_close()
 
     assert answer == [(HostSeen(host="app1", answered=True, version=None, ready=True),)]
 
@@ -180,34 +186,16 @@ def test_a_number_that_is_none_is_no_evidence(
     assert monitoring.measure("x", "1") is not True
 
 
-def test_a_prometheus_that_drips_or_never_ends_is_blind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A piece every tenth of a second, for ever."""
+def test_a_prometheus_that_drips_or_never_ends_is_blind(
+    monkeypatch: pytest.MonkeyPatch, dripping: str
+) -> None:
     monkeypatch.setattr(http_source, "WHOLE_SECONDS", 0.5)
-    gone = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            while not gone.wait(0.1):
-                self.wfile.write(b" ")
-                self.wfile.flush()
-
-        def log_message(self, *_: Any) -> None:
-            """Be silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    source = HttpSource("prometheus", lambda: Endpoint(url=f"http://127.0.0.1:{server.server_port}"))
+    source = HttpSource("prometheus", lambda: Endpoint(url=dripping))
     began = monotonic()
 
     with pytest.raises(Blind, match="too slowly or too much"):
         source.get("/", {})
 
-    gone.set()
-    server.shutdown()
-    server.server_close()
     assert monotonic() - began < 3
 
 

@@ -38,6 +38,7 @@ from rollback.domain.rollback import (
     VerificationVerdict,
     VerifiedFixed,
 )
+from rollback.settings import Settings
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRIGGER = "error_rate_threshold"
@@ -239,28 +240,7 @@ class Make:
         return replace(base, **changes)
 
     def policy(self, **changes: Any) -> Policy:
-        base = Policy(
-            environment=ENV,
-            modes={TRIGGER: Mode.AUTO},
-            deployment_window=timedelta(minutes=30),
-            deployment_timeout=timedelta(minutes=15),
-            cooldown=timedelta(minutes=10),
-            retry_after=timedelta(minutes=1),
-            stale_after=timedelta(hours=1),
-            hold_told_after=timedelta(minutes=2),
-            good_after=timedelta(minutes=30),
-            breaker_window=timedelta(hours=1),
-            veto_lookback=timedelta(minutes=2),
-            recovery_quiet=timedelta(minutes=10),
-            clock_tolerance=timedelta(seconds=5),
-            reconcile_interval=timedelta(seconds=15),
-            rehearsal_interval=timedelta(minutes=5),
-            verification_blind_timeout=timedelta(minutes=3),
-            verification_interval=timedelta(seconds=15),
-            verification_timeout=timedelta(seconds=90),
-            verification_samples=3,
-            max_attempts=3,
-        )
+        base = replace(Settings().policy(), environment=ENV, modes={TRIGGER: Mode.AUTO})
         return replace(base, **changes)
 
     def deployment(self, **changes: Any) -> Deployment:

@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,6 +46,7 @@ from rollback.service.restoring import Restorer
 from rollback.service.returning import Returner, Wish
 from rollback.service.telling import Channel, Channels, Teller
 from rollback.service.verifying import Verifier
+from rollback.settings import Settings
 
 ENV = "production"
 SERVICES = ("cart", "shop")
@@ -53,28 +54,7 @@ HOSTS = ("app1", "app2")
 VERSIONS = ("1", "2", "3", "4")
 TRIGGERS = {"errors": Mode.AUTO, "latency": Mode.PROPOSE, "quiet": Mode.SHADOW}
 NOON = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
-POLICY = Policy(
-    environment=ENV,
-    modes=TRIGGERS,
-    deployment_window=timedelta(minutes=30),
-    deployment_timeout=timedelta(minutes=15),
-    cooldown=timedelta(minutes=10),
-    retry_after=timedelta(minutes=1),
-    stale_after=timedelta(hours=1),
-    hold_told_after=timedelta(minutes=2),
-    good_after=timedelta(minutes=30),
-    breaker_window=timedelta(hours=1),
-    veto_lookback=timedelta(minutes=2),
-    recovery_quiet=timedelta(minutes=10),
-    clock_tolerance=timedelta(seconds=5),
-    reconcile_interval=timedelta(seconds=15),
-    rehearsal_interval=timedelta(minutes=5),
-    verification_blind_timeout=timedelta(minutes=3),
-    verification_interval=timedelta(seconds=15),
-    verification_timeout=timedelta(seconds=90),
-    verification_samples=2,
-    max_attempts=3,
-)
+POLICY = replace(Settings().policy(), modes=TRIGGERS, verification_samples=2)
 UNDECIDED = """
     SELECT i.fingerprint, i.status, i.state, i.starts_at, d.reason FROM inbox AS i
     LEFT JOIN decisions AS d ON d.id = i.decision_id WHERE i.state <> 'decided'
