@@ -1,6 +1,7 @@
 """The settings file: one model, every field documented; docs/settings.md is generated from it."""
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -97,12 +98,29 @@ def listening(text: str) -> str:
     return text
 
 
+def over(known: Mapping[str, object]) -> Callable[[object], object]:
+    """Lays what is found over what is known: who names one of them means to change that one alone."""
+    return lambda found: {**known, **found} if isinstance(found, dict) else found
+
+
 def mode(found: object) -> object:
     """YAML of before reads `off` without quotes as no: as a mode it can only mean off."""
     return Mode.OFF if found is False else found
 
 
 Name = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$", max_length=100)]
+MODES = {
+    "error_rate_threshold": Mode.AUTO,
+    "latency_degradation": Mode.AUTO,
+    "health_check_failure": Mode.AUTO,
+    "database_error": Mode.AUTO,
+    "journey_failing": Mode.OFF,
+    "client_errors": Mode.OFF,
+    "requests_stuck": Mode.OFF,
+    "traffic_lost": Mode.OFF,
+    "crash_at_start": Mode.OFF,
+}
+Triggers = Annotated[dict[str, Annotated[Mode, BeforeValidator(mode)]], BeforeValidator(over(MODES))]
 Username = Annotated[Name, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(address)]
 Base = Annotated[Url, AfterValidator(base)]
@@ -325,20 +343,11 @@ class Settings(Model):
         description="Roll back also while a dependency is down: alerts labelled `rollback: veto` are "
         "not asked.",
     )
-    triggers: dict[str, Annotated[Mode, BeforeValidator(mode)]] = Field(
-        default={
-            "error_rate_threshold": Mode.AUTO,
-            "latency_degradation": Mode.AUTO,
-            "health_check_failure": Mode.AUTO,
-            "database_error": Mode.AUTO,
-            "journey_failing": Mode.OFF,
-            "client_errors": Mode.OFF,
-            "requests_stuck": Mode.OFF,
-            "traffic_lost": Mode.OFF,
-            "crash_at_start": Mode.OFF,
-        },
+    triggers: Triggers = Field(
+        default=MODES,
         description="Per value of the label `rollback_trigger`: `off`, `shadow` (decide and record), "
-        "`propose` (and ask a person) or `auto`. Others are unknown and ignored.",
+        "`propose` (and ask a person) or `auto`. What is left out stays as it is here; others are unknown "
+        "and ignored.",
     )
     time_scale: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = Field(
         default=1.0,

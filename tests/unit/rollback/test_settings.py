@@ -158,7 +158,7 @@ def test_a_web_address_that_is_none_is_refused(url: str) -> None:
 def test_off_needs_no_quotes_whoever_wrote_the_yaml() -> None:
     found = parse("triggers: {a: off, b: 'off', c: false}\nstrict_seed: yes", "x")
 
-    assert found.triggers == dict.fromkeys("abc", Mode.OFF)
+    assert {found.triggers[name] for name in "abc"} == {Mode.OFF}
     assert found.strict_seed is True
 
 
@@ -436,3 +436,9 @@ def test_a_certificate_that_is_no_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsInvalid, match=r"web_tls_cert: expected a file at .*pipe, found none"):
         load(file)
+
+
+def test_who_names_one_trigger_changes_that_one_alone() -> None:
+    chosen = parse("triggers: {database_error: propose, ours: shadow}", "x").triggers
+
+    assert chosen == {**Settings().triggers, "database_error": Mode.PROPOSE, "ours": Mode.SHADOW}
