@@ -30,11 +30,11 @@ test: ## test-fast, mutants of changed rules, kills and faults of the daemon, th
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 
-test-full: ## `test` with the mutants of all rules, every incident and four rounds of chaos, half an hour more
+test-full: ## `test` with the mutants of all rules, every incident and four rounds of chaos; about an hour more
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test --full
 
-test-fast: ## Lint, types, unit, contract, rules and consistency tests; no Docker, under a minute
+test-fast: ## Lint, types, unit, contract, rules and consistency tests; no Docker; a quarter of an hour on 2 cores
 	$(BOOTSTRAP)
 	$(HARNESS) test --fast
 
