@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 
 import structlog
@@ -123,6 +124,7 @@ class Worker:
         self._driven: dict[int, threading.Thread] = {}
         self._former: frozenset[int] | None = None
         self._resting: dict[int, float] = {}
+        self._catching_up = False
         self._decide = self._loop("decide", self._decide_all, lambda: IDLE_SECONDS)
         self._dispatch = self._loop("dispatch", self._drive_all, lambda: DISPATCH_SECONDS)
         self._loops = [
@@ -140,8 +142,6 @@ class Worker:
             self._remember(self._store.in_phase(*ACTIVE))
         for loop in self._loops:
             loop.start()
-        catching_up = threading.Thread(target=self._catch_up, name="catch-up", daemon=True)
-        catching_up.start()
 
     def kick(self) -> None:
         """Something has arrived: decide now."""
@@ -194,13 +194,21 @@ class Worker:
     def _tell(self, channel: str, teller: Teller) -> Loop:
         return self._loop(f"tell {channel}", lambda: teller.work() > 0, lambda: IDLE_SECONDS)
 
-    def _catch_up(self) -> None:
+    def _begin_to_catch_up(self) -> None:
+        """Examine the absence, beside all other work; its beginning is read before a tick writes over it."""
+        last = self._reconciler.last_alive()
+        threading.Thread(target=self._catch_up, args=(last,), name="catch-up", daemon=True).start()
+        self._catching_up = True
+
+    def _catch_up(self, last: datetime | None) -> None:
         try:
-            self._reconciler.catch_up()
+            self._reconciler.catch_up(last)
         except Exception:
             LOG.exception("catch_up_failed")
 
     def _reconcile(self) -> bool:
+        if not self._catching_up:
+            self._begin_to_catch_up()
         self._reconciler.tick()
         self.kick()
         return False

@@ -68,9 +68,13 @@ class Reconciler:
                 self._store.mark(ALIVE, now)
         return receipt
 
-    def catch_up(self) -> int:
-        """Journal what Prometheus says fired while the daemon was away; return how many alerts that were."""
-        now, last = self._clock.now(), self._store.marked(ALIVE)
+    def last_alive(self) -> datetime | None:
+        """When a reconciler last read Alertmanager, also one of a former life; None when none ever did."""
+        return self._store.marked(ALIVE)
+
+    def catch_up(self, last: datetime | None) -> int:
+        """Journal what Prometheus says fired since *last*, while the daemon was away; return how many."""
+        now = self._clock.now()
         if last is None or now - last < 2 * self._policy().reconcile_interval:
             return 0
         return self._examine(last, now)

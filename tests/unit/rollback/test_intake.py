@@ -83,7 +83,7 @@ def test_after_an_outage_what_fired_meanwhile_is_journalled(scene: Scene) -> Non
     labels = {"alertname": "Anything", "service": "shop", "rollback_trigger": "x"}
     scene.monitoring.fired = [Fired(labels=labels, first=NOON, last=NOON)]
 
-    assert scene.reconciler.catch_up() == 1
+    assert scene.reconciler.catch_up(scene.reconciler.last_alive()) == 1
     assert scene.monitoring.asked == ["fired 11:40 12:00"]
     [entry] = scene.entries
     assert (entry.kind, entry.data["source"]) == (LedgerKind.ALERT_SEEN, "prometheus")
@@ -92,7 +92,7 @@ def test_after_an_outage_what_fired_meanwhile_is_journalled(scene: Scene) -> Non
 def test_two_missed_readings_are_an_outage(scene: Scene) -> None:
     scene.store.mark(ALIVE, NOON - timedelta(seconds=30))
 
-    scene.reconciler.catch_up()
+    scene.reconciler.catch_up(scene.reconciler.last_alive())
 
     assert len(scene.monitoring.asked) == 1
 
@@ -100,7 +100,7 @@ def test_two_missed_readings_are_an_outage(scene: Scene) -> None:
 def test_the_examined_gap_is_not_longer_than_an_alert_stays_fresh(scene: Scene) -> None:
     scene.store.mark(ALIVE, NOON - timedelta(days=30))
 
-    scene.reconciler.catch_up()
+    scene.reconciler.catch_up(scene.reconciler.last_alive())
 
     assert scene.monitoring.asked == ["fired 11:00 12:00"]
 
@@ -110,7 +110,7 @@ def test_without_an_outage_nothing_is_examined(scene: Scene, seconds: int | None
     if seconds:
         scene.store.mark(ALIVE, NOON - timedelta(seconds=seconds))
 
-    assert scene.reconciler.catch_up() == 0
+    assert scene.reconciler.catch_up(scene.reconciler.last_alive()) == 0
     assert not scene.monitoring.asked
 
 
@@ -118,7 +118,7 @@ def test_a_blind_catch_up_is_survived(scene: Scene) -> None:
     scene.store.mark(ALIVE, NOON - timedelta(minutes=20))
     scene.monitoring.blind = True
 
-    assert scene.reconciler.catch_up() == 0
+    assert scene.reconciler.catch_up(scene.reconciler.last_alive()) == 0
 
 
 def test_what_cannot_be_read_is_set_aside_and_told_once(scene: Scene) -> None:

@@ -52,6 +52,7 @@ class Idle:
 
     error: Exception | None = None
     worked: int = 0
+    caught_up: list[str] = field(default_factory=list)
 
     def work(self, *_: Any) -> bool:
         self.worked += 1
@@ -62,7 +63,11 @@ class Idle:
     def tick(self) -> None:
         self.work()
 
-    def catch_up(self) -> int:
+    def last_alive(self) -> str:
+        return f"before tick {self.worked + 1}"
+
+    def catch_up(self, last: str) -> int:
+        self.caught_up.append(last)
         return 0
 
     def failing(self) -> list[str]:
@@ -110,6 +115,14 @@ def scene(store: SqliteStore, make: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
     yield found
     found.worker.stop()
     assert found.worker.join(5)
+
+
+def test_an_absence_is_examined_once_from_what_the_former_life_left(scene: Scene) -> None:
+    scene.worker.start()
+
+    reconcile = scene.others["reconcile"]
+    until("some ticks", lambda: reconcile.worked > 3 and reconcile.caught_up, deadline_s=5, interval_s=0.01)
+    assert reconcile.caught_up == ["before tick 1"]
 
 
 def test_an_accepted_rollback_is_driven_though_deciding_fails(scene: Scene) -> None:
