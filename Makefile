@@ -1,6 +1,6 @@
 # What a person types. Every target sets up what it needs; only git, make and python3 (3.11 or newer) must be there.
 SHELL := /bin/sh
-BOOTSTRAP := @harness/bootstrap.sh
+BOOTSTRAP := @devtools/bootstrap.sh
 HARNESS := @.venv/bin/harness
 .DEFAULT_GOAL := help
 .PHONY: help demo up down chaos test test-full test-fast lint lock clean
@@ -19,7 +19,7 @@ up: ## The five lab hosts run; `.venv/bin/harness lab status` shows them
 
 down: ## Nothing of the lab is left: containers, networks, keys, secrets
 	@if [ -x .venv/bin/harness ]; then .venv/bin/harness lab down; \
-	elif [ -e .lab/ssh ]; then harness/bootstrap.sh && .venv/bin/harness lab down; \
+	elif [ -e .lab/ssh ]; then devtools/bootstrap.sh && .venv/bin/harness lab down; \
 	else echo "lab: nothing of this clone's lab is left"; fi
 
 chaos: ## Random disturbances on the lab (N=50 rounds, SEED=...): nothing lost, doubled or wrong

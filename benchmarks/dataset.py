@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from benchmarks.exporters import data_series, host_series, monitoring_series
 from benchmarks.series import HOUR_S, RECENT_S, STEP_S, Series, Shape, level, service_of, target
-from harness.target import api, operations
-from harness.target.metrics import Metrics
-from harness.target.middleware import declare_routes
+from harness.application import api, operations
+from harness.application.metrics import Metrics
+from harness.application.middleware import declare_routes
 
 DAY_S = 24 * HOUR_S
 RECORDED_S = 2 * STEP_S  # where history ends and the rules themselves go on

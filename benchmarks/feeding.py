@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from benchmarks import remote_write
 from benchmarks.series import STEP_S, Series, Shape
+from devtools.errors import UserError
+from devtools.wait import until
 from harness.clients import Http
-from harness.errors import HarnessError
-from harness.wait import until
 
 CHUNK_S = 1800  # Prometheus takes nothing that is more than an hour older than its newest sample
 PER_REQUEST = 1500
@@ -59,7 +59,7 @@ class Feeder:
             body = remote_write.request([(names, _samples(shape, steps, step_s)) for names, shape in part])
             answer = self.server.send("POST", "/api/v1/write", data=body, headers=remote_write.HEADERS)
             if not answer.ok:
-                raise HarnessError(f"expected Prometheus to take the samples, found {answer.text.strip()}")
+                raise UserError(f"expected Prometheus to take the samples, found {answer.text.strip()}")
         return len(group) * len(steps)
 
 

@@ -17,7 +17,7 @@ from statistics import median
 
 import yaml
 
-from harness.paths import REPO
+from devtools.paths import REPO
 from rollback.adapters.playbook import FORKS
 
 FEW, MANY, RUNS = 2, 20, 3

@@ -18,10 +18,10 @@ from typing import Any
 
 import yaml
 
-from harness.rules.mutation.mutants import Mutant, mutants
-from harness.rules.programs import promtool
-from harness.system import say
+from devtools.system import say
 from monitoring.errors import CatalogError
+from ruletools.mutation.mutants import Mutant, mutants
+from ruletools.programs import promtool
 
 Document = dict[str, Any]
 

@@ -22,9 +22,9 @@ from benchmarks.feeding import Feeder
 from benchmarks.report import Outcome, Setting, as_json, as_text
 from benchmarks.series import PER_SERVICE, STEP_S
 from benchmarks.server import Samples, Server, running
-from harness.errors import HarnessError
-from harness.system import say
-from harness.wait import until
+from devtools.errors import UserError
+from devtools.system import say
+from devtools.wait import until
 
 LIMIT = 1.3
 SETTLED_ROUNDS = 6  # Prometheus looks every minute for something to compact
@@ -39,7 +39,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it cleans up as after Ctrl-C
     try:
         setting, outcomes = measure(arguments)
-    except HarnessError as error:
+    except UserError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
     except KeyboardInterrupt:

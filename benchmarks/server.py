@@ -11,10 +11,10 @@ from pathlib import Path
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from devtools.paths import REPO
+from devtools.tools import tool
+from devtools.wait import until
 from harness.clients import Prometheus
-from harness.paths import REPO
-from harness.tools import tool
-from harness.wait import until
 
 START_S = 60
 STOP_S = 30

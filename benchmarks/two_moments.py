@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.server import Server, dump, free_port, running
-from harness.rules.ruleset import load_files
-from harness.system import say
-from harness.wait import until
+from devtools.system import say
+from devtools.wait import until
+from ruletools.ruleset import load_files
 
 TOO_LATE = 0.3  # of all scrapes
 TIMEOUT_S = 0.5

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from benchmarks.server import dump
-from harness.rules.ruleset import load_files
-from harness.rules.suites import RULES
 from monitoring.records import read, rule_files
+from ruletools.ruleset import load_files
+from ruletools.suites import RULES
 
 Files = Mapping[str, str]
 YESTERDAY = Path(__file__).parent / "yesterday.rules.yml"

@@ -1,4 +1,4 @@
-"""`harness`: one command line; each area of the test bench registers its own sub-commands."""
+"""`harness`: one command line; each area of the test bench registers its own sub-commands, others theirs."""
 
 import argparse
 import importlib
@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import tools
-from harness.errors import HarnessError
+from devtools import tools
+from devtools.checks import cli as checks
+from devtools.errors import UserError
+from monitoring.errors import CatalogError
 
 
 def areas(command: str | None = None) -> list[str]:
@@ -16,8 +18,9 @@ def areas(command: str | None = None) -> list[str]:
 
     Where the command is named like its package that one is enough, and what the others import may be missing.
     """
-    found = {path.parent.name: path for path in Path(__file__).parent.glob("*/cli.py")}
-    return [f"harness.{name}.cli" for name in ([command] if command in found else sorted(found))]
+    names = [path.parent.name for path in Path(__file__).parent.glob("*/cli.py")]
+    found = {name: f"harness.{name}.cli" for name in names} | {"rules": "ruletools.cli"}
+    return [found[command]] if command in found else [found[name] for name in sorted(found)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = list(sys.argv[1:] if argv is None else argv)
         arguments = _parser(words[0] if words else None).parse_args(words)
         return int(arguments.run(arguments) or 0)
-    except HarnessError as error:
+    except (UserError, CatalogError) as error:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
@@ -40,7 +43,14 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     for area in areas(command):
         importlib.import_module(area).add_commands(subparsers)
     tools.add_commands(subparsers)
+    checks.add_commands(subparsers, _bring_up_lab)
     return parser
+
+
+def _bring_up_lab() -> None:
+    from harness.lab import lab
+
+    lab.up()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.paths import SECRETS_DIR
 from harness.lab.hosts import HOSTS
-from harness.paths import SECRETS_DIR
 
 CONNECT_S, READ_S = 3.0, 10.0
 APPLICATION_PORT = 8080
@@ -20,7 +20,7 @@ BENCH = "the test bench"
 Json = dict[str, Any]
 
 
-class ClientError(HarnessError):
+class ClientError(UserError):
     """The service did not answer, or not as its interface says."""
 
 

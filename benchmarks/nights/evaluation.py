@@ -11,10 +11,10 @@ from functools import cache
 
 from benchmarks.nights.exposition import MOMENTS, series
 from benchmarks.nights.night import MINUTE, WARM, Night
-from harness.rules.ruleset import ALERT_SERIES
-from harness.rules.scene import Question, Sample, Scene
-from harness.rules.suites import RULES
 from monitoring.catalog import Alert, load
+from ruletools.ruleset import ALERT_SERIES
+from ruletools.scene import Question, Sample, Scene
+from ruletools.suites import RULES
 
 STATES, SINCE = ALERT_SERIES
 OWN = '{service="{{ $labels.service }}",env="{{ $labels.env }}"}'

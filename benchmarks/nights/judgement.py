@@ -8,9 +8,9 @@ from typing import Any
 from benchmarks.nights.evaluation import Evaluated, rules
 from benchmarks.nights.night import STEP, WARM
 from benchmarks.nights.playing import Played
-from harness.paths import REPO
-from harness.proof.routing import inhibited
+from devtools.paths import REPO
 from monitoring.records import read_yaml
+from monitoring.routing import inhibited
 
 PAGING = ("critical", "error")
 TOO_LONG = frozenset({"SloErrorBudgetExhausted"})

@@ -9,7 +9,6 @@ from pathlib import Path
 from benchmarks.nights.evaluation import Evaluated, Seen, triggers
 from benchmarks.nights.exposition import MOMENTS
 from benchmarks.nights.night import STEP
-from harness.rules.suites import RULES
 from monitoring.catalog import load
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
@@ -22,6 +21,7 @@ from rollback.service.deciding import Decider
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake
 from rollback.settings import Settings
+from ruletools.suites import RULES
 
 BEGAN = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 REACHES_HOSTS = STEP

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from devtools.errors import UserError
+from devtools.paths import RUNS_DIR
+from devtools.system import say
 from harness.chaos.judging import Verdict, judge
 from harness.chaos.schedule import Schedule, draw
-from harness.errors import HarnessError
-from harness.paths import RUNS_DIR
-from harness.system import say
 
 ROUNDS = 20
 HELP = """\
@@ -86,7 +86,7 @@ def _play(schedules: Sequence[Schedule], *, installed: bool) -> int:
             try:
                 left = playing.play(schedule, home / name, day, say)
                 verdict = judge(schedule, left)
-            except HarnessError as error:
+            except UserError as error:
                 verdict = Verdict("void", (f"void: {error}",))
             if verdict.violations:
                 failed.append(schedule)

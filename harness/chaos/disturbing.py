@@ -6,6 +6,7 @@ The clock is not among them: a container has the machine's, and nothing in it ma
 from collections.abc import Callable
 from contextlib import suppress
 
+from devtools.wait import until
 from harness import clients
 from harness.chaos.schedule import Disturbance, Kind
 from harness.lab import boot, containers
@@ -13,7 +14,6 @@ from harness.lab.hosts import host
 from harness.stack import Stack
 from harness.stack.stack import DAEMON_DATABASE
 from harness.stack.units import Unit
-from harness.wait import until
 
 DAEMON_USER = "mita-rollback"
 AGAIN = 5
@@ -26,7 +26,7 @@ Act = Callable[[], object]
 
 
 def acts(what: Disturbance, stack: Stack) -> tuple[Act, Act]:
-    """What does it, and what undoes it. Both raise HarnessError or ClientError when they cannot."""
+    """What does it, and what undoes it. Both raise UserError or ClientError when they cannot."""
     daemon, alertmanager, prometheus = stack.daemon, stack.alertmanager, stack.prometheus
     known: dict[Kind, tuple[Act, Act]] = {
         Kind.DAEMON_KILLED: (daemon.kill, _nothing),

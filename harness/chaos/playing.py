@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from devtools.errors import UserError
+from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.chaos.disturbing import acts
 from harness.chaos.judging import Left
 from harness.chaos.schedule import APPLICATION_HOSTS, Anchor, Disturbance, Schedule
-from harness.errors import HarnessError
 from harness.lab import containers
 from harness.proof import steps
 from harness.proof.incident import CALM_S, SERVICE, trigger_with, window_s
@@ -21,7 +22,6 @@ from harness.proof.moments import seconds_of
 from harness.proof.receipts import ALERTMANAGER, sender
 from harness.stack import ErrorRate, Stack
 from harness.stack.traffic import TEST_RATE, OrdinaryDay, flowing
-from harness.wait import DeadlineError, until
 
 BAD, HEALTHY = "3.0.0", "2.0.0"
 FAULT = ErrorRate(0.35)
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 
 def play(schedule: Schedule, home: Path, day: OrdinaryDay, say: Say) -> Left:
-    """What is left of the round. Raises HarnessError when it could not be played."""
+    """What is left of the round. Raises UserError when it could not be played."""
     stack = Stack(home, day)
     stack.fresh()
     return Round(schedule, stack, say).play()
@@ -206,5 +206,5 @@ class Round:
         done = containers.get(host).exec_run(list(argv))
         words: str = done.output.decode(errors="replace")
         if done.exit_code:
-            raise HarnessError(f"expected {' '.join(argv)} on {host} to succeed, found: {words.strip()}")
+            raise UserError(f"expected {' '.join(argv)} on {host} to succeed, found: {words.strip()}")
         return words

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
 from monitoring.records import read_yaml
 
 CATALOG = Path(__file__).with_name("catalog.yml")
@@ -33,19 +33,19 @@ class Cause:
 
 @cache
 def load(path: Path = CATALOG) -> dict[str, Cause]:
-    """The cause of each alert by the alert's name; HarnessError names an entry that is none."""
+    """The cause of each alert by the alert's name; UserError names an entry that is none."""
     return {name: _cause(path, name, entry) for name, entry in read_yaml(path.read_text("utf-8")).items()}
 
 
 def _cause(path: Path, name: str, entry: object) -> Cause:
     kinds = [str(kind) for kind in Kind]
     if not isinstance(entry, dict) or len(entry) != 1 or not set(entry) <= set(kinds):
-        raise HarnessError(
+        raise UserError(
             f"{path}: {name}: expected one of {', '.join(kinds)} with a sentence, found {entry!r}"
         )
     [(kind, how)] = entry.items()
     if not isinstance(how, str) or not how.endswith("."):
-        raise HarnessError(
+        raise UserError(
             f"{path}: {name}: expected a sentence that ends with a full stop, found {how!r}; write it"
         )
     return Cause(Kind(kind), how)

@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from harness.system import can_be_root
+from devtools.system import can_be_root
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 _RESTARTED = "MITA_HAS_ENGINE_GROUP"

@@ -4,16 +4,16 @@ import socket
 
 from docker.models.containers import Container
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.wait import DeadlineError, until
 from harness.lab.hosts import Host
-from harness.wait import DeadlineError, until
 
 DEADLINE_S = 90
 BOOTED = ("running", "degraded")
 
 
 def wait_for(container: Container, host: Host, *, fresh: bool = True) -> None:
-    """The host has booted and answers SSH; otherwise HarnessError with what it was doing.
+    """The host has booted and answers SSH; otherwise UserError with what it was doing.
 
     On a `fresh` host no unit may have failed. One that was lived in may have a service that cannot start, as
     after a bad release: that is no reason to refuse it.
@@ -26,9 +26,9 @@ def wait_for(container: Container, host: Host, *, fresh: bool = True) -> None:
             explain=lambda: _explain(container),
         )
     except DeadlineError as error:
-        raise HarnessError(f"{error}\nlook closer with `harness lab logs {host.name} ssh`") from error
+        raise UserError(f"{error}\nlook closer with `harness lab logs {host.name} ssh`") from error
     if fresh and found == "degraded":
-        raise HarnessError(
+        raise UserError(
             f"expected every unit of {host.name} to start, found: {_explain(container)}\n"
             f"look closer with `harness lab ssh {host.name}`; `make down` and a new run start from nothing"
         )

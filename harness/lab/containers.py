@@ -3,10 +3,10 @@
 import docker
 from docker.models.containers import Container
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.system import say
 from harness.lab import boot, engine, spec, tenancy
 from harness.lab.hosts import NETWORK, Host, host
-from harness.system import say
 
 
 def ensure(client: docker.DockerClient, host: Host, image_id: str, network_id: str) -> None:
@@ -40,12 +40,12 @@ def start(name: str) -> None:
 
 
 def get(name: str) -> Container:
-    """The container of a lab host that exists; HarnessError tells how to make it."""
+    """The container of a lab host that exists; UserError tells how to make it."""
     wanted = host(name)
     try:
         return engine.connect().containers.get(wanted.container)
     except docker.errors.NotFound as error:
-        raise HarnessError(f"expected the lab host {name} to exist, found none; `harness lab up`") from error
+        raise UserError(f"expected the lab host {name} to exist, found none; `harness lab up`") from error
 
 
 def _usable(client: docker.DockerClient, host: Host, wanted: spec.Options) -> Container | None:

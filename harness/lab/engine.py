@@ -10,12 +10,12 @@ from pathlib import Path
 import docker
 import requests
 
-from harness import apt
-from harness.errors import HarnessError
+from devtools import apt
+from devtools.errors import UserError
+from devtools.paths import CACHE
+from devtools.system import as_root, has_systemd, last_words, locked, require_root, say
+from devtools.wait import until
 from harness.lab import access
-from harness.paths import CACHE
-from harness.system import as_root, has_systemd, last_words, locked, require_root, say
-from harness.wait import until
 
 START_DEADLINE_S = 90
 LOG = CACHE / "dockerd.log"
@@ -45,7 +45,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise HarnessError(
+        raise UserError(
             f"expected the Docker engine to do as asked, it answered: {error}; "
             "if that is no obstacle you can remove, `make down` and a new run start from nothing"
         ) from error
@@ -55,7 +55,7 @@ def connect() -> docker.DockerClient:
     """A client of the engine that is there; nothing is installed or started for it."""
     client = answering()
     if client is None:
-        raise HarnessError("expected a Docker engine to answer, found none; `harness lab up` starts one")
+        raise UserError("expected a Docker engine to answer, found none; `harness lab up` starts one")
     return client
 
 
@@ -66,7 +66,7 @@ def ensure() -> docker.DockerClient:
         return client
     socket = access.engine_socket()
     if socket is None:
-        raise HarnessError(
+        raise UserError(
             f"expected an engine at DOCKER_HOST={os.environ['DOCKER_HOST']}, nothing answers there; "
             "start it, or unset DOCKER_HOST to have one on this machine"
         )
@@ -77,7 +77,7 @@ def ensure() -> docker.DockerClient:
             _start(socket)
         if access.is_forbidden(socket):
             access.restart_in_group_of(socket)
-            raise HarnessError(f"expected {socket} to be open to this user, it is not; run this as root")
+            raise UserError(f"expected {socket} to be open to this user, it is not; run this as root")
         return until("the Docker engine to answer", answering, deadline_s=START_DEADLINE_S)
 
 
@@ -136,8 +136,8 @@ def _log_tail() -> str:
     return last_words("\n".join(complaints or lines))
 
 
-def _cannot_start(words: str, where: str) -> HarnessError:
-    return HarnessError(
+def _cannot_start(words: str, where: str) -> UserError:
+    return UserError(
         f"expected the Docker engine to start, it gave up: {last_words(words)}\n"
         f"mend what it names (all of it: {where}), then run the same again"
     )

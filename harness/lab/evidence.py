@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from devtools.paths import FAILURES_DIR
 from harness import clients
 from harness.lab import containers
 from harness.lab.hosts import HOSTS
-from harness.paths import FAILURES_DIR
 
 # Everything the project runs on a host; globs, for the journal takes them.
 UNITS = ("prometheus*", "alertmanager*", "*exporter*", "rollback*", "mita-*", "postgresql*", "redis*")

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
 
 NETWORK = "mita-lab"
 LABEL = "mita.lab"
@@ -43,12 +43,12 @@ def host(name: str) -> Host:
         if candidate.name == name:
             return candidate
     known = ", ".join(candidate.name for candidate in HOSTS)
-    raise HarnessError(f"expected the name of a lab host ({known}), found {name!r}")
+    raise UserError(f"expected the name of a lab host ({known}), found {name!r}")
 
 
 def os_release() -> str:
     """The Debian release of the lab hosts: LAB_OS, by default trixie."""
     release = os.environ.get("LAB_OS") or RELEASES[0]
     if release not in RELEASES:
-        raise HarnessError(f"expected LAB_OS to be one of {', '.join(RELEASES)}, found {release!r}")
+        raise UserError(f"expected LAB_OS to be one of {', '.join(RELEASES)}, found {release!r}")
     return release

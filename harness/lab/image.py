@@ -13,11 +13,11 @@ from typing import IO
 import docker
 import yaml
 
-from harness import apt
-from harness.errors import HarnessError
+from devtools import apt
+from devtools.errors import UserError
+from devtools.paths import REPO
+from devtools.system import as_root, can_be_root, last_words, say
 from harness.lab.hosts import LABEL
-from harness.paths import REPO
-from harness.system import as_root, can_be_root, last_words, say
 
 REPOSITORY = "mita-lab"
 PROVISIONAL = f"{REPOSITORY}:building"
@@ -33,11 +33,11 @@ CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
 def component_packages(path: Path = COMPONENTS) -> list[str]:
     """Every distribution package that a role installs, in order, each once."""
     try:
-        components = yaml.safe_load(path.read_text(encoding="utf-8"))["release_components"]
+        components = yaml.safe_load(path.read_text(encoding="utf-8"))["program_components"]
         return sorted({package for component in components.values() for package in component["packages"]})
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise HarnessError(
-            f"expected release_components: {{component: {{packages: [...]}}}} in {path}, found {error!r}; "
+        raise UserError(
+            f"expected program_components: {{component: {{packages: [...]}}}} in {path}, found {error!r}; "
             "the image brings those packages along"
         ) from error
 
@@ -96,7 +96,7 @@ def build(client: docker.DockerClient, os_release: str) -> None:
     if refused or process.returncode != 0:
         with suppress(docker.errors.ImageNotFound):
             client.api.remove_image(PROVISIONAL)
-        raise HarnessError(
+        raise UserError(
             f"expected an image of {os_release}, mmdebstrap gave up: {words.last()}\n"
             f"{f'and the engine refused what it made: {refused}{chr(10)}' if refused else ''}"
             "check that this machine reaches a Debian mirror (`apt-get update`), then run it again"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from devtools.paths import SECRETS_DIR, SSH_DIR
+from devtools.system import run
 from harness.lab.hosts import HOSTS, Host
-from harness.paths import SECRETS_DIR, SSH_DIR
-from harness.system import run
 
 USER_KEY = SSH_DIR / "id_ed25519"
 KNOWN_HOSTS = SSH_DIR / "known_hosts"

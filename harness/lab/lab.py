@@ -7,10 +7,10 @@ from pathlib import Path
 
 import docker
 
-from harness import apt, preflight
-from harness.lab import containers, engine, image, keys, tenancy
+from devtools import apt
+from devtools.system import locked, say
+from harness.lab import containers, engine, image, keys, preflight, tenancy
 from harness.lab.hosts import HOSTS, LABEL, NETWORK, Host, os_release
-from harness.system import locked, say
 
 
 def prepare() -> docker.DockerClient:

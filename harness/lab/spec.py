@@ -9,9 +9,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from devtools.paths import REPO
 from harness.lab import keys
 from harness.lab.hosts import LABEL, OWNER_LABEL, Host
-from harness.paths import REPO
 
 SPEC_LABEL = f"{LABEL}.spec"
 _CAP_SYS_RESOURCE = 24

@@ -2,10 +2,10 @@
 
 import docker
 
+from devtools.paths import REPO
+from devtools.system import say
 from harness.lab import boot, engine
 from harness.lab.hosts import HOSTS, OWNER_LABEL, Host
-from harness.paths import REPO
-from harness.system import say
 
 
 def show() -> int:

@@ -9,11 +9,11 @@ from typing import TextIO
 import docker
 from docker.models.containers import Container
 
-from harness import ports
-from harness.errors import HarnessError
+from devtools import ports
+from devtools.errors import UserError
+from devtools.paths import REPO
+from devtools.system import say
 from harness.lab.hosts import HOSTS, LABEL, OWNER_LABEL
-from harness.paths import REPO
-from harness.system import say
 
 _IN_USE = Path(".lab") / "in-use"
 _held: list[TextIO] = []
@@ -36,7 +36,7 @@ def take(client: docker.DockerClient) -> None:
     """The lab is this clone's until the process ends; another clone's are removed if idle."""
     for owner in sorted(_owners(client) - {str(REPO)}):
         if _is_busy(Path(owner)):
-            raise HarnessError(
+            raise UserError(
                 f"expected the lab of this machine to be idle, found it in use by a run in {owner}; "
                 "wait for that to end, or end it"
             )
@@ -59,7 +59,7 @@ def remove(container: Container) -> None:
 
 
 def check_ports(client: docker.DockerClient) -> None:
-    """Every published port is free or already the lab's; otherwise HarnessError names who has it."""
+    """Every published port is free or already the lab's; otherwise UserError names who has it."""
     lab = {int(port) for container in hosts(client) for port in _published(container)}
     for host in HOSTS:
         for port in host.ports.values():

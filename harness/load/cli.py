@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from devtools.paths import RUNS_DIR
+from devtools.wait import until
 from harness.clients import applications
 from harness.load.options import add_load_options
 from harness.load.profiles import DEFAULT_DURATION_S, PROFILES
 from harness.load.run import Running, Wanted, running
 from harness.load.summary import lines, totals
 from harness.load.targets import ForbiddenTargetError
-from harness.paths import RUNS_DIR
-from harness.wait import until
 
 VALID, REFUSED, VOID = 0, 2, 3
 

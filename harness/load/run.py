@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.paths import REPO
 from harness.load.targets import permitted
-from harness.paths import REPO
 
 HERE = Path(__file__).resolve().parent
 DRAIN_S = 20.0
@@ -117,7 +117,7 @@ def running(wanted: Wanted) -> Iterator[Running]:
                 command, cwd=REPO, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         except OSError as error:
-            raise HarnessError(f"expected to start locust, found: {error}; run `make venv` first") from error
+            raise UserError(f"expected to start locust, found: {error}; run `make venv` first") from error
         run = Running(wanted, process)
         try:
             yield run

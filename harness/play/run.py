@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from harness.paths import REPO
+from devtools.paths import REPO
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 600

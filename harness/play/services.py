@@ -47,7 +47,7 @@ class Service:
 
     @property
     def component(self) -> str:
-        """The key in `release_components`, which names the directory under /opt."""
+        """The key in `program_components`, which names the directory under /opt."""
         return self.unit.replace("-", "_")
 
 

@@ -4,12 +4,12 @@ import argparse
 import signal
 from typing import Any
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.wait import DeadlineError
 from harness.lab import evidence
 from harness.proof.demo import RATE, Demo
 from harness.proof.incident import INCIDENTS
 from harness.proof.screen import Screen
-from harness.wait import DeadlineError
 
 
 def add_commands(subparsers: Any) -> None:
@@ -30,10 +30,10 @@ def run(options: argparse.Namespace) -> int:
             screen.say("the proof holds", "bold green")
             return 0
         reason = "expected every check above to hold, found that some do not"
-    except (HarnessError, DeadlineError) as error:
+    except (UserError, DeadlineError) as error:
         reason = str(error)
     screen.save(demo.out / "timeline.txt")
-    raise HarnessError(f"{reason}\nthis run: {demo.out}\nevidence: {_evidence(options.fault)}")
+    raise UserError(f"{reason}\nthis run: {demo.out}\nevidence: {_evidence(options.fault)}")
 
 
 def _evidence(fault: str) -> str:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from devtools.errors import UserError
+from devtools.paths import RUNS_DIR
 from harness import clients
-from harness.errors import HarnessError
 from harness.lab import lab
 from harness.load.run import Running, Wanted, running
-from harness.paths import RUNS_DIR
 from harness.proof import report, steps
 from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Incident, Patience, patience_of
 from harness.proof.judgement import judge
@@ -167,10 +167,10 @@ def settled() -> bool:
 
 
 def require_success(story: Story) -> None:
-    """Raise HarnessError if the rollback ended otherwise than it must: waiting longer would not help."""
+    """Raise UserError if the rollback ended otherwise than it must: waiting longer would not help."""
     ended = [m.detail for m in story.moments if m.stage is Stage.FINISHED and "succeeded" not in m.detail]
     if ended:
-        raise HarnessError(f"expected the rollback to succeed, found: {'; '.join(ended)}")
+        raise UserError(f"expected the rollback to succeed, found: {'; '.join(ended)}")
 
 
 def everybody_told(witnesses: Witnesses) -> bool:

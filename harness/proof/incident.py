@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
+from devtools.errors import UserError
+from devtools.paths import REPO
 from harness import clients
-from harness.errors import HarnessError
-from harness.paths import REPO
 from monitoring.catalog import Alert, detection_bounds, load
 from monitoring.detection import window
 from monitoring.durations import parse_duration
@@ -27,14 +27,14 @@ MARGIN_S = 10.0  # what a busy machine may be late with anything
 
 
 def trigger_with(symptom: str) -> Alert:
-    """Return the one alert with this symptom that may roll back; raises HarnessError if there is not one."""
+    """Return the one alert with this symptom that may roll back; raises UserError if there is not one."""
     found = [
         alert
         for alert in load(MONITORING / "rules")
         if alert.labels.get("symptom") == symptom and alert.labels.get("rollback") == "auto"
     ]
     if len(found) != 1:
-        raise HarnessError(f"expected one rollback alert with symptom {symptom}, found {len(found)}")
+        raise UserError(f"expected one rollback alert with symptom {symptom}, found {len(found)}")
     return found[0]
 
 
@@ -141,7 +141,7 @@ def inventory(host: str = "monitor") -> dict[str, Any]:
         [str(program), "--host", host], cwd=REPO, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise HarnessError(f"expected the inventory to be readable, found: {done.stderr.strip()[-500:]}")
+        raise UserError(f"expected the inventory to be readable, found: {done.stderr.strip()[-500:]}")
     return dict(json.loads(done.stdout))
 
 

@@ -11,8 +11,8 @@ from harness.proof.incident import SERVICE, Incident
 from harness.proof.moments import Stage, seconds_of
 from harness.proof.receipts import Finding, Receipt, Record, compare, progress, wrong
 from harness.proof.report import Check
-from harness.proof.routing import Destination, Labels
 from harness.proof.sources import Witnesses
+from monitoring.routing import Destination, Labels
 
 MEASURED_S = 5  # the last seconds of load, which must be good again
 BEFORE_S = 180.0  # an alert that fired shortly before the release may still be told to be over

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
 from harness.proof.receipts import destination, is_resolved, names, sender
 
 Row = Mapping[str, Any]
@@ -172,11 +172,11 @@ class Story:
         return next((moment.at for moment in self.moments if moment.stage is stage), None)
 
     def between(self, first: Stage, second: Stage) -> float:
-        """Return the seconds from one stage to another; raises HarnessError if one was not reached."""
+        """Return the seconds from one stage to another; raises UserError if one was not reached."""
         begin, end = self.at(first), self.at(second)
         if begin is None or end is None:
             missing = first if begin is None else second
-            raise HarnessError(f"expected the stage {missing!r} to be reached, found {self.moments}")
+            raise UserError(f"expected the stage {missing!r} to be reached, found {self.moments}")
         return end - begin
 
     def line(self, moment: Moment) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.paths import REPO
+from devtools.errors import UserError
+from devtools.paths import REPO
 
 GOODBYE_S = 15.0
 TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.+?)\] \**$", re.MULTILINE)
@@ -18,7 +18,7 @@ FAILURES = re.compile(r"^(?:fatal|failed|ERROR|\[ERROR\]).*$", re.MULTILINE)
 KEPT_CHARACTERS = 3000
 
 
-class PlaybookError(HarnessError):
+class PlaybookError(UserError):
     """A playbook failed; the message ends with its own words."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.proof.routing import Delivery, Destination, Labels, deliveries, inhibited
+from monitoring.routing import Delivery, Destination, Labels, deliveries, inhibited
 
 Record = Mapping[str, Any]
 ALERTMANAGER = "alertmanager"

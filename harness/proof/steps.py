@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from devtools.errors import UserError
+from devtools.paths import RELEASES_DIR, REPO
+from devtools.wait import until
 from harness import clients
-from harness.errors import HarnessError
-from harness.paths import RELEASES_DIR, REPO
 from harness.proof.playbook import Playbook, PlaybookError, playing
-from harness.wait import until
 
 RECEIVERS_PLAY = "harness/receivers/install.yml"
 INSTALL_S = 600.0
@@ -28,10 +28,10 @@ def building(version: str, fault: str | None = None) -> subprocess.Popen[str]:
 
 
 def built(build: subprocess.Popen[str]) -> None:
-    """Wait until the release is built; raises HarnessError with the builder's words."""
+    """Wait until the release is built; raises UserError with the builder's words."""
     words, _ = build.communicate()
     if build.returncode:
-        raise HarnessError(f"expected the release to be built, found: {words.strip()[-1000:]}")
+        raise UserError(f"expected the release to be built, found: {words.strip()[-1000:]}")
 
 
 @contextmanager
@@ -90,15 +90,15 @@ def finish(playbook: Playbook, deadline_s: float, beat: Callable[[str], None] = 
 
 
 def patiently(what: str, condition: Callable[[], bool], deadline_s: float) -> None:
-    """Wait for *condition*; who does not answer is asked again, any other HarnessError ends it."""
-    failed: list[HarnessError] = []
+    """Wait for *condition*; who does not answer is asked again, any other UserError ends it."""
+    failed: list[UserError] = []
 
     def guarded() -> bool:
         try:
             return condition()
         except clients.ClientError:
             raise
-        except HarnessError as error:
+        except UserError as error:
             failed.append(error)
             return True
 

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.paths import CACHE
-from harness.system import last_words, locked, run, say
-from harness.wait import until
+from devtools.errors import UserError
+from devtools.paths import CACHE
+from devtools.system import last_words, locked, run, say
+from devtools.wait import until
 
 EXTRACTED = CACHE / "backing"
 READY_S = 20
@@ -107,7 +107,7 @@ def postgres_server(directory: Path, user: str | None) -> tuple[Server, str]:
         initdb, user=user, env=environment(libraries), cwd="/", capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise HarnessError(f"expected initdb to make a cluster, it said: {last_words(done.stderr)}")
+        raise UserError(f"expected initdb to make a cluster, it said: {last_words(done.stderr)}")
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -136,9 +136,7 @@ def postgres_programs() -> Path:
     """The directory with postgres and initdb: this machine's newest, or the extracted one."""
     found = installed_postgres(Path("/")) or installed_postgres(extracted("postgres", ["postgresql"]))
     if found is None:
-        raise HarnessError(
-            "expected postgres in the distribution's package postgresql, found none; install it"
-        )
+        raise UserError("expected postgres in the distribution's package postgresql, found none; install it")
     return found
 
 
@@ -173,7 +171,7 @@ def fetch(packages: Sequence[str], scratch: Path) -> None:
     own = ["-o", f"Dir::State::lists={scratch}/lists", "-o", f"Dir::Cache={scratch}/cache"]
     try:
         download(packages, scratch, [])
-    except HarnessError:
+    except UserError:
         run(["apt-get", "-q", *own, "update"])
         download(packages, scratch, own)
     for archive in sorted(scratch.glob("*.deb")):

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.paths import CACHE, RELEASES_DIR, REPO
+from devtools.system import run
+from harness.application import faults
 from harness.lab.hosts import os_release
-from harness.paths import CACHE, RELEASES_DIR, REPO
-from harness.system import run
-from harness.target import faults
 
 NAME = "mita-backend"
 PYTHONS = {"trixie": "3.13", "bookworm": "3.11"}
 BUILDER = REPO / "roles" / "release" / "files" / "build_bundle.py"
-TARGET = REPO / "harness" / "target"
+APPLICATION = REPO / "harness" / "application"
 CONSTRAINTS = REPO / "constraints.txt"
 
 
@@ -25,7 +25,7 @@ def build(
     """The archive of this version with these faults is in the directory; same inputs, same bytes."""
     lab_os = lab_os or os_release()
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+_-]*", version) or version == "latest":
-        raise HarnessError(f"expected a version such as 2.0.0, found {version!r}")
+        raise UserError(f"expected a version such as 2.0.0, found {version!r}")
     path = archive_path(version, lab_os, directory)
     checksum = run([sys.executable, *command(path, manifest(version, fault_specs), PYTHONS[lab_os])]).strip()
     path.with_name(f"{path.name}.sha256").write_text(f"{checksum}  {path.name}\n")
@@ -43,13 +43,13 @@ def manifest(version: str, fault_specs: Sequence[str]) -> dict[str, object]:
     try:
         found = faults.to_manifest([faults.parse(spec) for spec in fault_specs])
     except faults.FaultError as error:
-        raise HarnessError(f"--fault: {error}") from error
+        raise UserError(f"--fault: {error}") from error
     return {"name": NAME, "version": version, "rollback_safe": True, "socket": True, "fault": found}
 
 
 def command(path: Path, described: dict[str, object], python: str) -> list[str]:
     """The arguments of the bundle builder."""
-    requirements = str(TARGET / "requirements.txt")
+    requirements = str(APPLICATION / "requirements.txt")
     arguments = [
         str(BUILDER),
         "--requirements",
@@ -57,7 +57,7 @@ def command(path: Path, described: dict[str, object], python: str) -> list[str]:
         "--python",
         python,
         "--source",
-        f"{TARGET}:app/target",
+        f"{APPLICATION}:app/application",
     ]
     if CONSTRAINTS.exists():
         arguments += ["--constraint", str(CONSTRAINTS)]

@@ -3,9 +3,9 @@
 import argparse
 from typing import Any
 
+from devtools.system import say
+from harness.application.faults import FAULTS
 from harness.release.build import PYTHONS, build
-from harness.system import say
-from harness.target.faults import FAULTS
 
 
 def add_commands(subparsers: Any) -> None:

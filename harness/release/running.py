@@ -11,9 +11,9 @@ from pathlib import Path
 
 import requests
 
-from harness.paths import REPO
+from devtools.paths import REPO
+from devtools.wait import until
 from harness.release.backing import Backing, ends_with_us, free_port
-from harness.wait import until
 
 READY_S = 30
 STOP_S = 10
@@ -72,7 +72,7 @@ def started(
         **variables,
     }
     process = subprocess.Popen(
-        ends_with_us("TERM", [sys.executable, "-m", "harness.target"]),
+        ends_with_us("TERM", [sys.executable, "-m", "harness.application"]),
         cwd=REPO,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.clients import Prometheus
-from harness.rules.ruleset import counters, load_files
+from ruletools.ruleset import counters, load_files
 
 Json = dict[str, Any]
 SHARES = '{__name__=~".+_ratio:.+"}'

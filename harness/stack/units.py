@@ -1,7 +1,7 @@
 """A service on a lab host: stopped, started, killed, and waited for."""
 
+from devtools.errors import UserError
 from harness import clients
-from harness.errors import HarnessError
 from harness.lab import containers
 from harness.proof.incident import ANSIBLE_S
 from harness.proof.steps import patiently
@@ -15,11 +15,11 @@ class Unit:
         self._client, self._ready = client, ready
 
     def run(self, *argv: str) -> str:
-        """Run a command as root on the unit's host; raises HarnessError with its words."""
+        """Run a command as root on the unit's host; raises UserError with its words."""
         done = containers.get(self.host).exec_run(list(argv))
         words: str = done.output.decode(errors="replace").strip()
         if done.exit_code:
-            raise HarnessError(f"expected {' '.join(argv)} on {self.host} to succeed, found: {words}")
+            raise UserError(f"expected {' '.join(argv)} on {self.host} to succeed, found: {words}")
         return words
 
     def stop(self) -> None:
@@ -59,4 +59,4 @@ class Dependency:
         done = containers.get(self.host).exec_run(["systemctl", verb, self.name])
         if done.exit_code:
             words = done.output.decode(errors="replace").strip()
-            raise HarnessError(f"expected {self.name} on {self.host} to {verb}, found: {words}")
+            raise UserError(f"expected {self.name} on {self.host} to {verb}, found: {words}")

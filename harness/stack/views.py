@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from devtools.wait import until
 from harness import clients
 from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.proof.moments import seconds_of
 from harness.proof.receipts import ALERTMANAGER, count, is_resolved, names, sender
-from harness.proof.routing import Destination
 from harness.proof.steps import patiently
-from harness.wait import until
+from monitoring.routing import Destination
 
 Json = dict[str, Any]
 PatienceOf = Callable[[str], Patience]

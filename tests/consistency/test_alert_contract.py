@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules.programs import promtool
+from devtools.paths import REPO
 from monitoring import contract, slo
 from monitoring.catalog import Alert, load, load_recordings
 from monitoring.promql import Binary, Selector
 from monitoring.promql_parse import parse
 from monitoring.records import SEVERITIES
 from monitoring.thresholds import comparison, said_threshold, threshold
+from ruletools.programs import promtool
 
 RULES = REPO / "monitoring" / "rules"
 ALERTS = load(RULES)

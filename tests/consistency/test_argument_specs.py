@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.paths import REPO
+from devtools.paths import REPO
 
 ROLES = sorted(path.parent.parent for path in (REPO / "roles").glob("*/tasks/main.yml"))
 every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules.lint.dashboards import LINK, Dashboard, Panel, load_dashboards
+from devtools.paths import REPO
 from monitoring import grafana
 from monitoring.catalog import Alert, load
 from monitoring.measures import Measure, covers, measures, selectors, shows
 from monitoring.promql_parse import parse
+from ruletools.lint.dashboards import LINK, Dashboard, Panel, load_dashboards
 
 ALERTS = load(REPO / "monitoring" / "rules")
 DASHBOARDS = load_dashboards(REPO / "monitoring" / "dashboards")

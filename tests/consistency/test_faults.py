@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
+from devtools.paths import REPO
 from harness.faults.catalog import CATALOG, Kind, load
-from harness.paths import REPO
 from monitoring.catalog import load as load_alerts
 
 ALERTS = [alert.name for alert in load_alerts(REPO / "monitoring" / "rules")]
@@ -36,5 +36,5 @@ def test_every_kind_is_in_use() -> None:
 def test_an_entry_that_is_no_cause_is_named(entry: str, tmp_path: Path) -> None:
     (tmp_path / "catalog.yml").write_text(f"HostDown: {entry}\n")
 
-    with pytest.raises(HarnessError, match="HostDown: expected"):
+    with pytest.raises(UserError, match="HostDown: expected"):
         load(tmp_path / "catalog.yml")

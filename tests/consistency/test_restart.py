@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from devtools.paths import REPO
+from devtools.tools import tool
+from devtools.wait import until
 from harness.clients import Prometheus
-from harness.paths import REPO
 from harness.release.backing import free_port
-from harness.tools import tool
-from harness.wait import until
 from monitoring.catalog import load
 from monitoring.durations import parse_duration
 

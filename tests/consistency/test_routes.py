@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.paths import REPO
-from harness.proof.routing import inhibited
-from harness.rules.programs import amtool
+from devtools.paths import REPO
 from monitoring.catalog import Alert, load
+from monitoring.routing import inhibited
+from ruletools.programs import amtool
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
 ALERTS = load(REPO / "monitoring" / "rules")

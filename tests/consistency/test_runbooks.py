@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules.lint.runbooks import RUNBOOKS, commands
+from devtools.paths import REPO
 from monitoring.catalog import load
 from monitoring.promql_parse import parse
+from ruletools.lint.runbooks import RUNBOOKS, commands
 
 ALERTS = [alert.name for alert in load(REPO / "monitoring" / "rules")]
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]

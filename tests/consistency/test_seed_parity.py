@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.paths import REPO
+from devtools.paths import REPO
 from monitoring.catalog import Alert, load
 from monitoring.detection import window
 from monitoring.thresholds import comparison, threshold

@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.paths import REPO
-from harness.rules.lint.rollbacks import ASKED, KINDS
-from harness.rules.lint.runbooks import BLOCK, RUNBOOKS, commands
-from harness.rules.ruleset import load_files
+from devtools.paths import REPO
 from monitoring.catalog import load
 from monitoring.promql import Selector, walk
 from monitoring.promql_parse import parse
@@ -22,6 +19,9 @@ from rollback.domain.records import NoticeState
 from rollback.domain.rollback import Phase, VerificationVerdict
 from rollback.domain.unresolved import Unresolved
 from rollback.settings import Settings
+from ruletools.lint.rollbacks import ASKED, KINDS
+from ruletools.lint.runbooks import BLOCK, RUNBOOKS, commands
+from ruletools.ruleset import load_files
 
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 PAGES = {path.stem: path.read_text("utf-8") for path in RUNBOOKS.glob("*.md") if path.stem != "README"}

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 
-from harness.paths import REPO
-from harness.wait import until
+from devtools.paths import REPO
+from devtools.wait import until
 
 TOKEN, KEY, PASSWORD = secrets.token_hex(12), secrets.token_hex(16), secrets.token_hex(12)
 TIMEOUT = 5

@@ -5,9 +5,9 @@ from itertools import product
 import pytest
 import yaml
 
-from harness.paths import REPO
-from harness.proof.routing import receivers_of
-from harness.rules.programs import amtool
+from devtools.paths import REPO
+from monitoring.routing import receivers_of
+from ruletools.programs import amtool
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
 SEVERITIES = ("critical", "error", "warning", "info", "none", "odd")

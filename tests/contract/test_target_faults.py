@@ -7,10 +7,10 @@ from contextlib import ExitStack
 import pytest
 import requests
 
+from devtools.wait import until
+from harness.application import faults
 from harness.release.backing import Backing
 from harness.release.running import READY_S, Running, started, until_ready
-from harness.target import faults
-from harness.wait import until
 
 SPECS = (
     "error-ratio=0.5",

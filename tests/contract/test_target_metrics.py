@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
+from devtools.wait import until
+from harness.application.database import Database
+from harness.application.processes import boot_time_s, read_stat
 from harness.release.backing import Backing
 from harness.release.running import Running, started, until_ready
-from harness.target.database import Database
-from harness.target.processes import boot_time_s, read_stat
-from harness.wait import until
 from monitoring import contract
 
 Labels = dict[str, str]

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from devtools.wait import until
 from harness import clients
 from harness.lab import containers
 from harness.proof.incident import CALM_S
-from harness.rules.lint.findings import Level
-from harness.rules.lint.run import lint
-from harness.rules.lint.runbooks import commands
 from harness.stack import Stack
 from harness.stack.traffic import OrdinaryDay
-from harness.wait import until
+from ruletools.lint.findings import Level
+from ruletools.lint.run import lint
+from ruletools.lint.runbooks import commands
 
 pytestmark = pytest.mark.lab
 

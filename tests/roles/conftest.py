@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import testinfra
 
+from devtools.paths import REPO
 from harness.lab import keys, lab
-from harness.paths import REPO
 from harness.play.scratch import Scratch, scratch_host
 from harness.play.services import PLANTED, Service
 from harness.play.services import services as table

@@ -22,13 +22,13 @@ import pytest
 import yaml
 from testinfra.host import Host
 
-from harness.paths import REPO
+from devtools.paths import REPO
+from devtools.system import run as run_program
+from devtools.wait import until
 from harness.play.certificates import self_signed
 from harness.play.run import Run, run_playbook
 from harness.play.scratch import Scratch, scratch_host
 from harness.release.build import build
-from harness.system import run as run_program
-from harness.wait import until
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-lab"
@@ -411,7 +411,7 @@ def checksum(site: Site, version: str) -> str:
     return f"sha256:{run_program(['sha256sum', str(site.archives[version])]).split()[0]}"
 
 
-SPOILT = f"{ROOT}/releases/1.0.0/app/target/app.py"
+SPOILT = f"{ROOT}/releases/1.0.0/app/application/app.py"
 
 
 @pytest.mark.parametrize(

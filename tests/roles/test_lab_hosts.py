@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host as Remote
 
+from devtools.paths import SECRETS_DIR
 from harness.lab import containers, evidence, keys
 from harness.lab.hosts import HOSTS, os_release
-from harness.paths import SECRETS_DIR
 
 pytestmark = pytest.mark.lab
 LabHost = Callable[[str], Remote]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from devtools.wait import until
 from harness.lab.hosts import os_release
 from harness.play.archives import Archive, make_archive
 from harness.play.certificates import self_signed
 from harness.play.run import Run, play_roles
 from harness.play.scratch import Scratch
 from harness.play.services import PLANTED, UNITS, Service
-from harness.wait import until
 
 pytestmark = pytest.mark.lab
 VERSION = "9.9.1"

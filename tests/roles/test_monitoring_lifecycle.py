@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import REPO
+from devtools.paths import REPO
+from devtools.wait import until
 from harness.play.run import Run, play_roles
 from harness.play.scratch import Scratch
 from harness.play.services import PLANTED, UNITS, Service
-from harness.wait import until
 
 pytestmark = pytest.mark.lab
 EXPOSURE_BUDGET = 2.0
@@ -129,7 +129,7 @@ def test_no_secret_is_in_the_most_talkative_output(installed: Run) -> None:
 def test_no_secret_is_in_the_journal_or_on_a_command_line(installed: Run, scratch: Scratch) -> None:
     told = scratch.host.check_output("journalctl --no-pager; ps -eo args")
 
-    assert "ansible-managed_release" in told
+    assert "ansible-managed_program" in told
     assert [name for name, value in PLANTED.items() if value in told] == []
 
 

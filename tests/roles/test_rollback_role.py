@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from devtools.wait import until
 from harness.play.certificates import self_signed
 from harness.play.run import Part, Run, play_roles
 from harness.play.scratch import Scratch
-from harness.wait import until
 from rollback.settings import MODES
 
 pytestmark = pytest.mark.lab

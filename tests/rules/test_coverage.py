@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.rules.coverage import cover
-from harness.rules.suites import Group, Suite
 from monitoring.catalog import Alert
+from ruletools.coverage import cover
+from ruletools.suites import Group, Suite
 
 FIRES = {"exp_labels": {"service": "fires"}, "exp_annotations": {}}
 ALERT = Alert(name="A", expr="rate(e[5m]) / rate(r[5m]) > 0.1", file="a.rules.yml", group="a", for_ms=60_000)

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules.scene import Scene
+from devtools.paths import REPO
 from monitoring.catalog import load
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
@@ -25,6 +24,7 @@ from rollback.domain.records import Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 from rollback.settings import Settings
+from ruletools.scene import Scene
 
 
 def _scenes() -> Any:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules.scene import Scene
+from devtools.paths import REPO
 from monitoring.catalog import load
+from ruletools.scene import Scene
 
 BACKEND = 'job="mita-backend",env="prod",service="mita-backend"'
 MINUTE = 60

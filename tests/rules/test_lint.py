@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.paths import REPO
-from harness.rules.lint.content import Content
-from harness.rules.lint.exposed import CATALOGUE, Exposed, as_yaml, ask, differences, read_catalogue
-from harness.rules.lint.findings import Finding, Level, as_github, as_json, as_text
-from harness.rules.lint.run import lint
+from devtools.errors import UserError
+from devtools.paths import REPO
+from ruletools.lint.content import Content
+from ruletools.lint.exposed import CATALOGUE, Exposed, as_yaml, ask, differences, read_catalogue
+from ruletools.lint.findings import Finding, Level, as_github, as_json, as_text
+from ruletools.lint.run import lint
 
 RULES, ROUTES = "monitoring/rules", "monitoring/alertmanager.yml"
 EXCEPTIONS = "tests/rules/lint_exceptions.yml"
@@ -526,5 +526,5 @@ def test_lint_against_a_running_prometheus_fails_where_a_query_suffers(prometheu
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9090", "http://127.0.0.1:1"])
 def test_no_prometheus_at_the_address_is_explained(address: str) -> None:
-    with pytest.raises(HarnessError, match="expected "):
+    with pytest.raises(UserError, match="expected "):
         ask(address)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.rules.mutation.mutants import mutants
+from ruletools.mutation.mutants import mutants
 
 
 def faults(expression: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness.rules import newer
-from harness.rules.suites import load_suites
+from ruletools import newer
+from ruletools.suites import load_suites
 
 ALERT = 'count(ALERTS{alertname="HostDown",alertstate="firing"}) or vector(0)'
 

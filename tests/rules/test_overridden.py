@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules import overridden
-from harness.rules.overridden import Verdict
-from harness.rules.report import overridden_text
-from harness.rules.ruleset import load_files
-from harness.rules.site.read import read_site
-from harness.rules.suites import load_suites
+from devtools.paths import REPO
 from monitoring.overrides import override
+from ruletools import overridden
+from ruletools.overridden import Verdict
+from ruletools.report import overridden_text
+from ruletools.ruleset import load_files
+from ruletools.site.read import read_site
+from ruletools.suites import load_suites
 
 FILES, SUITES = load_files(), load_suites()
 ALERT = "CriticalErrorRate"  # in its test 30 % fail from 4m15s to 9m15s; beside it, 20 % and a short breach

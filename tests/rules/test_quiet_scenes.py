@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.paths import REPO
-from harness.proof.routing import inhibited
-from harness.rules.scene import Active, Scene
+from devtools.paths import REPO
+from monitoring.routing import inhibited
+from ruletools.scene import Active, Scene
 
 CONFIG: dict[str, Any] = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
 

@@ -5,11 +5,11 @@ The files are native: `promtool test rules tests/rules/*.test.yml` runs the same
 
 import pytest
 
-from harness.paths import REPO
-from harness.rules.laboratory import Trial, run_trials
-from harness.rules.programs import promtool
-from harness.rules.ruleset import load_files, together
-from harness.rules.suites import load_suites
+from devtools.paths import REPO
+from ruletools.laboratory import Trial, run_trials
+from ruletools.programs import promtool
+from ruletools.ruleset import load_files, together
+from ruletools.suites import load_suites
 
 FILES = load_files()
 SUITES = {suite.name: suite for suite in load_suites()}

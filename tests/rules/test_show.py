@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from devtools.errors import UserError
+from devtools.paths import REPO, VENV
 from harness.cli import main
-from harness.errors import HarnessError
-from harness.paths import REPO, VENV
-from harness.rules.site.effective import effective
-from harness.rules.site.read import Site, check_extra, read_site
-from harness.rules.site.shown import as_json, as_text
+from ruletools.site.effective import effective
+from ruletools.site.read import Site, check_extra, read_site
+from ruletools.site.shown import as_json, as_text
 
 HOSTS = """
 all:
@@ -205,7 +205,7 @@ def test_an_inventory_that_cannot_be_read_is_explained(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
 
-    with pytest.raises(HarnessError, match=f"(?s){expected}"):
+    with pytest.raises(UserError, match=f"(?s){expected}"):
         read_site(str(root))
 
 
@@ -218,7 +218,7 @@ def test_an_inventory_that_cannot_be_read_is_explained(
     ],
 )
 def test_an_unknown_alert_is_answered_with_the_nearest(name: str, near: str) -> None:
-    with pytest.raises(HarnessError, match=near):
+    with pytest.raises(UserError, match=near):
         effective(name, Site())
 
 
@@ -234,7 +234,7 @@ def test_an_unknown_alert_is_answered_with_the_nearest(name: str, near: str) -> 
 def test_a_site_that_the_installation_would_refuse_is_refused_here(
     changed: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(HarnessError, match=expected):
+    with pytest.raises(UserError, match=expected):
         effective("HostDown", Site(inventory="x", values={**Site().values, **changed}))
 
 

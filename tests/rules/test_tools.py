@@ -2,14 +2,14 @@
 
 import pytest
 
-from harness.rules.coverage import cover, load_exemptions
-from harness.rules.mutation import report as mutation_report
-from harness.rules.mutation.mutants import mutants
-from harness.rules.mutation.run import load_equivalents, mutate
-from harness.rules.report import as_json, as_junit, as_text
-from harness.rules.ruleset import load_files
-from harness.rules.suites import RULES, load_suites
 from monitoring.catalog import load
+from ruletools.coverage import cover, load_exemptions
+from ruletools.mutation import report as mutation_report
+from ruletools.mutation.mutants import mutants
+from ruletools.mutation.run import load_equivalents, mutate
+from ruletools.report import as_json, as_junit, as_text
+from ruletools.ruleset import load_files
+from ruletools.suites import RULES, load_suites
 
 TABLE = cover(load(RULES), load_suites(), load_exemptions())
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 import yaml
 
-from harness.wait import until
+from devtools.wait import until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HOOK, ADMIN = ("alertmanager", "hook-secret"), ("admin", "admin-secret")

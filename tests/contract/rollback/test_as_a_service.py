@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from harness.wait import until
+from devtools.wait import until
 
 Alert = Callable[..., Any]
 ROOT = "/api/admin/rollback"

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import uvicorn
 
+from devtools.wait import until
 from harness.receivers.app import build
 from harness.receivers.behaviour import Behaviours
 from harness.receivers.records import Record, Store
 from harness.receivers.settings import Settings
-from harness.wait import until
 from rollback.adapters import posting
 from rollback.adapters.pagerduty import PagerDutyMessenger
 from rollback.adapters.slack import SlackMessenger

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 from rollback import cli
 
 Alert = Callable[..., Any]

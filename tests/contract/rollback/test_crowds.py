@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 
 Alert = Callable[..., Any]
 HALF_A_HEAD = b"POST /api/admin/rollback/trigger HTTP/1.1\r\nHost: x\r\n"

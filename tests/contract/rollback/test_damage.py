@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from harness.wait import until
+from devtools.wait import until
 from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.errors import SettingsInvalid, StoreUnavailable

@@ -26,9 +26,9 @@ import requests
 import yaml
 
 from benchmarks import server
+from devtools.tools import tool
+from devtools.wait import until
 from harness.clients import Alertmanager as Client
-from harness.tools import tool
-from harness.wait import until
 
 MONITORING = Path(__file__).resolve().parents[3] / "monitoring"
 LONG_S, SHORT_S = 60.0, 0.05

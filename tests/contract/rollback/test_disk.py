@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 
 pytestmark = pytest.mark.hard
 Alert = Callable[..., Any]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from harness.wait import until
+from devtools.wait import until
 from rollback import cli
 
 Alert = Callable[..., Any]

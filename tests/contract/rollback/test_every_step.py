@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from harness.wait import until
+from devtools.wait import until
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.rollback import TRANSITIONS
 from rollback.faults import COMMITS, POINTS, VARIABLE, Moment, point

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.wait import until
+from devtools.wait import until
 from rollback.adapters import process
 from rollback.adapters import steps as steps_module
 from rollback.adapters.executors import GATE_FILE, CommandExecutor, CommandPlan

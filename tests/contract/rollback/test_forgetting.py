@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 from rollback.adapters import outputs
 from rollback.adapters.outputs import RunOutputs
 from rollback.adapters.sqlite import SqliteStore, forgetting

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 from tests.contract.rollback.site import GONE, put, runs, site
 
 pytestmark = pytest.mark.hard

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from devtools.wait import until
 from harness.proof.moments import Stage, from_ledger
-from harness.wait import until
 
 Alert = Callable[..., Any]
 TOLD = [

@@ -14,8 +14,8 @@ import pytest
 import requests
 import yaml
 
-from harness.tools import tool
-from harness.wait import until
+from devtools.tools import tool
+from devtools.wait import until
 from rollback.adapters.http_source import Endpoint
 from rollback.adapters.monitoring import HttpMonitoring
 from rollback.domain.ports import Active

@@ -21,7 +21,7 @@ import pytest
 import requests
 import structlog
 
-from harness.wait import until
+from devtools.wait import until
 from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.deployment import Outcome, Standing

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 
 HAND_OVER = """
 import os, sys

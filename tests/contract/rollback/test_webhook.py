@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 
 Alert = Callable[..., Any]
 RECORDED = Path(__file__).parent / "alertmanager_bodies.json"

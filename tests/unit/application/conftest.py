@@ -44,7 +44,7 @@ def build(tmp_path: Path) -> Build:
     ) -> tuple[Path, str]:
         described = {"name": "mita-backend", "version": version, "python": THIS_PYTHON, **manifest}
         contents = {
-            "app/target/__init__.py": b"VALUE = 1\n",
+            "app/application/__init__.py": b"VALUE = 1\n",
             **(members or {}),
             "manifest.json": json.dumps(described).encode(),
         }

@@ -26,7 +26,7 @@ def test_release_is_unpacked_compiled_and_marked(layout: Layout, build: Build) -
 
     release = layout.releases / "1.0.0"
     assert layout.complete() == {"1.0.0": archive[1].removeprefix("sha256:")}
-    assert list(release.glob("app/target/__pycache__/*.pyc"))
+    assert list(release.glob("app/application/__pycache__/*.pyc"))
     assert [entry.name for entry in layout.releases.iterdir()] == ["1.0.0"]
 
 

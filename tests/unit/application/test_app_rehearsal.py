@@ -47,7 +47,7 @@ def test_whole_release_with_the_right_checksum_is_ready_to_go(layout: Layout, un
     ],
 )
 def test_file_that_changed_is_noticed(layout: Layout, unpacked: str, spoil: object, words: str) -> None:
-    spoil(layout.releases / "1.0.0/app/target/__init__.py")  # type: ignore[operator]
+    spoil(layout.releases / "1.0.0/app/application/__init__.py")  # type: ignore[operator]
 
     [said] = obstacles(layout)
 
@@ -55,7 +55,7 @@ def test_file_that_changed_is_noticed(layout: Layout, unpacked: str, spoil: obje
 
 
 def test_quick_look_notices_what_is_missing_or_cut_short(layout: Layout, unpacked: str) -> None:
-    file = layout.releases / "1.0.0/app/target/__init__.py"
+    file = layout.releases / "1.0.0/app/application/__init__.py"
     assert content.damage(layout, "1.0.0", thorough=False) == ""
     file.write_bytes(b"VALUE")
     assert "differ" in content.damage(layout, "1.0.0", thorough=False)
@@ -106,7 +106,7 @@ def test_command_that_sudo_does_not_allow_is_named(
 
 
 def test_changed_release_is_made_again_from_the_archive_that_is_kept(layout: Layout, unpacked: str) -> None:
-    (layout.releases / "1.0.0/app/target/__init__.py").write_bytes(b"")
+    (layout.releases / "1.0.0/app/application/__init__.py").write_bytes(b"")
 
     assert present(layout, layout.archive("1.0.0"), checksum=unpacked, name=NAME, version="1.0.0", at="t1")
 

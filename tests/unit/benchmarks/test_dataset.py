@@ -3,10 +3,10 @@
 from benchmarks import remote_write
 from benchmarks.dataset import dataset
 from benchmarks.series import STEP_S, Shape
-from harness.paths import REPO
-from harness.rules.ruleset import ALERT_SERIES, load_files, metrics_of
+from devtools.paths import REPO
 from monitoring.durations import parse_duration
 from monitoring.records import read_yaml
+from ruletools.ruleset import ALERT_SERIES, load_files, metrics_of
 
 SERIES = list(dataset(instances=2, history_days=1))
 

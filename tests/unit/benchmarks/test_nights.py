@@ -12,9 +12,9 @@ from benchmarks.nights.exposition import MOMENTS, binomial, poisson, series
 from benchmarks.nights.judgement import Verdict, judge, pages
 from benchmarks.nights.night import KINDS, LENGTH, WARM, Night, Trouble, draw
 from benchmarks.nights.playing import Played, play
-from harness.paths import REPO
-from harness.rules.ruleset import load_files
+from devtools.paths import REPO
 from monitoring.records import read_yaml
+from ruletools.ruleset import load_files
 
 NIGHTS = [draw(7, number) for number in range(300)]
 

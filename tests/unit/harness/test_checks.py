@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.checks import cli, runner, steps
-from harness.checks.steps import Step
+from devtools.checks import cli, runner, steps
+from devtools.checks.steps import Step
 
 JUNIT = """<testsuites><testsuite>
 <testcase name="a"/><testcase name="b"><failure message="no"/></testcase>
@@ -60,9 +60,8 @@ def test_which_mutants_a_run_tries(
 
     monkeypatch.setattr(runner, "run_together", note)
     monkeypatch.setattr(runner, "run_live", note)
-    monkeypatch.setattr("harness.checks.cli._bring_up_lab", lambda: None)
     parser = argparse.ArgumentParser()
-    cli.add_commands(parser.add_subparsers())
+    cli.add_commands(parser.add_subparsers(), bring_up_lab=lambda: None)
     arguments = parser.parse_args(["test", *words])
 
     arguments.run(arguments)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from harness import environment
+from devtools import environment
 
 
 def _finished(venv: Path) -> Path:

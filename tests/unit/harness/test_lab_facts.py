@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from devtools.errors import UserError
 from harness.lab import image, spec
 from harness.lab.hosts import HOSTS, host, os_release
 
@@ -13,7 +13,7 @@ WITHOUT_SYS_RESOURCE = "CapInh:\t0000000000000000\nCapBnd:\t000001fffeffffff\n"
 
 
 def test_an_unknown_host_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(HarnessError, match=r"\(monitor, app1, app2, data, receivers\), found 'app3'"):
+    with pytest.raises(UserError, match=r"\(monitor, app1, app2, data, receivers\), found 'app3'"):
         host("app3")
 
 
@@ -34,7 +34,7 @@ def test_the_lab_runs_debian_13_unless_told(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_unknown_release_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_OS", "sid")
 
-    with pytest.raises(HarnessError, match="LAB_OS to be one of trixie, bookworm, found 'sid'"):
+    with pytest.raises(UserError, match="LAB_OS to be one of trixie, bookworm, found 'sid'"):
         os_release()
 
 
@@ -91,17 +91,17 @@ def test_the_image_is_named_after_every_input() -> None:
 
 def test_packages_come_from_every_component_each_once(tmp_path: Path) -> None:
     path = tmp_path / "main.yml"
-    path.write_text("release_components: {a: {packages: [x, y]}, b: {packages: [x]}}")
+    path.write_text("program_components: {a: {packages: [x, y]}, b: {packages: [x]}}")
 
     assert image.component_packages(path) == ["x", "y"]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "other: {}", "release_components: {a: {}}", "release_components: {a: {packages"]
+    "text", ["", "other: {}", "program_components: {a: {}}", "program_components: {a: {packages"]
 )
 def test_a_components_file_without_packages_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "main.yml"
     path.write_text(text)
 
-    with pytest.raises(HarnessError, match=f"expected release_components: .* in {path}"):
+    with pytest.raises(UserError, match=f"expected program_components: .* in {path}"):
         image.component_packages(path)

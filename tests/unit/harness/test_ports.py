@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ports
+from devtools import ports
 
 
 @pytest.fixture

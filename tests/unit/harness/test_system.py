@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import apt, cli, system
-from harness.errors import HarnessError
-from harness.paths import CACHE
+from devtools import apt, system
+from devtools.errors import UserError
+from devtools.paths import CACHE
+from harness import cli
 
 
 def test_a_program_gives_its_output() -> None:
@@ -16,19 +17,17 @@ def test_a_program_gives_its_output() -> None:
 
 
 def test_a_failed_program_is_quoted() -> None:
-    with pytest.raises(HarnessError, match="exited 3: the reason"):
+    with pytest.raises(UserError, match="exited 3: the reason"):
         system.run([sys.executable, "-c", "import sys; sys.stderr.write('the reason'); sys.exit(3)"])
 
 
 def test_a_missing_program_is_named() -> None:
-    with pytest.raises(
-        HarnessError, match="expected the program 'no-such-program' on this machine, found none"
-    ):
+    with pytest.raises(UserError, match="expected the program 'no-such-program' on this machine, found none"):
         system.run(["no-such-program"])
 
 
 def test_a_program_that_hangs_is_ended() -> None:
-    with pytest.raises(HarnessError, match=r"to end within 0\.1 s"):
+    with pytest.raises(UserError, match=r"to end within 0\.1 s"):
         system.run([sys.executable, "-c", "import threading; threading.Event().wait()"], timeout_s=0.1)
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from harness.wait import DeadlineError, until
+from devtools.wait import DeadlineError, until
 
 
 def test_first_truthy_value_is_returned() -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from devtools.paths import REPO
+from devtools.wait import until
 from harness.load import cli
 from harness.load.run import Wanted, running
 from harness.load.summary import totals
 from harness.load.targets import ForbiddenTargetError
-from harness.paths import REPO
-from harness.wait import until
 
 PATIENCE = 30.0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import REPO
+from devtools.paths import REPO
 from monitoring.catalog import CatalogError, Links, load, render_rules
 
 RULES = REPO / "monitoring" / "rules"

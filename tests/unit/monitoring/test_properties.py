@@ -6,8 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.paths import REPO
-from harness.rules.programs import promtool
+from devtools.paths import REPO
 from monitoring.catalog import load, render_rules
 from monitoring.durations import parse_duration
 from monitoring.promql import Selector, Subquery, walk
@@ -15,6 +14,7 @@ from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
 from monitoring.thresholds import has_limit
 from monitoring.timescale import scale_rule_file
+from ruletools.programs import promtool
 
 RULES = REPO / "monitoring" / "rules"
 ALERTS = load(RULES)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.paths import REPO
+from devtools.paths import REPO
 from monitoring.catalog import render_rules
 from monitoring.promql_parse import parse
 from monitoring.queries import query_of, with_queries

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from devtools.errors import UserError
+from devtools.wait import DeadlineError, until
 from harness import clients
-from harness.errors import HarnessError
 from harness.proof import steps
 from harness.proof.playbook import PlaybookError, playing
-from harness.wait import DeadlineError, until
 
 PATIENCE = 60.0
 
@@ -68,8 +68,8 @@ def test_wait_goes_on_while_a_service_does_not_answer_and_ends_when_something_fa
         return True
 
     steps.patiently("an answer", condition, PATIENCE)
-    answers = [HarnessError("it failed")] * 2
-    with pytest.raises(HarnessError, match="it failed"):
+    answers = [UserError("it failed")] * 2
+    with pytest.raises(UserError, match="it failed"):
         steps.patiently("an answer", condition, PATIENCE)
     assert len(answers) == 1
 

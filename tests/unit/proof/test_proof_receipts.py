@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from harness.paths import REPO
+from devtools.paths import REPO
 from harness.proof.receipts import Finding, Receipt, compare, is_resolved, names, progress, wrong
 
 CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.paths import REPO
-from harness.proof.routing import Destination, RoutingError, deliveries, inhibited, matches, receivers_of
+from devtools.paths import REPO
+from monitoring.routing import Destination, RoutingError, deliveries, inhibited, matches, receivers_of
 
 CONFIG: dict[str, Any] = yaml.safe_load(
     """

@@ -2,6 +2,6 @@
 
 import sys
 
-from harness.paths import REPO
+from devtools.paths import REPO
 
 sys.path.insert(0, str(REPO))

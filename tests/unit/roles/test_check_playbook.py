@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import REPO, VENV
+from devtools.paths import REPO, VENV
 
 HOSTS = {
     "all": {

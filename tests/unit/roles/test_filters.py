@@ -5,13 +5,13 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from harness.paths import REPO
+from devtools.paths import REPO
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.program.filter_plugins.mita_files import environment, exec_line
+from roles.program.filter_plugins.mita_sandbox import BASE, sandbox
+from roles.program.filter_plugins.mita_web import login, ready, web_files
 from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
 from roles.prometheus.filter_plugins.mita_prometheus import expected_files, public_target_files, target_files
-from roles.release.filter_plugins.mita_files import environment, exec_line
-from roles.release.filter_plugins.mita_sandbox import BASE, sandbox
-from roles.release.filter_plugins.mita_web import login, ready, web_files
 
 USER = {"name": "scraper", "password": "correct horse"}
 HOSTVARS = {"app1": {}, "app2": {"internal_address": "10.0.0.2"}}

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from roles.release.module_utils.mita_service import manifest
-from roles.release.module_utils.mita_service.manifest import Entry, Manifest
-from roles.release.module_utils.mita_service.model import Apply, File, Service
+from roles.program.module_utils.mita_service import manifest
+from roles.program.module_utils.mita_service.manifest import Entry, Manifest
+from roles.program.module_utils.mita_service.model import Apply, File, Service
 
 KEY = File(path="/etc/x/key", content="k", owner="root", group="x", mode=0o640, secret=True)
 SERVICE = Service(name="x", files=(KEY,), restart_token="1")

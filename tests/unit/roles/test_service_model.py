@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from roles.release.module_utils.mita_service.model import Apply, RequestError, parse
+from roles.program.module_utils.mita_service.model import Apply, RequestError, parse
 
 FILE: dict[str, Any] = {
     "path": "x.yml",

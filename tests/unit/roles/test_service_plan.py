@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from roles.release.module_utils.mita_service.disk import Found, as_found
-from roles.release.module_utils.mita_service.manifest import Entry, Manifest, finished
-from roles.release.module_utils.mita_service.model import Apply, File, Service
-from roles.release.module_utils.mita_service.plan import Plan, make_plan
+from roles.program.module_utils.mita_service.disk import Found, as_found
+from roles.program.module_utils.mita_service.manifest import Entry, Manifest, finished
+from roles.program.module_utils.mita_service.model import Apply, File, Service
+from roles.program.module_utils.mita_service.plan import Plan, make_plan
 
 CONFIG = File(path="/etc/x/x.yml", content="a: 1\n", owner="root", group="x", mode=0o640)
 TARGETS = replace(CONFIG, path="/etc/x/targets/node.yml", apply=Apply.WATCHED)

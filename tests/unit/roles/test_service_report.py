@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from roles.release.module_utils.mita_service.disk import Found, as_found
-from roles.release.module_utils.mita_service.model import Apply, File
-from roles.release.module_utils.mita_service.plan import Plan
-from roles.release.module_utils.mita_service.report import diffs
+from roles.program.module_utils.mita_service.disk import Found, as_found
+from roles.program.module_utils.mita_service.model import Apply, File
+from roles.program.module_utils.mita_service.plan import Plan
+from roles.program.module_utils.mita_service.report import diffs
 
 CONFIG = File(path="/etc/x/x.yml", content="new\n", owner="root", group="x", mode=0o640)
 OLD = Found(content=b"old\n", owner="root", group="x", mode=0o640)

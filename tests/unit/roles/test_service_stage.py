@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from roles.release.module_utils.mita_service import stage
-from roles.release.module_utils.mita_service.model import Apply, File, Service
-from roles.release.module_utils.mita_service.plan import Plan
-from roles.release.module_utils.mita_service.systemd import CommandError, run
+from roles.program.module_utils.mita_service import stage
+from roles.program.module_utils.mita_service.model import Apply, File, Service
+from roles.program.module_utils.mita_service.plan import Plan
+from roles.program.module_utils.mita_service.systemd import CommandError, run
 
 
 @pytest.fixture

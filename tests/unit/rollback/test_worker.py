@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.wait import until
+from devtools.wait import until
 from rollback import worker as module
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.errors import Blind, StoreUnavailable

@@ -1,0 +1,132 @@
+"""Which checks there are. A step whose subject does not exist is left out and said so."""
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from devtools.paths import REPO, REPORTS_DIR, VENV
+
+NOT_HARD = ("-m", "not hard and not long")
+"""Leaves out what takes minutes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One program whose exit status says whether something is right; some also write a JUnit report."""
+
+    name: str
+    argv: tuple[str, ...]
+    report: Path | None = None
+    tells: bool = False  # its last line is worth reading also where all is right
+
+
+def lint() -> list[Step]:
+    """Style, structure and types, the slow ones first so that two cores end together."""
+    return [
+        _program("ansible-lint", "--offline", "-q", "--nocolor"),
+        _program("mypy"),
+        _program("yamllint", "--strict", *_top_level()),
+        _program("lint-imports"),
+        _program("ruff", "check", "."),
+        Step("ruff format", (str(VENV / "bin" / "ruff"), "format", "--check", ".")),
+    ]
+
+
+def fast() -> list[Step]:
+    """All that needs no lab host and no engine, the longest first."""
+    slow_linters, others = lint()[:2], lint()[2:]
+    return [
+        *rules(),
+        *parts("contract", *NOT_HARD),
+        *whole("unit", *NOT_HARD),
+        *slow_linters,
+        *whole("consistency"),
+        *others,
+    ]
+
+
+def mutants(*, every: bool) -> Step:
+    """The mutants of the rules that changed since this branch began or since the last commit, or of all."""
+    report = REPORTS_DIR / "mutants.xml"
+    which = () if every else ("--changed",)
+    argv = (str(VENV / "bin" / "harness"), "rules", "mutate", *which, f"--junit={report}")
+    return Step("mutants" if every else "mutants of changed rules", argv, report, tells=True)
+
+
+def newer_prometheus() -> Step:
+    """The unit tests of the rules with promtool 3."""
+    return Step("rules with promtool 3", (str(VENV / "bin" / "harness"), "rules", "newer"))
+
+
+def nights() -> Step:
+    """A hundred nights through the rules and the daemon's decisions, the same ones every time."""
+    argv = (sys.executable, "-m", "benchmarks.nights", "--nights=100", "--seed=1")
+    return Step("a hundred nights", argv, tells=True)
+
+
+def chaos() -> Step:
+    """A few rounds of random disturbances on the lab, the same ones every time."""
+    argv = (str(VENV / "bin" / "harness"), "chaos", "--rounds=4", "--seed=1")
+    return Step("chaos", argv)
+
+
+def on_scratch_hosts() -> list[Step]:
+    """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
+    files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
+    return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path]) for path in files]
+
+
+def on_lab(*, every: bool) -> list[Step]:
+    """What needs the lab hosts, one after the other: they share them. Most incidents only with *every*."""
+    return [*whole("e2e", *(() if every else ("-m", "not incident"))), *([chaos()] if every else [])]
+
+
+def hard(*, every: bool) -> Step:
+    """Kills, faults and load against real daemons, which need the machine for themselves; the longest only
+    with *every*."""
+    folders = [REPO / "tests" / "contract", REPO / "tests" / "unit" / "rollback"]
+    return _pytest("hard", folders, "-m", "hard or long" if every else "hard")
+
+
+def rules() -> list[Step]:
+    """The tests of the rules in two steps of like length: the scenes and nights, and all others."""
+    paths = sorted((REPO / "tests" / "rules").glob("test_*.py"))
+    long = [path for path in paths if re.search("scenes|few_requests|nights", path.name)]
+    return [_pytest("rules-scenes", long), _pytest("rules", [path for path in paths if path not in long])]
+
+
+def whole(folder: str, *options: str) -> list[Step]:
+    """The tests of a folder as one step; none where it has no tests."""
+    path = REPO / "tests" / folder
+    return [_pytest(folder, [path], *options)] if _has_tests(path) else []
+
+
+def parts(folder: str, *options: str) -> list[Step]:
+    """The tests of a folder, each of its sub-folders a step of its own, so that they run side by side."""
+    path = REPO / "tests" / folder
+    inner = [
+        _pytest(f"{folder}-{sub.name}", [sub], *options) for sub in sorted(path.iterdir()) if _has_tests(sub)
+    ]
+    loose = sorted(path.glob("test_*.py"))
+    return inner + ([_pytest(folder, loose, *options)] if loose else [])
+
+
+def _top_level() -> list[str]:
+    """What is linted: yamllint would walk through .venv only to ignore it, which takes seconds."""
+    folders = (path.name for path in REPO.iterdir() if path.is_dir())
+    return [*sorted(name for name in folders if name[0] != "."), "site.yml"]
+
+
+def _has_tests(path: Path) -> bool:
+    return path.is_dir() and any(path.rglob("test_*.py"))
+
+
+def _pytest(name: str, paths: list[Path], *options: str) -> Step:
+    report = REPORTS_DIR / f"{name}.xml"
+    argv = (sys.executable, "-m", "pytest", "--quiet", f"--junitxml={report}", *options)
+    return Step(f"tests/{name}", (*argv, *(str(path.relative_to(REPO)) for path in paths)), report)
+
+
+def _program(name: str, *arguments: str) -> Step:
+    return Step(name, (str(VENV / "bin" / name), *arguments))

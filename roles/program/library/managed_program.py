@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""Ansible module `managed_program`: the programs and the user of one component."""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mita_program.converge import converge
+from ansible.module_utils.mita_program.model import ProgramError, parse
+
+DOCUMENTATION = r"""
+module: managed_program
+short_description: The programs of one component, from the distribution or from a pinned archive, and its user
+description:
+  - Says whether something must be fetched first (C(missing)); the role fetches it and calls again.
+  - Unpacks a fetched archive only if it is the pinned file and its programs run here, then swaps the links.
+options:
+  name: {type: str, required: true, description: "Component, a key of program_components."}
+  method: {type: str, choices: [package, archive], default: package, description: "Where from."}
+  version: {type: str, default: "", description: "An archive needs it; a pin for a package."}
+  packages: {type: list, elements: str, default: [], description: "The main one first."}
+  binaries: {type: dict, default: {}, description: "Upstream's program names to the distribution's."}
+  checksum: {type: str, default: "", description: "sha256 of the archive."}
+  archive: {type: path, description: "The fetched archive on this host; removed afterwards."}
+  replaces: {type: list, elements: str, default: [], description: "Returned as it is, for managed_service."}
+  user: {type: str, description: "System user to create."}
+  home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
+"""
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "method": {"type": "str", "choices": ["package", "archive"], "default": "package"},
+    "version": {"type": "str", "default": ""},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "binaries": {"type": "dict", "default": {}},
+    "checksum": {"type": "str", "default": ""},
+    "archive": {"type": "path"},
+    "replaces": {"type": "list", "elements": "str", "default": []},
+    "user": {"type": "str"},
+    "home": {"type": "str", "default": "/nonexistent"},
+}
+
+
+def main() -> None:
+    """Run the task."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    fetched = Path(module.params["archive"]) if module.params["archive"] else None
+    try:
+        outcome = converge(parse(module.params), fetched, check_mode=module.check_mode)
+    except ProgramError as error:
+        module.fail_json(msg=str(error))
+    finally:
+        if fetched and not module.check_mode:
+            fetched.unlink(missing_ok=True)
+    module.exit_json(
+        changed=bool(outcome.did) and (module.check_mode or not outcome.missing),
+        paths=outcome.paths,
+        token=outcome.token,
+        missing=outcome.missing,
+        replaces=module.params["replaces"],
+        diff={"before": "", "after": "".join(f"{step}\n" for step in outcome.did)},
+    )
+
+
+if __name__ == "__main__":
+    main()

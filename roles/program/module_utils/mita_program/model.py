@@ -1,0 +1,68 @@
+"""The desired programs of one component, as values. Pure."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = re.compile(r"\d+(\.\d+)*([.+~_-][0-9A-Za-z.+~_-]+)?")
+CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ProgramError(Exception):
+    """The programs can not be installed as asked; what was there before is untouched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One component. `binaries` maps upstream's name of a program to the distribution's."""
+
+    name: str
+    method: str
+    version: str = ""
+    packages: tuple[str, ...] = ()
+    binaries: dict[str, str] = field(default_factory=dict)
+    checksum: str = ""
+    user: str | None = None
+    home: str = "/nonexistent"
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What the task returns: `missing` programs must be brought to the host before the next call finishes."""
+
+    paths: dict[str, str]
+    token: str = ""
+    missing: bool = False
+    did: list[str] = field(default_factory=list)
+
+
+def parse(params: dict[str, Any]) -> Program:
+    """Return the release that the task asks for, or raise ProgramError."""
+    version, checksum = params["version"], params["checksum"]
+    if version and not VERSION.fullmatch(version):
+        raise ProgramError(
+            f"expected a version such as 2.53.3 for {params['name']}, found {version!r}; "
+            "name the release that you tested: a word such as latest means another one tomorrow"
+        )
+    if params["method"] == "archive":
+        _require_pins(params["name"], version, checksum)
+    return Program(
+        name=params["name"],
+        method=params["method"],
+        version=version,
+        packages=tuple(params["packages"]),
+        binaries=dict(params["binaries"]),
+        checksum=checksum,
+        user=params["user"],
+        home=params["home"],
+    )
+
+
+def _require_pins(name: str, version: str, checksum: str) -> None:
+    if not version:
+        raise ProgramError(f"an archive of {name} needs its version, found none; set {name}_version")
+    if not CHECKSUM.fullmatch(checksum):
+        raise ProgramError(
+            f"an archive of {name} needs its checksum as sha256: and 64 lower-case hex digits, "
+            f"found {checksum!r}; take it from the release's sha256sums.txt"
+        )

@@ -1,0 +1,131 @@
+"""Which case of which alert its unit tests show."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from devtools.errors import UserError
+from monitoring.catalog import Alert
+from monitoring.durations import parse_duration
+from ruletools.matters import needless, reads
+from ruletools.suites import TESTS, Group, Suite, groups_of
+
+CASES = ("fires", "below", "short", "resolves", "missing", "quiet", "reset", "first")
+# What a stimulus of each case may be called.
+STIMULI = {
+    "below": frozenset({"below"}),
+    "short": frozenset({"short"}),
+    "quiet": frozenset({"idle", "silent", "quiet"}),
+    "reset": frozenset({"reset"}),
+}
+EXEMPTIONS = TESTS / "exemptions.yml"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The cases of one alert: shown, excused with a reason, or missing."""
+
+    alert: str
+    shown: frozenset[str]
+    excused: Mapping[str, str]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(case for case in CASES if case not in self.shown and case not in self.excused)
+
+
+def load_exemptions(path: Path = EXEMPTIONS) -> dict[str, dict[str, str]]:
+    """{alert: {case: reason}} of the cases that cannot exist."""
+    exemptions: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    for alert, cases in exemptions.items():
+        if not set(cases) <= set(CASES) or not all(cases.values()):
+            raise UserError(
+                f"{path}: expected a reason for some of {', '.join(CASES)}, found {alert}: {cases}"
+            )
+    return exemptions
+
+
+def cover(
+    alerts: Sequence[Alert], suites: tuple[Suite, ...], exemptions: Mapping[str, Mapping[str, str]]
+) -> list[Coverage]:
+    """The coverage of each alert. An exemption of an unknown alert is an error: it may be a misspelt name."""
+    unknown = exemptions.keys() - {alert.name for alert in alerts}
+    if unknown:
+        raise UserError(f"expected exemptions of alerts that exist, found {', '.join(sorted(unknown))}")
+    return [_cover(alert, suites, exemptions.get(alert.name, {})) for alert in alerts]
+
+
+def _cover(alert: Alert, suites: tuple[Suite, ...], excused: Mapping[str, str]) -> Coverage:
+    read = reads(alert)
+    shown = {case for group in groups_of(alert.name, suites) for case in _shown(group, read)}
+    if _without_series(alert.name, suites):
+        shown.add("missing")
+    return Coverage(alert.name, frozenset(shown), {**needless(alert), **excused})
+
+
+def _without_series(alert: str, suites: tuple[Suite, ...]) -> bool:
+    """Whether a group without any series asks about the alert; one that fires then shows so by firing."""
+    return any(
+        check["alertname"] == alert
+        for suite in suites
+        for group in suite.groups
+        if not group.data["input_series"] or group.name == f"{alert}: missing"
+        for check in group.checks
+    )
+
+
+def _shown(group: Group, read: frozenset[str]) -> set[str]:
+    """What a test group shows of its alert, which reads the series *read*.
+
+    Fires and resolves: to the second, by being asked one evaluation before and at the change. The others, but
+    `first`: by stimuli of that name, of series that the alert reads, that are never among the alerts.
+    """
+    firing = {
+        parse_duration(check["eval_time"]): bool(check["exp_alerts"])
+        for check in group.checks
+        if check["alertname"] == group.alert
+    }
+    step = group.interval_ms
+    shown = {case for case, names in STIMULI.items() if _is_stimulus(group, case, names, read)}
+    if any(now and (at == 0 or firing.get(at - step) is False) for at, now in firing.items()):
+        shown.add("first" if group.name == f"{group.alert}: first ever" else "fires")
+    if any(not now and at - step in _still_firing(group) for at, now in firing.items()):
+        shown.add("resolves")
+    return shown
+
+
+def _is_stimulus(group: Group, case: str, names: frozenset[str], read: frozenset[str]) -> bool:
+    """Whether the group shows that something of one of the names stays silent.
+
+    It does where another stimulus fires meanwhile, or where the group is about nothing else and asks often
+    enough to know.
+    """
+    checks = [check for check in group.checks if check["alertname"] == group.alert]
+    expected = [alert for check in checks for alert in check["exp_alerts"]]
+    if group.name == f"{group.alert}: {case}":
+        return bool(checks) and not expected
+    named = {name for each in group.data["input_series"] for name in _named(each["series"], read)} & names
+    return bool(expected) and any(
+        not any(name in alert["exp_labels"].values() for alert in expected) for name in named
+    )
+
+
+def _named(series: str, read: frozenset[str]) -> set[str]:
+    """The label values of a series that the alert reads, and the host names in its addresses."""
+    if series.partition("{")[0] not in read:
+        return set()
+    return set(re.findall(r'="([^"]*)"', series)) | set(re.findall(r"//([^/\"]+)/", series))
+
+
+def _still_firing(group: Group) -> set[int]:
+    """When the group says that its alert fires by asking for the ALERTS series."""
+    return {
+        parse_duration(each["eval_time"])
+        for each in group.expressions
+        if f'alertname="{group.alert}"' in each["expr"]
+        and 'alertstate="firing"' in each["expr"]
+        and any(sample["value"] for sample in each["exp_samples"])
+    }

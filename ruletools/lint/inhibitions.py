@@ -1,0 +1,48 @@
+"""Inhibitions compare labels: each must be on both sides, for two missing labels count as equal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from monitoring.routing import Labels, matches
+from ruletools.lint.content import Content
+from ruletools.lint.findings import Finding, Level
+
+
+def unequal(content: Content) -> Iterator[Finding]:
+    """Alerts that fire, in their unit tests, without a label that an inhibition compares; and idle ones."""
+    fired, files = list(_fired(content)), {alert.name: alert.file for alert in content.alerts}
+    lacking = set()
+    for number, rule in enumerate(content.routes.get("inhibit_rules", ())):
+        for side in ("source", "target"):
+            involved = [labels for labels in fired if _all(rule[f"{side}_matchers"], labels)]
+            lacking |= set(_lacking(rule, side, involved))
+            if not involved:
+                what = f"no alert is a {side} of {rule[f'{side}_matchers']}"
+                mend = "mend the matchers, or delete the inhibition"
+                yield content.at_routing(("inhibit_rules", number), what, mend, Level.ERROR)
+    for name, what in sorted(lacking):
+        if name not in content.excused("without_label"):
+            mend = "keep the label in the expression or state it"
+            yield content.at_rule(files[name], name, "expr", what, mend)
+    yield from content.idle({name for name, _ in lacking}, "without_label")
+
+
+def _fired(content: Content) -> Iterator[Labels]:
+    """The labels with which alerts fire in the unit tests."""
+    checks = (check for suite in content.suites for group in suite.groups for check in group.checks)
+    for check in checks:
+        for alert in check["exp_alerts"]:
+            yield {**alert["exp_labels"], "alertname": check["alertname"]}
+
+
+def _lacking(rule: Mapping[str, Any], side: str, involved: Sequence[Labels]) -> Iterator[tuple[str, str]]:
+    """The names of alerts, each with what it lacks."""
+    for label in rule.get("equal", ()):
+        what = (
+            f"fires without {label}, which an inhibition compares (as a {side} of {rule[f'{side}_matchers']})"
+        )
+        yield from ((labels["alertname"], what) for labels in involved if label not in labels)
+
+
+def _all(matchers: Sequence[str], labels: Labels) -> bool:
+    return all(matches(matcher, labels) for matcher in matchers)

@@ -1,0 +1,111 @@
+"""Who judges which mutants: of every rule the test groups that can notice a change, cheap ones first."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from devtools.errors import UserError
+from ruletools.laboratory import BATCH, Trial, Verdict, judge
+from ruletools.mutation.mutants import Mutant, mutants
+from ruletools.ruleset import Rule, RuleFile, asked_by, name_of, together
+from ruletools.suites import Group, Suite
+
+Verdicts = dict[tuple[str, str], Verdict]
+UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Some mutants of one rule, and the groups with the rules that each group needs."""
+
+    rule: Rule
+    mutants: Sequence[Mutant]
+    stages: Sequence[tuple[Group, Sequence[Rule]]]
+
+    @property
+    def cost(self) -> int:
+        return len(self.mutants) * sum(group.cost for group, _ in self.stages)
+
+
+def assignments(files: Sequence[RuleFile], suites: tuple[Suite, ...], only: set[str]) -> list[Assignment]:
+    """The work for the named rules, for all where none is named."""
+    work = []
+    for file in files:
+        for rule in file.rules:
+            if not only or name_of(rule) in only:
+                stages, wrong = _stages(files, file, rule, suites), mutants(dict(rule))
+                batches = [wrong[start : start + BATCH] for start in range(0, len(wrong), BATCH)]
+                work += [Assignment(rule, batch, stages) for batch in batches]
+    return work
+
+
+def _stages(
+    files: Sequence[RuleFile], file: RuleFile, rule: Rule, suites: tuple[Suite, ...]
+) -> list[tuple[Group, Sequence[Rule]]]:
+    """Of each group only the questions whose answer can change with the rule, and the rules behind them."""
+    judges = []
+    for suite in suites:
+        if file.name in suite.rule_files:
+            loaded = together(files, suite.rule_files)
+            touched = loaded.touched(name_of(rule))
+            groups = [_narrowed(group, touched) for group in suite.groups]
+            judges += [(group, loaded.for_group(group)) for group in groups if group.questions]
+    return sorted(judges, key=lambda judge: _order(judge[0]))
+
+
+def _order(group: Group) -> tuple[bool, int]:
+    """Cheap groups first, but last those that expect nothing: they notice little."""
+    expected = (each.get("exp_alerts") or each.get("exp_samples") for each in group.questions)
+    return not any(expected), group.cost
+
+
+def _narrowed(group: Group, names: set[str]) -> Group:
+    return group.narrowed(lambda question: bool(asked_by(question, group.alert) & names))
+
+
+def run_all(work: Sequence[Assignment], progress: Callable[[Verdicts], None]) -> Verdicts:
+    """The verdict on each mutant, on fewer of them after Ctrl-C. FAILED means that a unit test noticed it.
+
+    Every rule is also judged as it is: a group that fails anyway notices nothing.
+    """
+    stop, known = threading.Event(), Verdicts()
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        try:
+            # The costly ones first: the cores end together.
+            ordered = sorted(work, key=lambda each: each.cost, reverse=True)
+            for future in as_completed([pool.submit(_decide, each, stop) for each in ordered]):
+                known |= future.result()
+                progress(known)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+    return known
+
+
+def _decide(work: Assignment, stop: threading.Event) -> Verdicts:
+    """Each group judges what the groups before it let pass; nothing is known of those when it has to stop."""
+    healthy = Mutant(name_of(work.rule), UNCHANGED, dict(work.rule))
+    alive, verdicts = [healthy, *work.mutants], Verdicts()
+    for group, rules in work.stages:
+        if stop.is_set():
+            return verdicts
+        trials = [Trial(mutant, _with(rules, work.rule, mutant), group) for mutant in alive]
+        found = {trial.key.key: verdict for trial, verdict in zip(trials, judge(trials), strict=True)}
+        if found.pop(healthy.key) is not Verdict.PASSED:
+            raise UserError(
+                f"expected the unit tests of the rule as it is to pass, {group.suite}: {group.name} does not "
+                f"for {healthy.rule}; run `promtool test rules tests/rules/{group.suite}.test.yml`"
+            )
+        verdicts |= {key: verdict for key, verdict in found.items() if verdict is not Verdict.PASSED}
+        alive = [mutant for mutant in alive if mutant.key not in verdicts]
+        if alive == [healthy]:
+            return verdicts
+    return verdicts | {mutant.key: Verdict.PASSED for mutant in alive if mutant is not healthy}
+
+
+def _with(rules: Sequence[Rule], rule: Rule, mutant: Mutant) -> list[Mapping[str, object]]:
+    return [mutant.mutated if each is rule else each for each in rules]

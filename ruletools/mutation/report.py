@@ -1,0 +1,143 @@
+"""What a mutation run found, as text, JSON and JUnit, and its progress while it runs."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ruletools.lint.places import place
+from ruletools.mutation.mutants import Mutant
+from ruletools.mutation.run import TARGET_PERCENT, Result, difference
+from ruletools.ruleset import RuleFile, name_of
+from ruletools.suites import RULES
+
+EVERY_S = 15
+
+
+def as_text(result: Result, files: Sequence[RuleFile]) -> str:
+    """The survivors with file, line and difference, what is wrong with the excuses, then the score."""
+    rules = {name_of(rule): rule for file in files for rule in file.rules}
+    lines = []
+    for mutant in result.survived:
+        lines += [f"{_at(mutant, files)}: survived: {mutant.rule}: {mutant.fault}"]
+        lines += [difference(rules[mutant.rule], mutant), ""]
+    lines += [f"{_at(each, files)}: invalid: {each.rule}: {each.fault}" for each in result.invalid]
+    return "\n".join([*lines, *result.complaints, *_sum_up(result)])
+
+
+def _sum_up(result: Result) -> list[str]:
+    counts = f"{len(result.killed)} killed, {len(result.survived)} survived, {len(result.excused)} equivalent"
+    counts += f", {len(result.invalid)} invalid" if result.invalid else ""
+    said = [f"{counts}: {result.score:.1f} %"]
+    if result.pending:
+        said.append(f"interrupted: {result.pending} mutants were not decided")
+    if result.score < TARGET_PERCENT:
+        total = len(result.killed) + len(result.survived)
+        more = math.ceil(total * TARGET_PERCENT / 100) - len(result.killed)
+        said.append(
+            f"{TARGET_PERCENT - result.score:.1f} points under the target of {TARGET_PERCENT:g} %: "
+            f"{more} more have to be noticed. Add the stimulus on which such a rule differs to tests/rules/; "
+            "where there can be none, list the mutant in tests/rules/equivalents.yml with the reason"
+        )
+    return said
+
+
+def _at(mutant: Mutant, files: Sequence[RuleFile]) -> str:
+    name = next(file.name for file in files if any(name_of(rule) == mutant.rule for rule in file.rules))
+    return place(RULES / name, mutant.rule)
+
+
+def as_json(result: Result, files: Sequence[RuleFile]) -> str:
+    """The counts, the score and every mutant that was not killed."""
+    rules = {name_of(rule): rule for file in files for rule in file.rules}
+
+    def listed(mutants: Sequence[Mutant]) -> list[dict[str, str]]:
+        return [
+            {
+                "rule": each.rule,
+                "fault": each.fault,
+                "at": _at(each, files),
+                "diff": difference(rules[each.rule], each),
+            }
+            for each in mutants
+        ]
+
+    document = {
+        "score": round(result.score, 2),
+        "target": TARGET_PERCENT,
+        "ok": result.ok,
+        "killed": len(result.killed),
+        "pending": result.pending,
+        "survived": listed(result.survived),
+        "equivalent": listed(result.excused),
+        "invalid": listed(result.invalid),
+        "complaints": result.complaints,
+    }
+    return json.dumps(document, indent=2)
+
+
+def as_junit(result: Result, files: Sequence[RuleFile]) -> str:
+    """A test case per mutant. A survivor is a failure when the score is under the target, else skipped."""
+    suite = ElementTree.Element("testsuite", name="mutants")
+    for mutant in result.killed:
+        _case(suite, mutant.rule, mutant.fault)
+    for mutant in result.survived:
+        kind = "skipped" if result.score >= TARGET_PERCENT else "failure"
+        _case(suite, mutant.rule, mutant.fault, kind, "no unit test notices this mutant of a rule")
+    for mutant in result.excused:
+        _case(suite, mutant.rule, mutant.fault, "skipped", "mutants listed in tests/rules/equivalents.yml")
+    for mutant in result.invalid:
+        _case(suite, mutant.rule, mutant.fault, "skipped", "promtool refuses this mutant")
+    for complaint in result.complaints:
+        _case(suite, "equivalents", complaint, "failure", complaint)
+    suite.set("tests", str(len(suite)))
+    return ElementTree.tostring(suite, encoding="unicode")
+
+
+def _case(suite: ElementTree.Element, rule: str, fault: str, kind: str = "", message: str = "") -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname=rule, name=fault)
+    if kind:
+        ElementTree.SubElement(case, kind, message=message)
+
+
+FORMATS = {"text": as_text, "json": as_json, "junit": as_junit}
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Callable[[int, int, int], None]]:
+    """A bar with rate and time left on a terminal; elsewhere a line every quarter of a minute."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    words = TextColumn("{task.fields[words]}")
+    with Progress(
+        "mutants", BarColumn(), MofNCompleteColumn(), words, TimeRemainingColumn(), console=console
+    ) as bar:
+        task, begun = bar.add_task("mutants", total=None, words=""), time.monotonic()
+
+        def update(done: int, total: int, alive: int) -> None:
+            rate = done / max(time.monotonic() - begun, 0.1)
+            bar.update(task, completed=done, total=total, words=f"{alive} alive, {rate:.0f}/s")
+
+        yield update
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self.console, self.begun, self.said = console, time.monotonic(), time.monotonic()
+
+    def __call__(self, done: int, total: int, alive: int) -> None:
+        now = time.monotonic()
+        if now - self.said < EVERY_S or done == total:
+            return
+        self.said = now
+        rate = done / (now - self.begun)
+        left = (total - done) / rate
+        self.console.print(
+            f"mutants: {done} of {total}, {alive} alive, {rate:.0f}/s, about {left:.0f} s left"
+        )

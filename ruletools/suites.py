@@ -1,0 +1,101 @@
+"""The unit tests of the rules as data: native promtool files, one or more beside each rule file.
+
+A test group is named after its alert; `Alert: what is special` where one alert needs several. Groups of
+recorded series have a name that is no alert's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from devtools.errors import UserError
+from devtools.paths import REPO
+from monitoring.durations import parse_duration
+from monitoring.records import read_yaml
+
+RULES = REPO / "monitoring" / "rules"
+TESTS = REPO / "tests" / "rules"
+SUFFIX = ".test.yml"
+
+
+@dataclass(frozen=True)
+class Group:
+    """One test group: its series, and what is expected when."""
+
+    suite: str
+    interval_ms: int
+    data: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.data["name"])
+
+    @property
+    def alert(self) -> str:
+        """The alert it tests, or its whole name where it tests recorded series."""
+        return self.name.split(":")[0]
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """What is expected of the alert, in the order of the file."""
+        return list(self.data.get("alert_rule_test", []))
+
+    @property
+    def expressions(self) -> list[dict[str, Any]]:
+        """What is expected of expressions."""
+        return list(self.data.get("promql_expr_test", []))
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return [*self.checks, *self.expressions]
+
+    @cached_property
+    def cost(self) -> int:
+        """How many samples are read until the last question, more or less: what the group costs to run."""
+        last = max(parse_duration(each["eval_time"]) for each in self.questions)
+        return (last // self.interval_ms + 1) * (10 + len(self.data["input_series"]))
+
+    def narrowed(self, wanted: Callable[[Mapping[str, Any]], bool]) -> "Group":
+        """The group with only those questions; its series stay."""
+        return replace(
+            self,
+            data={
+                **self.data,
+                "alert_rule_test": [each for each in self.checks if wanted(each)],
+                "promql_expr_test": [each for each in self.expressions if wanted(each)],
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One test file and the names of the rule files it loads."""
+
+    name: str
+    path: Path
+    rule_files: tuple[str, ...]
+    interval_ms: int
+    groups: tuple[Group, ...]
+
+
+def load_suites(directory: Path = TESTS) -> tuple[Suite, ...]:
+    """Every test file of a directory."""
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise UserError(f"expected unit tests named *{SUFFIX} in {directory}, found none; is the path right?")
+    return tuple(read_suite(path, path.read_text(encoding="utf-8")) for path in paths)
+
+
+def read_suite(path: Path, text: str) -> Suite:
+    """The test file of that path, out of a text that may be older than the file."""
+    document = read_yaml(text)
+    name, interval = path.name.removesuffix(SUFFIX), parse_duration(document["evaluation_interval"])
+    groups = tuple(Group(name, interval, data) for data in document["tests"])
+    return Suite(name, path, tuple(Path(file).name for file in document["rule_files"]), interval, groups)
+
+
+def groups_of(alert: str, suites: tuple[Suite, ...]) -> list[Group]:
+    """The test groups of one alert, in all files."""
+    return [group for suite in suites for group in suite.groups if group.alert == alert]

@@ -1,0 +1,147 @@
+"""Which programs are installed, and which are refused."""
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roles.program.module_utils.mita_program import archive, links, packages
+from roles.program.module_utils.mita_program.model import Program, ProgramError, parse
+
+PARAMS: dict[str, Any] = {
+    "name": "xtool",
+    "method": "archive",
+    "version": "1.2.3",
+    "packages": [],
+    "binaries": {"xtool": "debian-xtool"},
+    "checksum": "sha256:" + "0" * 64,
+    "user": None,
+    "home": "/nonexistent",
+}
+SCRIPT = b"#!/bin/sh\necho 1.2.3\n"
+
+
+def make_archive(path: Path, top: str = "xtool-1.2.3.linux-amd64", program: bytes = SCRIPT) -> Program:
+    """Write an archive in upstream's layout and return the release that pins it."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in ((f"{top}/xtool", program), (f"{top}/LICENSE", b"free")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    checksum = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    return parse({**PARAMS, "checksum": checksum})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": "latest"}, "found 'latest'"),
+        ({"method": "package", "version": "latest"}, "found 'latest'"),
+        ({"version": ""}, "needs its version"),
+        ({"checksum": ""}, "needs its checksum"),
+        ({"checksum": "0" * 64}, "needs its checksum"),
+    ],
+)
+def test_unpinned_release_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ProgramError, match=words):
+        parse({**PARAMS, **change})
+
+
+def test_archive_is_unpacked_into_the_directory_of_its_version(tmp_path: Path) -> None:
+    release = make_archive(tmp_path / "x.tar.gz")
+
+    assert archive.look(release, tmp_path / "opt").missing
+    archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+
+    outcome = archive.look(release, tmp_path / "opt")
+    assert not outcome.missing and outcome.token == release.checksum
+    assert Path(outcome.paths["xtool"]).read_bytes() == SCRIPT
+    assert not (tmp_path / "opt/xtool/1.2.3/LICENSE").exists()
+
+
+def test_other_file_than_the_pinned_one_is_refused_with_both_checksums(tmp_path: Path) -> None:
+    release = make_archive(tmp_path / "x.tar.gz")
+    (tmp_path / "x.tar.gz").write_bytes(b"something else")
+    found = hashlib.sha256(b"something else").hexdigest()
+
+    with pytest.raises(ProgramError, match=f"{release.checksum}, found sha256:{found}"):
+        archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+
+    assert not (tmp_path / "opt/xtool/1.2.3").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"top": "xtool-1.2.30.linux-amd64"}, "found xtool-1.2.30.linux-amd64"),
+        ({"program": b"\x7fELF of another machine"}, "can not run here"),
+        ({"program": b"#!/bin/sh\necho broken >&2; exit 3\n"}, "ended with 3: broken"),
+    ],
+)
+def test_unfit_archive_is_refused_and_the_running_release_stays(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    good = make_archive(tmp_path / "x.tar.gz")
+    archive.unpack(good, tmp_path / "x.tar.gz", tmp_path / "opt")
+    release = make_archive(tmp_path / "y.tar.gz", **change)
+
+    with pytest.raises(ProgramError, match=words):
+        archive.unpack(release, tmp_path / "y.tar.gz", tmp_path / "opt")
+
+    assert not archive.look(good, tmp_path / "opt").missing
+    assert [path.name for path in (tmp_path / "opt/xtool").iterdir()] == ["1.2.3"]
+
+
+def test_archive_without_the_program_is_refused_with_what_it_holds(tmp_path: Path) -> None:
+    release = make_archive(tmp_path / "x.tar.gz")
+    other = Program(**{**vars(release), "binaries": {"ytool": "y"}})
+
+    with pytest.raises(ProgramError, match=r"expected ytool .* found LICENSE, xtool"):
+        archive.unpack(other, tmp_path / "x.tar.gz", tmp_path / "opt")
+
+
+def test_links_follow_the_version_and_go_with_the_method(tmp_path: Path) -> None:
+    release, bin_dir = parse(PARAMS), tmp_path
+    (bin_dir / "xtool").symlink_to("/opt/xtool/1.0.0/xtool")
+
+    links.mend(release, {"xtool": "/opt/xtool/1.2.3/xtool"}, bin_dir)
+    assert str((bin_dir / "xtool").readlink()) == "/opt/xtool/1.2.3/xtool"
+
+    links.mend(parse({**PARAMS, "method": "package"}), {"xtool": "/usr/bin/debian-xtool"}, bin_dir)
+    assert list(bin_dir.iterdir()) == []
+
+
+def test_program_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "xtool").write_text("theirs")
+
+    with pytest.raises(ProgramError, match="another hand"):
+        links.mend(parse(PARAMS), {"xtool": "/opt/xtool/1.2.3/xtool"}, tmp_path)
+
+    links.mend(parse({**PARAMS, "method": "package"}), {"xtool": "/usr/bin/debian-xtool"}, tmp_path)
+    assert (tmp_path / "xtool").read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "same"),
+    [
+        ("", "2.53.3+ds1-2", True),
+        ("2.53.3", "2.53.3+ds1-2", True),
+        ("2.53.3", "5:2.53.3-1", True),
+        ("2.53", "2.53.3+ds1-2", False),
+        ("2.5", "2.53.3+ds1-2", False),
+        ("2.53.30", "2.53.3+ds1-2", False),
+    ],
+)
+def test_pin_means_exactly_that_upstream_version(wanted: str, found: str, same: bool) -> None:
+    assert packages.pinned(wanted, found) is same
+
+
+def test_package_is_missing_until_it_is_installed_in_the_pinned_version() -> None:
+    release = parse({**PARAMS, "method": "package", "packages": ["xtool", "xtool-data"]})
+
+    assert packages.missing(release, {"xtool": "1.2.3-1"})
+    assert packages.missing(release, {"xtool": "1.2.2-1", "xtool-data": "1"})
+    assert not packages.missing(release, {"xtool": "1.2.3-1", "xtool-data": "1"})
