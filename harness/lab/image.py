@@ -22,7 +22,7 @@ from harness.lab.hosts import LABEL
 REPOSITORY = "mita-lab"
 PROVISIONAL = f"{REPOSITORY}:building"
 HERE = Path(__file__).parent
-COMPONENTS = REPO / "roles" / "release" / "vars" / "main.yml"
+COMPONENTS = REPO / "roles" / "program" / "vars" / "main.yml"
 BASE_PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo"),
     *("ca-certificates", "iproute2", "procps", "curl"),

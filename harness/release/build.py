@@ -14,7 +14,7 @@ from harness.lab.hosts import os_release
 
 NAME = "mita-backend"
 PYTHONS = {"trixie": "3.13", "bookworm": "3.11"}
-BUILDER = REPO / "roles" / "release" / "files" / "build_bundle.py"
+BUILDER = REPO / "roles" / "program" / "files" / "build_bundle.py"
 APPLICATION = REPO / "harness" / "application"
 CONSTRAINTS = REPO / "constraints.txt"
 

@@ -132,8 +132,8 @@ class Site:
             environment = {
                 "ANSIBLE_CONFIG": str(REPO / "rollback/adapters/ansible.cfg"),
                 "ANSIBLE_ROLES_PATH": str(roles),
-                "ANSIBLE_LIBRARY": str(roles / "release/library"),
-                "ANSIBLE_MODULE_UTILS": str(roles / "release/module_utils"),
+                "ANSIBLE_LIBRARY": str(roles / "program/library"),
+                "ANSIBLE_MODULE_UTILS": str(roles / "program/module_utils"),
                 "ANSIBLE_CALLBACK_PLUGINS": str(REPO / "rollback/adapters/callbacks"),
                 "ANSIBLE_CALLBACKS_ENABLED": "mita_steps",
                 "ANSIBLE_PIPELINING": "True",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from roles.program.files import build_bundle
 
 Build = Callable[..., int]
