@@ -46,7 +46,7 @@ def restored_in(place: Path, hosts: int) -> float:
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     names = {f"app{number:02}": connection for number in range(hosts)}
     become = {"ansible_become": False, "ansible_user": "mita-deploy"}
-    group = {"application": {"hosts": names, "vars": become}}
+    group = {"application": {"hosts": names, "vars": {"site_name": "benchmark", **become}}}
     inventory = place / f"{hosts}.yml"
     inventory.write_text(yaml.safe_dump({"all": {"children": group}}))
     program = Path(sys.executable).with_name("ansible-playbook")

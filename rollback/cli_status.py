@@ -20,7 +20,8 @@ def status(found: Json) -> str:
     if not found["services"]:
         lines += [
             "",
-            "No deployment has been registered yet; `ansible-playbook playbooks/deploy.yml` does that.",
+            "No deployment has been registered yet; "
+            "`ansible-playbook -i inventories/SITE playbooks/deploy.yml` does that.",
         ]
     for name, service in found["services"].items():
         lines += ["", f"{name} ({service['env']})", *_rows(_service(name, service))]

@@ -8,6 +8,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from devtools.paths import REPO
 from harness.lab import keys
@@ -68,8 +69,16 @@ def may_raise_limits(status: str | None = None) -> bool:
     return bool(int(bounding, 16) >> _CAP_SYS_RESOURCE & 1)
 
 
+def greeting() -> str:
+    """The setting of the SSH server with which a host says whose it is before anybody has logged in.
+
+    The callback `mita_site` of the playbooks reads it, and refuses the lab of another clone.
+    """
+    return f"VersionAddendum mita-lab={quote(str(REPO))}\n"
+
+
 def first_files(host: Host) -> bytes:
-    """A tar of what a host must have before its first boot: its identity, its SSH key, who may log in.
+    """A tar of what a host must have before its first boot: identity, SSH key, whose it is, who may log in.
 
     The stamp tells Ansible's apt module that the package lists are fresh: they are the image's, on purpose.
     """
@@ -79,6 +88,7 @@ def first_files(host: Host) -> bytes:
         ("etc/machine-id", f"{uuid.uuid4().hex}\n".encode(), 0o444, 0),
         ("etc/ssh/ssh_host_ed25519_key", private.read_bytes(), 0o600, 0),
         ("etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public(private)}\n".encode(), 0o644, 0),
+        ("etc/ssh/sshd_config.d/owner.conf", greeting().encode(), 0o644, 0),
         ("home/ops/.ssh/authorized_keys", authorized, 0o600, 1000),
         ("var/lib/apt/periodic/update-success-stamp", b"", 0o644, 0),
     ]
@@ -93,5 +103,11 @@ def first_files(host: Host) -> bytes:
 
 
 def _digest(host: Host, wanted: Options, network_id: str) -> str:
-    facts = [wanted, keys.public(keys.USER_KEY), keys.public(keys.host_key(host.name)), network_id]
+    facts = [
+        wanted,
+        greeting(),
+        keys.public(keys.USER_KEY),
+        keys.public(keys.host_key(host.name)),
+        network_id,
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

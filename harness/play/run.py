@@ -129,7 +129,7 @@ def _block(part: Part) -> dict[str, Any]:
 def _recording(record: Path) -> dict[str, str]:
     return {
         "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+        "ANSIBLE_CALLBACK_PLUGINS": f"{HERE / 'callback_plugins'}:{REPO / 'playbooks' / 'callback_plugins'}",
         "ANSIBLE_CALLBACKS_ENABLED": "mita_record",
         "ANSIBLE_NOCOLOR": "1",
         "MITA_RECORD": str(record),

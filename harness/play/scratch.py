@@ -10,9 +10,12 @@ import testinfra
 import yaml
 from docker.models.containers import Container
 
+from devtools.paths import REPO
 from harness.lab import boot, engine, image, keys, lab, spec, tenancy
 from harness.lab.hosts import Host, os_release
 
+# The engine gives a port away again: an open connection must not outlive the run that opened it.
+CONTROL_PATHS = f"~/.ansible/cp/{os.getpid()}"
 GROUPS = ("monitoring", "rollback", "application", "postgresql", "redis")
 
 
@@ -56,6 +59,9 @@ def _write_inventory(name: str, port: int, directory: Path) -> Path:
     known_hosts = directory / "known_hosts"
     known_hosts.write_text(f"[127.0.0.1]:{port} {keys.public(keys.host_key(name))}\n")
     host = {
+        "site_name": "scratch",
+        "lab_clone": str(REPO),
+        "ansible_control_path_dir": CONTROL_PATHS,
         "ansible_host": "127.0.0.1",
         "ansible_port": port,
         "ansible_user": "ops",

@@ -11,6 +11,7 @@ from devtools.paths import REPO, VENV
 
 HOSTS = {
     "all": {
+        "vars": {"site_name": "nowhere"},
         "hosts": {"nowhere": {"ansible_host": "192.0.2.1", "ansible_ssh_timeout": 1}},
         "children": {
             name: {"hosts": {"nowhere": {}}} for name in ("monitoring", "postgresql", "application")

@@ -1,0 +1,185 @@
+"""Every play says which site it addresses; one that would reach another site is refused at once."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import yaml
+
+from devtools.paths import REPO, VENV
+from harness.lab import spec
+
+PLAY = [
+    {
+        "hosts": "application",
+        "gather_facts": False,
+        "tasks": [{"name": "Touch a host", "ansible.builtin.raw": "true"}],
+    }
+]
+THIS = f"SSH-2.0-OpenSSH_10.0 mita-lab={quote(str(REPO))}"
+OTHER = "SSH-2.0-OpenSSH_10.0 mita-lab=/srv/other%20clone"
+PLAIN = "SSH-2.0-OpenSSH_10.0 Debian-7"
+Greet = Callable[[str], int]
+
+
+@contextmanager
+def greeting(line: str) -> Iterator[int]:
+    """The port of a server that greets so, and then says nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    with server.accept()[0] as connection:
+                        connection.sendall(f"{line}\r\n".encode())
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def greet() -> Iterator[Greet]:
+    with ExitStack() as stack:
+        yield lambda line: stack.enter_context(greeting(line))
+
+
+def closed_port() -> int:
+    """A port of this machine where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def play(tmp_path: Path, hosts: dict[str, dict[str, Any]], *options: str, **site: Any) -> tuple[int, str]:
+    """The exit status of a play on these hosts, and what was said."""
+    inventory, playbook = tmp_path / "hosts.yml", tmp_path / "play.yml"
+    group = {"hosts": {name: {"ansible_timeout": 1, **each} for name, each in hosts.items()}, "vars": site}
+    inventory.write_text(yaml.safe_dump({"all": {"children": {"application": group}}}))
+    playbook.write_text(json.dumps(PLAY))
+    argv = [str(VENV / "bin" / "ansible-playbook"), "-i", str(inventory), str(playbook), *options]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), "COLUMNS": "1000"}
+    done = subprocess.run(argv, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + " ".join(done.stderr.split())
+
+
+def here(port: int) -> dict[str, Any]:
+    return {"ansible_host": "127.0.0.1", "ansible_port": port}
+
+
+def test_a_play_says_its_site_inventory_and_hosts_before_its_first_task(tmp_path: Path, greet: Greet) -> None:
+    port = greet(THIS)
+    hosts = {"app1": here(port), "app2": here(port), "app3": here(port)}
+
+    _, told = play(tmp_path, hosts, "--limit=app1:app3", site_name="bench", lab_clone=str(REPO))
+
+    assert f"site: bench ({tmp_path}), hosts: app1, app3\n" in told
+    assert told.index("site: bench") < told.index("TASK [Touch a host]")
+
+
+def test_an_inventory_without_a_name_is_refused(tmp_path: Path) -> None:
+    code, told = play(tmp_path, {"app1": here(closed_port())})
+
+    assert code == 1
+    assert f"expected every host of {tmp_path} to have a site_name, found none for app1" in told
+    assert "write site_name: NAME into group_vars/all" in told
+    assert "TASK" not in told
+
+
+def test_two_sites_in_one_run_are_refused(tmp_path: Path) -> None:
+    hosts = {name: {**here(closed_port()), "site_name": name} for name in ("here", "there")}
+
+    code, told = play(tmp_path, hosts)
+
+    assert (code, "found here and there" in told, "TASK" in told) == (1, True, False)
+
+
+def test_a_lab_that_does_not_run_is_answered_with_what_to_type(tmp_path: Path) -> None:
+    code, told = play(tmp_path, {"app1": here(closed_port())}, site_name="lab", lab_clone=str(REPO))
+
+    assert code == 1
+    assert "expected the lab of this clone to run, found nothing that answers at 127.0.0.1:" in told
+    assert "-i inventories/mysite, or start the lab: make up" in told
+    assert "TASK" not in told
+
+
+def test_one_host_of_the_lab_that_is_away_stops_nothing(tmp_path: Path, greet: Greet) -> None:
+    """Who rolls back wants the hosts that are left."""
+    hosts = {"app1": here(closed_port()), "app2": here(greet(THIS))}
+
+    _, told = play(tmp_path, hosts, site_name="lab", lab_clone=str(REPO))
+
+    assert "TASK [Touch a host]" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "whose"), [(OTHER, "the lab of /srv/other clone"), (PLAIN, "a host that no lab of today made")]
+)
+def test_the_lab_of_another_clone_at_these_ports_is_refused(
+    tmp_path: Path, greet: Greet, line: str, whose: str
+) -> None:
+    hosts = {"app1": here(greet(THIS)), "app2": here(greet(line))}
+
+    code, told = play(tmp_path, hosts, site_name="lab", lab_clone=str(REPO))
+
+    assert code == 1
+    assert (
+        f"expected the lab of this clone at 127.0.0.1:{hosts['app2']['ansible_port']}, found {whose}" in told
+    )
+    assert "TASK" not in told
+
+
+def test_the_inventory_of_another_clones_lab_is_refused(tmp_path: Path, greet: Greet) -> None:
+    code, told = play(tmp_path, {"app1": here(greet(OTHER))}, site_name="lab", lab_clone="/srv/other clone")
+
+    assert code == 1
+    assert "which belongs to /srv/other clone; run the playbooks of that clone" in told
+    assert "TASK" not in told
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost"])
+def test_a_site_whose_address_is_a_lab_is_refused(tmp_path: Path, greet: Greet, address: str) -> None:
+    hosts = {"app1": {**here(greet(THIS)), "ansible_host": address}}
+
+    code, told = play(tmp_path, hosts, site_name="mysite")
+
+    assert code == 1
+    assert f"expected app1 of {tmp_path} to be a host of the site mysite, found at" in told
+    assert f"the lab of {REPO}; a lab is addressed through inventories/lab of its own clone" in told
+    assert "TASK" not in told
+
+
+def test_another_server_on_this_machine_may_be_a_site(tmp_path: Path, greet: Greet) -> None:
+    _, told = play(tmp_path, {"app1": here(greet(PLAIN))}, site_name="mysite")
+
+    assert "TASK [Touch a host]" in told
+
+
+def test_every_inventory_here_names_its_site() -> None:
+    for folder in (REPO / "inventories").iterdir():
+        named = yaml.safe_load((folder / "group_vars" / "all" / "main.yml").read_text())
+        assert named["site_name"] == folder.name
+
+
+def test_hosts_of_the_lab_greet_with_the_clone_that_made_them() -> None:
+    assert spec.greeting() == f"VersionAddendum mita-lab={quote(str(REPO))}\n"
+
+
+def test_open_connections_of_two_labs_are_apart() -> None:
+    """The socket's folder is named after the clone, and short: the path of a socket has 108 bytes at most."""
+    argv = [str(VENV / "bin" / "ansible-inventory"), "-i", "inventories/lab", "--host", "app1"]
+    done = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, check=True)
+    template = json.loads(done.stdout)["ansible_control_path_dir"]
+
+    assert "lab_clone" in template
+    for playbook in ("rollback", "rehearse"):
+        text = (REPO / "playbooks" / f"{playbook}.yml").read_text()
+        assert 'ansible_control_path: "%(directory)s/r-%%C"' in text
