@@ -128,7 +128,8 @@ def assemble(
 
     def trouble() -> list[str]:
         patience = STORED_WITHIN * max(policy().reconcile_interval.total_seconds(), 3.0)
-        return [*worker.trouble(), *store.trouble(patience)]
+        found = store.trouble(patience)
+        return [*found, *(one for one in worker.trouble() if not any(known in one for known in found))]
 
     metrics = Metrics(
         Sources(

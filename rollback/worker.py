@@ -87,8 +87,9 @@ class Loop:
         try:
             more = self.work()
         except Exception as error:
-            if repr(error) != self.problem:
-                self.problem = repr(error)
+            problem = (isinstance(error, Unavailable) and str(error)) or repr(error)
+            if problem != self.problem:
+                self.problem = problem
                 self._say(error)
             if not isinstance(error, Blind):  # that others do not answer is told of elsewhere
                 self.failing_since = self.failing_since if self.failures else monotonic()

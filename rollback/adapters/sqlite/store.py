@@ -68,12 +68,24 @@ class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Co
         self._connection.close()
 
 
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the database, as `--check` promises; only its owner may look into it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"database: expected a folder that is there or can be made at {folder}, found: {error}; "
+            "make it, or name another path"
+        ) from error
+
+
 def _opened(path: Path, fault: Fault) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """One connection to write and one to read; to nothing when the file is damaged."""
     try:
         if problem := not_ours(path):
             fault.damaged(problem, keep_copy(path))
             return connect(NOWHERE), connect(NOWHERE)
+        _make_folder(path.parent)
         writing = connect(path)
         if problem := damage(writing):
             writing.close()

@@ -75,6 +75,24 @@ def test_a_damaged_file_is_kept_said_and_not_worked_with(tmp_path: Path, make: A
     assert file.read_bytes() == damaged
 
 
+def test_the_folder_of_the_database_is_made_and_nobody_else_may_look_into_it(tmp_path: Path) -> None:
+    file = tmp_path / "not" / "there" / "rollback.db"
+
+    SqliteStore(file).close()
+
+    assert file.is_file()
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+
+    with pytest.raises(
+        StoreUnavailable, match=r"database: expected a folder .* make it, or name another path"
+    ):
+        SqliteStore(tmp_path / "file" / "rollback.db")
+
+
 def test_damage_that_is_met_at_work_ends_the_work(tmp_path: Path, make: Any) -> None:
     file = tmp_path / "rollback.db"
     filled(file, make)
@@ -174,6 +192,9 @@ def test_with_a_damaged_database_it_turns_alerts_away_says_why_and_begins_anew_b
     assert answer.status_code == 503
     ready = daemon.get("/health/ready")
     assert (ready.status_code, "is damaged" in ready.text, "mv " in ready.text) == (503, True, True)
+    failing = 'mita_rollback_loop_failing{loop="decide"}'
+    until("a loop to fail", lambda: daemon.metric(failing) == 1, deadline_s=60)
+    assert len(daemon.get("/health/ready").json()["trouble"]) == 1, "said once, not once more by each loop"
     status = daemon.get("/api/admin/rollback/status")
     assert (status.status_code, "is damaged" in status.text) == (503, True)
     assert daemon.metric("mita_rollback_store_up") == 0
