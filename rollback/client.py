@@ -1,6 +1,8 @@
 """The daemon as a program elsewhere sees it: over HTTP, as the operator unless another account is named."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +125,7 @@ def connect(settings: Path, access: Access) -> Daemon:
         "admin_secret_file", "secrets/rollback_admin_secret"
     )
     certificate = known.get("web_tls_cert")
-    default = f"{'https' if certificate else 'http'}://localhost:{known.get('listen_port', 8000)}"
+    default = f"{'https' if certificate else 'http'}://{_host(known)}:{known.get('listen_port', 8000)}"
     trusted = ca_file or (settings.parent / certificate if certificate and not url else None)
     return Daemon(
         url=(url or default).rstrip("/"),
@@ -132,6 +134,17 @@ def connect(settings: Path, access: Access) -> Daemon:
         verify=str(trusted) if trusted else True,
         shown=(str(access.cert_file), str(access.key_file or access.cert_file)) if access.cert_file else None,
     )
+
+
+def _host(known: Mapping[str, Any]) -> str:
+    """Where the daemon answers on its own host: at localhost, unless it listens on one other address only."""
+    try:
+        found = ip_address(str(known.get("listen_address", "")))
+    except ValueError:
+        return "localhost"
+    if found.is_loopback or found.is_unspecified:
+        return "localhost"
+    return f"[{found}]" if found.version == 6 else str(found)
 
 
 def _settings(file: Path) -> dict[str, Any]:
@@ -154,5 +167,5 @@ def _read(file: Path) -> str:
         raise ClientError(f"{file} may only be read by root: run this with sudo") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ClientError(
-            f"expected the admin secret at {file}, found: {error}; give --secret-file"
+            f"expected the account's secret at {file}, found: {error}; give --secret-file"
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devtools.wait import until
-from rollback import cli
+from rollback import cli, client
 
 Alert = Callable[..., Any]
 
@@ -231,10 +231,32 @@ def test_what_is_wrong_is_said_in_a_sentence(console: Console, line: str, code: 
     assert words in console.types(line, code=code)
 
 
+@pytest.mark.parametrize(
+    ("listens", "asked"),
+    [
+        ("0.0.0.0", "http://localhost:8000"),  # noqa: S104
+        ("::", "http://localhost:8000"),
+        ("127.0.0.1", "http://localhost:8000"),
+        ("monitor", "http://localhost:8000"),
+        ("192.0.2.1", "http://192.0.2.1:8000"),
+        ("2001:db8::1", "http://[2001:db8::1]:8000"),
+    ],
+)
+def test_the_daemon_is_asked_where_its_settings_say_that_it_listens(
+    tmp_path: Path, listens: str, asked: str
+) -> None:
+    (tmp_path / "secret").write_text("a long enough secret", encoding="utf-8")
+    (tmp_path / "settings.yml").write_text(
+        f"listen_address: '{listens}'\nadmin_secret_file: secret\n", encoding="utf-8"
+    )
+
+    assert client.connect(tmp_path / "settings.yml", client.Access()).url == asked
+
+
 def test_a_secret_that_is_no_text_is_said_in_a_sentence(console: Console, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"\xff")
 
-    assert "expected the admin secret" in console.types(f"--secret-file {tmp_path}/secret status", code=1)
+    assert "expected the account's secret" in console.types(f"--secret-file {tmp_path}/secret status", code=1)
 
 
 def test_no_answer_to_the_question_is_no(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
