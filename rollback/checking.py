@@ -43,7 +43,8 @@ def _written(live: Live) -> Iterator[str]:
     if file.name == ":memory:":
         yield "database: expected a file, found :memory:, which forgets everything at every restart"
     elif _exists(file) and not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
-        yield f"database: expected a file that can be written to at {file}, found none; mend its mode"
+        found = "a folder; name a file in it" if file.is_dir() else "none; mend its mode"
+        yield f"database: expected a file that can be written to at {file}, found {found}"
 
 
 def _exists(path: Path) -> bool:

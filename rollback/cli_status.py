@@ -56,7 +56,9 @@ def _service(name: str, service: Json) -> Iterator[tuple[str, str]]:
         yield "" if number else "hosts", _host(host)
     good, guess = service["known_good"], service["best_guess"]
     unproven = (
-        f"no good release; best guess {guess}" if guess else "NOTHING: no other release is good or unproven"
+        f"no good release; best guess {guess}"
+        if guess
+        else "NOTHING: there is no other release to go back to"
     )
     yield "go back to", good or unproven
     yield "releases", ", ".join(_release(release) for release in service["releases"]) or "none"

@@ -161,7 +161,9 @@ def _secret(path: Path, setting: str, least: int = 1) -> str:
     if not content:
         raise SettingsInvalid(f"{setting}: expected a secret in {path}, found an empty file")
     if not content.isprintable():
-        raise SettingsInvalid(f"{setting}: expected one line of text in {path}, found more, or what is none")
+        raise SettingsInvalid(
+            f"{setting}: expected one line of text in {path}, found several, or signs that cannot be printed"
+        )
     if len(content) < least:
         raise SettingsInvalid(
             f"{setting}: expected at least {least} characters in {path}, found {len(content)}: "

@@ -279,13 +279,16 @@ class Settings(Model):
 
     prometheus_url: Base = Field(
         default="http://127.0.0.1:9090",
-        description="Prometheus. Empty: not asked, so nothing can be verified.",
+        description="Prometheus. Empty: not asked, so nothing is rolled back but by hand, and nothing can be "
+        "verified.",
     )
     prometheus_username: Name = Field(default="", description="Basic authentication to Prometheus.")
     prometheus_password_file: Path | None = Field(default=None, description="File with the password for it.")
     prometheus_ca_file: Path | None = Field(default=None, description="Certificates to trust for Prometheus.")
     alertmanager_url: Base = Field(
-        default="http://127.0.0.1:9093", description="Alertmanager. Empty: alerts only arrive by webhook."
+        default="http://127.0.0.1:9093",
+        description="Alertmanager. Empty: alerts only arrive by webhook, and what is on hold is decided "
+        "again only when it is delivered again.",
     )
     alertmanager_username: Name = Field(default="", description="Basic authentication to Alertmanager.")
     alertmanager_password_file: Path | None = Field(
@@ -346,8 +349,8 @@ class Settings(Model):
     triggers: Triggers = Field(
         default=MODES,
         description="Per value of the label `rollback_trigger`: `off`, `shadow` (decide and record), "
-        "`propose` (and ask a person) or `auto`. What is left out stays as it is here; others are unknown "
-        "and ignored.",
+        "`propose` (and ask a person) or `auto`. What is left out stays as it is here. An alert "
+        "with another value is ignored; a value that no alert has changes nothing, so mind the spelling.",
     )
     time_scale: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = Field(
         default=1.0,
@@ -547,11 +550,18 @@ def _what(problem: ErrorDetails) -> str:
     return said if "found" in said or not plain else f"{said}, found {repr(found)[:60]}"
 
 
+def _unknown(where: str) -> str:
+    group, _, name = where.partition(".")
+    nested = group == "executor" and name in ExecutorSettings.model_fields
+    hint = f"write `executor: {{{name}: ...}}`" if nested else "see docs/settings.md"
+    return f"no such setting; {hint}"
+
+
 def _problems(origin: str, error: ValidationError) -> str:
     lines = [f"{origin}: {error.error_count()} setting(s) cannot be used; mend them and try again"]
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"]) or "the file"
         unknown = problem["type"] == "extra_forbidden"
-        what = "no such setting; see docs/settings.md" if unknown else _what(problem)
+        what = _unknown(where) if unknown else _what(problem)
         lines.append(f"  {where}: {what}")
     return "\n".join(lines)

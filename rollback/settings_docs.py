@@ -21,6 +21,7 @@ be used are refused whole: the daemon keeps the former ones, says why in its jou
 
 Durations are written `30m`, `1h30m`, `90s`, `500ms`. Those that end in "Scaled." are divided by `time_scale`.
 Secrets are files, never values; a relative path is meant from the folder of the settings file.
+`executor.kind` is the key `kind` under `executor:`, and so are the others with a dot.
 
 """
 

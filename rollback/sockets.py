@@ -5,6 +5,7 @@ meanwhile waits in its queue. It is not a unit of type socket on purpose: the ne
 daemon that a person has stopped. One that a site has all the same (`LISTEN_FDS`) is used.
 """
 
+import errno
 import os
 import socket
 
@@ -33,7 +34,9 @@ def listen(address: str, port: int) -> socket.socket:
     try:
         return socket.create_server(wanted[4][:2], family=wanted[0], backlog=BACKLOG)
     except OSError as error:
-        raise SettingsInvalid(f"cannot listen on {address} port {port}: {error}") from error
+        taken = error.errno == errno.EADDRINUSE
+        hint = f"; `ss -ltnp sport = :{port}` says who has it" if taken else ""
+        raise SettingsInvalid(f"cannot listen on {address} port {port}: {error}{hint}") from error
 
 
 def leave(listener: socket.socket) -> None:

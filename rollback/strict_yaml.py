@@ -35,11 +35,13 @@ class Loader(yaml.SafeLoader):
     def _refuse(self, node: MappingNode, key: Node, known: dict[str, int]) -> None:
         line = key.start_mark.line + 1
         if key.tag == MERGE:
-            raise ConstructorError(None, None, "expected each value in its place, found `<<`", key.start_mark)
+            raise ConstructorError(
+                None, None, "`<<`, which is not read here: write each value in its place", key.start_mark
+            )
         name = key.value if isinstance(key, ScalarNode) else ""
         if name in known and name:
             problem = (
-                f"expected the key `{name[:50]}` once, found it in line {known[name]} and in line {line}"
+                f"the key `{name[:50]}` in line {known[name]} and again in line {line}: keep one of them"
             )
             raise ConstructorError(None, None, problem, key.start_mark)
         known[name] = line

@@ -272,7 +272,9 @@ def test_a_taken_port_is_said_in_one_sentence(daemon: Any, capsys: pytest.Captur
     with socket.create_server(("127.0.0.1", daemon.settings["listen_port"])):
         assert app.main(["--settings", str(daemon.file)]) == 2
 
-    assert "cannot listen on 127.0.0.1 port" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot listen on 127.0.0.1 port" in said
+    assert f"`ss -ltnp sport = :{daemon.settings['listen_port']}` says who has it" in said
     structlog.reset_defaults()
 
 

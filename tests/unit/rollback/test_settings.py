@@ -62,6 +62,8 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
     ("text", "words"),
     [
         ("cooldwn: 5m", "cooldwn: no such setting; see docs/settings.md"),
+        ("executor.kind: command", "executor.kind: no such setting; write `executor: {kind: ...}`"),
+        ("executor: {knd: command}", "executor.knd: no such setting; see docs/settings.md"),
         ("cooldown: 5", "cooldown: expected a duration such as 30m"),
         ("triggers: {x: maybe}", "triggers.x: Input should be 'off', 'shadow', 'propose' or 'auto'"),
         ("time_scale: 0", "time_scale: Input should be greater than or equal to 1"),
@@ -115,8 +117,14 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
             "triggers: {x: true}",
             "triggers.x: Input should be 'off', 'shadow', 'propose' or 'auto', found True",
         ),
-        ("cooldown: 1m\ncooldown: 2m", "the key `cooldown` once, found it in line 1 and in line 2"),
-        ("triggers:\n  x: auto\n  y: auto\n  x: 'off'", "the key `x` once, found it in line 2 and in line 4"),
+        (
+            "cooldown: 1m\ncooldown: 2m",
+            "found the key `cooldown` in line 1 and again in line 2: keep one of them",
+        ),
+        (
+            "triggers:\n  x: auto\n  y: auto\n  x: 'off'",
+            "found the key `x` in line 2 and again in line 4: keep one of them",
+        ),
         ("triggers: {<<: {x: auto}}", "found `<<`"),
         ("triggers: &a {x: *a}", "triggers.x: Input should be"),
         ("a: " + "[" * 5000, "nested too deeply"),
@@ -391,7 +399,10 @@ def test_what_is_there_is_no_problem(site: Path, executor: dict[str, Any]) -> No
             "database: expected a folder at /proc/version, found a file",
         ),
         ({"state_directory": "/proc/version/x"}, "state_directory: expected a folder at /proc/version"),
-        ({"database": "/etc"}, "database: expected a file that can be written to at /etc"),
+        (
+            {"database": "/etc"},
+            "database: expected a file that can be written to at /etc, found a folder; name a file in it",
+        ),
         ({"prometheus_ca_file": "settings.yml"}, "prometheus_ca_file: expected certificates in"),
         (
             {"listen_address": "192.0.2.1"},

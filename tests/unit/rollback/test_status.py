@@ -201,7 +201,7 @@ def test_what_is_wrong_comes_first_and_says_what_to_type(night: Night) -> None:
     assert labels[:5] == ["OPEN", "WAITING", "BREAKER", "FROZEN", "live"]
     for typed in ("acknowledge 1", "breaker close shop", "unfreeze shop"):
         assert f"{' ' * 15}rollbackctl {typed}" in night.page.splitlines(), "whole, to be copied"
-    assert "NOTHING: no other release is good or unproven" in night.page
+    assert "NOTHING: there is no other release to go back to" in night.page
 
 
 def test_a_hold_is_shown_with_its_reason_and_since_when(night: Night) -> None:
