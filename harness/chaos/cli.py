@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 def _play(schedules: Sequence[Schedule], *, installed: bool) -> int:
     from harness.chaos import playing
     from harness.lab import evidence, lab
-    from harness.proof import steps
+    from harness.stack import steps
     from harness.stack.traffic import OrdinaryDay
 
     home = RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-chaos"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from devtools.wait import until
 from harness import clients
 from harness.chaos.schedule import Disturbance, Kind
-from harness.lab import boot, containers
+from harness.lab import addresses, boot, containers
 from harness.lab.hosts import host
 from harness.stack import Stack
 from harness.stack.stack import DAEMON_DATABASE
@@ -54,8 +54,8 @@ def acts(what: Disturbance, stack: Stack) -> tuple[Act, Act]:
             lambda: _let_in(stack, what.host),
         ),
         Kind.SLACK_AWAY: (
-            lambda: clients.receivers().behave("slack", status=503),
-            lambda: clients.receivers().behave("slack"),
+            lambda: addresses.receivers().behave("slack", status=503),
+            lambda: addresses.receivers().behave("slack"),
         ),
         Kind.DELIVERED_AGAIN: (_deliver_again, _nothing),
     }
@@ -92,6 +92,6 @@ def _let_in(stack: Stack, name: str) -> None:
 def _deliver_again() -> None:
     """What fires is delivered again and again, as by twins; who is away at that moment gets nothing."""
     with suppress(clients.ClientError):
-        firing = clients.alertmanager().alerts(rollback="auto")
+        firing = addresses.alertmanager().alerts(rollback="auto")
         for _ in range(AGAIN if firing else 0):
-            clients.webhook().deliver(firing)
+            addresses.webhook().deliver(firing)

@@ -15,16 +15,16 @@ from harness import clients
 from harness.chaos.disturbing import acts
 from harness.chaos.judging import Left
 from harness.chaos.schedule import APPLICATION_HOSTS, Anchor, Disturbance, Schedule
-from harness.lab import containers
-from harness.proof import steps
-from harness.proof.incident import CALM_S, SERVICE, trigger_with, window_s
-from harness.proof.moments import seconds_of
-from harness.proof.receipts import ALERTMANAGER, sender
-from harness.stack import ErrorRate, Stack
+from harness.faults import FAULTS
+from harness.incident.moments import seconds_of
+from harness.incident.patience import CALM_S, SERVICE, window_s
+from harness.incident.receipts import ALERTMANAGER, sender
+from harness.lab import addresses, containers
+from harness.stack import Stack, steps
 from harness.stack.traffic import TEST_RATE, OrdinaryDay, flowing
 
 BAD, HEALTHY = "3.0.0", "2.0.0"
-FAULT = ErrorRate(0.35)
+FAULT = FAULTS["error"]
 OURS = 'ALERTS{alertstate="firing",rollback=~"auto|propose"}'
 VETOES = 'ALERTS{rollback="veto"}'
 HISTORY = "/opt/mita-backend/history.jsonl"
@@ -118,7 +118,7 @@ class Round:
     def _limit(self) -> float:
         """As long as a whole incident may take, and every disturbance one after the other."""
         away = sum(one.lasts_s for one in self.schedule.disturbances)
-        return self.stack.patience(trigger_with(FAULT.symptom).name).whole + away
+        return self.stack.patience(FAULT.alert.name).whole + away
 
     def _rest(self) -> None:
         """Until the lab is as it should be, or too long for that to come; the judge says what is wrong."""
@@ -131,12 +131,12 @@ class Round:
 
     def _at_rest(self) -> bool:
         """Nothing is under way, waits, or may still come."""
-        daemon = clients.daemon()
+        daemon = addresses.daemon()
         status, service = daemon.status(), daemon.service(SERVICE)
         if self._handed_over(service):
             return True
         wanted = steps.GOOD if self.schedule.bad else self.version
-        active = {alert["labels"].get("rollback") for alert in clients.prometheus().alerts()}
+        active = {alert["labels"].get("rollback") for alert in addresses.prometheus().alerts()}
         return (
             set(steps.live_versions().values()) == {wanted}
             and not status["inbox_pending"]
@@ -146,7 +146,7 @@ class Round:
             and not active & {"auto", "propose"}
             and self._everybody_told()
             and (self.schedule.bad or service["deployment_window_ends"] is None)
-            and clients.alertmanager().ready("/-/ready")
+            and addresses.alertmanager().ready("/-/ready")
         )
 
     def _handed_over(self, service: dict[str, Any]) -> bool:
@@ -160,16 +160,16 @@ class Round:
         return bool(self._handed_at) and time.monotonic() - self._handed_at > HANDED_OVER_S
 
     def _everybody_told(self) -> bool:
-        lines = clients.daemon().send("GET", "/metrics").text.splitlines()
+        lines = addresses.daemon().send("GET", "/metrics").text.splitlines()
         return "mita_rollback_notices_waiting 0.0" in lines
 
     def _look(self) -> Left:
-        stack, daemon = self.stack, clients.daemon()
+        stack, daemon = self.stack, addresses.daemon()
         told = [r for r in stack.receivers.records() if sender(r) != ALERTMANAGER and r["status"] < 300]
         status, since = daemon.status(), int(time.time() - stack.begin)
 
         def alerts(chosen: str) -> frozenset[str]:
-            found = clients.prometheus().query(f"count_over_time({chosen}[{since}s])")
+            found = addresses.prometheus().query(f"count_over_time({chosen}[{since}s])")
             return frozenset(one["metric"]["alertname"] for one in found)
 
         return Left(

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from devtools.errors import UserError
+from harness.faults.bad_release import FAULTS, ReleaseFault
 from monitoring.records import read_yaml
 
 CATALOG = Path(__file__).with_name("catalog.yml")
@@ -14,6 +15,7 @@ CATALOG = Path(__file__).with_name("catalog.yml")
 class Kind(StrEnum):
     """Where a fault is brought about."""
 
+    RELEASE = "release"  # a release carries a fault of bad_release.py, by its name there
     APP = "app"  # the reference application misbehaves, under load
     REAL = "real"  # real pressure on PostgreSQL, Redis or a certificate
     KILL = "kill"  # a process is stopped
@@ -25,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Cause:
-    """What makes an alert fire on the bench, in one sentence."""
+    """What makes an alert fire in the lab, in one sentence."""
 
     kind: Kind
     how: str
@@ -44,8 +46,17 @@ def _cause(path: Path, name: str, entry: object) -> Cause:
             f"{path}: {name}: expected one of {', '.join(kinds)} with a sentence, found {entry!r}"
         )
     [(kind, how)] = entry.items()
+    if kind == Kind.RELEASE:
+        return Cause(Kind.RELEASE, _fault(path, name, how).sentence)
     if not isinstance(how, str) or not how.endswith("."):
         raise UserError(
             f"{path}: {name}: expected a sentence that ends with a full stop, found {how!r}; write it"
         )
     return Cause(Kind(kind), how)
+
+
+def _fault(path: Path, name: str, found: object) -> ReleaseFault:
+    fault = FAULTS.get(str(found))
+    if fault is None:
+        raise UserError(f"{path}: {name}: expected one of {', '.join(FAULTS)} as its fault, found {found!r}")
+    return fault

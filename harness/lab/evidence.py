@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from devtools.paths import FAILURES_DIR
-from harness import clients
-from harness.lab import containers
+from harness.lab import addresses, containers
 from harness.lab.hosts import HOSTS
 
 # Everything the project runs on a host; globs, for the journal takes them.
@@ -36,14 +35,14 @@ def collect(name: str, into: Path = FAILURES_DIR) -> Path:
 
 
 _QUESTIONS: dict[str, Callable[[], Any]] = {
-    "prometheus-alerts": lambda: clients.prometheus().alerts(),
-    "prometheus-targets": lambda: clients.prometheus().targets(),
-    "alertmanager-alerts": lambda: clients.alertmanager().alerts(),
-    "rollback-status": lambda: clients.daemon().status(),
-    "rollback-decisions": lambda: clients.daemon().decisions(),
-    "rollback-rollbacks": lambda: clients.daemon().rollbacks(),
-    "rollback-ledger": lambda: clients.daemon().ledger(),
-    "receivers-requests": lambda: clients.receivers().requests(),
+    "prometheus-alerts": lambda: addresses.prometheus().alerts(),
+    "prometheus-targets": lambda: addresses.prometheus().targets(),
+    "alertmanager-alerts": lambda: addresses.alertmanager().alerts(),
+    "rollback-status": lambda: addresses.daemon().status(),
+    "rollback-decisions": lambda: addresses.daemon().decisions(),
+    "rollback-rollbacks": lambda: addresses.daemon().rollbacks(),
+    "rollback-ledger": lambda: addresses.daemon().ledger(),
+    "receivers-requests": lambda: addresses.receivers().requests(),
 }
 
 

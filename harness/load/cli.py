@@ -10,7 +10,7 @@ from typing import Any
 
 from devtools.paths import RUNS_DIR
 from devtools.wait import until
-from harness.clients import applications
+from harness.lab.addresses import applications
 from harness.load.options import add_load_options
 from harness.load.profiles import DEFAULT_DURATION_S, PROFILES
 from harness.load.run import Running, Wanted, running

@@ -1,6 +1,9 @@
-"""What an end-to-end test says: deploy, load, until this, until that. Every deadline comes from the rules."""
+"""The stack: everything installed on the lab, and the verbs that drive it for tests, the demo and chaos.
 
-from harness.stack.faults import ErrorRate, SlowAnswers
+Deploy, load, stop, until this, until that: only this room acts on the lab's site. Every deadline comes
+from the rules.
+"""
+
 from harness.stack.stack import Stack
 
-__all__ = ["ErrorRate", "SlowAnswers", "Stack"]
+__all__ = ["Stack"]

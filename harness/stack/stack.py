@@ -8,29 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import clients
-from harness.lab import containers
-from harness.load.run import Running
-from harness.load.summary import totals
-from harness.proof import steps
-from harness.proof.incident import (
+from devtools.playbook import Playbook, PlaybookError, host_variables, playing
+from harness.faults import FAULTS, ReleaseFault
+from harness.incident.moments import Story, seconds_of
+from harness.incident.patience import (
     CALM_S,
     MONITORING,
     SERVICE,
     Patience,
-    inventory,
     patience,
     policy_in_force,
     resolution_s,
     time_scale,
-    trigger_with,
     window_s,
 )
-from harness.proof.moments import Story, seconds_of
-from harness.proof.playbook import Playbook, PlaybookError, playing
-from harness.proof.sources import Witnesses
-from harness.stack import samples
-from harness.stack.faults import ErrorRate, Fault
+from harness.incident.witnesses import Witnesses
+from harness.lab import addresses, containers
+from harness.load.run import Running
+from harness.load.summary import totals
+from harness.stack import samples, steps
 from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
 from harness.stack.units import Dependency, Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
@@ -47,17 +43,17 @@ class Stack:
         self.scale = scale or time_scale()
         self.begin = time.time()
         self.breach_share = 1.0
-        self.symptom = ErrorRate.symptom
+        self.fault = FAULTS["error"]
         self.policy: dict[str, float] = {}  # the daemon's, asked once: a test may stop the daemon
-        self.daemon = Unit("monitor", "rollback.service", clients.daemon(), "/health/ready")
-        self.alertmanager = Unit("monitor", "alertmanager.service", clients.alertmanager(), "/-/ready")
-        self.prometheus = Unit("monitor", "prometheus.service", clients.prometheus(), "/-/ready")
+        self.daemon = Unit("monitor", "rollback.service", addresses.daemon(), "/health/ready")
+        self.alertmanager = Unit("monitor", "alertmanager.service", addresses.alertmanager(), "/-/ready")
+        self.prometheus = Unit("monitor", "prometheus.service", addresses.prometheus(), "/-/ready")
         self.redis, self.postgresql = Dependency("data", "redis-server"), Dependency("data", "postgresql")
         self._undo: list[Callable[[], None]] = []
         self._powerless = False  # a host has had no power in this test
         self.alerts = Alerts(self.patience, self.ends)
         self.decisions = Decisions(self.patience, lambda: self.begin)
-        self.rollbacks = Rollbacks(lambda: self.patience(trigger_with(self.symptom).name), lambda: self.begin)
+        self.rollbacks = Rollbacks(lambda: self.patience(self.fault.alert.name), lambda: self.begin)
         self.receivers = Receipts(self.patience)
 
     @cached_property
@@ -87,7 +83,7 @@ class Stack:
         steps.built(steps.building(steps.GOOD))
         steps.deploy_good(self.home)
         steps.make_known(steps.GOOD, SERVICE)
-        clients.daemon().mark(SERVICE, steps.GOOD, "good")
+        addresses.daemon().mark(SERVICE, steps.GOOD, "good")
         self.policy = policy_in_force()
         self.alerts.until_quiet()
         self.receivers.mark()
@@ -100,8 +96,8 @@ class Stack:
 
     def untrue(self) -> list[str]:
         """What Prometheus stored since the test began and cannot be so; none is what is wanted."""
-        steps.patiently("Prometheus to answer", lambda: clients.prometheus().ready("/-/ready"), CALM_S)
-        return samples.untrue(clients.prometheus(), self.begin, self.scale)
+        steps.patiently("Prometheus to answer", lambda: addresses.prometheus().ready("/-/ready"), CALM_S)
+        return samples.untrue(addresses.prometheus(), self.begin, self.scale)
 
     def stop(self, what: Unit | Dependency) -> None:
         """Stop a service until the test starts it again or ends."""
@@ -135,7 +131,7 @@ class Stack:
     def deployment_window(self, window: str) -> Iterator[None]:
         """The daemon blames deployments for so long (production time) for the length of the block."""
         changed = json.dumps(
-            {"rollback_settings": {**inventory()["rollback_settings"], "deployment_window": window}}
+            {"rollback_settings": {**host_variables()["rollback_settings"], "deployment_window": window}}
         )
         self._install_daemon("-e", changed)
         try:
@@ -148,35 +144,34 @@ class Stack:
         with playing("the daemon's settings", ["playbooks/rollback_daemon.yml", *arguments], log) as play:
             steps.finish(play, steps.INSTALL_S)
 
-    def build(self, version: str, fault: Fault | None = None) -> None:
+    def build(self, version: str, fault: ReleaseFault | None = None) -> None:
         """Have the archive of a release."""
         steps.built(steps.building(version, fault.spec if fault else None))
 
-    def deploy(self, version: str, fault: Fault | None = None) -> None:
+    def deploy(self, version: str, fault: ReleaseFault | None = None) -> None:
         """Deploy a release to both hosts and wait until it is live."""
         with self.deploying(version, fault) as deploy:
             steps.finish(deploy, steps.DEPLOY_S)
 
     @contextmanager
-    def deploying(self, version: str, fault: Fault | None = None) -> Iterator[Playbook]:
+    def deploying(self, version: str, fault: ReleaseFault | None = None) -> Iterator[Playbook]:
         """Deploy a release for the length of the block; its archive is built first."""
         self.build(version, fault)
         if fault:
-            self.breach_share, self.symptom = fault.share, fault.symptom
+            self.breach_share, self.fault = fault.share, fault
         with steps.deploying(version, self.home / f"deploy-{version}.log") as deploy:
             yield deploy
 
     @contextmanager
-    def load(self, errors: ErrorRate | None = None, *, lossless: bool = False) -> Iterator[Running]:
-        """Press both hosts for the length of the block; with *errors*, this share is asked to fail.
+    def load(self, error_ratio: float = 0.0, *, lossless: bool = False) -> Iterator[Running]:
+        """Press both hosts for the length of the block; with *error_ratio*, this share is asked to fail.
 
         *lossless*: not one request may fail. A host without power answers nobody: what is sent to it is lost,
         and the load is not judged.
         """
-        share = errors.share if errors else 0.0
-        if errors:
-            self.breach_share = share * TEST_RATE / (TEST_RATE + ORDINARY_RATE)
-        with flowing(self.home / f"load-{time.time():.0f}", TEST_RATE, share) as load:
+        if error_ratio:
+            self.breach_share = error_ratio * TEST_RATE / (TEST_RATE + ORDINARY_RATE)
+        with flowing(self.home / f"load-{time.time():.0f}", TEST_RATE, error_ratio) as load:
             steps.patiently("the first good answers", lambda: totals(load.seconds())["ok"] > 0, CALM_S)
             yield load
             verdict, seconds = load.end(), load.seconds()
@@ -186,18 +181,18 @@ class Stack:
 
     def deliver_again(self, alertname: str) -> dict[str, Any]:
         """Deliver the firing alert once more, as the twin of an HA pair would; return the daemon's answer."""
-        firing = clients.alertmanager().alerts(alertname=alertname)
-        return clients.webhook().deliver(firing)
+        firing = addresses.alertmanager().alerts(alertname=alertname)
+        return addresses.webhook().deliver(firing)
 
     def until_decided(self) -> None:
         """Wait until no alert waits for a decision."""
         steps.patiently(
-            "every alert to be decided", lambda: not clients.daemon().status()["inbox_pending"], CALM_S
+            "every alert to be decided", lambda: not addresses.daemon().status()["inbox_pending"], CALM_S
         )
 
     def ledger(self, kind: str) -> list[dict[str, Any]]:
         """Return the ledger's entries of a kind since the test began."""
-        entries = clients.daemon().ledger()
+        entries = addresses.daemon().ledger()
         return [e for e in entries if e["kind"] == kind and seconds_of(e["at"]) >= self.begin]
 
     def follow(self, alertname: str, load: Running) -> Witnesses:
@@ -206,7 +201,7 @@ class Stack:
 
     def until(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait for what no part of the stack waits for, as long as a whole incident may take."""
-        steps.patiently(what, condition, self.patience(trigger_with(self.symptom).name).whole)
+        steps.patiently(what, condition, self.patience(self.fault.alert.name).whole)
 
     def until_good_would_have_come(self) -> None:
         """Wait as long as a release without trouble needs to become good."""
@@ -217,29 +212,29 @@ class Stack:
 
     def proposals(self, state: str | None = None) -> list[dict[str, Any]]:
         """Return what the daemon has proposed since the test began."""
-        found = [p for p in clients.daemon().proposals() if seconds_of(p["at"]) >= self.begin]
+        found = [p for p in addresses.daemon().proposals() if seconds_of(p["at"]) >= self.begin]
         return [p for p in found if state in (None, p["state"])]
 
     def approve(self, proposal: int) -> dict[str, Any]:
         """Say yes to a proposal, as a person does."""
-        return clients.daemon().approve(proposal)
+        return addresses.daemon().approve(proposal)
 
     def mark_good(self, version: str) -> None:
         """Say that a release is good, as a person does."""
-        clients.daemon().mark(SERVICE, version, "good")
+        addresses.daemon().mark(SERVICE, version, "good")
 
     def breaker(self) -> dict[str, Any]:
         """Return the open breaker; empty when it is closed."""
-        return dict(clients.daemon().service(SERVICE).get("breaker") or {})
+        return dict(addresses.daemon().service(SERVICE).get("breaker") or {})
 
     def deployments(self, version: str) -> list[dict[str, Any]]:
         """Return the deployments of a version since the test began."""
-        found = clients.daemon().deployments(SERVICE)
+        found = addresses.daemon().deployments(SERVICE)
         return [d for d in found if d["version"] == version and seconds_of(d["started_at"]) >= self.begin]
 
     def rehearsal_failures(self) -> list[str]:
         """Return the hosts on which the way back does not work."""
-        found = clients.prometheus().query("mita_rollback_rehearsal_ok == 0")
+        found = addresses.prometheus().query("mita_rollback_rehearsal_ok == 0")
         return [sample["metric"]["target_host"] for sample in found]
 
     def run_on(self, host: str, *argv: str) -> None:
@@ -261,7 +256,7 @@ class Stack:
         """Wait until no deployment is recent enough to be blamed."""
 
         def over() -> bool:
-            ends = clients.daemon().service(SERVICE).get("deployment_window_ends")
+            ends = addresses.daemon().service(SERVICE).get("deployment_window_ends")
             return ends is None or seconds_of(ends) < time.time()
 
         steps.patiently("the deployment window to be over", over, window_s())

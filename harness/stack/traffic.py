@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from harness import clients
+from harness.lab import addresses
 from harness.load.run import Running, Wanted, running
 
 ORDINARY_RATE = 4
@@ -18,7 +18,7 @@ DAY_S = 86_400.0
 @contextmanager
 def flowing(out: Path, rate: int, error_ratio: float = 0.0) -> Iterator[Running]:
     """Send requests to both application hosts for the length of the block."""
-    targets = [application.base for application in clients.applications().values()]
+    targets = [application.base for application in addresses.applications().values()]
     wanted = Wanted(targets=targets, out=out, rate=rate, duration=DAY_S, error_ratio=error_ratio)
     with running(wanted) as load:
         yield load

@@ -2,9 +2,9 @@
 
 from devtools.errors import UserError
 from harness import clients
+from harness.incident.patience import ANSIBLE_S
 from harness.lab import containers
-from harness.proof.incident import ANSIBLE_S
-from harness.proof.steps import patiently
+from harness.stack.steps import patiently
 
 
 class Unit:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devtools.wait import until
-from harness import clients
-from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Patience
-from harness.proof.moments import seconds_of
-from harness.proof.receipts import ALERTMANAGER, count, is_resolved, names, sender
-from harness.proof.steps import patiently
+from harness.incident.moments import seconds_of
+from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
+from harness.incident.receipts import ALERTMANAGER, count, is_resolved, names, sender
+from harness.lab import addresses
+from harness.stack.steps import patiently
 from monitoring.routing import Destination
 
 Json = dict[str, Any]
@@ -21,7 +21,7 @@ class Alerts:
 
     def __init__(self, patience: PatienceOf, quiet: Callable[[], Mapping[str, float]]) -> None:
         self._patience, self._quiet = patience, quiet
-        self._prometheus = clients.prometheus()
+        self._prometheus = addresses.prometheus()
 
     def firing(self, alertname: str) -> bool:
         """Tell whether the alert fires now."""
@@ -55,7 +55,7 @@ class Decisions:
 
     def __init__(self, patience: PatienceOf, begin: Callable[[], float]) -> None:
         self._patience, self._begin = patience, begin
-        self._daemon = clients.daemon()
+        self._daemon = addresses.daemon()
 
     def of(self, alertname: str) -> list[Json]:
         """Return the decisions about an alert that were made since the test began."""
@@ -78,7 +78,7 @@ class Rollbacks:
 
     def __init__(self, patience: Callable[[], Patience], begin: Callable[[], float]) -> None:
         self._patience, self._begin = patience, begin
-        self._daemon = clients.daemon()
+        self._daemon = addresses.daemon()
 
     def all(self) -> list[Json]:
         """Return them, with their steps."""
@@ -135,7 +135,7 @@ class Receipts:
 
     def __init__(self, patience: PatienceOf) -> None:
         self._patience = patience
-        self._receivers = clients.receivers()
+        self._receivers = addresses.receivers()
         self._after = 0
 
     def mark(self) -> None:

@@ -11,8 +11,8 @@ import yaml
 
 from devtools.errors import UserError
 from devtools.paths import REPO
+from devtools.playbook import run_playbook
 from devtools.system import last_words
-from harness.play.run import run_playbook
 from monitoring.catalog import CatalogError, Links, render_alertmanager, render_rules
 from monitoring.overrides import Overrides
 from monitoring.records import read_yaml

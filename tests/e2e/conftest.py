@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from devtools.playbook import playing
 from harness import clients
-from harness.lab import evidence, lab
-from harness.proof import steps
-from harness.proof.playbook import playing
-from harness.stack import Stack
+from harness.lab import addresses, evidence, lab
+from harness.stack import Stack, steps
 from harness.stack.traffic import OrdinaryDay
 
 
@@ -36,7 +35,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def began() -> float | None:
     """The moment before everything is installed, a unix time; None where a lab stood before."""
     with suppress(clients.ClientError):
-        if clients.prometheus().ready("/-/ready"):
+        if addresses.prometheus().ready("/-/ready"):
             return None
     return time.time()
 

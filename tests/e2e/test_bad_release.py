@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.stack import ErrorRate, SlowAnswers, Stack
+from harness.faults import FAULTS
+from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
 
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.lab
 def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
     """Alert, routing, rollback, measured recovery, no human."""
     with stack.load():
-        stack.deploy("3.0.0", fault=ErrorRate(0.35))
+        stack.deploy("3.0.0", fault=FAULTS["error"])
         stack.alerts.until_firing("CriticalErrorRate")
         stack.receivers.until_notified("pagerduty", "critical", alertname="CriticalErrorRate")
         stack.rollbacks.until_phase("succeeded")
@@ -26,7 +27,7 @@ def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
 @pytest.mark.proves("CriticalP95Latency")
 def test_release_that_became_slow_is_rolled_back_once(stack: Stack) -> None:
     with stack.load():
-        stack.deploy("3.1.0", fault=SlowAnswers(seconds=1.5, share=0.7))
+        stack.deploy("3.1.0", fault=FAULTS["latency"])
         stack.receivers.until_notified("slack", "#mita-incidents", alertname="CriticalP95Latency")
         stack.rollbacks.until_phase("succeeded")
         stack.alerts.until_resolved("CriticalP95Latency")

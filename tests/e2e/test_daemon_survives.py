@@ -2,10 +2,11 @@
 
 import pytest
 
-from harness.stack import ErrorRate, Stack
+from harness.faults import FAULTS
+from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
-FAULT = ErrorRate(0.35)
+FAULT = FAULTS["error"]
 
 
 def test_alertmanager_that_sends_twice_causes_one_rollback(stack: Stack) -> None:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from harness.stack import ErrorRate, Stack
+from harness.faults import FAULTS
+from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
-FAULT = ErrorRate(0.35)
+FAULT = FAULTS["error"]
 
 
 def test_a_dead_host_is_reported_and_restored_when_it_is_back(stack: Stack) -> None:

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from harness import clients
-from harness.proof.receipts import ALERTMANAGER, names, sender
-from harness.proof.steps import patiently
+from harness.incident.receipts import ALERTMANAGER, names, sender
+from harness.lab import addresses
+from harness.stack.steps import patiently
 
 HEARTBEAT = "Watchdog"
 TEN_MINUTES_S = 600.0
@@ -29,10 +29,10 @@ def test_nothing_fires_for_ten_minutes(new_lab: float) -> None:
 
 def heard_since(began: float) -> tuple[set[str], list[str]]:
     """The alerts that fired since a moment, and the receivers that were told of any but the heartbeat."""
-    fired = clients.prometheus().query(f'ALERTS{{alertstate="firing"}}[{int(time.time() - began)}s]')
+    fired = addresses.prometheus().query(f'ALERTS{{alertstate="firing"}}[{int(time.time() - began)}s]')
     told = [
         str(record["receiver"])
-        for record in clients.receivers().requests()
+        for record in addresses.receivers().requests()
         if sender(record) == ALERTMANAGER and not names(record, HEARTBEAT)
     ]
     return {series["metric"]["alertname"] for series in fired}, told

@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.proof.playbook import PlaybookError
-from harness.stack import ErrorRate, Stack
+from devtools.playbook import PlaybookError
+from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
-ERRORS = ErrorRate(0.5)
+ERRORS = 0.5
 
 
 def test_redis_that_stops_after_a_healthy_release_leads_to_a_question_at_most(stack: Stack) -> None:
@@ -59,7 +59,7 @@ def test_nobody_who_registers_at_night_is_no_evidence(stack: Stack) -> None:
 def test_an_old_alert_stays_old_when_prometheus_restarts(stack: Stack) -> None:
     stack.until_window_is_over()
 
-    with stack.load(errors=ERRORS):
+    with stack.load(error_ratio=ERRORS):
         stack.alerts.until_firing("CriticalErrorRate")
         stack.deploy("1.1.0")
         stack.prometheus.stop()
@@ -79,7 +79,7 @@ def test_a_deployment_made_by_hand_is_noticed_and_not_rolled_back(stack: Stack) 
     past = "app_version=1.2.0 app_without_daemon=true application_daemon_url=http://127.0.0.1:9"
 
     assert "failed=0" in stack.play("playbooks/deploy.yml", "-e", past)
-    with stack.load(errors=ERRORS):
+    with stack.load(error_ratio=ERRORS):
         stack.alerts.until_firing("CriticalErrorRate")
         stack.until_decided()
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from harness.stack import ErrorRate, Stack
+from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
-ERRORS = ErrorRate(0.5)
+ERRORS = 0.5
 
 
 def test_without_a_recent_deployment_nothing_is_rolled_back(stack: Stack) -> None:
     stack.until_window_is_over()
 
-    with stack.load(errors=ERRORS):
+    with stack.load(error_ratio=ERRORS):
         stack.alerts.until_firing("CriticalErrorRate")
         decision = stack.decisions.until("CriticalErrorRate", "no_deployment_in_window")
 
@@ -23,7 +23,7 @@ def test_without_a_recent_deployment_nothing_is_rolled_back(stack: Stack) -> Non
 def test_with_a_recent_deployment_it_is_rolled_back_and_found_not_to_help(stack: Stack) -> None:
     stack.deploy("1.1.0")
 
-    with stack.load(errors=ERRORS):
+    with stack.load(error_ratio=ERRORS):
         stack.rollbacks.until_phase("unverified", "succeeded", "failed")
 
     rollback = stack.rollbacks.only()
@@ -35,7 +35,7 @@ def test_with_a_recent_deployment_it_is_rolled_back_and_found_not_to_help(stack:
 def test_alert_that_was_firing_before_the_deployment_does_not_roll_it_back(stack: Stack) -> None:
     stack.until_window_is_over()
 
-    with stack.load(errors=ERRORS):
+    with stack.load(error_ratio=ERRORS):
         stack.alerts.until_firing("CriticalErrorRate")
         stack.deploy("1.1.0")
         assert stack.deliver_again("CriticalErrorRate")["duplicates"] == 1

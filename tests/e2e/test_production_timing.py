@@ -2,8 +2,9 @@
 
 import pytest
 
-from harness.proof.moments import Stage
-from harness.stack import ErrorRate, Stack
+from harness.faults import FAULTS
+from harness.incident.moments import Stage
+from harness.stack import Stack
 
 pytestmark = [pytest.mark.lab, pytest.mark.factor1]
 
@@ -16,7 +17,7 @@ def test_error_rate_with_production_timing(
     stack = production_stack
     with stack.load() as load:
         witnesses = stack.follow("CriticalErrorRate", load)
-        stack.deploy("3.0.0", fault=ErrorRate(0.35))
+        stack.deploy("3.0.0", fault=FAULTS["error"])
         stack.alerts.until_firing("CriticalErrorRate")
         witnesses.news()
         stack.rollbacks.until_phase("succeeded")

@@ -2,10 +2,11 @@
 
 import pytest
 
-from harness.stack import ErrorRate, Stack
+from harness.faults import FAULTS, error_ratio
+from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
-FAULT = ErrorRate(0.35)
+FAULT = FAULTS["error"]
 
 
 @pytest.mark.incident
@@ -42,7 +43,7 @@ def test_an_earlier_release_that_is_as_bad_is_never_gone_back_to_again(stack: St
         stack.deploy("1.1.0")
     stack.alerts.until_quiet()
 
-    with stack.load(errors=ErrorRate(0.5)):
+    with stack.load(error_ratio=0.5):
         stack.alerts.until_firing("CriticalErrorRate")
         stack.until_decided()
 
@@ -95,7 +96,7 @@ def test_a_person_goes_back_through_the_daemon(stack: Stack) -> None:
 @pytest.mark.incident
 def test_a_release_that_failed_a_fifth_of_requests_is_not_where_one_goes_back_to(stack: Stack) -> None:
     with stack.load():
-        stack.deploy("2.9.0", fault=ErrorRate(0.15))
+        stack.deploy("2.9.0", fault=error_ratio(0.15))
         stack.alerts.until_firing("HighErrorRate")
         stack.until_good_would_have_come()
         stack.deploy("3.0.0", fault=FAULT)

@@ -6,9 +6,8 @@ import pytest
 import requests
 
 from devtools.wait import until
-from harness import clients
-from harness.lab import containers
-from harness.proof.incident import CALM_S
+from harness.incident.patience import CALM_S
+from harness.lab import addresses, containers
 from harness.stack import Stack
 from harness.stack.traffic import OrdinaryDay
 from ruletools.lint.findings import Level
@@ -23,7 +22,7 @@ def test_every_query_has_the_series_that_it_reads(stack: Stack) -> None:
 
     The way back is rehearsed, and told of, once there is a release to go back to.
     """
-    prometheus = clients.prometheus()
+    prometheus = addresses.prometheus()
     stack.deploy("1.1.0")
     stack.until("the first rehearsal", lambda: bool(prometheus.query("mita_rollback_rehearsal_ok")))
 
@@ -34,7 +33,7 @@ def test_every_query_has_the_series_that_it_reads(stack: Stack) -> None:
 
 def test_the_runbook_of_a_firing_alert_opens_from_its_notification(installed: OrdinaryDay) -> None:
     """At the daemon, by the address that the lab's inventory states; the dead-man switch always fires."""
-    alertmanager = clients.alertmanager()
+    alertmanager = addresses.alertmanager()
     [alert] = until("Watchdog", lambda: alertmanager.alerts(alertname="Watchdog"), deadline_s=CALM_S)
 
     page = requests.get(alert["annotations"]["runbook_url"], timeout=CALM_S)

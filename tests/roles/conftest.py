@@ -9,9 +9,9 @@ import testinfra
 
 from devtools.paths import REPO
 from harness.lab import keys, lab
-from harness.play.scratch import Scratch, scratch_host
-from harness.play.services import PLANTED, Service
-from harness.play.services import services as table
+from harness.scratch.host import Scratch, scratch_host
+from harness.scratch.services import PLANTED, Service
+from harness.scratch.services import services as table
 
 
 @pytest.fixture(scope="session")

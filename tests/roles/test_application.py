@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.play.run import Part, Run, play_roles
-from harness.play.scratch import Scratch
+from devtools.playbook import Run
+from harness.scratch.host import Scratch
+from harness.scratch.roles import Part, play_roles
 
 pytestmark = pytest.mark.lab
 SECRET = 'planted-$pass"word'

@@ -23,12 +23,12 @@ import yaml
 from testinfra.host import Host
 
 from devtools.paths import REPO
+from devtools.playbook import Run, run_playbook
 from devtools.system import run as run_program
 from devtools.wait import until
-from harness.play.certificates import self_signed
-from harness.play.run import Run, run_playbook
-from harness.play.scratch import Scratch, scratch_host
 from harness.release.build import build
+from harness.scratch.certificates import self_signed
+from harness.scratch.host import Scratch, scratch_host
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-lab"

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from devtools.playbook import Run
 from devtools.wait import until
 from harness.lab.hosts import os_release
-from harness.play.archives import Archive, make_archive
-from harness.play.certificates import self_signed
-from harness.play.run import Run, play_roles
-from harness.play.scratch import Scratch
-from harness.play.services import PLANTED, UNITS, Service
+from harness.scratch.archives import Archive, make_archive
+from harness.scratch.certificates import self_signed
+from harness.scratch.host import Scratch
+from harness.scratch.roles import play_roles
+from harness.scratch.services import PLANTED, UNITS, Service
 
 pytestmark = pytest.mark.lab
 VERSION = "9.9.1"

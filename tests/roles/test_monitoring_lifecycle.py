@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from devtools.paths import REPO
+from devtools.playbook import Run
 from devtools.wait import until
-from harness.play.run import Run, play_roles
-from harness.play.scratch import Scratch
-from harness.play.services import PLANTED, UNITS, Service
+from harness.scratch.host import Scratch
+from harness.scratch.roles import play_roles
+from harness.scratch.services import PLANTED, UNITS, Service
 
 pytestmark = pytest.mark.lab
 EXPOSURE_BUDGET = 2.0

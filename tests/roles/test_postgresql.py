@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.play.certificates import self_signed
-from harness.play.run import Part, Run, play_roles
-from harness.play.scratch import Scratch
+from devtools.playbook import Run
+from harness.scratch.certificates import self_signed
+from harness.scratch.host import Scratch
+from harness.scratch.roles import Part, play_roles
 
 pytestmark = pytest.mark.lab
 PASSWORD, NEXT, WATCHER = "planted:post\\gres'pa$$word", "planted-next-password", "planted-watcher-password"

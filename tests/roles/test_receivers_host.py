@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from harness import clients
-from harness.lab import lab
+from devtools.playbook import Run, run_playbook
+from harness.lab import addresses, lab
 from harness.lab.containers import get
-from harness.play.run import Run, run_playbook
-from harness.proof.steps import RECEIVERS_PLAY
+from harness.stack.steps import RECEIVERS_PLAY
 
 pytestmark = pytest.mark.lab
 MOST_EXPOSED = 2.0
@@ -33,7 +32,7 @@ def test_second_run_changes_nothing(second_run: Run) -> None:
 def test_secrets_are_not_shown(second_run: Run) -> None:
     names = ("smtp_password", "pagerduty_critical_key", "pagerduty_error_key", "slack_webhook_url")
 
-    assert not [name for name in names if clients.secret(name).rpartition("/")[2] in second_run.output]
+    assert not [name for name in names if addresses.secret(name).rpartition("/")[2] in second_run.output]
 
 
 def test_settings_are_readable_by_the_service_only(second_run: Run) -> None:
@@ -49,7 +48,7 @@ def test_unit_is_sandboxed(second_run: Run) -> None:
 
 
 def test_other_hosts_reach_slack_and_mail_by_name(second_run: Run) -> None:
-    path = clients.secret("slack_webhook_url").partition(":9080")[2]
+    path = addresses.secret("slack_webhook_url").partition(":9080")[2]
     url = f"http://receivers:9080{path}"
     body = json.dumps({"text": "hello", "channel": "#mita-alerts"})
     monitor = get("monitor")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from devtools.playbook import Run
 from devtools.wait import until
-from harness.play.certificates import self_signed
-from harness.play.run import Part, Run, play_roles
-from harness.play.scratch import Scratch
+from harness.scratch.certificates import self_signed
+from harness.scratch.host import Scratch
+from harness.scratch.roles import Part, play_roles
 from rollback.settings import MODES
 
 pytestmark = pytest.mark.lab

@@ -146,7 +146,7 @@ def test_text_and_json_say_the_same_and_no_secret(site: Site) -> None:
     text, document = as_text(found), json.loads(as_json(found))
 
     assert document["rule"]["for"] == "1m30s"
-    assert document["fault"]["kind"] == "app"
+    assert document["fault"]["kind"] == "release"
     assert document["fault"]["how"] in text
     assert document["runbook"]["url"] in text
     assert (REPO / document["runbook"]["path"]).exists()

@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import ClassVar, Self
 
 from .base import Fault
@@ -32,10 +33,19 @@ class AddedLatency(Fault):
             raise ValueError("no such distribution")
         return cls(mean, p95)
 
+    def share_over(self, limit_s: float) -> float:
+        """Return the share of the waiting times that are longer than a limit."""
+        mu, sigma = self._normal()
+        return 1 - NormalDist(mu, sigma).cdf(math.log(limit_s))
+
     def draw(self, source: random.Random) -> float:
         """Return one waiting time in seconds."""
+        return min(source.lognormvariate(*self._normal()), LONGEST_S)
+
+    def _normal(self) -> tuple[float, float]:
+        """Return mean and deviation of the waiting time's logarithm."""
         sigma = Z95 - math.sqrt(Z95**2 - 2 * math.log(self.p95 / self.mean))
-        return min(source.lognormvariate(math.log(self.mean) - sigma**2 / 2, sigma), LONGEST_S)
+        return math.log(self.mean) - sigma**2 / 2, sigma
 
     async def before_request(self) -> None:
         await asyncio.sleep(self.draw(random.Random()))  # noqa: S311 - a fault, not a secret

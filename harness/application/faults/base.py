@@ -22,6 +22,12 @@ class Fault:
             raise ValueError("it takes no value")
         return cls()
 
+    @property
+    def spec(self) -> str:
+        """Return the fault as a command line names it: what `parse` reads."""
+        values = "/".join(f"{value:g}" for value in self.parameters().values())
+        return f"{self.name}={values}" if values else self.name
+
     def parameters(self) -> dict[str, float]:
         """Return what the manifest stores."""
         return asdict(self)

@@ -28,6 +28,7 @@ def test_spec_survives_the_manifest(spec: str, parameters: dict[str, float]) -> 
 
     assert entry == {spec.partition("=")[0]: parameters}
     assert faults.from_manifest(entry) == [faults.parse(spec)]
+    assert faults.parse(faults.parse(spec).spec) == faults.parse(spec)
 
 
 def test_healthy_release_has_no_fault_in_its_manifest() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from harness.proof.moments import Story
-from harness.proof.receipts import Finding, Receipt
+from harness.incident.moments import Story
+from harness.incident.receipts import Finding, Receipt
 
 STYLES = {Finding.EXACT: "green"}
 

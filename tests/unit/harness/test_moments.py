@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.proof.moments import (
+from harness.incident.moments import (
     Moment,
     Stage,
     Story,

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness import clients
-from harness.load.run import Running
-from harness.proof.incident import routing
-from harness.proof.moments import (
+from harness.incident.moments import (
     Moment,
     Stage,
     Story,
@@ -18,6 +16,9 @@ from harness.proof.moments import (
     from_ledger,
     from_records,
 )
+from harness.incident.patience import routing
+from harness.lab import addresses
+from harness.load.run import Running
 from monitoring.catalog import Alert
 
 QUIET_S = 4.0  # seconds without a bad answer after which the last one was the last one
@@ -31,10 +32,10 @@ class Witnesses:
     alert: Alert
     service: str
     load: Running
-    daemon: clients.Daemon = field(default_factory=clients.daemon)
-    prometheus: clients.Prometheus = field(default_factory=clients.prometheus)
-    alertmanager: clients.Alertmanager = field(default_factory=clients.alertmanager)
-    receivers: clients.Receivers = field(default_factory=clients.receivers)
+    daemon: clients.Daemon = field(default_factory=addresses.daemon)
+    prometheus: clients.Prometheus = field(default_factory=addresses.prometheus)
+    alertmanager: clients.Alertmanager = field(default_factory=addresses.alertmanager)
+    receivers: clients.Receivers = field(default_factory=addresses.receivers)
     ledger_after: str | int = 0
     records_after: int = 0
     routing: dict[str, Any] = field(default_factory=routing)

@@ -1,15 +1,16 @@
 """A playbook that is watched: its task, its words when it fails, and no way to leave it behind."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from devtools.errors import UserError
+from devtools.playbook import PlaybookError, playing, run_playbook
 from devtools.wait import DeadlineError, until
 from harness import clients
-from harness.proof import steps
-from harness.proof.playbook import PlaybookError, playing
+from harness.stack import steps
 
 PATIENCE = 60.0
 
@@ -29,6 +30,39 @@ def test_playbook_that_succeeds_is_done(tmp_path: Path) -> None:
         steps.finish(playbook, PATIENCE)
 
     assert playbook.task() == "Do the work"
+
+
+def test_results_are_read_while_the_playbook_works(tmp_path: Path) -> None:
+    arguments = play(tmp_path, "ansible.builtin.debug: {msg: hello}")
+    with playing("the work", arguments, tmp_path / "log") as playbook:
+        until("the result", playbook.events, deadline_s=PATIENCE)
+        [event] = playbook.events()
+
+    assert (event.host, event.task, event.status, event.message) == (
+        "localhost",
+        "Do the work",
+        "ok",
+        "hello",
+    )
+
+
+def test_a_run_to_its_end_has_every_result_and_the_failure(tmp_path: Path) -> None:
+    book = play(tmp_path, 'ansible.builtin.fail: {msg: "no {{ what }}"}')[-1]
+
+    run = run_playbook(book, inventory="localhost,", variables={"what": "room"})
+
+    assert (run.returncode, run.failure(), run.changed()) == (2, "no room", [])
+    with pytest.raises(AssertionError, match="no room"):
+        run.ok()
+
+
+def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    book = play(tmp_path, f"ansible.builtin.shell: echo $$ > {tmp_path}/pid; exec sleep 600")[-1]
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_playbook(book, inventory="localhost,", timeout_s=8)
+
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 def test_failure_is_told_in_the_playbooks_own_words(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from devtools.paths import REPO
-from harness.proof.receipts import Finding, Receipt, compare, is_resolved, names, progress, wrong
+from harness.incident.receipts import Finding, Receipt, compare, is_resolved, names, progress, wrong
 
 CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
 MAIN = {

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from devtools.errors import UserError
 from devtools.paths import RELEASES_DIR, REPO
+from devtools.playbook import Playbook, PlaybookError, playing
 from devtools.wait import until
 from harness import clients
-from harness.proof.playbook import Playbook, PlaybookError, playing
+from harness.lab import addresses
 
 RECEIVERS_PLAY = "harness/receivers/install.yml"
 INSTALL_S = 600.0
@@ -67,11 +68,11 @@ def deploy_good(home: Path, beat: Callable[[str], None] = lambda _: None) -> Non
 
 def make_known(version: str, service: str) -> None:
     """Have the daemon know the live release: deploying what is live already tells a new daemon nothing."""
-    daemon = clients.daemon()
+    daemon = addresses.daemon()
     current = daemon.service(service).get("current")
     if current is None or current["version"] != version:
         checksum = (RELEASES_DIR / f"mita-backend-{version}.tar.gz.sha256").read_text().split()[0]
-        daemon.register_live(service, version, list(clients.applications()), f"sha256:{checksum}")
+        daemon.register_live(service, version, list(addresses.applications()), f"sha256:{checksum}")
 
 
 def _deploy(version: str, home: Path, beat: Callable[[str], None]) -> None:
@@ -110,7 +111,7 @@ def patiently(what: str, condition: Callable[[], bool], deadline_s: float) -> No
 def live_versions() -> dict[str, str]:
     """Return the version that each application host answers with; `none` where nothing answers."""
     found = {}
-    for name, application in clients.applications().items():
+    for name, application in addresses.applications().items():
         try:
             found[name] = application.version()
         except clients.ClientError:

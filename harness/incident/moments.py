@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from devtools.errors import UserError
-from harness.proof.receipts import destination, is_resolved, names, sender
+from harness.incident.receipts import destination, is_resolved, names, sender
 
 Row = Mapping[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.play.run import Part
+from harness.scratch.roles import Part
 
 PLANTED = {
     "slack_webhook_url": "http://127.0.0.1:9/services/T000/B000/planted-slack-url",

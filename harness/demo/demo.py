@@ -8,17 +8,18 @@ from typing import Any
 
 from devtools.errors import UserError
 from devtools.paths import RUNS_DIR
-from harness import clients
-from harness.lab import lab
+from devtools.playbook import Playbook
+from harness.demo import report
+from harness.demo.judgement import judge
+from harness.demo.screen import Screen
+from harness.faults import FAULTS
+from harness.incident.moments import Stage, Story, seconds_of
+from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience, patience_of
+from harness.incident.receipts import Receipt, compare, wrong
+from harness.incident.witnesses import Witnesses
+from harness.lab import addresses, lab
 from harness.load.run import Running, Wanted, running
-from harness.proof import report, steps
-from harness.proof.incident import ANSIBLE_S, CALM_S, SERVICE, Incident, Patience, patience_of
-from harness.proof.judgement import judge
-from harness.proof.moments import Stage, Story, seconds_of
-from harness.proof.playbook import Playbook
-from harness.proof.receipts import Receipt, compare, wrong
-from harness.proof.screen import Screen
-from harness.proof.sources import Witnesses
+from harness.stack import steps
 
 BAD = "2.0.0"
 RATE = 30
@@ -39,21 +40,21 @@ AWAITED = (
 class Demo:
     """One run: its screen, its folder, and the steps in their order."""
 
-    def __init__(self, incident: Incident, screen: Screen, *, rate: int = RATE) -> None:
-        self.incident = incident
+    def __init__(self, name: str, screen: Screen, *, rate: int = RATE) -> None:
+        self.fault = FAULTS[name]
         self.rate = rate
         self.screen = screen
-        self.out = RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-demo-{incident.name}"
+        self.out = RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-demo-{name}"
         self.out.mkdir(parents=True, exist_ok=True)
 
     def run(self) -> bool:
         """Do everything; true only if the proof holds."""
         self.prepare()
-        patience = patience_of(self.incident)
+        patience = patience_of(self.fault)
         with self.pressed() as load:
             self.calm(load, patience)
             witnesses = self.rolled_back(load, patience)
-            checks, rows, facts = judge(self.incident, witnesses)
+            checks, rows, facts = judge(self.fault, witnesses)
             verdict = load.end()
         checks.append(report.of_load(verdict))
         report.save(self.out, witnesses.story, rows, checks, facts)
@@ -64,7 +65,7 @@ class Demo:
         """Bring up the lab, install everything, build both releases, and have the good one live."""
         with self.screen.phase("lab: five hosts"):
             lab.up()
-        builds = [steps.building(steps.GOOD), steps.building(BAD, self.incident.fault)]
+        builds = [steps.building(steps.GOOD), steps.building(BAD, self.fault.spec)]
         with self.screen.phase("installation: receivers, then site.yml; both releases are built meanwhile"):
             with steps.installing(self.out / "site.log") as install:
                 steps.finish(install, steps.INSTALL_S, self.screen.beat)
@@ -77,28 +78,28 @@ class Demo:
         else:
             with self.screen.phase(f"release {steps.GOOD}, a good one"):
                 steps.deploy_good(self.out, self.screen.beat)
-        clients.daemon().mark(SERVICE, steps.GOOD, "good", note="the demo")
+        addresses.daemon().mark(SERVICE, steps.GOOD, "good", note="the demo")
         self.screen.say("  good by a person's word; by itself it would be after a while of traffic", "dim")
 
     @contextmanager
     def pressed(self) -> Iterator[Running]:
         """Send honest load to both hosts for the length of the block."""
-        targets = [application.base for application in clients.applications().values()]
+        targets = [application.base for application in addresses.applications().values()]
         self.screen.say(f"locust: {self.rate} requests per second to {' and '.join(targets)}", "bold")
         wanted = Wanted(
             targets=targets,
             out=self.out / "load",
             rate=self.rate,
             duration=LONGEST_LOAD_S,
-            slow_over=self.incident.slow_over,
+            slow_over=self.fault.slow_over,
         )
         with running(wanted) as load:
             yield load
 
     def calm(self, load: Running, patience: Patience) -> None:
         """Wait until nothing is wrong: requests succeed, the alert does not fire, no cooldown runs."""
-        name = self.incident.alert.name
-        prometheus, daemon = clients.prometheus(), clients.daemon()
+        name = self.fault.alert.name
+        prometheus, daemon = addresses.prometheus(), addresses.daemon()
 
         def calm() -> bool:
             cooling = daemon.service(SERVICE).get("cooldown_until")
@@ -112,17 +113,17 @@ class Demo:
         """Deploy the bad release and follow the story to its end."""
         witnesses = Witnesses(
             story=Story(time.time()),
-            alert=self.incident.alert,
+            alert=self.fault.alert,
             service=SERVICE,
             load=load,
-            records_after=clients.receivers().reset(),
-            ledger_after=_last_id(clients.daemon().ledger()),
+            records_after=addresses.receivers().reset(),
+            ledger_after=_last_id(addresses.daemon().ledger()),
         )
         least, mean, most = patience.firing
         self.screen.say(
-            f"release {BAD}, a bad one ({self.incident.fault}); elapsed times count from here", "bold"
+            f"release {BAD}, a bad one ({self.fault.spec}); elapsed times count from here", "bold"
         )
-        self.screen.say(f"  by its rule, {self.incident.alert.name} fires {least:.0f} to {most:.0f} s", "dim")
+        self.screen.say(f"  by its rule, {self.fault.alert.name} fires {least:.0f} to {most:.0f} s", "dim")
         self.screen.say(f"  (mean {mean:.0f} s) after enough responses are bad", "dim")
         with steps.deploying(BAD, self.out / f"deploy-{BAD}.log") as deploy:
             self._follow(witnesses, deploy, patience)
@@ -155,7 +156,7 @@ class Demo:
         self.screen.plain(report.others(rows), "dim")
         for check in checks:
             self.screen.plain(check.line(), "green" if check.holds else "red bold")
-        for line in addresses():
+        for line in places():
             self.screen.plain(line)
         self.screen.plain(f"This run      {self.out}")
         self.screen.save(self.out / "timeline.txt")
@@ -163,7 +164,7 @@ class Demo:
 
 def settled() -> bool:
     """Tell whether the daemon has no rollback under way, such as one that an interrupted demo left."""
-    return clients.daemon().service(SERVICE).get("active_rollback") is None
+    return addresses.daemon().service(SERVICE).get("active_rollback") is None
 
 
 def require_success(story: Story) -> None:
@@ -181,14 +182,14 @@ def everybody_told(witnesses: Witnesses) -> bool:
     return not [row for row in wrong(rows) if row.subject == witnesses.alert.name]
 
 
-def addresses() -> list[str]:
+def places() -> list[str]:
     """Return where a person can look at what happened."""
     return [
-        f"Prometheus    {clients.prometheus().base}/alerts",
-        f"Alertmanager  {clients.alertmanager().base}",
-        f"Daemon        {clients.daemon().base}/api/admin/rollback/status (user admin)",
-        f"Receivers     {clients.receivers().base}/requests",
-        *(f"{name:<13} {app.base}/version" for name, app in clients.applications().items()),
+        f"Prometheus    {addresses.prometheus().base}/alerts",
+        f"Alertmanager  {addresses.alertmanager().base}",
+        f"Daemon        {addresses.daemon().base}/api/admin/rollback/status (user admin)",
+        f"Receivers     {addresses.receivers().base}/requests",
+        *(f"{name:<13} {app.base}/version" for name, app in addresses.applications().items()),
     ]
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from devtools.errors import UserError
 from devtools.wait import DeadlineError
+from harness.demo.demo import RATE, Demo
+from harness.demo.screen import Screen
+from harness.faults import FAULTS
 from harness.lab import evidence
-from harness.proof.demo import RATE, Demo
-from harness.proof.incident import INCIDENTS
-from harness.proof.screen import Screen
 
 
 def add_commands(subparsers: Any) -> None:
     """Register `demo`."""
     parser = subparsers.add_parser("demo", help="a bad release is rolled back by itself", description=__doc__)
-    parser.add_argument("--fault", choices=INCIDENTS, default="error", help="what release 2.0.0 does wrong")
+    parser.add_argument("--fault", choices=FAULTS, default="error", help="what release 2.0.0 does wrong")
     parser.add_argument("--rate", type=int, default=RATE, metavar="N", help="requests per second")
     parser.set_defaults(run=run)
 
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the demo and return 0 only if its proof holds; a failure leaves its evidence and says where."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by Ctrl-C
     screen = Screen()
-    demo = Demo(INCIDENTS[options.fault], screen, rate=options.rate)
+    demo = Demo(options.fault, screen, rate=options.rate)
     try:
         if demo.run():
             screen.say("the proof holds", "bold green")

@@ -5,33 +5,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness import clients
+from harness.demo.report import Check
+from harness.faults import ReleaseFault
+from harness.incident.moments import Stage, seconds_of
+from harness.incident.patience import SERVICE
+from harness.incident.receipts import Finding, Receipt, Record, compare, progress, wrong
+from harness.incident.witnesses import Witnesses
+from harness.lab import addresses
 from harness.load.summary import totals
-from harness.proof import steps
-from harness.proof.incident import SERVICE, Incident
-from harness.proof.moments import Stage, seconds_of
-from harness.proof.receipts import Finding, Receipt, Record, compare, progress, wrong
-from harness.proof.report import Check
-from harness.proof.sources import Witnesses
+from harness.stack import steps
 from monitoring.routing import Destination, Labels
 
 MEASURED_S = 5  # the last seconds of load, which must be good again
 BEFORE_S = 180.0  # an alert that fired shortly before the release may still be told to be over
 
 
-def judge(incident: Incident, witnesses: Witnesses) -> tuple[list[Check], list[Receipt], dict[str, Any]]:
+def judge(fault: ReleaseFault, witnesses: Witnesses) -> tuple[list[Check], list[Receipt], dict[str, Any]]:
     """Return the checks, what every receiver got, and the facts for the record."""
     records = witnesses.receivers.requests()
     fired = fired_since(witnesses.prometheus, witnesses.story.begin - BEFORE_S)
-    rows = compare(witnesses.routing, records, fired, main=incident.alert.name)
+    rows = compare(witnesses.routing, records, fired, main=fault.alert.name)
     rows.append(progress_row(records))
     checks = [
         *_live(),
-        _seen_by_clients(incident, witnesses),
-        _measured_by_prometheus(incident, witnesses),
+        _seen_by_clients(fault, witnesses),
+        _measured_by_prometheus(fault, witnesses),
         _rolled_back_once(witnesses),
         _told(rows),
     ]
-    return checks, rows, {"fault": incident.fault, "alert": incident.alert.name, "fired": fired}
+    return checks, rows, {"fault": fault.spec, "alert": fault.alert.name, "fired": fired}
 
 
 def fired_since(prometheus: clients.Prometheus, begin: float) -> list[Labels]:
@@ -56,26 +58,26 @@ def progress_row(records: Sequence[Record]) -> Receipt:
 
 
 def _live() -> list[Check]:
-    found = {name: application.version() for name, application in clients.applications().items()}
+    found = {name: application.version() for name, application in addresses.applications().items()}
     return [
         Check(what=f"version live on {name}", expected=steps.GOOD, found=version, holds=version == steps.GOOD)
         for name, version in found.items()
     ]
 
 
-def _seen_by_clients(incident: Incident, witnesses: Witnesses) -> Check:
+def _seen_by_clients(fault: ReleaseFault, witnesses: Witnesses) -> Check:
     """Judge the last seconds of load as the clients saw them."""
     sums = totals(witnesses.load.seconds()[-MEASURED_S:])
-    if incident.slow_over is None:
-        return _below("error ratio that clients see", sums["error_ratio"], incident.threshold)
-    return _below("p95 that clients see, in seconds", sums["median_p95"], incident.threshold)
+    if fault.slow_over is None:
+        return _below("error ratio that clients see", sums["error_ratio"], fault.threshold)
+    return _below("p95 that clients see, in seconds", sums["median_p95"], fault.threshold)
 
 
-def _measured_by_prometheus(incident: Incident, witnesses: Witnesses) -> Check:
+def _measured_by_prometheus(fault: ReleaseFault, witnesses: Witnesses) -> Check:
     """Judge the series that the alert itself compares with its threshold."""
-    samples = witnesses.prometheus.query(incident.measured)
+    samples = witnesses.prometheus.query(fault.measured)
     values = [float(s["value"][1]) for s in samples if s["metric"].get("service") == SERVICE]
-    return _below("the same as Prometheus measures it", max(values, default=None), incident.threshold)
+    return _below("the same as Prometheus measures it", max(values, default=None), fault.threshold)
 
 
 def _below(what: str, value: float | None, limit: float) -> Check:
