@@ -21,7 +21,7 @@ from rollback.adapters.slack import SlackMessenger
 from rollback.adapters.sqlite import SqliteStore
 from rollback.api.build import Parts, build
 from rollback.api.gates import Watch
-from rollback.api.runbooks import Runbooks
+from rollback.api.runbooks import Runbooks, Site
 from rollback.connections import Counts
 from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
@@ -49,7 +49,7 @@ from rollback.service.restoring import Restorer
 from rollback.service.returning import Returner
 from rollback.service.telling import Channel, Channels, Teller
 from rollback.service.verifying import Verifier
-from rollback.settings import ExecutorKind
+from rollback.settings import ExecutorKind, Settings
 from rollback.worker import Worker
 
 STORED_WITHIN = 4
@@ -160,7 +160,7 @@ def assemble(
         metrics=metrics.render,
         trouble=trouble,
         alerts_arrived=worker.kick,
-        runbooks=Runbooks(BUNDLE / "docs" / "runbooks"),
+        runbooks=Runbooks(BUNDLE / "docs" / "runbooks", lambda: _site(live().settings)),
     )
     narrator = Narrator(
         store, clock, monitoring, policy, parts.trouble, lambda: not reload_state().successful
@@ -171,6 +171,10 @@ def assemble(
         dismissed=metrics.doors.dismissed,
     )
     return Assembled(worker=worker, application=build(parts), counts=counts, narrate=narrator.line)
+
+
+def _site(settings: Settings) -> Site:
+    return Site(name=settings.site_name, inventory=settings.site_inventory, hosts=settings.site_hosts)
 
 
 def _tellers(store: SqliteStore, clock: Clock, live: Callable[[], Live]) -> dict[str, Teller]:

@@ -109,6 +109,8 @@ def mode(found: object) -> object:
 
 
 Name = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$", max_length=100)]
+Line = Annotated[str, Field(pattern=r"^[^`\x00-\x1f\x7f]*$", max_length=200)]
+"""What stands in the middle of a sentence or a command on a page."""
 MODES = {
     "error_rate_threshold": Mode.AUTO,
     "latency_degradation": Mode.AUTO,
@@ -319,6 +321,17 @@ class Settings(Model):
     external_url: Base = Field(
         default="",
         description="Where people reach this daemon, as https://monitor.example.org:8000, for links.",
+    )
+    site_name: Line = Field(default="", description="What plays call this site; runbook pages say it.")
+    site_inventory: Line = Field(
+        default="",
+        description="The site's inventory as people type it after `-i`: runbook pages show it in the place "
+        "of `inventories/SITE`.",
+    )
+    site_hosts: dict[Name, list[Line]] = Field(
+        default={},
+        description="Per host name in the runbooks (`monitor`, `app1`, `data`), the hosts of this site that "
+        "it stands for: runbook pages show these.",
     )
     traffic_series: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")] = Field(
         default="mita:http_requests:rate5m",

@@ -1,11 +1,13 @@
 """The runbooks as web pages: what a link in a notification opens, at night and without a password.
 
 Pages are the files of one folder, read when the daemon starts; an address names a page, never a path. They
-hold no secret, and raw HTML in them is shown as text.
+hold no secret, and raw HTML in them is shown as text. Where they speak of a site in general, the pages show
+the inventory and the hosts of the daemon's own, so that a command can be typed as it stands.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
@@ -18,6 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 INDEX = "README"
+ANY_INVENTORY = "inventories/SITE"
+"""How a page in the repository writes the inventory of whoever reads it."""
+SHOWN = 6
 ALIAS = re.compile(r"^\| ([a-z-]+) \| \[\w+\]\((\w+)\.md\) \|$", re.M)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -40,21 +45,39 @@ td, th {{ text-align: left; padding-right: 2em; }}
 </style>
 </head>
 <body>
-{body}
+{site}{body}
 </body>
 </html>
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Whose runbooks these are: name, inventory as people type it, hosts by their name in the pages."""
+
+    name: str = ""
+    inventory: str = ""
+    hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def own(self, text: str) -> str:
+        """The text of a page with the site's own inventory."""
+        return text.replace(ANY_INVENTORY, self.inventory) if self.inventory else text
+
+    def header(self) -> str:
+        """What stands above each page."""
+        typed = f", <code>-i {escape(self.inventory)}</code>" if self.inventory else ""
+        return f"<p>Site {escape(self.name)}{typed}</p>\n" if self.name else ""
+
+
 class Runbooks:
     """The pages of a folder, and the other names that its index gives them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, site: Callable[[], Site] = Site) -> None:
         texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
         self._index = texts.pop(INDEX, "# Runbooks\n")
         self._texts: Mapping[str, str] = texts
         self._aliases: Mapping[str, str] = dict(ALIAS.findall(self._index))
-        self._markdown = _markdown()
+        self._markdown, self._site = _markdown(), site
 
     def routes(self) -> list[Route]:
         """The addresses; a page's relative links stay below `/runbooks/`."""
@@ -79,8 +102,10 @@ class Runbooks:
         return self._answer("No such runbook", f"# No such runbook\n\n{listed}- [all pages](./)\n", 404)
 
     def _answer(self, title: str, text: str, status: int = 200) -> Response:
-        body = self._markdown.render(text)
-        return HTMLResponse(PAGE.format(title=escape(title), body=body), status_code=status, headers=HEADERS)
+        site = self._site()
+        body = self._markdown.render(site.own(text), {"hosts": site.hosts})
+        page = PAGE.format(title=escape(title), site=site.header(), body=body)
+        return HTMLResponse(page, status_code=status, headers=HEADERS)
 
 
 def _to_index(_: Request) -> Response:
@@ -95,11 +120,21 @@ def _markdown() -> MarkdownIt:
     return markdown
 
 
-def _fence(_: Any, tokens: Sequence[Token], number: int, *_rest: Any) -> str:
+def _fence(_: Any, tokens: Sequence[Token], number: int, _options: Any, env: Any) -> str:
     token = tokens[number]
     host = token.info.partition("host=")[2].strip()
-    caption = f"<figcaption>on {escape(host)}</figcaption>" if host else ""
+    caption = (
+        f"<figcaption>on {escape(_where(env['hosts'].get(host) or [host]))}</figcaption>" if host else ""
+    )
     return f"<figure>{caption}<pre><code>{escape(token.content)}</code></pre></figure>\n"
+
+
+def _where(names: Sequence[str]) -> str:
+    """The host, or the hosts of which the alert names one."""
+    if len(names) == 1:
+        return names[0]
+    more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return f"the host that the alert names, of {', '.join([*names[:SHOWN], *more])}"
 
 
 def _link(renderer: Any, tokens: Sequence[Token], number: int, options: Any, env: Any) -> str:

@@ -14,7 +14,7 @@ import requests
 from starlette.applications import Starlette
 
 from monitoring.catalog import load
-from rollback.api.runbooks import Runbooks
+from rollback.api.runbooks import Runbooks, Site
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ALERTS = load(REPOSITORY / "monitoring" / "rules")
@@ -40,11 +40,11 @@ def opened(daemon: Any, path: str, **options: Any) -> requests.Response:
     return requests.get(urljoin(daemon.url, path), timeout=5, **options)
 
 
-def answered(folder: Path, path: str) -> httpx.Response:
-    """What pages of another folder would be answered with."""
+def answered(folder: Path, path: str, site: Site | None = None) -> httpx.Response:
+    """What pages of another folder, or of another site, would be answered with."""
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=Runbooks(folder).routes()))
+        transport = httpx.ASGITransport(Starlette(routes=Runbooks(folder, lambda: site or Site()).routes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://daemon") as client:
             return await client.get(path)
 
@@ -85,6 +85,47 @@ def test_commands_say_on_which_host_they_run_and_are_not_changed(daemon: Any) ->
     assert (
         "promtool query instant http://127.0.0.1:9090 &#x27;ALERTS{alertname=&quot;CriticalErrorRate" in text
     )
+
+
+PAGES = REPOSITORY / "docs" / "runbooks"
+SITE = Site(
+    name="mysite",
+    inventory="inventories/mysite",
+    hosts={"monitor": ["watch.example.org"], "app1": ["web1.example.org", "web2.example.org"]},
+)
+
+
+def test_pages_show_the_inventory_and_the_hosts_of_the_site() -> None:
+    text = answered(PAGES, "/runbooks/DeployVersionSkew", SITE).text
+
+    assert "<p>Site mysite, <code>-i inventories/mysite</code></p>" in text
+    assert "<code>ansible-playbook -i inventories/mysite playbooks/rollback.yml</code>" in text
+    assert "<figcaption>on watch.example.org</figcaption>" in text
+    assert "inventories/SITE" not in text
+
+
+def test_of_several_hosts_the_alert_names_the_one() -> None:
+    text = answered(PAGES, "/runbooks/CriticalErrorRate", SITE).text
+
+    assert (
+        "<figcaption>on the host that the alert names, of web1.example.org, web2.example.org</figcaption>"
+        in text
+    )
+    assert "app1" not in text
+
+
+def test_of_many_hosts_the_first_are_shown() -> None:
+    many = Site(hosts={"app1": [f"web{number}" for number in range(10)]})
+
+    assert "web4, web5, 4 more<" in answered(PAGES, "/runbooks/CriticalErrorRate", many).text
+
+
+def test_the_site_of_the_settings_is_shown(running: Callable[..., Any], tmp_path: Path) -> None:
+    with running(tmp_path, site_name="a<b", site_hosts={"app1": ["web<1"]}) as daemon:
+        text = opened(daemon, "/runbooks/CriticalErrorRate").text
+
+    assert "<p>Site a&lt;b</p>" in text
+    assert "<figcaption>on web&lt;1</figcaption>" in text
 
 
 def test_an_unknown_page_is_answered_with_the_nearest(daemon: Any) -> None:
