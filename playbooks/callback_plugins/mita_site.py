@@ -62,7 +62,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.site = ""
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Refuse a site that is not the one that is meant, or say which one it is."""
+        """Refuse a site that is not the one that is meant, or say which one it is.
+
+        A play that says itself that it stays on the controller only reads: nothing is asked or said of it.
+        """
+        if (play.get_ds() or {}).get("connection") == "local":
+            return
         variables = play.get_variable_manager()
         inventory = variables._inventory
         shown = shown_source(inventory._sources)

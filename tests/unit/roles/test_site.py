@@ -59,12 +59,14 @@ def closed_port() -> int:
         return int(server.getsockname()[1])
 
 
-def play(tmp_path: Path, hosts: dict[str, dict[str, Any]], *options: str, **site: Any) -> tuple[int, str]:
+def play(
+    tmp_path: Path, hosts: dict[str, dict[str, Any]], *options: str, connection: str = "", **site: Any
+) -> tuple[int, str]:
     """The exit status of a play on these hosts, and what was said."""
     inventory, playbook = tmp_path / "hosts.yml", tmp_path / "play.yml"
     group = {"hosts": {name: {"ansible_timeout": 1, **each} for name, each in hosts.items()}, "vars": site}
     inventory.write_text(yaml.safe_dump({"all": {"children": {"application": group}}}))
-    playbook.write_text(json.dumps(PLAY))
+    playbook.write_text(json.dumps([{**PLAY[0], **({"connection": connection} if connection else {})}]))
     argv = [str(VENV / "bin" / "ansible-playbook"), "-i", str(inventory), str(playbook), *options]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), "COLUMNS": "1000"}
     done = subprocess.run(argv, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
@@ -161,6 +163,13 @@ def test_another_server_on_this_machine_may_be_a_site(tmp_path: Path, greet: Gre
     _, told = play(tmp_path, {"app1": here(greet(PLAIN))}, site_name="mysite")
 
     assert "TASK [Touch a host]" in told
+
+
+def test_a_play_that_stays_on_the_controller_may_read_any_inventory(tmp_path: Path) -> None:
+    hosts = {"app1": here(closed_port())}
+
+    assert play(tmp_path, hosts, connection="local")[0] == 0
+    assert play(tmp_path, hosts, "--connection=local")[0] == 1
 
 
 def test_every_inventory_here_names_its_site() -> None:
