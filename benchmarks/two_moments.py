@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.server import Server, dump, free_port, running
 from devtools.system import say
 from devtools.wait import until
-from ruletools.ruleset import load_files
+from ruletools.house.loading import load_files
 
 TOO_LATE = 0.3  # of all scrapes
 TIMEOUT_S = 0.5

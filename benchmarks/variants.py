@@ -8,8 +8,8 @@ import yaml
 
 from benchmarks.server import dump
 from monitoring.records import read, rule_files
-from ruletools.ruleset import load_files
-from ruletools.suites import RULES
+from ruletools.house.files import RULES
+from ruletools.house.loading import load_files
 
 Files = Mapping[str, str]
 YESTERDAY = Path(__file__).parent / "yesterday.rules.yml"

@@ -19,7 +19,7 @@ def areas(command: str | None = None) -> list[str]:
     Where the command is named like its package that one is enough, and what the others import may be missing.
     """
     names = [path.parent.name for path in Path(__file__).parent.glob("*/cli.py")]
-    found = {name: f"harness.{name}.cli" for name in names} | {"rules": "ruletools.cli"}
+    found = {name: f"harness.{name}.cli" for name in names}
     return [found[command]] if command in found else [found[name] for name in sorted(found)]
 
 

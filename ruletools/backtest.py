@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from devtools.errors import UserError
-from harness.clients import ClientError, Http
 from monitoring.durations import parse_duration
 from monitoring.promql import Binary, Call, Node, Selector, children
 from monitoring.promql_parse import parse
 from monitoring.routing import inhibited
+from ruletools.errors import RulesError
 from ruletools.firing import firings
+from ruletools.http import Http
 
 Labels = Mapping[str, str]
 Rule = Mapping[str, Any]
@@ -63,12 +63,12 @@ class Archive:
         self.has = cache(self._has)
 
     def covered(self, asked: Period) -> Period:
-        """The part of a period of which anything is stored; UserError where it is none."""
+        """The part of a period of which anything is stored; RulesError where it is none."""
         step = max(DEFAULT_INTERVAL_S, (asked.end - asked.start) / POINTS)
         found = self._range("count(up)", asked.start, asked.end, step)
         times = [moment for _, moments in found for moment in moments]
         if not times:
-            raise UserError(
+            raise RulesError(
                 f"expected {self.http.base} to hold `up` of that time, found nothing; "
                 f"does it scrape, and is that the right address?"
             )
@@ -110,7 +110,7 @@ def backtest(
     rules = [(rule, _interval(group)) for group in groups for rule in group["rules"] if "alert" in rule]
     unknown = sorted(set(only) - {rule["alert"] for rule, _ in rules})
     if unknown:
-        raise UserError(f"expected alerts that are in force there, found {', '.join(unknown)}")
+        raise RulesError(f"expected alerts that are in force there, found {', '.join(unknown)}")
     wanted = [rule for rule, _ in rules if not only or rule["alert"] in only]
     fired: dict[str, list[Firing]] = {}
     for rule, step in rules:
@@ -138,8 +138,8 @@ def _fired(archive: Archive, rule: Rule, period: Period, step: float) -> Iterato
     )
     try:
         results = archive.results(rule["expr"], period, step)
-    except ClientError as error:
-        raise ClientError(f"{rule['alert']}: {error}") from None
+    except RulesError as error:
+        raise RulesError(f"{rule['alert']}: {error}") from None
     for labels, present in results:
         own = {name: value for name, value in labels.items() if name != "__name__"}
         full = own | {name: _said(text, own) for name, text in rule.get("labels", {}).items()}

@@ -11,4 +11,4 @@ def near(name: str, names: Iterable[str]) -> str:
     found += [known[low] for low in get_close_matches(name.lower(), known, n=3)]
     if found:
         return f"did you mean {', '.join(dict.fromkeys(found[:5]))}?"
-    return "`harness rules coverage` lists the alerts"
+    return "the command `coverage` lists the alerts"

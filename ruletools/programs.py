@@ -1,13 +1,55 @@
-"""What promtool and amtool answer; a failed check is an answer, not an error."""
+"""promtool and amtool: where they are found, and what they answer. A failed check is an answer, no error."""
 
 import os
+import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from devtools.tools import tool
+from ruletools.errors import RulesError
 
 Answer = subprocess.CompletedProcess[str]
+Finder = Callable[[str], Path | str]
+
+
+def installed(name: str) -> Path:
+    """The program that the environment variable of its name (PROMTOOL) names, else the one on PATH."""
+    variable = name.upper().replace("-", "_")
+    found = shutil.which(os.environ.get(variable) or name)
+    if found:
+        return Path(found)
+    named = f", ${variable} is {os.environ[variable]!r}" if os.environ.get(variable) else ""
+    raise RulesError(
+        f"expected the program {name}, found none on PATH{named}; install it (it comes with Prometheus and "
+        f"Alertmanager, or in the package of its name), or name it with the option --{name} or ${variable}"
+    )
+
+
+_finders: list[Finder] = [installed]
+
+
+def find_with(finder: Finder) -> None:
+    """Programs are looked for with *finder* from now on, for as long as this process lives."""
+    _finders[:] = [finder]
+
+
+def use(given: Mapping[str, str | Path]) -> None:
+    """These programs are used instead of what is installed; RulesError names one that cannot be run."""
+    paths = {name: _runnable(name, str(path)) for name, path in given.items()}
+    find_with(lambda name: paths.get(name) or installed(name))
+
+
+def _runnable(name: str, path: str) -> Path:
+    found = shutil.which(path)
+    if found is None:
+        raise RulesError(f"--{name}: expected a program that can be run, found {path!r}; name another file")
+    return Path(found)
+
+
+def find(name: str) -> str:
+    """The path of a program; RulesError where it is nowhere."""
+    [finder] = _finders
+    return str(finder(name))
 
 
 def promtool(*arguments: str | Path) -> Answer:
@@ -15,12 +57,12 @@ def promtool(*arguments: str | Path) -> Answer:
     return _run("promtool", arguments)
 
 
-def promtool_tests(files: Sequence[Path], *, timeout_s: float) -> Answer:
+def promtool_tests(files: Sequence[Path], *, timeout_s: float, program: str = "promtool") -> Answer:
     """promtool's answer on test files, both streams in the order in which it spoke, or TimeoutExpired.
 
-    Its own session: Ctrl-C ends the harness, which waits for it, and not promtool in the middle of a verdict.
+    Its own session: Ctrl-C ends its caller, which waits for it, and not promtool in the middle of a verdict.
     """
-    argv = [str(tool("promtool")), "test", "rules", *map(str, files)]
+    argv = [find(program), "test", "rules", *map(str, files)]
     # Short-lived and small: collecting garbage a quarter as often saves a fifth of the time.
     return subprocess.run(
         argv,
@@ -40,5 +82,5 @@ def amtool(*arguments: str | Path) -> Answer:
 
 
 def _run(name: str, arguments: tuple[str | Path, ...]) -> Answer:
-    argv = [str(tool(name)), *map(str, arguments)]
+    argv = [find(name), *map(str, arguments)]
     return subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from monitoring.overrides import Overrides
-from ruletools.coverage import CASES, Coverage
-from ruletools.overridden import Outcome, Verdict
+from ruletools.house.coverage import CASES, Coverage
+from ruletools.house.overridden import Outcome, Verdict
 
 
 def as_text(table: Sequence[Coverage]) -> str:

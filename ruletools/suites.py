@@ -10,13 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from devtools.errors import UserError
-from devtools.paths import REPO
 from monitoring.durations import parse_duration
 from monitoring.records import read_yaml
 
-RULES = REPO / "monitoring" / "rules"
-TESTS = REPO / "tests" / "rules"
 SUFFIX = ".test.yml"
 
 
@@ -71,21 +67,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Suite:
-    """One test file and the names of the rule files it loads."""
+    """One test file, the names of the rule files it loads, and in which order it evaluates their groups."""
 
     name: str
     path: Path
     rule_files: tuple[str, ...]
     interval_ms: int
     groups: tuple[Group, ...]
-
-
-def load_suites(directory: Path = TESTS) -> tuple[Suite, ...]:
-    """Every test file of a directory."""
-    paths = sorted(directory.glob(f"*{SUFFIX}"))
-    if not paths:
-        raise UserError(f"expected unit tests named *{SUFFIX} in {directory}, found none; is the path right?")
-    return tuple(read_suite(path, path.read_text(encoding="utf-8")) for path in paths)
+    order: tuple[str, ...] = ()
 
 
 def read_suite(path: Path, text: str) -> Suite:
@@ -93,7 +82,8 @@ def read_suite(path: Path, text: str) -> Suite:
     document = read_yaml(text)
     name, interval = path.name.removesuffix(SUFFIX), parse_duration(document["evaluation_interval"])
     groups = tuple(Group(name, interval, data) for data in document["tests"])
-    return Suite(name, path, tuple(Path(file).name for file in document["rule_files"]), interval, groups)
+    files = tuple(Path(file).name for file in document["rule_files"])
+    return Suite(name, path, files, interval, groups, tuple(document.get("group_eval_order", ())))
 
 
 def groups_of(alert: str, suites: tuple[Suite, ...]) -> list[Group]:

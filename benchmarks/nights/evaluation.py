@@ -12,9 +12,9 @@ from functools import cache
 from benchmarks.nights.exposition import MOMENTS, series
 from benchmarks.nights.night import MINUTE, WARM, Night
 from monitoring.catalog import Alert, load
+from ruletools.house.files import RULES
+from ruletools.house.scene import Question, Sample, Scene
 from ruletools.ruleset import ALERT_SERIES
-from ruletools.scene import Question, Sample, Scene
-from ruletools.suites import RULES
 
 STATES, SINCE = ALERT_SERIES
 OWN = '{service="{{ $labels.service }}",env="{{ $labels.env }}"}'

@@ -21,7 +21,7 @@ from rollback.service.deciding import Decider
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake
 from rollback.settings import Settings
-from ruletools.suites import RULES
+from ruletools.house.files import RULES
 
 BEGAN = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 REACHES_HOSTS = STEP

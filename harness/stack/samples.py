@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.clients import Prometheus
-from ruletools.ruleset import counters, load_files
+from ruletools.house.loading import load_files
+from ruletools.ruleset import counters
 
 Json = dict[str, Any]
 SHARES = '{__name__=~".+_ratio:.+"}'

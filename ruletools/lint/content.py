@@ -1,4 +1,4 @@
-"""The files that lint judges together, below one root, and what is read from them once."""
+"""What the checks of rules judge: rule files, their unit tests, Alertmanager's routes, and exceptions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,66 +6,47 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from devtools.paths import REPO
-from monitoring.catalog import Alert, load
+from monitoring.catalog import Alert
 from monitoring.records import read_yaml
-from ruletools.lint.dashboards import Dashboard, load_dashboards
 from ruletools.lint.findings import Finding, Level
-from ruletools.lint.places import line_at, lines_of
-from ruletools.ruleset import RuleFile, load_files
-from ruletools.suites import Suite, load_suites
-
-EXCEPTIONS = "lint_exceptions.yml"
+from ruletools.lint.places import line_at, line_of, shown
+from ruletools.ruleset import RuleFile, alerts_of, name_of
+from ruletools.suites import Suite
 
 
 @dataclass(frozen=True)
 class Content:
-    """A repository's rules, routes, dashboards, unit tests and runbooks."""
+    """Files that are judged together. *opinion* is the level of what promtool itself would accept."""
 
-    root: Path = REPO
+    files: tuple[RuleFile, ...]
+    suites: tuple[Suite, ...]
+    routing: Path | None = None
+    exceptions: Path | None = None
+    root: Path | None = None
+    opinion: Level = Level.WARNING
 
-    @property
-    def rules(self) -> Path:
-        return self.root / "monitoring" / "rules"
-
-    @property
-    def routing(self) -> Path:
-        return self.root / "monitoring" / "alertmanager.yml"
-
-    @property
-    def scraping(self) -> Path:
-        return self.root / "monitoring" / "prometheus.yml"
-
-    @property
-    def runbooks(self) -> Path:
-        return self.root / "docs" / "runbooks"
-
-    @property
-    def tests(self) -> Path:
-        return self.root / "tests" / "rules"
+    @cached_property
+    def judged(self) -> tuple[RuleFile, ...]:
+        """The files without those that only a unit test loads."""
+        return tuple(file for file in self.files if not file.context)
 
     @cached_property
     def alerts(self) -> tuple[Alert, ...]:
-        return load(self.rules)
-
-    @cached_property
-    def files(self) -> tuple[RuleFile, ...]:
-        return load_files(self.rules)
-
-    @cached_property
-    def dashboards(self) -> tuple[Dashboard, ...]:
-        return load_dashboards(self.root / "monitoring" / "dashboards")
-
-    @cached_property
-    def suites(self) -> tuple[Suite, ...]:
-        return load_suites(self.tests)
+        return alerts_of(self.files)
 
     @cached_property
     def routes(self) -> dict[str, Any]:
-        return dict(read_yaml(self.routing.read_text("utf-8")))
+        """Alertmanager's configuration, empty where none was given."""
+        return dict(read_yaml(self.routing.read_text("utf-8"))) if self.routing else {}
+
+    @property
+    def keep(self) -> str:
+        """How to keep what is found, said after what would mend it."""
+        where = self.shown(self.exceptions) if self.exceptions else "a file given with --exceptions"
+        return f"or say why not in {where}"
 
     def excused(self, *where: str) -> set[str]:
-        """What is known and kept; the reasons are in the file."""
+        """What is known and kept; the reasons are in the file of exceptions."""
         part: Any = self._exceptions
         for key in where:
             part = part.get(key) or {}
@@ -73,25 +54,42 @@ class Content:
 
     def idle(self, used: set[str], *where: str) -> Iterator[Finding]:
         """Exceptions that nothing needs."""
-        path = self.tests / EXCEPTIONS
         for name in sorted(self.excused(*where) - used):
-            yield self.at(
-                path, line_at(path, *where, name), f"nothing needs the exception {name}", "delete it"
-            )
+            path = self.exceptions or Path()
+            line = line_at(path, *where, name)
+            yield self.at(path, line, f"nothing needs the exception {name}", "delete it")
 
     @cached_property
     def _exceptions(self) -> dict[str, Any]:
-        return dict(read_yaml((self.tests / EXCEPTIONS).read_text("utf-8")))
+        return dict(read_yaml(self.exceptions.read_text("utf-8")) or {}) if self.exceptions else {}
 
     def at_rule(self, file: str, name: str, field: str, what: str, mend: str) -> Finding:
-        """A finding about a field of a rule, at its line; about the whole rule if it lacks the field."""
-        lines = lines_of(self.rules / file)[name]
-        return self.at(self.rules / file, lines.get(field, lines[""]), f"{name}: {what}", mend)
+        """A finding about a field of the first rule of that name, about the rule if it lacks the field."""
+        found = self._by_name[file]
+        index = next(index for index, rule in enumerate(found.rules) if name_of(rule) == name)
+        return self.at_index(found, index, field, what, mend, Level.ERROR)
+
+    def at_index(
+        self, file: RuleFile, index: int, field: str, what: str, mend: str, level: Level | None = None
+    ) -> Finding:
+        """The same about a rule by its number; without a level it is an opinion."""
+        name = name_of(file.rules[index])
+        line = line_of(file.path, index, field)
+        return self.at(file.path, line, f"{name}: {what}", mend, level or self.opinion)
+
+    @cached_property
+    def _by_name(self) -> dict[str, RuleFile]:
+        return {file.name: file for file in self.files}
 
     def at_routing(self, where: tuple[str | int, ...], what: str, mend: str, level: Level) -> Finding:
         """A finding about a part of Alertmanager's configuration, such as `("inhibit_rules", 0)`."""
-        return self.at(self.routing, line_at(self.routing, *where), what, mend, level)
+        path = self.routing or Path()
+        return self.at(path, line_at(path, *where), what, mend, level)
 
     def at(self, path: Path, line: int, what: str, mend: str, level: Level = Level.ERROR) -> Finding:
         """A finding at a line of a file."""
-        return Finding(str(path.relative_to(self.root)), line, what, mend, level)
+        return Finding(self.shown(path), line, what, mend, level)
+
+    def shown(self, path: Path) -> str:
+        """The path from the root, or from where the command is run."""
+        return shown(path, self.root or Path.cwd())

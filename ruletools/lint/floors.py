@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.promql import Binary, Call, Node, Number, Paren, Selector, bare, children, transform, walk
-from monitoring.promql_parse import parse
-from ruletools.lint.content import EXCEPTIONS, Content
+from ruletools.expressions import tree_of
+from ruletools.lint.content import Content
 from ruletools.lint.findings import Finding
+from ruletools.ruleset import Rule, located, name_of
 
 COUNTS = ("rate", "irate", "increase")
 
@@ -15,20 +16,27 @@ COUNTS = ("rate", "irate", "increase")
 def without_floor(content: Content) -> Iterator[Finding]:
     """Alerts on a share or a quantile of events that never ask how many there were."""
     recorded = Recorded(dict(_recorded(content)))
-    wrong = [alert for alert in content.alerts if _unfounded(recorded.written_out(alert.tree))]
-    for alert in wrong:
-        if alert.name not in content.excused("without_floor"):
+    wrong = [each for each in located(content.files) if _on_a_share(each.rule, recorded)]
+    for each in wrong:
+        if name_of(each.rule) not in content.excused("without_floor"):
             what = "it judges a share of events, however few there were"
-            mend = f"add `and` with a number of them, or say why not in tests/rules/{EXCEPTIONS}"
-            yield content.at_rule(alert.file, alert.name, "expr", what, mend)
-    yield from content.idle({alert.name for alert in wrong}, "without_floor")
+            mend = f"add `and` with a number of them, {content.keep}"
+            yield content.at_index(each.file, each.index, "expr", what, mend)
+    yield from content.idle({name_of(each.rule) for each in wrong}, "without_floor")
+
+
+def _on_a_share(rule: Rule, recorded: "Recorded") -> bool:
+    tree = tree_of(rule["expr"]) if "alert" in rule else None
+    return tree is not None and _unfounded(recorded.written_out(tree))
 
 
 def _recorded(content: Content) -> Iterator[tuple[str, Any]]:
     for file in content.files:
         for rule in file.rules:
             if "record" in rule:
-                yield rule["record"], parse(rule["expr"])
+                tree = tree_of(rule["expr"])
+                if tree is not None:
+                    yield rule["record"], tree
 
 
 @dataclass(frozen=True)

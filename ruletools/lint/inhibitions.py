@@ -10,9 +10,9 @@ from ruletools.lint.findings import Finding, Level
 
 def unequal(content: Content) -> Iterator[Finding]:
     """Alerts that fire, in their unit tests, without a label that an inhibition compares; and idle ones."""
-    fired, files = list(_fired(content)), {alert.name: alert.file for alert in content.alerts}
-    lacking = set()
-    for number, rule in enumerate(content.routes.get("inhibit_rules", ())):
+    files = {alert.name: alert.file for alert in content.alerts}
+    fired, lacking = [labels for labels in _fired(content) if labels["alertname"] in files], set()
+    for number, rule in enumerate(content.routes.get("inhibit_rules") or ()):
         for side in ("source", "target"):
             involved = [labels for labels in fired if _all(rule[f"{side}_matchers"], labels)]
             lacking |= set(_lacking(rule, side, involved))

@@ -1,36 +1,75 @@
-"""Where each fact of a rule stands: the lines of a rule file by the rule's name and field."""
+"""Where each fact of a rule stands: the line of a field of a rule, by the rule's number in its file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from devtools.paths import REPO
-
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Lines = Mapping[str, int]
 
 
-@lru_cache(maxsize=64)
-def lines_of(path: Path) -> Mapping[str, Lines]:
-    """Line numbers by rule: "" is the rule itself, then its fields, `labels.severity` and the like."""
-    found: dict[str, dict[str, int]] = {}
-    document = _fields(yaml.compose(path.read_text("utf-8"), Loader=_Loader))
-    for group in document["groups"].value:
-        for rule in _fields(group)["rules"].value:
-            fields = _fields(rule)
-            lines = {"": rule.start_mark.line + 1}
-            _note(rule, "", lines)
-            found[str((fields.get("alert") or fields["record"]).value)] = lines
-    return found
+@lru_cache(maxsize=256)
+def lines_of(path: Path) -> tuple[Lines, ...]:
+    """Line numbers of each rule in the order of the file: "" is the rule, then `labels.severity` etc."""
+    found = []
+    for rule in _rules(path):
+        lines = {"": rule.start_mark.line + 1}
+        _note(rule, "", lines)
+        found.append(lines)
+    return tuple(found)
 
 
-def place(path: Path, name: str, field: str = "") -> str:
-    """`file:line` of a field of a rule, from the repository's root; of the rule if it lacks the field."""
-    lines = lines_of(path)[name]
-    return f"{path.relative_to(REPO)}:{lines.get(field, lines[''])}"
+def line_of(path: Path, index: int, field: str = "") -> int:
+    """The line of a field of the rule with that number, of the rule if it lacks the field."""
+    lines = lines_of(path)[index]
+    return lines.get(field, lines[""])
+
+
+def line_of_name(path: Path, name: str) -> int:
+    """The line of the first rule of that name; 1 where the file has none."""
+    found = (rule for rule in _rules(path) if name == _name(rule))
+    return next((int(rule.start_mark.line) + 1 for rule in found), 1)
+
+
+def line_of_field(path: Path, name: str, field: str) -> int:
+    """The line of a field of the first rule of that name, of the rule if it lacks the field."""
+    names = [_name(rule) for rule in _rules(path)]
+    return line_of(path, names.index(name), field)
+
+
+def _name(rule: Any) -> str:
+    fields = _fields(rule)
+    return str((fields.get("alert") or fields["record"]).value)
+
+
+def _rules(path: Path) -> Iterator[Any]:
+    """The node of every rule, also of those in Kubernetes objects."""
+    for document in yaml.compose_all(path.read_text("utf-8"), Loader=_Loader):
+        for groups in _groups(document):
+            for group in groups.value:
+                rules = _fields(group).get("rules")
+                yield from rules.value if isinstance(rules, yaml.SequenceNode) else ()
+
+
+def _groups(document: Any) -> Iterator[Any]:
+    if not isinstance(document, yaml.MappingNode):
+        return
+    fields = _fields(document)
+    if isinstance(fields.get("items"), yaml.SequenceNode):
+        for item in fields["items"].value:
+            yield from _groups(item)
+    inner = fields.get("spec")
+    found = (_fields(inner) if isinstance(inner, yaml.MappingNode) else fields).get("groups")
+    if isinstance(found, yaml.SequenceNode):
+        yield found
+
+
+def shown(path: Path, root: Path) -> str:
+    """The path from the root where it is below it, else as it is."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def line_at(path: Path, *where: str | int) -> int:

@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from devtools.errors import UserError
-from ruletools.laboratory import BATCH, Trial, Verdict, judge
+from ruletools.errors import RulesError
 from ruletools.mutation.mutants import Mutant, mutants
-from ruletools.ruleset import Rule, RuleFile, asked_by, name_of, together
+from ruletools.ruleset import Located, Rule, RuleFile, asked_by, located, name_of, together
 from ruletools.suites import Group, Suite
+from ruletools.trials import BATCH, Trial, Verdict, judge
 
 Verdicts = dict[tuple[str, str], Verdict]
 UNCHANGED = "unchanged"
+Failing = Callable[[Group, str], None]
 
 
 @dataclass(frozen=True)
 class Assignment:
     """Some mutants of one rule, and the groups with the rules that each group needs."""
 
+    label: str
     rule: Rule
     mutants: Sequence[Mutant]
     stages: Sequence[tuple[Group, Sequence[Rule]]]
@@ -32,24 +34,23 @@ class Assignment:
 def assignments(files: Sequence[RuleFile], suites: tuple[Suite, ...], only: set[str]) -> list[Assignment]:
     """The work for the named rules, for all where none is named."""
     work = []
-    for file in files:
-        for rule in file.rules:
-            if not only or name_of(rule) in only:
-                stages, wrong = _stages(files, file, rule, suites), mutants(dict(rule))
-                batches = [wrong[start : start + BATCH] for start in range(0, len(wrong), BATCH)]
-                work += [Assignment(rule, batch, stages) for batch in batches]
+    for each in located(files):
+        if not only or only & {name_of(each.rule), each.label}:
+            stages, wrong = _stages(files, each, suites), mutants(dict(each.rule), each.label)
+            batches = [wrong[start : start + BATCH] for start in range(0, len(wrong), BATCH)]
+            work += [Assignment(each.label, each.rule, batch, stages) for batch in batches]
     return work
 
 
 def _stages(
-    files: Sequence[RuleFile], file: RuleFile, rule: Rule, suites: tuple[Suite, ...]
+    files: Sequence[RuleFile], of: Located, suites: tuple[Suite, ...]
 ) -> list[tuple[Group, Sequence[Rule]]]:
     """Of each group only the questions whose answer can change with the rule, and the rules behind them."""
     judges = []
     for suite in suites:
-        if file.name in suite.rule_files:
-            loaded = together(files, suite.rule_files)
-            touched = loaded.touched(name_of(rule))
+        if of.file.name in suite.rule_files:
+            loaded = together(files, suite.rule_files, suite.order)
+            touched = loaded.touched(name_of(of.rule))
             groups = [_narrowed(group, touched) for group in suite.groups]
             judges += [(group, loaded.for_group(group)) for group in groups if group.questions]
     return sorted(judges, key=lambda judge: _order(judge[0]))
@@ -65,17 +66,17 @@ def _narrowed(group: Group, names: set[str]) -> Group:
     return group.narrowed(lambda question: bool(asked_by(question, group.alert) & names))
 
 
-def run_all(work: Sequence[Assignment], progress: Callable[[Verdicts], None]) -> Verdicts:
+def run_all(work: Sequence[Assignment], progress: Callable[[Verdicts], None], failing: Failing) -> Verdicts:
     """The verdict on each mutant, on fewer of them after Ctrl-C. FAILED means that a unit test noticed it.
 
-    Every rule is also judged as it is: a group that fails anyway notices nothing.
+    Every rule is also judged as it is: a group that fails anyway notices nothing, and *failing* hears of it.
     """
     stop, known = threading.Event(), Verdicts()
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
             # The costly ones first: the cores end together.
             ordered = sorted(work, key=lambda each: each.cost, reverse=True)
-            for future in as_completed([pool.submit(_decide, each, stop) for each in ordered]):
+            for future in as_completed([pool.submit(_decide, each, stop, failing) for each in ordered]):
                 known |= future.result()
                 progress(known)
         except KeyboardInterrupt:
@@ -86,9 +87,9 @@ def run_all(work: Sequence[Assignment], progress: Callable[[Verdicts], None]) ->
     return known
 
 
-def _decide(work: Assignment, stop: threading.Event) -> Verdicts:
+def _decide(work: Assignment, stop: threading.Event, failing: Failing) -> Verdicts:
     """Each group judges what the groups before it let pass; nothing is known of those when it has to stop."""
-    healthy = Mutant(name_of(work.rule), UNCHANGED, dict(work.rule))
+    healthy = Mutant(work.label, UNCHANGED, dict(work.rule))
     alive, verdicts = [healthy, *work.mutants], Verdicts()
     for group, rules in work.stages:
         if stop.is_set():
@@ -96,15 +97,21 @@ def _decide(work: Assignment, stop: threading.Event) -> Verdicts:
         trials = [Trial(mutant, _with(rules, work.rule, mutant), group) for mutant in alive]
         found = {trial.key.key: verdict for trial, verdict in zip(trials, judge(trials), strict=True)}
         if found.pop(healthy.key) is not Verdict.PASSED:
-            raise UserError(
-                f"expected the unit tests of the rule as it is to pass, {group.suite}: {group.name} does not "
-                f"for {healthy.rule}; run `promtool test rules tests/rules/{group.suite}.test.yml`"
-            )
+            failing(group, work.label)
+            continue
         verdicts |= {key: verdict for key, verdict in found.items() if verdict is not Verdict.PASSED}
         alive = [mutant for mutant in alive if mutant.key not in verdicts]
         if alive == [healthy]:
             return verdicts
     return verdicts | {mutant.key: Verdict.PASSED for mutant in alive if mutant is not healthy}
+
+
+def refuse(group: Group, label: str) -> None:
+    """A group that fails with the rules as they are ends the run."""
+    raise RulesError(
+        f"expected the unit tests of the rule as it is to pass, {group.suite}: {group.name} does not "
+        f"for {label}; run promtool on that file"
+    )
 
 
 def _with(rules: Sequence[Rule], rule: Rule, mutant: Mutant) -> list[Mapping[str, object]]:

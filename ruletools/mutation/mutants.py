@@ -18,7 +18,7 @@ from monitoring.promql import (
     Selector,
     Subquery,
 )
-from monitoring.promql_parse import parse
+from ruletools.expressions import tree_of
 from ruletools.mutation.counts import is_count
 
 Rule = dict[str, Any]
@@ -78,8 +78,11 @@ class Mutant:
         return self.rule, self.fault
 
 
-def mutants(rule: Rule) -> list[Mutant]:
-    """Every fault of the rule that gives another rule, each once, no two with the same words."""
+def mutants(rule: Rule, label: str = "") -> list[Mutant]:
+    """Every fault of the rule that gives another rule, each once, no two with the same words.
+
+    The *label* tells the rule from others of its name.
+    """
     faults = [*_expressions(rule), *_waits(rule), *_labels(rule)]
     unlike = {repr(mutated): (fault, mutated) for fault, mutated in reversed(faults) if mutated != rule}
     seen: Counter[str] = Counter()
@@ -87,12 +90,14 @@ def mutants(rule: Rule) -> list[Mutant]:
     for fault, mutated in reversed(unlike.values()):
         seen[fault] += 1
         count = f" #{seen[fault]}" if seen[fault] > 1 else ""
-        found.append(Mutant(rule.get("alert") or rule["record"], fault + count, mutated))
+        found.append(Mutant(label or rule.get("alert") or rule["record"], fault + count, mutated))
     return found
 
 
 def _expressions(rule: Rule) -> Iterator[tuple[str, Rule]]:
-    tree = parse(rule["expr"])
+    tree = tree_of(rule["expr"])
+    if tree is None:
+        return
     for fault, mutated in _everywhere(tree, tree, lambda whole: whole):
         if mutated != tree:
             yield fault, rule | {"expr": str(mutated)}

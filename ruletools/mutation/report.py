@@ -3,30 +3,30 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ruletools.lint.places import place
+from ruletools.lint.places import line_of, shown
 from ruletools.mutation.mutants import Mutant
-from ruletools.mutation.run import TARGET_PERCENT, Result, difference
-from ruletools.ruleset import RuleFile, name_of
-from ruletools.suites import RULES
+from ruletools.mutation.run import Result, difference
+from ruletools.ruleset import Located, RuleFile, by_label
 
 EVERY_S = 15
 
 
 def as_text(result: Result, files: Sequence[RuleFile]) -> str:
     """The survivors with file, line and difference, what is wrong with the excuses, then the score."""
-    rules = {name_of(rule): rule for file in files for rule in file.rules}
+    rules = by_label(files)
     lines = []
     for mutant in result.survived:
-        lines += [f"{_at(mutant, files)}: survived: {mutant.rule}: {mutant.fault}"]
-        lines += [difference(rules[mutant.rule], mutant), ""]
-    lines += [f"{_at(each, files)}: invalid: {each.rule}: {each.fault}" for each in result.invalid]
+        lines += [f"{_at(mutant, rules)}: survived: {mutant.rule}: {mutant.fault}"]
+        lines += [difference(rules[mutant.rule].rule, mutant), ""]
+    lines += [f"{_at(each, rules)}: invalid: {each.rule}: {each.fault}" for each in result.invalid]
     return "\n".join([*lines, *result.complaints, *_sum_up(result)])
 
 
@@ -36,40 +36,41 @@ def _sum_up(result: Result) -> list[str]:
     said = [f"{counts}: {result.score:.1f} %"]
     if result.pending:
         said.append(f"interrupted: {result.pending} mutants were not decided")
-    if result.score < TARGET_PERCENT:
+    if result.score < result.target:
         total = len(result.killed) + len(result.survived)
-        more = math.ceil(total * TARGET_PERCENT / 100) - len(result.killed)
+        more = math.ceil(total * result.target / 100) - len(result.killed)
         said.append(
-            f"{TARGET_PERCENT - result.score:.1f} points under the target of {TARGET_PERCENT:g} %: "
-            f"{more} more have to be noticed. Add the stimulus on which such a rule differs to tests/rules/; "
-            "where there can be none, list the mutant in tests/rules/equivalents.yml with the reason"
+            f"{result.target - result.score:.1f} points under the target of {result.target:g} %: "
+            f"{more} more have to be noticed. Add the stimulus on which such a rule differs to the unit "
+            f"tests; where there can be none, list the mutant in {result.list_name} with the reason"
         )
     return said
 
 
-def _at(mutant: Mutant, files: Sequence[RuleFile]) -> str:
-    name = next(file.name for file in files if any(name_of(rule) == mutant.rule for rule in file.rules))
-    return place(RULES / name, mutant.rule)
+def _at(mutant: Mutant, rules: Mapping[str, Located]) -> str:
+    """`file:line` of the rule."""
+    found = rules[mutant.rule]
+    return f"{shown(found.file.path, Path.cwd())}:{line_of(found.file.path, found.index)}"
 
 
 def as_json(result: Result, files: Sequence[RuleFile]) -> str:
     """The counts, the score and every mutant that was not killed."""
-    rules = {name_of(rule): rule for file in files for rule in file.rules}
+    rules = by_label(files)
 
     def listed(mutants: Sequence[Mutant]) -> list[dict[str, str]]:
         return [
             {
                 "rule": each.rule,
                 "fault": each.fault,
-                "at": _at(each, files),
-                "diff": difference(rules[each.rule], each),
+                "at": _at(each, rules),
+                "diff": difference(rules[each.rule].rule, each),
             }
             for each in mutants
         ]
 
     document = {
         "score": round(result.score, 2),
-        "target": TARGET_PERCENT,
+        "target": result.target,
         "ok": result.ok,
         "killed": len(result.killed),
         "pending": result.pending,
@@ -87,10 +88,10 @@ def as_junit(result: Result, files: Sequence[RuleFile]) -> str:
     for mutant in result.killed:
         _case(suite, mutant.rule, mutant.fault)
     for mutant in result.survived:
-        kind = "skipped" if result.score >= TARGET_PERCENT else "failure"
+        kind = "skipped" if result.score >= result.target else "failure"
         _case(suite, mutant.rule, mutant.fault, kind, "no unit test notices this mutant of a rule")
     for mutant in result.excused:
-        _case(suite, mutant.rule, mutant.fault, "skipped", "mutants listed in tests/rules/equivalents.yml")
+        _case(suite, mutant.rule, mutant.fault, "skipped", f"mutants listed in {result.list_name}")
     for mutant in result.invalid:
         _case(suite, mutant.rule, mutant.fault, "skipped", "promtool refuses this mutant")
     for complaint in result.complaints:

@@ -12,7 +12,7 @@ from monitoring import grafana
 from monitoring.catalog import Alert, load
 from monitoring.measures import Measure, covers, measures, selectors, shows
 from monitoring.promql_parse import parse
-from ruletools.lint.dashboards import LINK, Dashboard, Panel, load_dashboards
+from ruletools.house.lint.dashboards import LINK, Dashboard, Panel, load_dashboards
 
 ALERTS = load(REPO / "monitoring" / "rules")
 DASHBOARDS = load_dashboards(REPO / "monitoring" / "dashboards")

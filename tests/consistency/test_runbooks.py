@@ -8,7 +8,8 @@ import pytest
 from devtools.paths import REPO
 from monitoring.catalog import load
 from monitoring.promql_parse import parse
-from ruletools.lint.runbooks import RUNBOOKS, commands
+from ruletools.house.files import RUNBOOKS
+from ruletools.house.lint.runbooks import commands
 
 ALERTS = [alert.name for alert in load(REPO / "monitoring" / "rules")]
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"]

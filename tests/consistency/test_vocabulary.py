@@ -19,9 +19,10 @@ from rollback.domain.records import NoticeState
 from rollback.domain.rollback import Phase, VerificationVerdict
 from rollback.domain.unresolved import Unresolved
 from rollback.settings import Settings
-from ruletools.lint.rollbacks import ASKED, KINDS
-from ruletools.lint.runbooks import BLOCK, RUNBOOKS, commands
-from ruletools.ruleset import load_files
+from ruletools.house.files import RUNBOOKS
+from ruletools.house.lint.rollbacks import ASKED, KINDS
+from ruletools.house.lint.runbooks import BLOCK, commands
+from ruletools.house.loading import load_files
 
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 PAGES = {path.stem: path.read_text("utf-8") for path in RUNBOOKS.glob("*.md") if path.stem != "README"}

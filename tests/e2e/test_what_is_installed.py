@@ -10,9 +10,9 @@ from harness.incident.patience import CALM_S
 from harness.lab import addresses, containers
 from harness.stack import Stack
 from harness.stack.traffic import OrdinaryDay
+from ruletools.house.lint.run import lint
+from ruletools.house.lint.runbooks import commands
 from ruletools.lint.findings import Level
-from ruletools.lint.run import lint
-from ruletools.lint.runbooks import commands
 
 pytestmark = pytest.mark.lab
 

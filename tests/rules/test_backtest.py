@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks.server import Server, dump, running
-from devtools.errors import UserError
-from harness.clients import ClientError, Http
 from ruletools.backtest import Archive, Past, Period, backtest
 from ruletools.backtest_report import as_json, as_text
+from ruletools.errors import RulesError
 from ruletools.firing import firings
+from ruletools.http import Http
 
 SCENE_S = 45
 CONFIG = """
@@ -155,13 +155,13 @@ def test_what_prometheus_no_longer_holds_is_not_judged(watched: tuple[Server, Pe
     asked = Period(period.start - 3600, period.end)
 
     assert period.start - 20 < archive.covered(asked).start < period.start + 20
-    with pytest.raises(UserError, match=r"expected .* to hold `up`"):
+    with pytest.raises(RulesError, match=r"expected .* to hold `up`"):
         archive.covered(Period(period.start - 7200, period.start - 3600))
 
 
 def test_an_unknown_alert_and_no_prometheus_are_said(watched: tuple[Server, Period]) -> None:
     server, period = watched
-    with pytest.raises(UserError, match="found Nobody"):
+    with pytest.raises(RulesError, match="found Nobody"):
         backtest(Archive(Http(server.client.base)), GROUPS, QUIETENS, period, ["Nobody"])
-    with pytest.raises(ClientError, match="expected an answer"):
+    with pytest.raises(RulesError, match="expected an answer"):
         Archive(Http("http://127.0.0.1:1")).covered(period)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitoring.catalog import Alert
-from ruletools.coverage import cover
+from ruletools.house.coverage import cover
 from ruletools.suites import Group, Suite
 
 FIRES = {"exp_labels": {"service": "fires"}, "exp_annotations": {}}

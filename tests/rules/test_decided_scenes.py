@@ -24,7 +24,7 @@ from rollback.domain.records import Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 from rollback.settings import Settings
-from ruletools.scene import Scene
+from ruletools.house.scene import Scene
 
 
 def _scenes() -> Any:

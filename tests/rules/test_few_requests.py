@@ -6,7 +6,7 @@ import pytest
 
 from devtools.paths import REPO
 from monitoring.catalog import load
-from ruletools.scene import Scene
+from ruletools.house.scene import Scene
 
 BACKEND = 'job="mita-backend",env="prod",service="mita-backend"'
 MINUTE = 60

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from devtools.errors import UserError
 from devtools.paths import REPO
-from ruletools.lint.content import Content
-from ruletools.lint.exposed import CATALOGUE, Exposed, as_yaml, ask, differences, read_catalogue
+from ruletools.errors import RulesError
+from ruletools.house.files import CATALOGUE
+from ruletools.house.lint.content import house
+from ruletools.house.lint.exposed import Exposed, as_yaml, ask, differences, read_catalogue
+from ruletools.house.lint.run import lint
 from ruletools.lint.findings import Finding, Level, as_github, as_json, as_text
-from ruletools.lint.run import lint
 
 RULES, ROUTES = "monitoring/rules", "monitoring/alertmanager.yml"
 EXCEPTIONS = "tests/rules/lint_exceptions.yml"
@@ -52,7 +53,7 @@ def breaks(root: Path, file: str, old: str, new: str) -> list[Finding]:
     text = (root / file).read_text()
     assert old in text, f"expected {old!r} in {file}"
     (root / file).write_text(text.replace(old, new, 1))
-    return [finding for finding in lint(Content(root)) if finding.what != LOUD]
+    return [finding for finding in lint(root) if finding.what != LOUD]
 
 
 def line(root: Path, finding: Finding) -> str:
@@ -298,9 +299,7 @@ def test_an_alert_without_a_label_that_an_inhibition_compares_is_found(root: Pat
     tests = root / "tests" / "rules" / "postgres.test.yml"
     tests.write_text(tests.read_text().replace("              host: fires\n", ""))
 
-    found = [
-        one for one in lint(Content(root)) if "fires without host, which an inhibition compares" in one.what
-    ]
+    found = [one for one in lint(root) if "fires without host, which an inhibition compares" in one.what]
 
     assert "DatabaseConnectionsHigh" in {one.what.partition(":")[0] for one in found}
     assert all(line(root, one).startswith("expr:") for one in found)
@@ -366,7 +365,7 @@ def test_a_swapped_mention_takes_the_warning_away(root: Path) -> None:
     swapped = text.replace("<!channel>", "<!x>").replace("<!here>", "<!channel>").replace("<!x>", "<!here>")
     (root / ROUTES).write_text(swapped)
 
-    assert lint(Content(root)) == []
+    assert lint(root) == []
 
 
 @pytest.mark.parametrize(
@@ -421,7 +420,7 @@ def test_an_exception_that_nothing_needs_is_found(root: Path, old: str, new: str
 def test_every_exception_is_needed(root: Path) -> None:
     """Each is taken away in turn: lint then finds what it excused."""
     text = (root / EXCEPTIONS).read_text()
-    older = Content(root).excused("not_exposed", "older")  # only a running lab can tell
+    older = house(root).excused("not_exposed", "older")  # only a running lab can tell
     rows = [row for row in text.splitlines() if row.startswith("  ") and row.strip().partition(": ")[2]]
     excuses = [row for row in rows if "#" not in row and row.split(":")[0].strip() not in older]
     assert len(excuses) >= 7
@@ -441,7 +440,7 @@ def test_an_alert_that_another_file_has_too_is_found(root: Path) -> None:
     text = (root / f"{RULES}/queue.rules.yml").read_text()
     (root / f"{RULES}/twice.rules.yml").write_text(text.replace("name: queue", "name: twice"))
 
-    found = lint(Content(root))
+    found = lint(root)
 
     assert {one.what for one in found} == {
         f"{name}: there is such an alert in queue.rules.yml too"
@@ -526,5 +525,5 @@ def test_lint_against_a_running_prometheus_fails_where_a_query_suffers(prometheu
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9090", "http://127.0.0.1:1"])
 def test_no_prometheus_at_the_address_is_explained(address: str) -> None:
-    with pytest.raises(UserError, match="expected "):
+    with pytest.raises(RulesError, match="expected "):
         ask(address)

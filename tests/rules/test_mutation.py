@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from devtools.errors import UserError
-from ruletools.laboratory import Trial, Verdict, judge, read_verdict
+from ruletools.errors import RulesError
+from ruletools.house.loading import load_files, load_suites
 from ruletools.mutation import report as mutation_report
 from ruletools.mutation.mutants import Mutant
 from ruletools.mutation.run import Equivalent, Result, mutate
-from ruletools.ruleset import load_files
-from ruletools.suites import Group, load_suites
+from ruletools.suites import Group
+from ruletools.trials import Trial, Verdict, judge, read_verdict
 
 FILES, SUITES = load_files(), load_suites()
 GROUP = Group(
@@ -62,7 +62,7 @@ def test_a_group_that_fails_anyway_kills_nothing() -> None:
     queue = next(suite for suite in SUITES if suite.name == "queue")
     broken = [replace(group, data={**group.data, "input_series": []}) for group in queue.groups]
 
-    with pytest.raises(UserError, match=r"unit tests of the rule as it is to pass, queue: QueueDepth"):
+    with pytest.raises(RulesError, match=r"unit tests of the rule as it is to pass, queue: QueueDepth"):
         mutate(FILES, (replace(queue, groups=tuple(broken)),), only={"QueueDepthHigh"}, equivalents=())
 
 

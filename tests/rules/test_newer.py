@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ruletools import newer
-from ruletools.suites import load_suites
+from ruletools.house import newer
+from ruletools.house.loading import load_suites
 
 ALERT = 'count(ALERTS{alertname="HostDown",alertstate="firing"}) or vector(0)'
 

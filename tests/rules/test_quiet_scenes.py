@@ -7,7 +7,7 @@ import yaml
 
 from devtools.paths import REPO
 from monitoring.routing import inhibited
-from ruletools.scene import Active, Scene
+from ruletools.house.scene import Active, Scene
 
 CONFIG: dict[str, Any] = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
 

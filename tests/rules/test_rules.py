@@ -6,10 +6,10 @@ The files are native: `promtool test rules tests/rules/*.test.yml` runs the same
 import pytest
 
 from devtools.paths import REPO
-from ruletools.laboratory import Trial, run_trials
+from ruletools.house.loading import load_files, load_suites
 from ruletools.programs import promtool
-from ruletools.ruleset import load_files, together
-from ruletools.suites import load_suites
+from ruletools.ruleset import together
+from ruletools.trials import Trial, run_trials
 
 FILES = load_files()
 SUITES = {suite.name: suite for suite in load_suites()}

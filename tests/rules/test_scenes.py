@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from devtools.errors import UserError
-from ruletools.scene import Scene
+from ruletools.errors import RulesError
+from ruletools.house.scene import Scene
 
 BACKEND = 'job="mita-backend",env="prod",service="mita-backend"'
 MINUTE, HOUR = 60, 3600
@@ -426,12 +426,12 @@ def test_several_samples_where_one_is_expected_are_an_error() -> None:
     scene = Scene(own("up", "1x5") | own("up", "1x5", "app2"))
 
     assert len(scene.samples("up", "1m")) == 2
-    with pytest.raises(UserError, match="expected one sample of up at 1m"):
+    with pytest.raises(RulesError, match="expected one sample of up at 1m"):
         scene.value("up", "1m")
 
 
 def test_what_promtool_refuses_is_said() -> None:
-    with pytest.raises(UserError, match="expected an answer of promtool"):
+    with pytest.raises(RulesError, match="expected an answer of promtool"):
         Scene({"up": "1y5"}).value("up", "1m")
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from devtools.errors import UserError
 from devtools.paths import REPO, VENV
 from harness.cli import main
-from ruletools.site.effective import effective
-from ruletools.site.read import Site, check_extra, read_site
-from ruletools.site.shown import as_json, as_text
+from harness.rules.cli import HOOKS
+from ruletools.errors import RulesError
+from ruletools.house.site.effective import Effective
+from ruletools.house.site.effective import effective as _effective
+from ruletools.house.site.read import Site, check_extra, read_site
+from ruletools.house.site.shown import as_json, as_text
 
 HOSTS = """
 all:
@@ -40,6 +42,10 @@ alert_overrides:
 """
 
 
+def effective(name: str, site: Site) -> Effective:
+    return _effective(name, site, HOOKS.causes())
+
+
 @pytest.fixture(scope="module")
 def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Values of an outer group, of a nested file of the group, of the host, and from a vault."""
@@ -62,7 +68,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(inventory: Path) -> Site:
-    return read_site(str(inventory / "hosts.yml"), [f"--vault-password-file={inventory}/password"])
+    return read_site(str(inventory / "hosts.yml"), HOOKS, [f"--vault-password-file={inventory}/password"])
 
 
 def origin_of(site: Site, field: str, alert: str = "CriticalErrorRate") -> tuple[Any, str]:
@@ -162,8 +168,8 @@ def test_every_alert_can_be_shown() -> None:
 
 
 def test_both_inventories_of_the_repository_can_be_read() -> None:
-    assert read_site("inventories/lab").time_scale == 15
-    assert read_site("inventories/production").time_scale == 1
+    assert read_site("inventories/lab", HOOKS).time_scale == 15
+    assert read_site("inventories/production", HOOKS).time_scale == 1
 
 
 def test_a_variable_of_the_command_line_wins(inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,8 +211,8 @@ def test_an_inventory_that_cannot_be_read_is_explained(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
 
-    with pytest.raises(UserError, match=f"(?s){expected}"):
-        read_site(str(root))
+    with pytest.raises(RulesError, match=f"(?s){expected}"):
+        read_site(str(root), HOOKS)
 
 
 @pytest.mark.parametrize(
@@ -214,11 +220,11 @@ def test_an_inventory_that_cannot_be_read_is_explained(
     [
         ("CriticalErorRate", "did you mean CriticalErrorRate"),
         ("errorrate", "CriticalErrorRate, HighErrorRate"),
-        ("Zzz", "harness rules coverage"),
+        ("Zzz", "command `coverage` lists"),
     ],
 )
 def test_an_unknown_alert_is_answered_with_the_nearest(name: str, near: str) -> None:
-    with pytest.raises(UserError, match=near):
+    with pytest.raises(RulesError, match=near):
         effective(name, Site())
 
 
@@ -234,7 +240,7 @@ def test_an_unknown_alert_is_answered_with_the_nearest(name: str, near: str) -> 
 def test_a_site_that_the_installation_would_refuse_is_refused_here(
     changed: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(UserError, match=expected):
+    with pytest.raises(RulesError, match=expected):
         effective("HostDown", Site(inventory="x", values={**Site().values, **changed}))
 
 

@@ -3,13 +3,13 @@
 import pytest
 
 from monitoring.catalog import load
-from ruletools.coverage import cover, load_exemptions
+from ruletools.house.coverage import cover, load_exemptions
+from ruletools.house.files import EQUIVALENTS, RULES
+from ruletools.house.loading import load_files, load_suites
 from ruletools.mutation import report as mutation_report
 from ruletools.mutation.mutants import mutants
 from ruletools.mutation.run import load_equivalents, mutate
 from ruletools.report import as_json, as_junit, as_text
-from ruletools.ruleset import load_files
-from ruletools.suites import RULES, load_suites
 
 TABLE = cover(load(RULES), load_suites(), load_exemptions())
 
@@ -62,7 +62,7 @@ def test_each_mutant_is_wrong_in_one_place() -> None:
 
 def test_good_unit_tests_kill_every_mutant_and_none_without_them() -> None:
     files, suites = load_files(), load_suites()
-    result = mutate(files, suites, only={"QueueDepthHigh"}, equivalents=load_equivalents())
+    result = mutate(files, suites, only={"QueueDepthHigh"}, equivalents=load_equivalents(EQUIVALENTS))
     assert result.survived == ()
     assert len(result.killed) > 10
     blind = mutate(

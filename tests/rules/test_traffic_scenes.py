@@ -5,7 +5,7 @@ What takes days is in traffic_days.test.yml and traffic_week.test.yml.
 
 import pytest
 
-from ruletools.scene import Scene
+from ruletools.house.scene import Scene
 
 BACKEND = 'job="mita-backend",env="prod",service="mita-backend"'
 MINUTE = 60

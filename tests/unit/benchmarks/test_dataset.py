@@ -6,7 +6,9 @@ from benchmarks.series import STEP_S, Shape
 from devtools.paths import REPO
 from monitoring.durations import parse_duration
 from monitoring.records import read_yaml
-from ruletools.ruleset import ALERT_SERIES, load_files, metrics_of
+from ruletools.expressions import metrics_of
+from ruletools.house.loading import load_files
+from ruletools.ruleset import ALERT_SERIES
 
 SERIES = list(dataset(instances=2, history_days=1))
 

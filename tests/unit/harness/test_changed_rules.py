@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from devtools.errors import UserError
-from ruletools.mutation.changed import base, changed_since
+from ruletools.errors import RulesError
+from ruletools.house.changed import base, changed_since
 
 RULES, TESTS = "monitoring/rules/a.rules.yml", "tests/rules/a.test.yml"
 GROUP = """
@@ -112,7 +112,7 @@ def test_a_worktree_compares_its_own_files(repo: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_revision_is_one_sentence(repo: Path) -> None:
-    with pytest.raises(UserError, match=r"^expected a git revision that this clone has, found 'nonsense'$"):
+    with pytest.raises(RulesError, match=r"^expected a git revision that this clone has, found 'nonsense'$"):
         changed_since("nonsense", repo)
 
 

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from devtools.errors import UserError
-from harness.faults.catalog import Cause
-from harness.faults.catalog import load as load_causes
 from monitoring.catalog import Alert, load
 from monitoring.promql_parse import parse
 from monitoring.routing import Labels, Route, routes_of, silencers
 from monitoring.slo import TARGET
 from monitoring.thresholds import has_limit, threshold
-from ruletools.lint.places import place
+from ruletools.errors import RulesError
+from ruletools.house.files import REPO, RULES
+from ruletools.house.hooks import Cause
+from ruletools.house.site.read import Rule, Site
+from ruletools.lint.places import line_of_field
 from ruletools.names import near
-from ruletools.site.read import MONITORING, Rule, Site
-from ruletools.suites import RULES
 
 RUNBOOKS = "docs/runbooks"
 LINKS = {"runbook_url": "prometheus_runbooks_url", "dashboard_url": "prometheus_dashboards_url"}
@@ -49,11 +48,11 @@ class Effective:
     cause: Cause
 
 
-def effective(name: str, site: Site) -> Effective:
-    """What a person wants to know about an alert at a site; UserError where it or the site is wrong."""
+def effective(name: str, site: Site, causes: Mapping[str, Cause]) -> Effective:
+    """What a person wants to know about an alert at a site; RulesError where it or the site is wrong."""
     alerts = _alerts()
     if name not in alerts:
-        raise UserError(f"expected the name of an alert, found {name!r}; {near(name, alerts)}")
+        raise RulesError(f"expected the name of an alert, found {name!r}; {near(name, alerts)}")
     rules, stated, config = site.rules, site.unscaled, site.alertmanager
     rule, alert = rules.get(name), alerts[name]
     labels = {other: _labels(found, site) for other, found in rules.items()}
@@ -67,7 +66,7 @@ def effective(name: str, site: Site) -> Effective:
         muted_by=tuple(_muted_by(config, labels[name], list(labels.values()))) if rule else (),
         runbook=f"{RUNBOOKS}/{name}.md",
         runbook_url=site.links.annotations(alert.annotations)["runbook_url"],
-        cause=load_causes()[name],
+        cause=causes[name],
     )
 
 
@@ -106,7 +105,8 @@ def _values(alert: Alert, rule: Rule, stated: Rule, site: Site) -> Iterator[Valu
 def _value(alert: Alert, site: Site, field: str, value: Any, stated: Any) -> Value:
     field_in_file = "expr" if field == "threshold" else field
     path = _overridden_by(site.overrides.get(alert.name, {}), field)
-    where = place(MONITORING / "rules" / alert.file, alert.name, field_in_file)
+    line = line_of_field(RULES / alert.file, alert.name, field_in_file)
+    where = f"{(RULES / alert.file).relative_to(REPO)}:{line}"
     if alert.file == TARGET.name and site.values["prometheus_slo"]:
         where += f", made anew with prometheus_slo, {site.origin('prometheus_slo')}"
     if path:

@@ -9,17 +9,15 @@ from typing import Any
 
 import yaml
 
-from devtools.errors import UserError
-from devtools.paths import REPO
-from devtools.playbook import run_playbook
-from devtools.system import last_words
 from monitoring.catalog import CatalogError, Links, render_alertmanager, render_rules
 from monitoring.overrides import Overrides
 from monitoring.records import read_yaml
+from ruletools.errors import RulesError
+from ruletools.house.files import MONITORING, REPO
+from ruletools.house.hooks import Hooks
 
 Rule = Mapping[str, Any]
 PLAY = Path(__file__).with_suffix(".yml")
-MONITORING = REPO / "monitoring"
 REPOSITORY: Mapping[str, Any] = {
     "prometheus_alert_overrides": {},
     "prometheus_slo": {},
@@ -66,7 +64,7 @@ class Site:
 
     @cached_property
     def rules(self) -> Mapping[str, Rule]:
-        """The alerting rules by name as they are installed; UserError where an override is wrong."""
+        """The alerting rules by name as they are installed; RulesError where an override is wrong."""
         return self._rules(self.time_scale)
 
     @cached_property
@@ -93,7 +91,7 @@ class Site:
                 promised=self.values["prometheus_slo"],
             )
         except CatalogError as error:
-            raise UserError(f"{self.inventory}: {error}") from None
+            raise RulesError(f"{self.inventory}: {error}") from None
         return [group for text in texts.values() for group in read_yaml(text)["groups"]]
 
     @cached_property
@@ -108,29 +106,29 @@ class Site:
                 text, time_scale=scale, overrides=self.values["alertmanager_overrides"]
             )
         except CatalogError as error:
-            raise UserError(f"{self.inventory}: {error}") from None
+            raise RulesError(f"{self.inventory}: {error}") from None
         return dict(read_yaml(rendered))
 
     def _number(self, name: str) -> float:
         try:
             return float(self.values[name])
         except (TypeError, ValueError):
-            raise UserError(
+            raise RulesError(
                 f"{self.origin(name)}: expected {name} as a number, found {self.values[name]!r}"
             ) from None
 
 
-def read_site(inventory: str, options: Sequence[str] = ()) -> Site:
+def read_site(inventory: str, hooks: Hooks, options: Sequence[str] = ()) -> Site:
     """The site of an inventory; `options` are ansible-playbook's own, such as a vault's password file."""
     if "," not in inventory and not Path(inventory).exists():
-        raise UserError(f"expected an inventory such as inventories/production, found no {inventory}")
+        raise RulesError(f"expected an inventory such as inventories/production, found no {inventory}")
     place = inventory if "," in inventory else str(Path(inventory).resolve())
-    run = run_playbook(PLAY, "--tags=say", "--skip-tags=always", *options, inventory=place)
+    run = hooks.play(PLAY, ("--tags=say", "--skip-tags=always", *options), place)
     if run.returncode or run.failure():
-        words = run.failure() or last_words(run.output)
-        raise UserError(f"expected Ansible to read {inventory}, it says: {words}")
+        words = run.failure() or _last_words(run.output)
+        raise RulesError(f"expected Ansible to read {inventory}, it says: {words}")
     if not run.events:
-        raise UserError(
+        raise RulesError(
             f"expected a host in the group `monitoring` of {inventory}, found none; name the host that runs "
             f"Prometheus there"
         )
@@ -140,7 +138,7 @@ def read_site(inventory: str, options: Sequence[str] = ()) -> Site:
 
 
 def check_extra(text: str) -> None:
-    """UserError unless Ansible reads values out of the text of an `-e`; what is none it would swallow."""
+    """RulesError unless Ansible reads values out of the text of an `-e`; what is none it would swallow."""
     if text.startswith("@"):
         understood = Path(text[1:]).is_file()
     elif text.lstrip().startswith(("{", "[")):
@@ -148,7 +146,7 @@ def check_extra(text: str) -> None:
     else:
         understood = all(name.isidentifier() and equals for name, equals in _pairs(text))
     if not understood:
-        raise UserError(f"-e: expected key=value, @file or JSON/YAML that is a mapping, found {text!r}")
+        raise RulesError(f"-e: expected key=value, @file or JSON/YAML that is a mapping, found {text!r}")
 
 
 def _yaml(text: str) -> Any:
@@ -165,6 +163,10 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     except ValueError:
         words = [""]
     return [word.partition("=")[:2] for word in words]
+
+
+def _last_words(output: str) -> str:
+    return "\n".join(output.strip().splitlines()[-5:]) or "(it said nothing)"
 
 
 def _short(origin: str) -> str:

@@ -9,8 +9,8 @@ from monitoring.errors import CatalogError
 from monitoring.promql import Matcher, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
-from ruletools.lint.content import EXCEPTIONS, Content
-from ruletools.lint.exposed import CATALOGUE, Exposed, ask, differences, read_catalogue
+from ruletools.house.lint.content import House
+from ruletools.house.lint.exposed import Exposed, ask, differences, read_catalogue
 from ruletools.lint.findings import Finding, Level
 from ruletools.ruleset import name_of
 
@@ -45,7 +45,7 @@ class Query:
 class Known:
     """What may be read: exposed and recorded series, and what is excused with a reason."""
 
-    content: Content
+    content: House
     exposed: Exposed
     running: bool = False  # what a running lab exposes depends on its distribution
 
@@ -98,9 +98,9 @@ def _holds(matcher: Matcher, value: str) -> bool:
     return same != matcher.op.startswith("!")
 
 
-def queries(content: Content) -> Iterator[Query]:
+def queries(content: House) -> Iterator[Query]:
     """Every expression of a rule, what the daemon asks with, and what panels ask."""
-    mend = f"mend it, scrape it, or say in tests/rules/{EXCEPTIONS} what it needs"
+    mend = f"mend it, scrape it, {content.keep}"
     for file in content.files:
         for rule in file.rules:
             name = name_of(rule)
@@ -115,9 +115,9 @@ def queries(content: Content) -> Iterator[Query]:
                 yield Query(expression, content.at(dashboard.path, line, f"{panel.title}: ", mend))
 
 
-def without_series(content: Content) -> Iterator[Finding]:
+def without_series(content: House) -> Iterator[Finding]:
     """Queries without a series in the lab, and excuses for such that nothing needs any more."""
-    known = Known(content, read_catalogue(content.tests / CATALOGUE.name))
+    known = Known(content, read_catalogue(content.catalogue))
     yield from _wrong(content, known)
     selectors = [selector for query in queries(content) for selector in query.selectors]
     needed = [selector for selector in selectors if known.wrong(selector, excused=False)]
@@ -126,7 +126,7 @@ def without_series(content: Content) -> Iterator[Finding]:
     yield from content.idle({job for each in scraped for job in known.jobs_of(each)}, "not_exposed", "jobs")
 
 
-def _wrong(content: Content, known: Known) -> Iterator[Finding]:
+def _wrong(content: House, known: Known) -> Iterator[Finding]:
     for query in queries(content):
         for what in dict.fromkeys([query.refused, *(known.wrong(each) for each in query.selectors)]):
             if what:
@@ -134,9 +134,9 @@ def _wrong(content: Content, known: Known) -> Iterator[Finding]:
                 yield Finding(found.file, found.line, f"{found.what}{what}", found.mend)
 
 
-def differing(content: Content, prometheus: str) -> list[Finding]:
+def differing(content: House, prometheus: str) -> list[Finding]:
     """How a running lab differs from the committed catalogue; where a query suffers it is an error."""
-    running, path = ask(prometheus), content.tests / CATALOGUE.name
+    running, path = ask(prometheus), content.catalogue
     found = list(_wrong(content, Known(content, running, running=True)))
     for job, words in differences(read_catalogue(path), running).items():
         more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""

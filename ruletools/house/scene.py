@@ -21,15 +21,16 @@ from typing import Any
 
 import yaml
 
-from devtools.errors import UserError
 from monitoring.catalog import Alert, load, render_rules
 from monitoring.durations import format_duration, parse_duration
 from monitoring.promql import Call, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.records import read_yaml
+from ruletools.errors import RulesError
+from ruletools.expressions import metrics_of
+from ruletools.house.files import RULES
 from ruletools.programs import promtool_tests
-from ruletools.ruleset import ALERT_SERIES, Rule, RuleFile, metrics_of, name_of
-from ruletools.suites import RULES
+from ruletools.ruleset import ALERT_SERIES, Rule, RuleFile, name_of
 
 LONGEST_S = 900
 Labels = Mapping[str, str]
@@ -98,7 +99,7 @@ class Scene:
         """The one value of an expression, None without a sample; several are an error."""
         found = self.samples(expression, at)
         if len(found) > 1:
-            raise UserError(f"expected one sample of {expression} at {at}, found {found}; name its labels")
+            raise RulesError(f"expected one sample of {expression} at {at}, found {found}; name its labels")
         return found[0].value if found else None
 
     def alerts(self, at: str, name: str = "", state: str = "") -> list[Active]:
@@ -210,7 +211,7 @@ class Scene:
             for match in _ANSWER.finditer(said)
         }
         if missing := [each for each in questions if each not in found]:
-            raise UserError(f"expected an answer of promtool to {missing[0]}, it said: {said[:2000]}")
+            raise RulesError(f"expected an answer of promtool to {missing[0]}, it said: {said[:2000]}")
         return found
 
 

@@ -4,37 +4,43 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from devtools.errors import UserError
-from devtools.paths import REPO
-from devtools.system import say
-from harness.clients import READ_S, Http
 from monitoring.catalog import CatalogError, load
 from monitoring.durations import parse_duration
-from ruletools import backtest, backtest_report, coverage, newer, overridden, report
-from ruletools.lint import exposed, findings
-from ruletools.lint.run import lint
+from ruletools import backtest, backtest_report, programs, report
+from ruletools.errors import RulesError
+from ruletools.house import coverage, newer, overridden
+from ruletools.house.changed import base, changed_since
+from ruletools.house.files import CATALOGUE, EQUIVALENTS, REPO, RULES
+from ruletools.house.hooks import Hooks
+from ruletools.house.lint import exposed
+from ruletools.house.lint.run import lint
+from ruletools.house.loading import load_files, load_suites
+from ruletools.house.site import shown
+from ruletools.house.site.effective import effective
+from ruletools.house.site.read import Site, check_extra, read_site
+from ruletools.http import READ_S, Http
+from ruletools.lint import findings
 from ruletools.mutation import report as mutation_report
-from ruletools.mutation.changed import base, changed_since
 from ruletools.mutation.run import Result, check_names, load_equivalents, mutate
-from ruletools.ruleset import RuleFile, load_files, name_of
-from ruletools.site import shown
-from ruletools.site.effective import effective
-from ruletools.site.read import Site, check_extra, read_site
-from ruletools.suites import RULES, load_suites
+from ruletools.ruleset import RuleFile, name_of
+from ruletools.say import say
 
 INTERRUPTED = 130
 FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_junit}
 LINT_FORMATS = {"text": findings.as_text, "json": findings.as_json, "github": findings.as_github}
 
 
-def add_commands(subparsers: Any) -> None:
+def add_commands(subparsers: Any, hooks: Hooks) -> None:
     """`harness rules ...` is known to the command line."""
     area = subparsers.add_parser("rules", help="the alert rules: coverage, mutate, lint, exposed, test, show")
+    area.set_defaults(hooks=hooks)
+    programs.find_with(hooks.program)
     commands = area.add_subparsers(metavar="COMMAND", required=True)
     covered = _add(
         commands, "coverage", "which case of which alert has a unit test; fails under 100 %", _coverage
@@ -128,8 +134,10 @@ def _mutate(arguments: argparse.Namespace) -> int:
 
 
 def _run_mutants(names: set[str], files: Sequence[RuleFile], console: Console) -> Result:
+    equivalents = load_equivalents(EQUIVALENTS)
     with mutation_report.progress(console) as progress:
-        return mutate(files, load_suites(), only=names, equivalents=load_equivalents(), progress=progress)
+        result = mutate(files, load_suites(), only=names, equivalents=equivalents, progress=progress)
+    return replace(result, list_name=str(EQUIVALENTS.relative_to(REPO)))
 
 
 def _lint(arguments: argparse.Namespace) -> int:
@@ -140,8 +148,8 @@ def _lint(arguments: argparse.Namespace) -> int:
 
 def _exposed(arguments: argparse.Namespace) -> None:
     text = exposed.as_yaml(exposed.ask(arguments.prometheus))
-    exposed.CATALOGUE.write_text(text, encoding="utf-8")
-    say(f"{exposed.CATALOGUE.relative_to(REPO)}: {text.count(chr(10))} lines; `git diff` shows what changed")
+    CATALOGUE.write_text(text, encoding="utf-8")
+    say(f"{CATALOGUE.relative_to(REPO)}: {text.count(chr(10))} lines; `git diff` shows what changed")
 
 
 def _test(arguments: argparse.Namespace) -> int:
@@ -161,12 +169,12 @@ def _backtest(arguments: argparse.Namespace) -> None:
     try:
         since = parse_duration(arguments.since) / 1000
     except CatalogError as error:
-        raise UserError(f"--since: {error}") from None
+        raise RulesError(f"--since: {error}") from None
     if bool(arguments.user) != bool(arguments.password_file):
-        raise UserError("expected --user and --password-file together, found one of them")
+        raise RulesError("expected --user and --password-file together, found one of them")
     for file in filter(None, (arguments.password_file, arguments.ca)):
         if not file.is_file():
-            raise UserError(f"expected a file, found no {file}")
+            raise RulesError(f"expected a file, found no {file}")
     auth = (arguments.user, arguments.password_file.read_text("utf-8").strip()) if arguments.user else None
     url = arguments.prometheus.rstrip("/")
     archive = backtest.Archive(Http(url, auth, str(arguments.ca or ""), read_s=12 * READ_S))
@@ -178,7 +186,7 @@ def _backtest(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    found = effective(arguments.alert, _site(arguments))
+    found = effective(arguments.alert, _site(arguments), arguments.hooks.causes())
     say(shown.as_json(found) if arguments.json else shown.as_text(found))
 
 
@@ -187,11 +195,11 @@ def _site(arguments: argparse.Namespace) -> Site:
         check_extra(text)
     if not arguments.inventory:
         if arguments.extra:
-            raise UserError("expected an inventory (-i) beside -e: without one nothing reads it")
+            raise RulesError("expected an inventory (-i) beside -e: without one nothing reads it")
         return Site()
     options = [f"-e{_absolute(text, '@')}" for text in arguments.extra]
     options += [f"--vault-password-file={Path(file).resolve()}" for file in arguments.vaults]
-    return read_site(arguments.inventory, options)
+    return read_site(arguments.inventory, arguments.hooks, options)
 
 
 def _absolute(text: str, mark: str) -> str:

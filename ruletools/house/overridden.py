@@ -17,10 +17,10 @@ from monitoring.durations import format_duration, parse_duration
 from monitoring.overrides import Overrides, override
 from monitoring.promql_parse import parse
 from monitoring.thresholds import comparison, threshold
-from ruletools.laboratory import Trial, run_trials
+from ruletools.house.stimulus import multiplied
 from ruletools.ruleset import Rule, RuleFile, together
-from ruletools.stimulus import multiplied
 from ruletools.suites import Group, Suite
+from ruletools.trials import Trial, run_trials
 
 Check = Mapping[str, Any]
 MOMENTS = 32  # how many later moments are tried where a stricter threshold is crossed later

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from devtools.errors import UserError
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
+from ruletools.errors import RulesError
+from ruletools.house.files import EXEMPTIONS
 from ruletools.matters import needless, reads
-from ruletools.suites import TESTS, Group, Suite, groups_of
+from ruletools.suites import Group, Suite, groups_of
 
 CASES = ("fires", "below", "short", "resolves", "missing", "quiet", "reset", "first")
 # What a stimulus of each case may be called.
@@ -21,7 +22,6 @@ STIMULI = {
     "quiet": frozenset({"idle", "silent", "quiet"}),
     "reset": frozenset({"reset"}),
 }
-EXEMPTIONS = TESTS / "exemptions.yml"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def load_exemptions(path: Path = EXEMPTIONS) -> dict[str, dict[str, str]]:
     exemptions: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     for alert, cases in exemptions.items():
         if not set(cases) <= set(CASES) or not all(cases.values()):
-            raise UserError(
+            raise RulesError(
                 f"{path}: expected a reason for some of {', '.join(CASES)}, found {alert}: {cases}"
             )
     return exemptions
@@ -54,7 +54,7 @@ def cover(
     """The coverage of each alert. An exemption of an unknown alert is an error: it may be a misspelt name."""
     unknown = exemptions.keys() - {alert.name for alert in alerts}
     if unknown:
-        raise UserError(f"expected exemptions of alerts that exist, found {', '.join(sorted(unknown))}")
+        raise RulesError(f"expected exemptions of alerts that exist, found {', '.join(sorted(unknown))}")
     return [_cover(alert, suites, exemptions.get(alert.name, {})) for alert in alerts]
 
 

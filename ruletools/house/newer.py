@@ -6,7 +6,6 @@ recorded values state numbers, and a window with one sample less gives others.
 """
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from typing import Any
 
 import yaml
 
-from devtools.tools import tool
 from monitoring.durations import format_duration, parse_duration
-from ruletools.suites import RULES, Suite
+from ruletools.house.files import RULES
+from ruletools.programs import promtool_tests
+from ruletools.suites import Suite
 
 PROGRAM = "promtool-3"
 SHIFTS = (0, -1, 1)
@@ -99,15 +99,7 @@ def _run(document: Mapping[str, Any]) -> str:
     with tempfile.TemporaryDirectory(prefix="newer-") as directory:
         path = Path(directory) / "newer.test.yml"
         path.write_text(yaml.safe_dump(dict(document), sort_keys=False), encoding="utf-8")
-        done = subprocess.run(
-            [str(tool(PROGRAM)), "test", "rules", str(path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=LONGEST_S,
-        )
-    return done.stdout
+        return promtool_tests([path], timeout_s=LONGEST_S, program=PROGRAM).stdout
 
 
 def as_text(found: Compared) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from devtools.errors import UserError
-from devtools.paths import REPO
 from monitoring.records import read_yaml
-from ruletools.ruleset import RuleFile, load_files, name_of
-from ruletools.suites import SUFFIX, Group, Suite, load_suites, read_suite
+from ruletools.errors import RulesError
+from ruletools.house.files import REPO
+from ruletools.house.loading import load_files, load_suites
+from ruletools.ruleset import RuleFile, name_of
+from ruletools.suites import SUFFIX, Group, Suite, read_suite
 
 RULES, TESTS = "monitoring/rules", "tests/rules"
 UPSTREAM = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
@@ -23,7 +24,7 @@ UPSTREAM = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 def changed_since(revision: str, repo: Path = REPO) -> set[str]:
     """Names of the rules that are new or different or read such a series, or whose tests or excuses are."""
     if _git(repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
-        raise UserError(f"expected a git revision that this clone has, found {revision!r}")
+        raise RulesError(f"expected a git revision that this clone has, found {revision!r}")
     past = _Past(repo, revision)
     before = [rule for path in past.paths(RULES) for rule in _rules_in(past.yaml(path))]
     groups, patterns = _changed_groups(past), _changed_excuses(past)

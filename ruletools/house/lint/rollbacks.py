@@ -11,7 +11,7 @@ from monitoring.errors import CatalogError
 from monitoring.promql import Binary, Call, Node, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.thresholds import threshold
-from ruletools.lint.content import Content
+from ruletools.house.lint.content import House
 from ruletools.lint.findings import Finding
 from ruletools.matters import COUNTERS
 from ruletools.ruleset import Rule, RuleFile
@@ -24,7 +24,7 @@ UNSOUND = "BackendCountersUnsound"
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 
 
-def rollbacks(content: Content, alert: Alert) -> Iterator[Finding]:
+def rollbacks(content: House, alert: Alert) -> Iterator[Finding]:
     """What is wrong with what an alert tells the daemon."""
     recorded = {name: rule for file in content.files for name, rule in file.recordings.items()}
     for field, what, mend in _wrong(alert, alert.labels.get("rollback"), recorded):

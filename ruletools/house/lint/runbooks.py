@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.paths import REPO
+from ruletools.house.files import RUNBOOKS
 
-RUNBOOKS = REPO / "docs" / "runbooks"
 BLOCK = re.compile(r"^```sh host=(\w+)\n(.*?)\n```$", re.S | re.M)
 
 

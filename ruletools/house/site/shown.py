@@ -7,7 +7,7 @@ from dataclasses import asdict
 import yaml
 
 from monitoring.routing import Route
-from ruletools.site.effective import Effective, Value
+from ruletools.house.site.effective import Effective, Value
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 

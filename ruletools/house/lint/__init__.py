@@ -1,0 +1,1 @@
+"""What is wrong with this repository's rules, dashboards and runbooks beyond their syntax."""
