@@ -1,0 +1,35 @@
+"""The files around the code say the same as the code: version, hooks, and what CI runs."""
+
+import re
+import shlex
+
+import yaml
+
+import rollback
+from devtools.checks import steps
+from devtools.paths import REPO
+
+HOOKS = ".pre-commit-config.yaml"
+
+
+def test_the_changelog_begins_with_this_version_and_says_what_an_operator_must_do() -> None:
+    newest = re.split(r"^## ", (REPO / "CHANGELOG.md").read_text(), flags=re.M)[1]
+
+    assert newest.startswith(f"{rollback.__version__}, ")
+    assert "### What an operator must do" in newest
+
+
+def test_the_hooks_are_the_checks_of_make_lint() -> None:
+    hooks = [hook for repo in yaml.safe_load((REPO / HOOKS).read_text())["repos"] for hook in repo["hooks"]]
+    hooked = {hook["name"]: shlex.split(hook["entry"])[0] for hook in hooks}
+
+    assert hooked == {step.name: f".venv/bin/{step.argv[0].rpartition('/')[2]}" for step in steps.lint()}
+
+
+def test_both_ways_of_ci_call_the_same_make_target() -> None:
+    called = {
+        name: set(re.findall(r"(?:exec|&&|run:) make ([a-z-]+)", (REPO / name).read_text()))
+        for name in (".ci/run", ".github/workflows/ci.yml")
+    }
+
+    assert called == dict.fromkeys(called, {"test"})
