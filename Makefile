@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BOOTSTRAP := @devtools/bootstrap.sh
 HARNESS := @.venv/bin/harness
 .DEFAULT_GOAL := help
-.PHONY: help demo up down chaos test test-full test-fast lint lock clean
+.PHONY: help setup demo up down chaos test test-full test-fast test-offline lint lock clean
 
 help: ## This text
 	@echo "MITA Monitoring. The targets:"
@@ -26,7 +26,7 @@ chaos: ## Random disturbances on the lab (N=50 rounds, SEED=...): nothing lost, 
 	$(BOOTSTRAP) --lab
 	$(HARNESS) chaos $(if $(N),--rounds $(N)) $(if $(SEED),--seed $(SEED))
 
-test: ## test-fast, mutants of changed rules, kills and faults of the daemon, then the roles and the end-to-end tests on the lab
+test: ## test-offline, mutants of changed rules, kills and faults of the daemon, then the roles and the end-to-end tests on the lab
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 
@@ -34,9 +34,16 @@ test-full: ## `test` with the mutants of all rules, every incident and four roun
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test --full
 
-test-fast: ## Lint, types, unit, contract, rules and consistency tests; no Docker; a quarter of an hour on 2 cores
+test-fast: ## Types, style, unit, rules and consistency tests that take no second each: under a minute
 	$(BOOTSTRAP)
 	$(HARNESS) test --fast
+
+test-offline: ## All that needs no Docker: also contract tests, scenes and slow linters; a quarter of an hour on 2 cores
+	$(BOOTSTRAP)
+	$(HARNESS) test --offline
+
+setup: ## The Python environment in .venv, without a lab: what `ansible-playbook` on your own VMs needs
+	$(BOOTSTRAP)
 
 lint: ## Lint and types alone
 	$(BOOTSTRAP)

@@ -58,10 +58,9 @@ class World:
         )
 
     def active(self) -> list[Active]:
-        return [
-            Active(labels=alert.labels, firing=alert.firing, since=at(alert.since))
-            for alert in self.alerts(self.moment)
-        ]
+        watchdog = Active(labels={"rollback": "heartbeat"}, firing=True, since=at(0))
+        found = self.alerts(self.moment)
+        return [watchdog, *(Active(labels=a.labels, firing=a.firing, since=at(a.since)) for a in found)]
 
     def began(self, name: str, since: datetime, until: datetime) -> list[Began]:
         seen = self.alerts(min(self.moment, _moment(until)))
@@ -149,7 +148,7 @@ def _play(evaluated: Evaluated, store: SqliteStore) -> Played:
         for started in store.rollbacks(night.name, 1):
             if not started.finished_at and moment - _moment(started.requested_at) >= REACHES_HOSTS:
                 alert = store.decision(started.decision_id).alert
-                if not (why := gate.why_closed(alert)):
+                if not (why := gate.why_closed(alert, started.requested_at)):
                     return Played(moment, alert.name, _said(store, night.name))
                 _call_off(store, started, why, world.now())
     return Played(None, "", _said(store, night.name))

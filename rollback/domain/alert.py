@@ -1,6 +1,7 @@
 """An alert as Alertmanager tells it, and what makes two tellings the same one."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -90,4 +91,9 @@ class Alert:
     @property
     def is_heartbeat(self) -> bool:
         """True for the always-firing alert that only proves the route to the daemon."""
-        return self.labels.get("rollback") == "heartbeat"
+        return is_heartbeat(self.labels)
+
+
+def is_heartbeat(labels: Mapping[str, str]) -> bool:
+    """Whether these are the labels of the alert that always fires and only proves that it is heard."""
+    return labels.get("rollback") == "heartbeat"

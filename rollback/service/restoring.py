@@ -139,7 +139,7 @@ class Restorer:
         def gate() -> str:
             """Once a host was touched, in an attempt before this one, half-way is no place to stay."""
             asked = rollback.gated and not (again and self._half_way(rollback))
-            why = self._why_closed(alert) if asked else ""
+            why = self._why_closed(alert, rollback.requested_at) if asked else ""
             status = CLOSED if why else OPEN
             step = Step(at=self._clock.now(), host="all", step=GATE, status=status, detail=why)
             first = not why and not quiet and not again
@@ -168,10 +168,10 @@ class Restorer:
         seen = self._probes.hosts(rollback.service)
         return not seen or any(one.version != rollback.from_version for one in seen)
 
-    def _why_closed(self, alert: Alert) -> str:
+    def _why_closed(self, alert: Alert, decided: datetime) -> str:
         """Whether the alert is over. A failure to find out does not hold up the rollback of a bad release."""
         try:
-            return self._gatekeeper.why_closed(alert)
+            return self._gatekeeper.why_closed(alert, decided)
         except Exception:
             LOG.exception("gate_failed", alertname=alert.name, service=alert.service)
             return ""

@@ -32,4 +32,4 @@ def test_both_ways_of_ci_call_the_same_make_target() -> None:
         for name in (".ci/run", ".github/workflows/ci.yml")
     }
 
-    assert called == dict.fromkeys(called, {"test"})
+    assert called == {name: {"test"} for name in called}

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from devtools.paths import REPO
 from devtools.tools import tool
 from devtools.wait import until
@@ -14,6 +16,8 @@ from harness.clients import Prometheus
 from harness.release.backing import free_port
 from monitoring.catalog import load
 from monitoring.durations import parse_duration
+
+pytestmark = pytest.mark.slow
 
 ROLE = REPO / "roles" / "prometheus" / "vars" / "main.yml"
 CONFIG = """\

@@ -47,7 +47,8 @@ def test_the_last_line_of_a_step_that_tells_is_shown(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("words", "which"), [([], "mutants of changed rules"), (["--full"], "mutants"), (["--fast"], None)]
+    ("words", "which"),
+    [([], "mutants of changed rules"), (["--full"], "mutants"), (["--offline"], None), (["--fast"], None)],
 )
 def test_which_mutants_a_run_tries(
     words: list[str], which: str | None, monkeypatch: pytest.MonkeyPatch
@@ -101,7 +102,9 @@ def test_reasons_to_skip_are_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_file_of_tests_is_run_by_exactly_one_step() -> None:
     reporting = [
-        step for step in (*steps.fast(), *steps.on_scratch_hosts(), *steps.on_lab(every=True)) if step.report
+        step
+        for step in (*steps.without_lab(), *steps.on_scratch_hosts(), *steps.on_lab(every=True))
+        if step.report
     ]
     argued = [Path(word) for step in reporting for word in step.argv if word.startswith("tests/")]
     run = [file for path in argued for file in ([path] if path.suffix else path.rglob("test_*.py"))]

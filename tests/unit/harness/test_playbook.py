@@ -12,6 +12,8 @@ from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.stack import steps
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 
 

@@ -19,6 +19,8 @@ from harness.load.run import Wanted, running
 from harness.load.summary import totals
 from harness.load.targets import ForbiddenTargetError
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30.0
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from roles.program.files import build_bundle
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., int]
 OTHER_PYTHON = "3.13" if sys.version_info[:2] != (3, 13) else "3.12"
 DATA = "alpha-1.0.data"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from monitoring.records import read_yaml
 from monitoring.thresholds import has_limit
 from monitoring.timescale import scale_rule_file
 from ruletools.programs import promtool
+
+pytestmark = pytest.mark.slow
 
 RULES = REPO / "monitoring" / "rules"
 ALERTS = load(RULES)

@@ -9,6 +9,8 @@ import pytest
 
 from devtools.paths import REPO, VENV
 
+pytestmark = pytest.mark.slow
+
 HOSTS = {
     "all": {
         "vars": {"site_name": "nowhere"},

@@ -84,6 +84,7 @@ class FakeMonitoring:
 
     believes: bool = True
     pending_since: datetime | None = None
+    watching_since: datetime = NOON - timedelta(days=1)
     actives: list[Active] = field(default_factory=list)
     active_alerts: list[Alert] = field(default_factory=list)
     unreadable: list[Quarantined] = field(default_factory=list)
@@ -107,7 +108,8 @@ class FakeMonitoring:
     def active(self) -> list[Active]:
         self._ask("active")
         anything = Active(labels={"alertname": "Anything"}, firing=True, since=NOON)
-        return [*self.actives, *([anything] if self.believes else [])]
+        watchdog = Active(labels={"rollback": "heartbeat"}, firing=True, since=self.watching_since)
+        return [watchdog, *self.actives, *([anything] if self.believes else [])]
 
     def began(self, name: str, since: datetime, until: datetime) -> list[Began]:
         self._ask("began")

@@ -210,6 +210,13 @@ def test_an_alert_that_is_over_at_the_gate_calls_it_off_in_one_message_and_nobod
     assert [(s.step, s.status) for s in scene.store.steps(1)] == [("gate", "closed")]
 
 
+def test_an_alert_that_a_new_prometheus_has_not_seen_yet_is_not_over(scene: Scene) -> None:
+    scene.monitoring.believes = False
+    scene.monitoring.watching_since = scene.clock.at + timedelta(seconds=1)
+
+    assert scene.drive().phase is Phase.SUCCEEDED
+
+
 def test_a_person_who_freezes_in_the_last_moment_is_heard(scene: Scene) -> None:
     until = NOON + timedelta(hours=1)
     freeze = Freeze(id=0, service="", env="production", reason="a test", by="anna", since=NOON, until=until)
