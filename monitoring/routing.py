@@ -8,27 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.errors import CatalogError
+from monitoring.destinations import Destination, RoutingError, destinations
 
 Labels = Mapping[str, str]
 Route = Mapping[str, Any]
 INHERITED = ("receiver", "group_by", "group_wait", "group_interval", "repeat_interval")
 MATCHER = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*"?((?:[^"\\]|\\.)*)"?\s*')
-
-
-class RoutingError(CatalogError):
-    """The routing configuration has a form that is not understood here."""
-
-
-@dataclass(frozen=True, order=True)
-class Destination:
-    """One place that a person looks at: the receiving service, and the channel, urgency or address there."""
-
-    service: str
-    place: str
-
-    def __str__(self) -> str:
-        return f"{self.service} {self.place}"
 
 
 @dataclass(frozen=True)
@@ -82,30 +67,16 @@ def receivers_of(config: Mapping[str, Any], labels: Labels) -> list[tuple[str, b
 
 
 def deliveries(config: Mapping[str, Any], labels: Labels) -> list[Delivery]:
-    """Return every destination of an alert that people look at; webhooks are for machines and left out."""
+    """Return every destination of an alert that people look at; webhooks are for machines and left out.
+
+    Raises RoutingError where a receiver of the alert has an integration whose destination cannot be told.
+    """
     by_name = {receiver["name"]: receiver for receiver in config["receivers"]}
-    found: dict[Destination, Delivery] = {}
+    always: dict[Destination, bool] = {}
     for name, muted in receivers_of(config, labels):
-        for destination in _destinations(by_name[name]):
-            found[destination] = Delivery(destination, muted and found.get(destination, True) is not False)
-    return sorted(found.values(), key=lambda delivery: delivery.destination)
-
-
-def _destinations(receiver: Mapping[str, Any]) -> Iterable[Destination]:
-    for slack in receiver.get("slack_configs", ()):
-        yield Destination("slack", slack["channel"])
-    for pagerduty in receiver.get("pagerduty_configs", ()):
-        yield Destination("pagerduty", _urgency(pagerduty["routing_key_file"]))
-    for mail in receiver.get("email_configs", ()):
-        yield Destination("smtp", mail["to"])
-
-
-def _urgency(key_file: str) -> str:
-    """Return the urgency in the name of a routing key's file: .../pagerduty_critical_key is critical."""
-    found = re.fullmatch(r"pagerduty_(\w+)_key", key_file.rpartition("/")[2])
-    if not found:
-        raise RoutingError(f"expected a file named pagerduty_<urgency>_key, found {key_file}")
-    return found[1]
+        for destination in destinations(by_name[name]):
+            always[destination] = always.get(destination, False) or not muted
+    return [Delivery(destination, not always[destination]) for destination in sorted(always)]
 
 
 def inhibited(config: Mapping[str, Any], labels: Labels, others: Sequence[Labels]) -> bool:

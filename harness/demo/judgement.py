@@ -14,7 +14,8 @@ from harness.incident.witnesses import Witnesses
 from harness.lab import addresses
 from harness.load.summary import totals
 from harness.stack import steps
-from monitoring.routing import Destination, Labels
+from monitoring.destinations import Destination
+from monitoring.routing import Labels
 
 MEASURED_S = 5  # the last seconds of load, which must be good again
 BEFORE_S = 180.0  # an alert that fired shortly before the release may still be told to be over

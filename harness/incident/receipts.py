@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from monitoring.routing import Delivery, Destination, Labels, deliveries, inhibited
+from monitoring.destinations import Destination
+from monitoring.routing import Delivery, Labels, deliveries, inhibited
 
 Record = Mapping[str, Any]
 ALERTMANAGER = "alertmanager"

@@ -10,7 +10,7 @@ from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.incident.receipts import ALERTMANAGER, count, is_resolved, names, sender
 from harness.lab import addresses
 from harness.stack.steps import patiently
-from monitoring.routing import Destination
+from monitoring.destinations import Destination
 
 Json = dict[str, Any]
 PatienceOf = Callable[[str], Patience]

@@ -1,15 +1,19 @@
-"""The proof's reading of the routing tree and Alertmanager's own agree."""
+"""Our reading of routes and integrations and Alertmanager's own agree."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 import yaml
 
 from devtools.paths import REPO
+from monitoring.destinations import INTEGRATIONS
 from monitoring.routing import receivers_of
 from ruletools.programs import amtool
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
+LATER = ("jira", "msteams", "msteamsv2", "rocketchat")
+"""Integrations that Alertmanager 0.25 does not know yet."""
 SEVERITIES = ("critical", "error", "warning", "info", "none", "odd")
 COMPONENTS = ("backend", "database", "authentication", "revenue", "transactions", "rollback")
 
@@ -23,3 +27,13 @@ def test_route_is_what_amtool_says(severity: str, component: str) -> None:
     assert answer.returncode == 0, answer.stderr
     found = [name for name, _ in receivers_of(yaml.safe_load(CONFIG.read_text()), labels)]
     assert found == answer.stdout.strip().split(",")
+
+
+@pytest.mark.parametrize("kind", [*sorted(INTEGRATIONS), "carrier_pigeon"])
+def test_alertmanager_knows_the_same_integrations(kind: str, tmp_path: Path) -> None:
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(f"route: {{receiver: a}}\nreceivers: [{{name: a, {kind}_configs: []}}]\n")
+    answer = amtool("check-config", str(config))
+
+    known = answer.returncode == 0
+    assert known == (kind in INTEGRATIONS) or kind in LATER, answer.stdout + answer.stderr

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from devtools.paths import REPO
-from monitoring.routing import Destination, RoutingError, deliveries, inhibited, matches, receivers_of
+from monitoring.destinations import INTEGRATIONS, Destination, RoutingError
+from monitoring.routing import deliveries, inhibited, matches, receivers_of
 
 CONFIG: dict[str, Any] = yaml.safe_load(
     """
@@ -92,6 +93,68 @@ def test_destinations_are_where_people_look() -> None:
         Destination("slack", "#incidents"),
         Destination("smtp", "a@example.org"),
     ]
+
+
+def to_team(**integrations: Any) -> dict[str, Any]:
+    return {"route": {"receiver": "team"}, "receivers": [{"name": "team", **integrations}]}
+
+
+@pytest.mark.parametrize("kind", sorted(INTEGRATIONS))
+def test_integration_has_a_destination_or_is_an_error(kind: str) -> None:
+    entry = {"channel": "#a", "to": "a@example.org", "routing_key_file": "pagerduty_critical_key"}
+    config = to_team(**{f"{kind}_configs": [entry]})
+
+    if kind == "webhook":
+        assert deliveries(config, {}) == []
+    elif kind in ("email", "pagerduty", "slack"):
+        assert len(deliveries(config, {})) == 1
+    else:
+        with pytest.raises(RoutingError, match=rf"receiver team: expected .*found {kind}_configs; say in"):
+            deliveries(config, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("slak_configs", "found slak_configs; is slack_configs meant"),
+        ("slack_config", "found slack_config; is slack_configs meant"),
+        ("slack", "found slack"),
+        ("carrier_pigeon_configs", "found carrier_pigeon_configs"),
+    ],
+)
+def test_key_that_alertmanager_does_not_know_is_an_error(key: str, says: str) -> None:
+    with pytest.raises(RoutingError, match=f"receiver team: .*{says}"):
+        deliveries(to_team(**{key: [{"channel": "#a"}]}), {})
+
+
+@pytest.mark.parametrize(
+    ("integrations", "says"),
+    [
+        (
+            {"slack_configs": [{"title": "x"}]},
+            r"expected channel in its slack integration, found \['title'\]",
+        ),
+        ({"email_configs": [{}]}, "expected to in its email integration"),
+        ({"pagerduty_configs": [{"service_key": "x"}]}, "expected routing_key_file in its pagerduty"),
+        (
+            {"pagerduty_configs": [{"routing_key_file": "/a/key"}]},
+            "expected a file named pagerduty_<urgency>_key, found /a/key",
+        ),
+    ],
+)
+def test_integration_without_its_destination_is_an_error(integrations: dict[str, Any], says: str) -> None:
+    with pytest.raises(RoutingError, match=f"receiver team: {says}"):
+        deliveries(to_team(**integrations), {})
+
+
+@pytest.mark.parametrize("first_is_muted", [True, False])
+def test_place_that_one_route_always_tells_is_not_muted_by_another(first_is_muted: bool) -> None:
+    muted = {"receiver": "team", "continue": True, "mute_time_intervals": ["night"]}
+    always = {"receiver": "team", "continue": True}
+    config = to_team(slack_configs=[{"channel": "#a"}])
+    config["route"]["routes"] = [muted, always] if first_is_muted else [always, muted]
+
+    assert [d.muted_at_times for d in deliveries(config, {})] == [False]
 
 
 @pytest.mark.parametrize(("symptom", "expected"), [("slow", True), ("errors", False)])
