@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from benchmarks.server import dump
-from monitoring.records import read, rule_files
+from monitoring.rule_files import read, rule_files
 from ruletools.house.files import RULES
 from ruletools.house.loading import load_files
 

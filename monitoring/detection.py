@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from monitoring.durations import scale_duration
 from monitoring.errors import CatalogError
 from monitoring.promql import Binary, Call, Node, Number, Selector, children
-from monitoring.records import Alert, Recording
+from monitoring.rule_files import Alert, Recording
 from monitoring.thresholds import comparison, threshold
 from monitoring.timescale import counted, scaled_count
 

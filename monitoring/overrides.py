@@ -10,7 +10,7 @@ from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.promql_parse import parse
 from monitoring.queries import requery
-from monitoring.records import SEVERITIES
+from monitoring.rule_files import SEVERITIES
 from monitoring.thresholds import has_limit, say_threshold, with_threshold
 
 Rule = dict[str, Any]

@@ -9,7 +9,7 @@ import yaml
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.patch import merge
-from monitoring.records import SEVERITIES
+from monitoring.rule_files import SEVERITIES
 
 Promises = dict[str, Any]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

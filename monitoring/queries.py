@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from monitoring.records import read_yaml, rule_files
+from monitoring.rule_files import read_yaml, rule_files
 
 Rule = dict[str, Any]
 RULES = Path(__file__).parent / "rules"

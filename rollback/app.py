@@ -20,14 +20,14 @@ from pathlib import Path
 
 import structlog
 
-from rollback import __version__, faults
+from rollback import __version__, crash_points
 from rollback.adapters import logs, sdnotify
 from rollback.adapters.metrics import ReloadState
 from rollback.adapters.sqlite import SqliteStore
 from rollback.assembly import BUNDLE, assemble
 from rollback.checking import problems, unreachable
 from rollback.domain.errors import RollbackError, SettingsInvalid, StoreUnavailable
-from rollback.live import Live, changed_but_fixed, load
+from rollback.reloading import Loaded, changed_but_fixed, load
 from rollback.server import make_server
 from rollback.settings_docs import render
 from rollback.sockets import leave, listen
@@ -58,20 +58,20 @@ class Daemon:
 
     def __init__(self, file: Path) -> None:
         self._file, self._clock = file, SystemClock()
-        self._live = load(file)
+        self._loaded = load(file)
         self._reloaded = self._success()
-        settings = self._live.settings
+        settings = self._loaded.settings
         logs.configure(settings.log_format)
-        faults.arm(os.environ)
-        for problem in problems(self._live, BUNDLE):
+        crash_points.arm(os.environ)
+        for problem in problems(self._loaded, BUNDLE):
             LOG.warning("will_not_work", problem=problem)
         self._socket = listen(settings.listen_address, settings.listen_port)
         self._store = SqliteStore(settings.database)
         with suppress(StoreUnavailable):  # it is damaged or full: the daemon says so and turns everybody away
             self._store.adopt(settings.environment)
-        parts = assemble(self._store, self._clock, lambda: self._live, lambda: self._reloaded)
+        parts = assemble(self._store, self._clock, lambda: self._loaded, lambda: self._reloaded)
         self._worker, self._narrate, self._ended = parts.worker, parts.narrate, threading.Event()
-        self._server = make_server(parts.application, lambda: self._live.tls, parts.counts, self._answering)
+        self._server = make_server(parts.application, lambda: self._loaded.tls, parts.counts, self._answering)
 
     async def serve(self) -> None:
         """Run until SIGTERM or SIGINT; what was accepted is in the database when this returns."""
@@ -83,7 +83,7 @@ class Daemon:
         watchdog = asyncio.create_task(self._feed_watchdog())
         await self._server.serve(sockets=[self._socket])
         watchdog.cancel()
-        grace = self._live.settings.executor.stop_grace.total_seconds()
+        grace = self._loaded.settings.executor.stop_grace.total_seconds()
         whole = await asyncio.to_thread(self._worker.join, grace + AFTER_GRACE_SECONDS)
         self._store.close()
         LOG.info("stopped", everything_finished=whole)
@@ -106,18 +106,18 @@ class Daemon:
             LOG.info("settings_reloaded")
             sdnotify.notify(READY=1)
 
-    def _replace(self, new: Live) -> None:
-        old = self._live.settings
+    def _replace(self, new: Loaded) -> None:
+        old = self._loaded.settings
         if fixed := changed_but_fixed(old, new.settings):
             LOG.warning("restart_needed", settings=", ".join(fixed))
-        self._live = new
+        self._loaded = new
 
     def _success(self) -> ReloadState:
         return ReloadState(successful=True, succeeded_at=self._clock.now().timestamp())
 
     def _answering(self) -> None:
         host, port, *_ = self._socket.getsockname()
-        LOG.info("listening", address=host, port=port, tls=self._live.tls is not None, version=__version__)
+        LOG.info("listening", address=host, port=port, tls=self._loaded.tls is not None, version=__version__)
         leave(self._socket)
         sdnotify.notify(READY=1, STATUS=f"listening on port {port}")
         telling = (self._narrate, self._ended)
@@ -184,8 +184,8 @@ def _run(file: Path) -> None:
 
 def _check(file: Path) -> int:
     """Say whether the settings can be used, or every problem in a sentence of its own."""
-    live = load(file)
-    found = [*problems(live, BUNDLE), *unreachable(live.settings.listen_address)]
+    loaded = load(file)
+    found = [*problems(loaded, BUNDLE), *unreachable(loaded.settings.listen_address)]
     if not found:
         print(f"{file}: the settings can be used")  # noqa: T201
         return 0

@@ -27,7 +27,7 @@ from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
 from rollback.domain.rollback import Rollback
-from rollback.live import Live
+from rollback.reloading import Loaded
 from rollback.service.asking import People
 from rollback.service.caretaking.caretaker import Caretaker
 from rollback.service.caretaking.deployments import OpenDeployments
@@ -69,34 +69,34 @@ class Assembled:
 
 
 def assemble(
-    store: SqliteStore, clock: Clock, live: Callable[[], Live], reload_state: Callable[[], ReloadState]
+    store: SqliteStore, clock: Clock, loaded: Callable[[], Loaded], reload_state: Callable[[], ReloadState]
 ) -> Assembled:
     """Put the daemon together. Everything that a reload may change is asked for when it is used."""
 
     def policy() -> Policy:
-        return live().policy
+        return loaded().policy
 
     monitoring = HttpMonitoring(
-        lambda: live().prometheus,
-        lambda: live().alertmanager,
-        lambda: live().settings.traffic_series,
-        lambda: live().settings.paging_severities,
+        lambda: loaded().prometheus,
+        lambda: loaded().alertmanager,
+        lambda: loaded().settings.traffic_series,
+        lambda: loaded().settings.paging_severities,
         lambda: policy().verification_interval,
     )
-    probes = HttpProbes(lambda: live().settings.probes, lambda: live().probes_ca)
+    probes = HttpProbes(lambda: loaded().settings.probes, lambda: loaded().probes_ca)
     intake, decider = Intake(store, clock, policy), Decider(store, clock, monitoring, probes, policy)
     executor = CommandExecutor(
-        lambda: _plan(live()),
+        lambda: _plan(loaded()),
         clock,
         os.environ,
-        hosts=lambda service: list(live().settings.probes.get(service, {})),
+        hosts=lambda service: list(loaded().settings.probes.get(service, {})),
         checksum=lambda rollback: _checksum(store, rollback),
     )
     verifier = Verifier(store, clock, monitoring, probes, policy)
     gatekeeper, stopping = Gatekeeper(store, monitoring, decider.look), threading.Event()
     restorer = Restorer(store, clock, executor, probes, gatekeeper, verifier, policy)
     holds = Holds(store, clock, policy)
-    outputs = RunOutputs(lambda: live().settings.state_directory / "runs")
+    outputs = RunOutputs(lambda: loaded().settings.state_directory / "runs")
     forgetting = Forgetting(store, clock, policy, outputs)
     caretaker = Caretaker(
         store,
@@ -119,7 +119,7 @@ def assemble(
         decider,
         Reconciler(store, clock, monitoring, intake, policy),
         restorer,
-        _tellers(store, clock, live),
+        _tellers(store, clock, loaded),
         caretaker,
         Rehearser(store, clock, executor, probes, policy, stopping.wait),
         lambda: policy().reconcile_interval.total_seconds(),
@@ -137,7 +137,7 @@ def assemble(
             monitoring=monitoring,
             clock=clock,
             policy=policy,
-            probed=lambda: live().settings.probes,
+            probed=lambda: loaded().settings.probes,
             reload_state=reload_state,
             version=__version__,
             failing=worker.failing,
@@ -151,8 +151,8 @@ def assemble(
         people=People(store, decider.look, policy),
         returner=Returner(store, decider.look),
         watch=Watch(
-            accounts=lambda: live().accounts,
-            body_limit=lambda: live().settings.body_limit,
+            accounts=lambda: loaded().accounts,
+            body_limit=lambda: loaded().settings.body_limit,
             now=lambda: clock.now().timestamp(),
             counted=metrics.doors.answered,
             deprecated=metrics.doors.deprecated,
@@ -160,7 +160,7 @@ def assemble(
         metrics=metrics.render,
         trouble=trouble,
         alerts_arrived=worker.kick,
-        runbooks=Runbooks(BUNDLE / "docs" / "runbooks", lambda: _site(live().settings)),
+        runbooks=Runbooks(BUNDLE / "docs" / "runbooks", lambda: _site(loaded().settings)),
     )
     narrator = Narrator(
         store, clock, monitoring, policy, parts.trouble, lambda: not reload_state().successful
@@ -177,19 +177,19 @@ def _site(settings: Settings) -> Site:
     return Site(name=settings.site_name, inventory=settings.site_inventory, hosts=settings.site_hosts)
 
 
-def _tellers(store: SqliteStore, clock: Clock, live: Callable[[], Live]) -> dict[str, Teller]:
+def _tellers(store: SqliteStore, clock: Clock, loaded: Callable[[], Loaded]) -> dict[str, Teller]:
     """One for each channel, Slack first."""
 
     def external_url() -> str:
-        return live().settings.external_url
+        return loaded().settings.external_url
 
-    slack = SlackMessenger(lambda: live().slack_url, lambda: live().settings.slack_channel, external_url)
+    slack = SlackMessenger(lambda: loaded().slack_url, lambda: loaded().settings.slack_channel, external_url)
     pagerduty = PagerDutyMessenger(
-        lambda: live().settings.pagerduty_url, lambda: live().pagerduty_key, external_url
+        lambda: loaded().settings.pagerduty_url, lambda: loaded().pagerduty_key, external_url
     )
     channels = Channels(
         all=(Channel(name="slack", messenger=slack), Channel(name="pagerduty", messenger=pagerduty)),
-        patience=lambda: live().settings.second_channel_after,
+        patience=lambda: loaded().settings.second_channel_after,
     )
     return {one.name: Teller(store, clock, channels, one) for one in channels.all}
 
@@ -202,9 +202,9 @@ def _checksum(store: SqliteStore, rollback: Rollback) -> str:
     return ""
 
 
-def _plan(live: Live) -> CommandPlan:
+def _plan(loaded: Loaded) -> CommandPlan:
     """What the executor runs, by the settings of this moment."""
-    settings, chosen = live.settings, live.settings.executor
+    settings, chosen = loaded.settings, loaded.settings.executor
     timeout, grace = chosen.timeout.total_seconds(), chosen.stop_grace.total_seconds()
     if chosen.kind is ExecutorKind.COMMAND:
         return CommandPlan(
@@ -219,7 +219,7 @@ def _plan(live: Live) -> CommandPlan:
     site = PlaybookSite(
         bundle=BUNDLE,
         playbook=chosen.playbook,
-        inventory=live.inventory,
+        inventory=loaded.inventory,
         state=settings.state_directory,
         timeout=timeout,
         grace=grace,

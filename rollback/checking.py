@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from rollback import strict_yaml
-from rollback.live import Live
+from rollback.reloading import Loaded
 from rollback.settings import ExecutorKind
 
 LONGEST_PATH = 255
 
 
-def problems(live: Live, bundle: Path) -> list[str]:
+def problems(loaded: Loaded, bundle: Path) -> list[str]:
     """What will not work on this host, though every setting can be read. It asks no network."""
-    command = live.settings.executor.kind is ExecutorKind.COMMAND
+    command = loaded.settings.executor.kind is ExecutorKind.COMMAND
     return [
-        *_written(live),
-        *(_programs(live) if command else _playbook(live, bundle)),
-        *_certificates(live),
+        *_written(loaded),
+        *(_programs(loaded) if command else _playbook(loaded, bundle)),
+        *_certificates(loaded),
     ]
 
 
-def _written(live: Live) -> Iterator[str]:
+def _written(loaded: Loaded) -> Iterator[str]:
     """The places where the daemon writes; what is not there yet must be possible to make."""
     for name, path in (
-        ("database", live.settings.database.parent),
-        ("state_directory", live.settings.state_directory),
+        ("database", loaded.settings.database.parent),
+        ("state_directory", loaded.settings.state_directory),
     ):
         there = next((folder for folder in (path, *path.parents) if _exists(folder)), Path("/"))
         if len(str(path)) > LONGEST_PATH:
@@ -39,7 +39,7 @@ def _written(live: Live) -> Iterator[str]:
             yield f"{name}: expected a folder at {there}, found a file; name another path"
         elif not os.access(there, os.W_OK | os.X_OK):
             yield f"{name}: expected a folder to write to at {there}, found none; mend its mode"
-    file = live.settings.database
+    file = loaded.settings.database
     if file.name == ":memory:":
         yield "database: expected a file, found :memory:, which forgets everything at every restart"
     elif _exists(file) and not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
@@ -53,8 +53,8 @@ def _exists(path: Path) -> bool:
     return False
 
 
-def _programs(live: Live) -> Iterator[str]:
-    executor = live.settings.executor
+def _programs(loaded: Loaded) -> Iterator[str]:
+    executor = loaded.settings.executor
     if not executor.directory.is_dir():
         yield f"executor.directory: expected a folder at {executor.directory}, found none; make it"
         return
@@ -74,18 +74,18 @@ def _runs(program: str, directory: Path, path: str) -> bool:
     return False
 
 
-def _playbook(live: Live, bundle: Path) -> Iterator[str]:
-    playbook = bundle / live.settings.executor.playbook
+def _playbook(loaded: Loaded, bundle: Path) -> Iterator[str]:
+    playbook = bundle / loaded.settings.executor.playbook
     if not playbook.is_file():
         yield f"executor.playbook: expected a playbook at {playbook}, found none; name one of the bundle"
     # Settings are checked before they are put in place: then the inventory still lies beside them.
-    places = (live.inventory, live.directory / live.inventory.name)
+    places = (loaded.inventory, loaded.directory / loaded.inventory.name)
     inventory = next((place for place in places if place.is_file() or place.is_dir()), None)
     if inventory is None:
-        yield f"executor.inventory: expected an inventory at {live.inventory}, found none; name one"
+        yield f"executor.inventory: expected an inventory at {loaded.inventory}, found none; name one"
         return
     if known := _hosts(inventory):
-        for service, probes in live.settings.probes.items():
+        for service, probes in loaded.settings.probes.items():
             for host in sorted(probes.keys() - known):
                 yield (
                     f"probes.{service}.{host}: expected a host of {inventory} "
@@ -110,11 +110,11 @@ def _named(group: Any) -> Iterator[str]:
                 yield from _named(content)
 
 
-def _certificates(live: Live) -> Iterator[str]:
+def _certificates(loaded: Loaded) -> Iterator[str]:
     named: Sequence[tuple[str, Path | None]] = (
-        ("prometheus_ca_file", live.prometheus.ca_file),
-        ("alertmanager_ca_file", live.alertmanager.ca_file),
-        ("probes_ca_file", live.probes_ca),
+        ("prometheus_ca_file", loaded.prometheus.ca_file),
+        ("alertmanager_ca_file", loaded.alertmanager.ca_file),
+        ("probes_ca_file", loaded.probes_ca),
     )
     for name, file in named:
         try:

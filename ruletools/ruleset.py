@@ -9,7 +9,7 @@ from typing import Any
 
 from monitoring.durations import parse_duration
 from monitoring.promql import Call, Selector, walk
-from monitoring.records import Alert, Recording
+from monitoring.rule_files import Alert, Recording
 from ruletools.expressions import metrics_of, tree_of
 from ruletools.suites import Group
 

@@ -9,8 +9,8 @@ from benchmarks.nights.evaluation import Evaluated, rules
 from benchmarks.nights.night import STEP, WARM
 from benchmarks.nights.playing import Played
 from devtools.paths import REPO
-from monitoring.records import read_yaml
 from monitoring.routing import inhibited
+from monitoring.rule_files import read_yaml
 
 PAGING = ("critical", "error")
 TOO_LONG = frozenset({"SloErrorBudgetExhausted"})

@@ -15,8 +15,8 @@ from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.deployment import NewDeployment, Outcome, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
-from rollback.domain.records import Quarantined
 from rollback.domain.rollback import CalledOff, Claimed, Rollback
+from rollback.domain.stored import Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake

@@ -70,14 +70,14 @@ def run(options: argparse.Namespace) -> int:
 def _play(schedules: Sequence[Schedule], *, installed: bool) -> int:
     from harness.chaos import playing
     from harness.lab import evidence, lab
-    from harness.stack import steps
+    from harness.stack import rollout
     from harness.stack.traffic import OrdinaryDay
 
     home = RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-chaos"
     lab.up()
     if not installed:
-        with steps.installing(home / "site.log") as install:
-            steps.finish(install, steps.INSTALL_S)
+        with rollout.installing(home / "site.log") as install:
+            rollout.finish(install, rollout.INSTALL_S)
     day, failed = OrdinaryDay(home), []
     try:
         for schedule in schedules:

@@ -16,11 +16,11 @@ from harness.chaos.disturbing import acts
 from harness.chaos.judging import Left
 from harness.chaos.schedule import APPLICATION_HOSTS, Anchor, Disturbance, Schedule
 from harness.faults import FAULTS
-from harness.incident.moments import seconds_of
 from harness.incident.patience import CALM_S, SERVICE, window_s
 from harness.incident.receipts import ALERTMANAGER, sender
+from harness.incident.story import seconds_of
 from harness.lab import addresses, containers
-from harness.stack import Stack, steps
+from harness.stack import Stack, rollout
 from harness.stack.traffic import TEST_RATE, OrdinaryDay, flowing
 
 BAD, HEALTHY = "3.0.0", "2.0.0"
@@ -77,7 +77,7 @@ class Round:
         self._began = time.time()
         with self.stack.deploying(self.version, FAULT if self.schedule.bad else None) as deploy:
             self._reach(Anchor.DEPLOYING)
-            steps.finish(deploy, steps.DEPLOY_S)
+            rollout.finish(deploy, rollout.DEPLOY_S)
         self._live_at = time.time()
         self._reach(Anchor.LIVE)
 
@@ -135,10 +135,10 @@ class Round:
         status, service = daemon.status(), daemon.service(SERVICE)
         if self._handed_over(service):
             return True
-        wanted = steps.GOOD if self.schedule.bad else self.version
+        wanted = rollout.GOOD if self.schedule.bad else self.version
         active = {alert["labels"].get("rollback") for alert in addresses.prometheus().alerts()}
         return (
-            set(steps.live_versions().values()) == {wanted}
+            set(rollout.live_versions().values()) == {wanted}
             and not status["inbox_pending"]
             and service["active_rollback"] is None
             and not service["waiting_hosts"]
@@ -173,9 +173,9 @@ class Round:
             return frozenset(one["metric"]["alertname"] for one in found)
 
         return Left(
-            good=steps.GOOD,
+            good=rollout.GOOD,
             deployed=self.version,
-            versions=steps.live_versions(),
+            versions=rollout.live_versions(),
             live=str((status["services"][SERVICE]["current"] or {}).get("version")),
             rollbacks=stack.rollbacks.all(),
             decisions=daemon.decisions(SERVICE),

@@ -13,13 +13,13 @@ from harness.demo import report
 from harness.demo.judgement import judge
 from harness.demo.screen import Screen
 from harness.faults import FAULTS
-from harness.incident.moments import Stage, Story, seconds_of
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience, patience_of
 from harness.incident.receipts import Receipt, compare, wrong
+from harness.incident.story import Stage, Story, seconds_of
 from harness.incident.witnesses import Witnesses
 from harness.lab import addresses, lab
 from harness.load.run import Running, Wanted, running
-from harness.stack import steps
+from harness.stack import rollout
 
 BAD = "2.0.0"
 RATE = 30
@@ -65,20 +65,20 @@ class Demo:
         """Bring up the lab, install everything, build both releases, and have the good one live."""
         with self.screen.phase("lab: five hosts"):
             lab.up()
-        builds = [steps.building(steps.GOOD), steps.building(BAD, self.fault.spec)]
+        builds = [rollout.building(rollout.GOOD), rollout.building(BAD, self.fault.spec)]
         with self.screen.phase("installation: receivers, then site.yml; both releases are built meanwhile"):
-            with steps.installing(self.out / "site.log") as install:
-                steps.finish(install, steps.INSTALL_S, self.screen.beat)
+            with rollout.installing(self.out / "site.log") as install:
+                rollout.finish(install, rollout.INSTALL_S, self.screen.beat)
             for build in builds:
-                steps.built(build)
-        steps.patiently("no rollback to be under way", settled, ANSIBLE_S * 2)
-        if set(steps.live_versions().values()) == {steps.GOOD}:
-            steps.make_known(steps.GOOD, SERVICE)
-            self.screen.say(f"release {steps.GOOD} is live on both application hosts: nothing to deploy")
+                rollout.built(build)
+        rollout.patiently("no rollback to be under way", settled, ANSIBLE_S * 2)
+        if set(rollout.live_versions().values()) == {rollout.GOOD}:
+            rollout.make_known(rollout.GOOD, SERVICE)
+            self.screen.say(f"release {rollout.GOOD} is live on both application hosts: nothing to deploy")
         else:
-            with self.screen.phase(f"release {steps.GOOD}, a good one"):
-                steps.deploy_good(self.out, self.screen.beat)
-        addresses.daemon().mark(SERVICE, steps.GOOD, "good", note="the demo")
+            with self.screen.phase(f"release {rollout.GOOD}, a good one"):
+                rollout.deploy_good(self.out, self.screen.beat)
+        addresses.daemon().mark(SERVICE, rollout.GOOD, "good", note="the demo")
         self.screen.say("  good by a person's word; by itself it would be after a while of traffic", "dim")
 
     @contextmanager
@@ -107,7 +107,7 @@ class Demo:
             good = [row for row in load.seconds() if row["ok"]]
             return len(good) >= 2 and not prometheus.alerts(alertname=name) and not _future(cooling)
 
-        steps.patiently("calm before the release", calm, CALM_S + patience.cooldown)
+        rollout.patiently("calm before the release", calm, CALM_S + patience.cooldown)
 
     def rolled_back(self, load: Running, patience: Patience) -> Witnesses:
         """Deploy the bad release and follow the story to its end."""
@@ -125,7 +125,7 @@ class Demo:
         )
         self.screen.say(f"  by its rule, {self.fault.alert.name} fires {least:.0f} to {most:.0f} s", "dim")
         self.screen.say(f"  (mean {mean:.0f} s) after enough responses are bad", "dim")
-        with steps.deploying(BAD, self.out / f"deploy-{BAD}.log") as deploy:
+        with rollout.deploying(BAD, self.out / f"deploy-{BAD}.log") as deploy:
             self._follow(witnesses, deploy, patience)
         return witnesses
 
@@ -148,7 +148,7 @@ class Demo:
             self.screen.beat(doing)
             return reached >= DONE and everybody_told(witnesses)
 
-        steps.patiently("the rollback to be finished, verified and told", over, patience.whole)
+        rollout.patiently("the rollback to be finished, verified and told", over, patience.whole)
 
     def conclude(self, rows: Sequence[Receipt], checks: Sequence[report.Check]) -> None:
         """Print what every receiver got, every check, and where to look."""

@@ -7,13 +7,13 @@ from typing import Any
 from harness import clients
 from harness.demo.report import Check
 from harness.faults import ReleaseFault
-from harness.incident.moments import Stage, seconds_of
 from harness.incident.patience import SERVICE
 from harness.incident.receipts import Finding, Receipt, Record, compare, progress, wrong
+from harness.incident.story import Stage, seconds_of
 from harness.incident.witnesses import Witnesses
 from harness.lab import addresses
 from harness.load.summary import totals
-from harness.stack import steps
+from harness.stack import rollout
 from monitoring.destinations import Destination
 from monitoring.routing import Labels
 
@@ -61,7 +61,12 @@ def progress_row(records: Sequence[Record]) -> Receipt:
 def _live() -> list[Check]:
     found = {name: application.version() for name, application in addresses.applications().items()}
     return [
-        Check(what=f"version live on {name}", expected=steps.GOOD, found=version, holds=version == steps.GOOD)
+        Check(
+            what=f"version live on {name}",
+            expected=rollout.GOOD,
+            found=version,
+            holds=version == rollout.GOOD,
+        )
         for name, version in found.items()
     ]
 

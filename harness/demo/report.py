@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from harness.incident.moments import Story
 from harness.incident.receipts import Finding, Receipt
+from harness.incident.story import Story
 
 STYLES = {Finding.EXACT: "green"}
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness import clients
-from harness.incident.moments import (
+from harness.incident.patience import routing
+from harness.incident.story import (
     Moment,
     Stage,
     Story,
@@ -16,7 +17,6 @@ from harness.incident.moments import (
     from_ledger,
     from_records,
 )
-from harness.incident.patience import routing
 from harness.lab import addresses
 from harness.load.run import Running
 from monitoring.catalog import Alert

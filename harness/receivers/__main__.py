@@ -10,7 +10,7 @@ import uvicorn
 from . import mail
 from .app import build
 from .behaviour import Behaviours
-from .records import Store
+from .received import Store
 from .settings import Settings, SettingsError, load
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from . import pagerduty, slack, webhook
 from .behaviour import Behaviours, UnknownBehaviourError
-from .records import Answer, Store
+from .received import Answer, Store
 from .settings import Settings
 
 Answerer = Callable[[Request, bytes], tuple[Answer, object]]

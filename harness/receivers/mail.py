@@ -11,7 +11,7 @@ from typing import cast
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from .behaviour import Behaviours
-from .records import Answer, Store
+from .received import Answer, Store
 from .settings import Settings
 
 LARGEST = 20 * 1024 * 1024

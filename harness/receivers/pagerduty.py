@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from .records import Answer
+from .received import Answer
 
 ACTIONS = ("trigger", "acknowledge", "resolve")
 SEVERITIES = ("critical", "error", "warning", "info")

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Collection
 
-from .records import Answer
+from .received import Answer
 
 MOST_ATTACHMENTS = 100
 MOST_BLOCKS = 50

@@ -2,7 +2,7 @@
 
 import json
 
-from .records import Answer
+from .received import Answer
 
 
 def answer(raw: bytes, *, name: str) -> tuple[Answer, object]:

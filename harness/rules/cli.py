@@ -6,7 +6,7 @@ from typing import Any
 
 from devtools.playbook import Run, run_playbook
 from devtools.tools import tool
-from harness.faults.catalog import load
+from harness.faults.causes import load
 from ruletools.house import cli
 from ruletools.house.hooks import Hooks
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from devtools.playbook import Playbook, PlaybookError, host_variables, playing
 from harness.faults import FAULTS, ReleaseFault
-from harness.incident.moments import Story, seconds_of
 from harness.incident.patience import (
     CALM_S,
     MONITORING,
@@ -22,11 +21,12 @@ from harness.incident.patience import (
     time_scale,
     window_s,
 )
+from harness.incident.story import Story, seconds_of
 from harness.incident.witnesses import Witnesses
 from harness.lab import addresses, containers
 from harness.load.run import Running
 from harness.load.summary import totals
-from harness.stack import samples, steps
+from harness.stack import rollout, samples
 from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
 from harness.stack.units import Dependency, Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
@@ -80,10 +80,10 @@ class Stack:
         self.daemon.stop()
         self.daemon.run("sh", "-c", f"rm -f {DAEMON_DATABASE}*")
         self.daemon.start()
-        steps.built(steps.building(steps.GOOD))
-        steps.deploy_good(self.home)
-        steps.make_known(steps.GOOD, SERVICE)
-        addresses.daemon().mark(SERVICE, steps.GOOD, "good")
+        rollout.built(rollout.building(rollout.GOOD))
+        rollout.deploy_good(self.home)
+        rollout.make_known(rollout.GOOD, SERVICE)
+        addresses.daemon().mark(SERVICE, rollout.GOOD, "good")
         self.policy = policy_in_force()
         self.alerts.until_quiet()
         self.receivers.mark()
@@ -96,7 +96,7 @@ class Stack:
 
     def untrue(self) -> list[str]:
         """What Prometheus stored since the test began and cannot be so; none is what is wanted."""
-        steps.patiently("Prometheus to answer", lambda: addresses.prometheus().ready("/-/ready"), CALM_S)
+        rollout.patiently("Prometheus to answer", lambda: addresses.prometheus().ready("/-/ready"), CALM_S)
         return samples.untrue(addresses.prometheus(), self.begin, self.scale)
 
     def stop(self, what: Unit | Dependency) -> None:
@@ -124,7 +124,7 @@ class Stack:
         """Run a playbook as a person would, to its end; return its words whether it succeeded or not."""
         log = self.home / f"play-{time.time():.0f}.log"
         with playing(" ".join(arguments), arguments, log) as play, suppress(PlaybookError):
-            steps.finish(play, steps.DEPLOY_S)
+            rollout.finish(play, rollout.DEPLOY_S)
         return log.read_text(errors="replace")
 
     @contextmanager
@@ -142,16 +142,16 @@ class Stack:
     def _install_daemon(self, *arguments: str) -> None:
         log = self.home / f"daemon-{time.time():.0f}.log"
         with playing("the daemon's settings", ["playbooks/rollback_daemon.yml", *arguments], log) as play:
-            steps.finish(play, steps.INSTALL_S)
+            rollout.finish(play, rollout.INSTALL_S)
 
     def build(self, version: str, fault: ReleaseFault | None = None) -> None:
         """Have the archive of a release."""
-        steps.built(steps.building(version, fault.spec if fault else None))
+        rollout.built(rollout.building(version, fault.spec if fault else None))
 
     def deploy(self, version: str, fault: ReleaseFault | None = None) -> None:
         """Deploy a release to both hosts and wait until it is live."""
         with self.deploying(version, fault) as deploy:
-            steps.finish(deploy, steps.DEPLOY_S)
+            rollout.finish(deploy, rollout.DEPLOY_S)
 
     @contextmanager
     def deploying(self, version: str, fault: ReleaseFault | None = None) -> Iterator[Playbook]:
@@ -159,7 +159,7 @@ class Stack:
         self.build(version, fault)
         if fault:
             self.breach_share, self.fault = fault.share, fault
-        with steps.deploying(version, self.home / f"deploy-{version}.log") as deploy:
+        with rollout.deploying(version, self.home / f"deploy-{version}.log") as deploy:
             yield deploy
 
     @contextmanager
@@ -172,7 +172,7 @@ class Stack:
         if error_ratio:
             self.breach_share = error_ratio * TEST_RATE / (TEST_RATE + ORDINARY_RATE)
         with flowing(self.home / f"load-{time.time():.0f}", TEST_RATE, error_ratio) as load:
-            steps.patiently("the first good answers", lambda: totals(load.seconds())["ok"] > 0, CALM_S)
+            rollout.patiently("the first good answers", lambda: totals(load.seconds())["ok"] > 0, CALM_S)
             yield load
             verdict, seconds = load.end(), load.seconds()
         assert self._powerless or verdict["valid"], verdict["sentence"]
@@ -186,7 +186,7 @@ class Stack:
 
     def until_decided(self) -> None:
         """Wait until no alert waits for a decision."""
-        steps.patiently(
+        rollout.patiently(
             "every alert to be decided", lambda: not addresses.daemon().status()["inbox_pending"], CALM_S
         )
 
@@ -201,12 +201,12 @@ class Stack:
 
     def until(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait for what no part of the stack waits for, as long as a whole incident may take."""
-        steps.patiently(what, condition, self.patience(self.fault.alert.name).whole)
+        rollout.patiently(what, condition, self.patience(self.fault.alert.name).whole)
 
     def until_good_would_have_come(self) -> None:
         """Wait as long as a release without trouble needs to become good."""
         over = time.time() + self.policy["good_after"] + 2 * self.policy["reconcile_interval"]
-        steps.patiently(
+        rollout.patiently(
             "the time in which a release becomes good", lambda: time.time() > over, window_s() * 3
         )
 
@@ -244,12 +244,12 @@ class Stack:
 
     def version_on(self, host: str) -> str:
         """The version that one host answers with; `none` when it does not answer."""
-        return steps.live_versions()[host]
+        return rollout.live_versions()[host]
 
     @property
     def live_version(self) -> str:
         """The version that both hosts answer with, or each host's where they differ."""
-        found = steps.live_versions()
+        found = rollout.live_versions()
         return next(iter(found.values())) if len(set(found.values())) == 1 else str(found)
 
     def until_window_is_over(self) -> None:
@@ -259,4 +259,4 @@ class Stack:
             ends = addresses.daemon().service(SERVICE).get("deployment_window_ends")
             return ends is None or seconds_of(ends) < time.time()
 
-        steps.patiently("the deployment window to be over", over, window_s())
+        rollout.patiently("the deployment window to be over", over, window_s())

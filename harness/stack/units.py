@@ -4,7 +4,7 @@ from devtools.errors import UserError
 from harness import clients
 from harness.incident.patience import ANSIBLE_S
 from harness.lab import containers
-from harness.stack.steps import patiently
+from harness.stack.rollout import patiently
 
 
 class Unit:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devtools.wait import until
-from harness.incident.moments import seconds_of
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.incident.receipts import ALERTMANAGER, count, is_resolved, names, sender
+from harness.incident.story import seconds_of
 from harness.lab import addresses
-from harness.stack.steps import patiently
+from harness.stack.rollout import patiently
 from monitoring.destinations import Destination
 
 Json = dict[str, Any]

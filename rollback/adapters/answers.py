@@ -9,7 +9,7 @@ import msgspec
 
 from rollback.domain.alert import Alert, AlertStatus, beginning, plausible
 from rollback.domain.errors import Blind
-from rollback.domain.records import Quarantined, few
+from rollback.domain.stored import Quarantined, few
 from rollback.readable import readable
 
 BODY_KEPT = 4_000

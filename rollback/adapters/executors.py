@@ -13,14 +13,14 @@ from urllib.parse import quote
 from rollback.adapters import process
 from rollback.adapters.judging import Heard, restored
 from rollback.adapters.rehearsing import Tried
-from rollback.adapters.steps import StepFile
+from rollback.adapters.step_file import StepFile
 from rollback.domain.control import Rehearsal
 from rollback.domain.deployment import Release
 from rollback.domain.errors import Blind, ShuttingDown
 from rollback.domain.ports import Clock, Gate, Pause, RunOutcome, RunResult
 from rollback.domain.progress import ASKED, GATE
-from rollback.domain.records import Step
 from rollback.domain.rollback import HostResult, HostState, Rollback
+from rollback.domain.stored import Step
 
 INHERITED = ("PATH", "HOME", "LANG", "TZ")
 """What a program may know of the daemon's own environment; everything else is left out, secrets above all."""

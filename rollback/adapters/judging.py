@@ -6,8 +6,8 @@ from datetime import datetime
 
 from rollback.domain import wording
 from rollback.domain.progress import ALREADY, HOST, STARTED
-from rollback.domain.records import Step
 from rollback.domain.rollback import HostResult, HostState
+from rollback.domain.stored import Step
 
 ENDS = {
     "done": HostState.DONE,

@@ -16,8 +16,8 @@ from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock, Monitoring, Store
 from rollback.domain.reasons import Reason, verdict_of
-from rollback.domain.records import NoticeState, Tally
 from rollback.domain.rollback import ACTIVE, Phase, VerificationVerdict
+from rollback.domain.stored import NoticeState, Tally
 
 Key = tuple[str, ...]
 REFUSED = (400, 401, 404, 405, 413, 429, 503)

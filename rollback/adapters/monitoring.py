@@ -21,7 +21,7 @@ from rollback.adapters.http_source import Endpoint, HttpSource
 from rollback.domain.alert import Alert
 from rollback.domain.errors import Blind
 from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
-from rollback.domain.records import Quarantined
+from rollback.domain.stored import Quarantined
 
 OURS = 'rollback=~"auto|propose"'
 RANGE_POINTS = 500

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import structlog
 
-from rollback import faults
+from rollback import crash_points
+from rollback.crash_points import Moment
 from rollback.domain.ports import Pause
-from rollback.faults import Moment
 
 LOG = structlog.get_logger("rollback.process")
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def run(
     patiently(lambda: kill_leftovers(program.run_mark), now)
     process = patiently(lambda: _started(program, output), now)
 
-    faults.passing(Moment.PROGRAM_STARTED)
+    crash_points.passing(Moment.PROGRAM_STARTED)
 
     def watched() -> None:
         with contextlib.suppress(OSError):  # what cannot be read now is read the next time
@@ -80,7 +80,7 @@ def run(
         patiently(lambda: kill_leftovers(program.run_mark), now)
     patiently(tick, now)
     shorten(output)
-    faults.passing(Moment.PROGRAM_ENDED)
+    crash_points.passing(Moment.PROGRAM_ENDED)
     return ending
 
 

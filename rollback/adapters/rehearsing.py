@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rollback.domain.control import Rehearsal
-from rollback.domain.records import Step
+from rollback.domain.stored import Step
 
 NONE = "none"
 """What the step `live` says of a host that has no live release."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from rollback.adapters.posting import post
 from rollback.domain.errors import NotTaken, Undeliverable
-from rollback.domain.records import Notice
+from rollback.domain.stored import Notice
 
 TEXT_LIMIT, FIELD_LIMIT = 3_000, 1_000
 """Slack cuts longer messages itself, in the middle of what matters."""

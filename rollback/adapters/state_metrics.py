@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from rollback.domain.control import Cause, ProposalState
 from rollback.domain.deployment import Standing, known_good
 from rollback.domain.policy import Policy
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Kind, Phase, Rollback, VerificationVerdict
+from rollback.domain.stored import ServiceState
 from rollback.domain.unresolved import Unresolved, unresolved
 from rollback.service.caretaking.rehearsing import wanted
 

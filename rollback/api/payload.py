@@ -6,7 +6,7 @@ import msgspec
 
 from rollback.domain.alert import Alert, AlertStatus, beginning
 from rollback.domain.errors import Undecodable
-from rollback.domain.records import Quarantined, few
+from rollback.domain.stored import Quarantined, few
 from rollback.readable import readable
 
 BODY_KEPT = 4_000

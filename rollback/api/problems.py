@@ -21,6 +21,7 @@ from rollback.domain.errors import (
     IllegalTransition,
     NotFound,
     NothingToRollBack,
+    NotTaken,
     OtherEnvironment,
     Refused,
     ReleaseWasRestored,
@@ -43,6 +44,7 @@ STATUSES: dict[type[RollbackError], int] = {
     BadRequest: 400,
     Unavailable: 503,  # Alertmanager repeats only after a 5xx
     Blind: 503,
+    NotTaken: 503,
     ConcurrentChange: 503,
     IllegalTransition: 500,
     SettingsInvalid: 500,

@@ -23,7 +23,7 @@ RollbackError
 │   ├── QueueFull               more writes are waiting than the limit allows
 │   └── ShuttingDown            the daemon takes no new work
 ├── Blind                       a system we must ask did not answer; nothing is known
-│   └── NotTaken                a channel does not take a message now
+├── NotTaken                    a channel to people does not take a message now
 ├── Undeliverable               a channel will never take this message
 ├── ConcurrentChange            somebody changed the record first; read it again
 ├── IllegalTransition           the event has no meaning in this phase; nothing changed
@@ -132,10 +132,10 @@ class Blind(RollbackError):
     """A system that must be asked did not answer; nothing is known."""
 
 
-class NotTaken(Blind):
-    """A channel does not take a message now, and is asked again.
+class NotTaken(RollbackError):
+    """A channel to people does not take a message now, and is asked again.
 
-    pause: so many seconds the channel wants to be left alone. suspect: it may be the message's own fault,
+    pause: so many seconds the channel wants to be left alone. suspect: the message itself may be the cause,
     such as one on which the channel hangs; then others are tried before it is.
     """
 

@@ -12,8 +12,8 @@ from rollback.domain.deployment import Deployment, Release, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.progress import HOST
 from rollback.domain.reasons import Reason, Verdict
-from rollback.domain.records import DecisionRecord, Notice, Step, Urgency
 from rollback.domain.rollback import HostState, Kind, Phase, Rollback, VerificationVerdict
+from rollback.domain.stored import DecisionRecord, Notice, Step, Urgency
 
 GOOD, WARNING, DANGER = "good", "warning", "danger"
 RECORDS = "/api/admin/rollback"

@@ -13,7 +13,8 @@ from rollback.domain.control import Freeze, Proposal, ProposalState, Rehearsal
 from rollback.domain.decision import Decision
 from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Release, Standing
 from rollback.domain.facts import HostSeen
-from rollback.domain.records import (
+from rollback.domain.rollback import HostResult, Phase, Rollback
+from rollback.domain.stored import (
     Attempt,
     Batch,
     DecisionRecord,
@@ -31,7 +32,6 @@ from rollback.domain.records import (
     Tally,
     WaitingNotice,
 )
-from rollback.domain.rollback import HostResult, Phase, Rollback
 
 
 class Clock(Protocol):
@@ -513,7 +513,7 @@ class Messenger(Protocol):
         ...
 
     def send(self, notice: Notice) -> None:
-        """Deliver the message within seconds, or raise NotTaken or another Blind.
+        """Deliver the message within seconds, or raise NotTaken when the channel does not take it now.
 
         Raises Undeliverable when the channel would never take this message.
         """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rollback.domain import wording
-from rollback.domain.records import Notice, Urgency, WaitingNotice
+from rollback.domain.stored import Notice, Urgency, WaitingNotice
 
 LATE = timedelta(minutes=1)
 """Who reads a message that is older is told of when it speaks."""

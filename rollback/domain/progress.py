@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rollback.domain.records import Step
 from rollback.domain.rollback import HostResult, HostState
+from rollback.domain.stored import Step
 
 HOST = "host"
 """The step that stands for a host as a whole."""

@@ -13,7 +13,7 @@ from rollback.domain.errors import Blind, ConcurrentChange, Unavailable
 from rollback.domain.facts import Facts, Watched
 from rollback.domain.ports import Clock, Monitoring, Probes, Store
 from rollback.domain.reasons import Reason, Verdict
-from rollback.domain.records import DecisionRecord, InboxItem, ServiceState, Settled
+from rollback.domain.stored import DecisionRecord, InboxItem, ServiceState, Settled
 from rollback.service.context import PolicySource
 from rollback.service.looking import Look, settled_unseen
 

@@ -9,8 +9,8 @@ from rollback.domain.alert import Alert, AlertStatus
 from rollback.domain.control import EVERYTHING, ProposalState
 from rollback.domain.errors import Blind, StoreUnavailable, Undecodable
 from rollback.domain.ports import Clock, Monitoring, Rule, Store
-from rollback.domain.records import DecisionRecord, ServiceState
 from rollback.domain.rollback import Rollback
+from rollback.domain.stored import DecisionRecord, ServiceState
 from rollback.service.context import PolicySource
 from rollback.service.deciding import Decider
 from rollback.service.stages import stages, step_view

@@ -9,7 +9,7 @@ from rollback.domain.alert import Alert, Source
 from rollback.domain.errors import Blind
 from rollback.domain.ports import Clock, Fired, Monitoring, Store
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import Batch, NewEntry, Quarantined, Receipt
+from rollback.domain.stored import Batch, NewEntry, Quarantined, Receipt
 from rollback.service.context import PolicySource
 
 LOG = structlog.get_logger("rollback.intake")

@@ -6,8 +6,8 @@ from rollback.domain import wording
 from rollback.domain.control import ProposalState
 from rollback.domain.deployment import Standing, best_guess, known_good
 from rollback.domain.facts import HostSeen
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback
+from rollback.domain.stored import ServiceState
 from rollback.service.looking import Look
 
 

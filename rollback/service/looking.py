@@ -13,7 +13,7 @@ from rollback.domain.facts import Facts, HostSeen, Watched
 from rollback.domain.guards import FIRST
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Active, Clock, Monitoring, Probes, Rule
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 
 T = TypeVar("T")
 VETO = "veto"

@@ -6,7 +6,7 @@ from rollback.domain import notices
 from rollback.domain.deployment import Deployment, NewDeployment, Outcome, Standing, wanted_on_disk
 from rollback.domain.errors import OtherEnvironment
 from rollback.domain.ports import Clock, Probes, Store
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.context import PolicySource
 from rollback.service.views import deployment_view
 

@@ -14,7 +14,6 @@ from rollback.domain.errors import ShuttingDown, StoreUnavailable
 from rollback.domain.ports import Clock, Executor, Pause, Probes, RunOutcome, RunResult, Store
 from rollback.domain.progress import CLOSED, DONE, GATE, OPEN, begun, with_earlier
 from rollback.domain.reasons import LedgerKind, Reason
-from rollback.domain.records import NewEntry, Notice, Step
 from rollback.domain.rollback import (
     AttemptFailed,
     CalledOff,
@@ -30,6 +29,7 @@ from rollback.domain.rollback import (
     VerificationVerdict,
     VerifiedFixed,
 )
+from rollback.domain.stored import NewEntry, Notice, Step
 from rollback.service.context import PolicySource
 from rollback.service.gating import Gatekeeper
 from rollback.service.verifying import Verifier

@@ -22,8 +22,8 @@ from rollback.domain.facts import Facts, HostSeen
 from rollback.domain.guards import Guard
 from rollback.domain.ports import Store
 from rollback.domain.reasons import MEANINGS, Reason, verdict_of
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback
+from rollback.domain.stored import ServiceState
 from rollback.service.knowing import known
 from rollback.service.looking import Look
 from rollback.service.views import host_view, rollback_view

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from rollback.domain.progress import GATE, HOST
-from rollback.domain.records import DecisionRecord, Step
 from rollback.domain.rollback import Rollback
+from rollback.domain.stored import DecisionRecord, Step
 
 
 def stages(

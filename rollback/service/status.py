@@ -9,8 +9,8 @@ from rollback.domain.decision import Decision
 from rollback.domain.deployment import Standing, best_guess, known_good, wanted_on_disk
 from rollback.domain.guards import no_deployment_running
 from rollback.domain.policy import Policy
-from rollback.domain.records import DecisionRecord, ServiceState
 from rollback.domain.rollback import Rollback
+from rollback.domain.stored import DecisionRecord, ServiceState
 from rollback.domain.unresolved import unresolved
 from rollback.service.views import (
     deployment_view,

@@ -10,7 +10,7 @@ from rollback.domain.decision import Decision, decide
 from rollback.domain.errors import Blind
 from rollback.domain.facts import HostSeen, Watched
 from rollback.domain.policy import Mode, Policy
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.looking import Look
 
 PATIENCE = 2.0

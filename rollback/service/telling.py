@@ -10,12 +10,12 @@ from datetime import timedelta
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from rollback import faults
-from rollback.domain.errors import Blind, NotTaken, Undeliverable
+from rollback import crash_points
+from rollback.crash_points import Moment
+from rollback.domain.errors import NotTaken, Undeliverable
 from rollback.domain.ports import Clock, Messenger, Store
 from rollback.domain.posts import Post, posts
-from rollback.domain.records import Attempt, NoticeState, Urgency, WaitingNotice
-from rollback.faults import Moment
+from rollback.domain.stored import Attempt, NoticeState, Urgency, WaitingNotice
 
 LOG = structlog.get_logger("rollback.tell")
 AT_ONCE = 1_000
@@ -74,14 +74,14 @@ class Pauses:
         """Whether the channel may be asked."""
         return self.ticks() >= self.until
 
-    def failed(self, post: Post, error: Blind) -> float:
+    def failed(self, post: Post, error: NotTaken) -> float:
         """Rest for longer with every failure in a row, or as the channel asks; return for how long."""
-        asked = error.pause if isinstance(error, NotTaken) else None
+        asked = error.pause
         pause = min(FIRST_PAUSE * 2 ** min(self.failures, 10), LONGEST_PAUSE)
         pause = pause if asked is None else max(asked, FIRST_PAUSE)
         self.failures += 1
         self.until = self.ticks() + pause
-        if isinstance(error, NotTaken) and error.suspect:
+        if error.suspect:
             tries = self.suspects.get(post.key, (0, 0.0))[0] + 1
             own = min(2 * FIRST_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)
             self.suspects[post.key] = (tries, self.until + own)
@@ -142,14 +142,14 @@ class Teller:
             except Undeliverable as error:
                 LOG.error("message_refused", messages=numbers, error=str(error))
                 self._settle(numbers, Attempt.REFUSED)
-            except Blind as error:
+            except NotTaken as error:
                 pause = self._pauses.failed(post, error)
                 LOG.warning("message_not_sent", messages=numbers, error=str(error), again_in=pause)
                 self._settle(numbers, None)
                 return 0
             else:
                 LOG.info("message_sent", messages=numbers)
-                faults.passing(Moment.MESSAGE_SENT)
+                crash_points.passing(Moment.MESSAGE_SENT)
                 self._settle(numbers, Attempt.TOLD)
         self._pauses.worked(post)
         return len(numbers)

@@ -10,8 +10,8 @@ from rollback.domain.control import Freeze, Proposal
 from rollback.domain.decision import Decision
 from rollback.domain.deployment import Deployment, Release
 from rollback.domain.facts import HostSeen
-from rollback.domain.records import DecisionRecord, LedgerEntry, SetAside
 from rollback.domain.rollback import Rollback, Verification
+from rollback.domain.stored import DecisionRecord, LedgerEntry, SetAside
 
 Json = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from monitoring.records import read, rule_files
+from monitoring.rule_files import read, rule_files
 from ruletools.errors import RulesError
 from ruletools.house.files import RULES, TESTS
 from ruletools.ruleset import RuleFile

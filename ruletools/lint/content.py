@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.catalog import Alert
-from monitoring.records import read_yaml
+from monitoring.rule_files import read_yaml
 from ruletools.lint.findings import Finding, Level
 from ruletools.lint.places import line_at, line_of, shown
 from ruletools.ruleset import RuleFile, alerts_of, name_of

@@ -9,7 +9,7 @@ from monitoring import contract, slo
 from monitoring.catalog import Alert, load, load_recordings
 from monitoring.promql import Binary, Selector
 from monitoring.promql_parse import parse
-from monitoring.records import SEVERITIES
+from monitoring.rule_files import SEVERITIES
 from monitoring.thresholds import comparison, said_threshold, threshold
 from ruletools.programs import promtool
 

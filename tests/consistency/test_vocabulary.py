@@ -15,8 +15,8 @@ from monitoring.promql_parse import parse
 from rollback.cli import parser
 from rollback.domain.control import Cause
 from rollback.domain.reasons import Reason, Verdict
-from rollback.domain.records import NoticeState
 from rollback.domain.rollback import Phase, VerificationVerdict
+from rollback.domain.stored import NoticeState
 from rollback.domain.unresolved import Unresolved
 from rollback.settings import Settings
 from ruletools.house.files import RUNBOOKS

@@ -10,7 +10,7 @@ import pytest
 from devtools.playbook import playing
 from harness import clients
 from harness.lab import addresses, evidence, lab
-from harness.stack import Stack, steps
+from harness.stack import Stack, rollout
 from harness.stack.traffic import OrdinaryDay
 
 
@@ -53,10 +53,10 @@ def installed(began: float | None, tmp_path_factory: pytest.TempPathFactory) -> 
     """Everything is installed, the good release is live, and ordinary traffic flows until the last test."""
     home = tmp_path_factory.mktemp("lab")
     lab.up()
-    with steps.installing(home / "site.log") as install:
-        steps.finish(install, steps.INSTALL_S)
-    steps.built(steps.building(steps.GOOD))
-    steps.deploy_good(home)
+    with rollout.installing(home / "site.log") as install:
+        rollout.finish(install, rollout.INSTALL_S)
+    rollout.built(rollout.building(rollout.GOOD))
+    rollout.deploy_good(home)
     day = OrdinaryDay(home)
     yield day
     day.end()
@@ -78,11 +78,11 @@ def production_stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
     plays = ["playbooks/monitoring.yml", "playbooks/rollback_daemon.yml"]
     try:
         with playing("production timing", [*plays, "-e", "time_scale=1"], tmp_path / "slow.log") as play:
-            steps.finish(play, steps.INSTALL_S)
+            rollout.finish(play, rollout.INSTALL_S)
         fresh = Stack(tmp_path, installed, scale=1)
         fresh.fresh()
         yield fresh
         assert fresh.untrue() == []
     finally:
         with playing("the lab's timing", plays, tmp_path / "fast.log") as play:
-            steps.finish(play, steps.INSTALL_S)
+            rollout.finish(play, rollout.INSTALL_S)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.incident.receipts import ALERTMANAGER, names, sender
 from harness.lab import addresses
-from harness.stack.steps import patiently
+from harness.stack.rollout import patiently
 
 HEARTBEAT = "Watchdog"
 TEN_MINUTES_S = 600.0

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.faults import FAULTS
-from harness.incident.moments import Stage
+from harness.incident.story import Stage
 from harness.stack import Stack
 
 pytestmark = [pytest.mark.lab, pytest.mark.factor1]

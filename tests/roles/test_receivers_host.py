@@ -7,7 +7,7 @@ import pytest
 from devtools.playbook import Run, run_playbook
 from harness.lab import addresses, lab
 from harness.lab.containers import get
-from harness.stack.steps import RECEIVERS_PLAY
+from harness.stack.rollout import RECEIVERS_PLAY
 
 pytestmark = pytest.mark.lab
 MOST_EXPOSED = 2.0

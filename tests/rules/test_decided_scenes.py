@@ -20,7 +20,7 @@ from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.deployment import NewDeployment, Outcome, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.ports import Active, Began, Fired, Rule, SourceState
-from rollback.domain.records import Quarantined
+from rollback.domain.stored import Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 from rollback.settings import Settings

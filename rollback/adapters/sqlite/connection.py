@@ -40,7 +40,7 @@ def not_ours(path: Path) -> str:
     return "another program wrote it: it has tables and no version" if tables and not version else ""
 
 
-def damage(connection: sqlite3.Connection) -> str:
+def damage_in(connection: sqlite3.Connection) -> str:
     """What is wrong with the file; empty when every page of it is sound."""
     found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
     return "" if found == ["ok"] else "; ".join(line.replace("\n", " ") for line in found)[:300]

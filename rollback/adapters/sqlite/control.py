@@ -18,7 +18,7 @@ from rollback.domain.control import (
 )
 from rollback.domain.errors import AlreadyAnswered, NotFound
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import NewEntry, Notice
+from rollback.domain.stored import NewEntry, Notice
 
 FREEZE = """
     INSERT INTO freezes (service, env, reason, asked_by, since, until) VALUES (?, ?, ?, ?, ?, ?) RETURNING *

@@ -18,7 +18,7 @@ from rollback.domain.decision import Decision
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.ports import Tell
 from rollback.domain.reasons import LedgerKind, Reason, Verdict, passes
-from rollback.domain.records import DecisionRecord, NewEntry, Notice, Settled
+from rollback.domain.stored import DecisionRecord, NewEntry, Notice, Settled
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from rollback.domain.errors import (
     VersionRejected,
 )
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import NewEntry, Notice, ServiceState
+from rollback.domain.stored import NewEntry, Notice, ServiceState
 
 UPSERT_RELEASE = """
     INSERT INTO releases (service, env, version, rollback_safe, checksum, deployed_at)

@@ -13,7 +13,7 @@ from rollback.adapters.sqlite.writer import Writer
 from rollback.domain import notices
 from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import Batch, InboxItem, NewEntry, Notice, Quarantined, Receipt, SetAside
+from rollback.domain.stored import Batch, InboxItem, NewEntry, Notice, Quarantined, Receipt, SetAside
 
 INSERT = """
     INSERT INTO inbox (fingerprint, starts_at, status, alert, source, received_at) VALUES (?, ?, ?, ?, ?, ?)

@@ -11,7 +11,7 @@ from rollback.domain.acting import ACCOUNT
 from rollback.domain.errors import ConcurrentChange
 from rollback.domain.ports import Settle
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import Attempt, LedgerEntry, NewEntry, Notice, WaitingNotice
+from rollback.domain.stored import Attempt, LedgerEntry, NewEntry, Notice, WaitingNotice
 
 WAITING = """
     SELECT *, (

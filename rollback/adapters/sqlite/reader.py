@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from rollback.adapters.sqlite.fault import Fault
+from rollback.adapters.sqlite.damage import Damage
 from rollback.domain.errors import StoreUnavailable
 
 LOG = structlog.get_logger("rollback.store")
@@ -35,8 +35,8 @@ def readable(
 class Reader:
     """Hands out the reading connection inside a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, fault: Fault) -> None:
-        self._connection, self._fault = connection, fault
+    def __init__(self, connection: sqlite3.Connection, damage: Damage) -> None:
+        self._connection, self._damage = connection, damage
         self._lock = threading.Lock()
         self._said: set[tuple[str, int]] = set()
 
@@ -46,13 +46,13 @@ class Reader:
 
         Raises StoreUnavailable when the database fails, or when what is stored of one thing cannot be read.
         """
-        self._fault.refuse()
+        self._damage.refuse()
         with self._lock:
             try:
                 self._connection.execute("BEGIN")
                 yield self._connection
             except sqlite3.Error as error:
-                raise self._fault.seen(error, "read") from error
+                raise self._damage.seen(error, "read") from error
             except ODD as error:
                 raise StoreUnavailable(f"Something in the database cannot be read: {error}.") from error
             finally:

@@ -11,8 +11,8 @@ from rollback.adapters.sqlite.rows import deployment_from, rollback_from
 from rollback.domain.deployment import Deployment, Outcome, Release, Standing, live_release
 from rollback.domain.errors import NotFound, StoreUnavailable
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import NewEntry, ServiceState
 from rollback.domain.rollback import Phase, Rollback
+from rollback.domain.stored import NewEntry, ServiceState
 
 RELEASES = "SELECT * FROM releases WHERE service = ? AND env = ?"
 DEPLOYMENTS = "SELECT * FROM deployments WHERE service = ? AND env = ? ORDER BY id DESC LIMIT 50"

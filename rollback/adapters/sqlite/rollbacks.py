@@ -14,8 +14,8 @@ from rollback.domain import wording
 from rollback.domain.consequences import NOTHING, Consequences
 from rollback.domain.errors import ConcurrentChange, NotFound
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import NewEntry, Notice, Step
 from rollback.domain.rollback import Phase, Rollback
+from rollback.domain.stored import NewEntry, Notice, Step
 
 SWAP = """
     UPDATE rollbacks SET phase = ?, attempt = ?, changed_at = ?, started_at = ?, restored_at = ?,

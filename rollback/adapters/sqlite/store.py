@@ -4,11 +4,11 @@ import sqlite3
 from pathlib import Path
 from time import monotonic
 
-from rollback.adapters.sqlite.connection import connect, damage, keep_copy, migrate, not_ours
+from rollback.adapters.sqlite.connection import connect, damage_in, keep_copy, migrate, not_ours
 from rollback.adapters.sqlite.control import Control
+from rollback.adapters.sqlite.damage import DAMAGED, Damage
 from rollback.adapters.sqlite.decisions import Decisions
 from rollback.adapters.sqlite.deployments import Deployments
-from rollback.adapters.sqlite.fault import DAMAGED, Fault
 from rollback.adapters.sqlite.forgetting import Forgetting
 from rollback.adapters.sqlite.inbox import Inbox
 from rollback.adapters.sqlite.journal import Journal
@@ -32,9 +32,9 @@ class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Co
     """
 
     def __init__(self, path: Path, queue_limit: int = QUEUE_LIMIT) -> None:
-        self.fault = Fault(path)
-        writing, reading = _opened(path, self.fault)
-        super().__init__(Writer(writing, queue_limit, self.fault), Reader(reading, self.fault))
+        self.damage = Damage(path)
+        writing, reading = _opened(path, self.damage)
+        super().__init__(Writer(writing, queue_limit, self.damage), Reader(reading, self.damage))
         self._connection = writing
 
     @property
@@ -54,7 +54,7 @@ class SqliteStore(Inbox, Decisions, Rollbacks, Deployments, Control, Journal, Co
 
     def trouble(self, patience: float) -> list[str]:
         """What is wrong with it: it is damaged or away, or nothing could be stored for so many seconds."""
-        if problem := self.fault.found or self.fault.away:
+        if problem := self.damage.found or self.damage.away:
             return [problem]
         if not self.alive:
             return ["the writer of the database has ended"]
@@ -79,24 +79,24 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _opened(path: Path, fault: Fault) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def _opened(path: Path, damage: Damage) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """One connection to write and one to read; to nothing when the file is damaged."""
     try:
         if problem := not_ours(path):
-            fault.damaged(problem, keep_copy(path))
+            damage.damaged(problem, keep_copy(path))
             return connect(NOWHERE), connect(NOWHERE)
         _make_folder(path.parent)
         writing = connect(path)
-        if problem := damage(writing):
+        if problem := damage_in(writing):
             writing.close()
-            fault.damaged(problem, keep_copy(path))
+            damage.damaged(problem, keep_copy(path))
         else:
             migrate(writing)
             reading = connect(path)
-            fault.opened()
+            damage.opened()
             return writing, reading
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
             raise StoreUnavailable(f"The database {path} could not be opened: {error}.") from error
-        fault.damaged(str(error), keep_copy(path))
+        damage.damaged(str(error), keep_copy(path))
     return connect(NOWHERE), connect(NOWHERE)

@@ -14,7 +14,7 @@ from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.releases import state_of
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.errors import StoreUnavailable
-from rollback.domain.records import ServiceState, Tally
+from rollback.domain.stored import ServiceState, Tally
 
 ENDED = """
     SELECT service, phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback'

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any, TypeVar
 
-from rollback import faults
-from rollback.adapters.sqlite.fault import Fault
+from rollback import crash_points
+from rollback.adapters.sqlite.damage import Damage
+from rollback.crash_points import Moment
 from rollback.domain.errors import QueueFull, ShuttingDown, StoreUnavailable
 from rollback.domain.reasons import LedgerKind
-from rollback.faults import Moment
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -38,8 +38,8 @@ class Writer:
     itself fails, the whole group fails with StoreUnavailable and nothing of it is stored.
     """
 
-    def __init__(self, connection: sqlite3.Connection, queue_limit: int, fault: Fault) -> None:
-        self._connection, self._fault = connection, fault
+    def __init__(self, connection: sqlite3.Connection, queue_limit: int, damage: Damage) -> None:
+        self._connection, self._damage = connection, damage
         self._working_since: float | None = None
         self.written_at = monotonic()
         self.written = 0.0
@@ -79,7 +79,7 @@ class Writer:
         self._thread.join()
 
     def _put(self, work: Work[T]) -> Future[T]:
-        self._fault.refuse()
+        self._damage.refuse()
         job = _Job(work)
         with self._gate:
             if self._closed:
@@ -113,20 +113,20 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> None:
         outcomes: list[object]
         try:
-            self._fault.refuse()
-            if away := self._fault.away:
+            self._damage.refuse()
+            if away := self._damage.away:
                 raise StoreUnavailable(away)
             self._connection.execute("BEGIN IMMEDIATE")
-            began = self._last_line() if faults.armed() else None
+            began = self._last_line() if crash_points.armed() else None
             outcomes = [self._apply(job) for job in jobs]
             kinds = [] if began is None else self._kinds(began)
-            faults.passing(*(faults.point(Moment.BEFORE_COMMIT, kind) for kind in kinds))
+            crash_points.passing(*(crash_points.point(Moment.BEFORE_COMMIT, kind) for kind in kinds))
             self._connection.execute("COMMIT")
             self.written_at, self.written = monotonic(), time()
-            faults.passing(*(faults.point(Moment.AFTER_COMMIT, kind) for kind in kinds))
+            crash_points.passing(*(crash_points.point(Moment.AFTER_COMMIT, kind) for kind in kinds))
         except sqlite3.Error as error:
             self._undo()
-            outcomes = [self._fault.seen(error, "written")] * len(jobs)
+            outcomes = [self._damage.seen(error, "written")] * len(jobs)
         except Exception as error:  # whatever it is, this thread must not end
             self._undo()
             outcomes = [error] * len(jobs)

@@ -6,7 +6,7 @@ from rollback.domain import notices, wording
 from rollback.domain.deployment import UNREPORTED, Deployment, Outcome
 from rollback.domain.guards import SILENCE
 from rollback.domain.ports import Store
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.duty import agreed, due, passed
 from rollback.service.looking import Look
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from rollback.domain.facts import HostSeen
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback
+from rollback.domain.stored import ServiceState
 from rollback.service.looking import Look
 
 

@@ -3,7 +3,7 @@
 from rollback.domain import notices
 from rollback.domain.ports import Clock, Store
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import NewEntry
+from rollback.domain.stored import NewEntry
 from rollback.service.caretaking.duty import passed
 from rollback.service.context import PolicySource
 

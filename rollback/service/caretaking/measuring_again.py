@@ -3,8 +3,8 @@
 from structlog.contextvars import bound_contextvars
 
 from rollback.domain.ports import Pause
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Rollback, VerificationVerdict
+from rollback.domain.stored import ServiceState
 from rollback.domain.verification import Measuring
 from rollback.service.caretaking.duty import passed, still_meant
 from rollback.service.looking import Look

@@ -2,7 +2,7 @@
 
 from rollback.domain import notices
 from rollback.domain.ports import Store
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.duty import agreed, busy
 from rollback.service.looking import Look
 

@@ -3,7 +3,7 @@
 from rollback.domain import notices
 from rollback.domain.control import ProposalState
 from rollback.domain.ports import Store
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.duty import passed
 from rollback.service.looking import Look
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from rollback.domain import notices
 from rollback.domain.deployment import Standing
 from rollback.domain.ports import Monitoring, Store
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.duty import busy, passed
 from rollback.service.looking import Look
 

@@ -11,8 +11,8 @@ from rollback.domain.deployment import Release, best_guess, known_good
 from rollback.domain.errors import Blind, ShuttingDown, StoreUnavailable
 from rollback.domain.facts import HostSeen
 from rollback.domain.ports import Clock, Executor, Pause, Probes, Store
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Phase
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.duty import due, passed
 from rollback.service.context import PolicySource
 

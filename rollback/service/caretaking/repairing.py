@@ -8,8 +8,8 @@ from rollback.domain.facts import HostSeen
 from rollback.domain.policy import Mode
 from rollback.domain.ports import Store
 from rollback.domain.reasons import Reason
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import Kind, Rollback
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.duty import due, still_meant
 from rollback.service.looking import Look
 

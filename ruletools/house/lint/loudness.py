@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from monitoring.records import SEVERITIES
 from monitoring.routing import receivers_of
+from monitoring.rule_files import SEVERITIES
 from ruletools.lint.content import Content
 from ruletools.lint.findings import Finding, Level
 

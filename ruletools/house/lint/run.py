@@ -5,7 +5,7 @@ from pathlib import Path
 
 from monitoring.catalog import Alert
 from monitoring.queries import NAME, query_of
-from monitoring.records import SEVERITIES
+from monitoring.rule_files import SEVERITIES
 from monitoring.thresholds import said_threshold, threshold
 from ruletools.house.files import REPO
 from ruletools.house.lint.content import RULES, House, house

@@ -11,7 +11,7 @@ import yaml
 
 from monitoring.catalog import CatalogError, Links, render_alertmanager, render_rules
 from monitoring.overrides import Overrides
-from monitoring.records import read_yaml
+from monitoring.rule_files import read_yaml
 from ruletools.errors import RulesError
 from ruletools.house.files import MONITORING, REPO
 from ruletools.house.hooks import Hooks

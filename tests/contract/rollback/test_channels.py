@@ -18,7 +18,7 @@ import uvicorn
 from devtools.wait import until
 from harness.receivers.app import build
 from harness.receivers.behaviour import Behaviours
-from harness.receivers.records import Record, Store
+from harness.receivers.received import Record, Store
 from harness.receivers.settings import Settings
 from rollback.adapters import posting
 from rollback.adapters.pagerduty import PagerDutyMessenger
@@ -26,7 +26,7 @@ from rollback.adapters.slack import SlackMessenger
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.deployment import Standing
 from rollback.domain.errors import NotTaken, Undeliverable
-from rollback.domain.records import Notice, Urgency
+from rollback.domain.stored import Notice, Urgency
 from rollback.service.telling import Channel, Channels, Teller
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

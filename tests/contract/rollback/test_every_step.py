@@ -17,16 +17,16 @@ import pytest
 import requests
 
 from devtools.wait import until
+from rollback.crash_points import COMMITS, POINTS, VARIABLE, Moment, point
 from rollback.domain.reasons import LedgerKind
 from rollback.domain.rollback import TRANSITIONS
-from rollback.faults import COMMITS, POINTS, VARIABLE, Moment, point
 from tests.contract.rollback.site import HOSTS, put, site
 
 pytestmark = pytest.mark.hard
 Alert = Callable[..., Any]
 NEVER = "message_sent:999"
 """A point that is never come to: such a daemon only tells what it passes."""
-PASSED = re.compile(r'fault_points_passed points=("[^"]+"|\S+)')
+PASSED = re.compile(r'crash_points_passed points=("[^"]+"|\S+)')
 REPEATED = {LedgerKind.HOST_STEP, LedgerKind.ROLLBACK_RESUMED}
 """What a rollback that was cut short writes more often than another one."""
 ELSEWHERE = {
@@ -202,7 +202,7 @@ def wrong(incident: Incident, whole: Ended, cut: Ended) -> list[str]:
     [rollback] = cut.rollbacks
     ours = [entry for entry in cut.ledger if entry.get("rollback_id") == rollback["id"]]
     resumed = [e for e in ours if e["kind"] == LedgerKind.ROLLBACK_RESUMED and e["phase"] == "running"]
-    kills = cut.log.count("event=fault_point_armed")
+    kills = cut.log.count("event=crash_point_armed")
     extra, missing = Counter(cut.slack) - Counter(cut.stored), Counter(cut.stored) - Counter(cut.slack)
     held = {
         "it ends as it should": rollback["phase"] == incident.end,

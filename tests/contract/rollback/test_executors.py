@@ -19,15 +19,15 @@ import yaml
 
 from devtools.wait import until
 from rollback.adapters import process
-from rollback.adapters import steps as steps_module
+from rollback.adapters import step_file as steps_module
 from rollback.adapters.executors import GATE_FILE, CommandExecutor, CommandPlan
 from rollback.adapters.playbook import PlaybookSite, playbook_plan
-from rollback.adapters.steps import StepFile
+from rollback.adapters.step_file import StepFile
 from rollback.domain.deployment import Release
 from rollback.domain.errors import Blind, ShuttingDown
 from rollback.domain.ports import RunOutcome, RunResult
-from rollback.domain.records import Step
 from rollback.domain.rollback import HostState
+from rollback.domain.stored import Step
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GOOD, BAD, SLOW = "good", "bad", "slow"

@@ -22,8 +22,8 @@ from rollback.domain.control import ProposalState
 from rollback.domain.decision import decide
 from rollback.domain.facts import HostSeen
 from rollback.domain.reasons import LedgerKind, Verdict
-from rollback.domain.records import Attempt, Batch, NewEntry, Notice, NoticeState, Quarantined, Settled
 from rollback.domain.rollback import AttemptFailed, Claimed, HostState
+from rollback.domain.stored import Attempt, Batch, NewEntry, Notice, NoticeState, Quarantined, Settled
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KEY = ("shop", "production")

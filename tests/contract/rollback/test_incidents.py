@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devtools.wait import until
-from harness.incident.moments import Stage, from_ledger
+from harness.incident.story import Stage, from_ledger
 
 Alert = Callable[..., Any]
 TOLD = [

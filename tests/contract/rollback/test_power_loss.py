@@ -12,7 +12,7 @@ import pytest
 
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
-from rollback.domain.records import Batch
+from rollback.domain.stored import Batch
 from tests.contract.rollback.forgetful import SAID, SYNC, Disk, Recorder, records
 from tests.contract.rollback.lives import FORKING, Forked
 

@@ -31,19 +31,6 @@ from rollback.domain.errors import (
 from rollback.domain.facts import HostSeen, Watched
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import LedgerKind, Reason
-from rollback.domain.records import (
-    Attempt,
-    Batch,
-    InboxItem,
-    NewEntry,
-    Notice,
-    NoticeState,
-    Quarantined,
-    Settled,
-    Step,
-    Urgency,
-    WaitingNotice,
-)
 from rollback.domain.rollback import (
     AttemptFailed,
     Claimed,
@@ -55,6 +42,19 @@ from rollback.domain.rollback import (
     Verification,
     VerificationVerdict,
     VerifiedFixed,
+)
+from rollback.domain.stored import (
+    Attempt,
+    Batch,
+    InboxItem,
+    NewEntry,
+    Notice,
+    NoticeState,
+    Quarantined,
+    Settled,
+    Step,
+    Urgency,
+    WaitingNotice,
 )
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

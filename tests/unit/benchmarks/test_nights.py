@@ -13,7 +13,7 @@ from benchmarks.nights.judgement import Verdict, judge, pages
 from benchmarks.nights.night import KINDS, LENGTH, WARM, Night, Trouble, draw
 from benchmarks.nights.playing import Played, play
 from devtools.paths import REPO
-from monitoring.records import read_yaml
+from monitoring.rule_files import read_yaml
 from ruletools.house.loading import load_files
 
 NIGHTS = [draw(7, number) for number in range(300)]

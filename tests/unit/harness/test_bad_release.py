@@ -6,7 +6,7 @@ from devtools.errors import UserError
 from harness.application import faults as application
 from harness.faults import FAULTS, added_latency, error_ratio
 from harness.faults.bad_release import trigger_with
-from harness.faults.catalog import load
+from harness.faults.causes import load
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -10,7 +10,7 @@ from devtools.errors import UserError
 from devtools.playbook import PlaybookError, playing, run_playbook
 from devtools.wait import DeadlineError, until
 from harness import clients
-from harness.stack import steps
+from harness.stack import rollout
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def play(tmp_path: Path, task: str) -> list[str]:
 def test_playbook_that_succeeds_is_done(tmp_path: Path) -> None:
     arguments = play(tmp_path, "ansible.builtin.debug: {msg: hello}")
     with playing("the work", arguments, tmp_path / "log") as playbook:
-        steps.finish(playbook, PATIENCE)
+        rollout.finish(playbook, PATIENCE)
 
     assert playbook.task() == "Do the work"
 
@@ -75,7 +75,7 @@ def test_failure_is_told_in_the_playbooks_own_words(tmp_path: Path) -> None:
             PlaybookError, match=r"expected the work to succeed(.|\n)*the disk is full(.|\n)*whole log"
         ),
     ):
-        steps.finish(playbook, PATIENCE)
+        rollout.finish(playbook, PATIENCE)
 
 
 def test_leaving_the_block_ends_the_playbook_and_its_children(tmp_path: Path) -> None:
@@ -103,13 +103,13 @@ def test_wait_goes_on_while_a_service_does_not_answer_and_ends_when_something_fa
             raise answer
         return True
 
-    steps.patiently("an answer", condition, PATIENCE)
+    rollout.patiently("an answer", condition, PATIENCE)
     answers = [UserError("it failed")] * 2
     with pytest.raises(UserError, match="it failed"):
-        steps.patiently("an answer", condition, PATIENCE)
+        rollout.patiently("an answer", condition, PATIENCE)
     assert len(answers) == 1
 
 
 def test_wait_ends_at_its_deadline() -> None:
     with pytest.raises(DeadlineError, match="expected the impossible"):
-        steps.patiently("the impossible", lambda: False, 0.1)
+        rollout.patiently("the impossible", lambda: False, 0.1)

@@ -10,7 +10,7 @@ from devtools.paths import REPO
 from monitoring.catalog import render_rules
 from monitoring.promql_parse import parse
 from monitoring.queries import query_of, with_queries
-from monitoring.records import rule_files
+from monitoring.rule_files import rule_files
 
 RULES = """\
 groups:

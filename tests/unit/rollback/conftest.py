@@ -27,7 +27,6 @@ from rollback.domain.ports import (
     RunResult,
     SourceState,
 )
-from rollback.domain.records import Batch, Notice, Quarantined, Settled, Step
 from rollback.domain.rollback import (
     Claimed,
     HostResult,
@@ -38,6 +37,7 @@ from rollback.domain.rollback import (
     VerificationVerdict,
     VerifiedFixed,
 )
+from rollback.domain.stored import Batch, Notice, Quarantined, Settled, Step
 from rollback.settings import Settings
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

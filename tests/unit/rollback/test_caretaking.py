@@ -16,7 +16,7 @@ from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Active
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import ServiceState
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.caretaker import Caretaker
 from rollback.service.caretaking.deployments import OpenDeployments
 from rollback.service.caretaking.duty import due

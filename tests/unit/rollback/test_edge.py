@@ -12,7 +12,7 @@ from rollback.adapters.answers import alerts_from, items_of, labels_of
 from rollback.api.auth import Account, require
 from rollback.api.payload import MOST_ALERTS, read
 from rollback.domain.errors import Blind, Unauthorized, Undecodable
-from rollback.domain.records import MOST_SET_ASIDE
+from rollback.domain.stored import MOST_SET_ASIDE
 
 ACCOUNT = Account(username="alertmanager", password="open:sesame")
 

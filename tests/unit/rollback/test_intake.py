@@ -10,7 +10,7 @@ from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Source
 from rollback.domain.ports import Fired
 from rollback.domain.reasons import LedgerKind
-from rollback.domain.records import LedgerEntry, Notice, Quarantined
+from rollback.domain.stored import LedgerEntry, Notice, Quarantined
 from rollback.service.deciding import Decider
 from rollback.service.intake import ALIVE, Intake, Reconciler
 

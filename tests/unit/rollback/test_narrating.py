@@ -7,8 +7,8 @@ import pytest
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.errors import StoreUnavailable
 from rollback.domain.ports import SourceState
-from rollback.domain.records import Step
 from rollback.domain.rollback import Claimed, Restored
+from rollback.domain.stored import Step
 from rollback.service.narrating import Narrator
 
 

@@ -16,7 +16,6 @@ from rollback.domain.decision import Decision, decide
 from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.facts import HostSeen, Watched
 from rollback.domain.reasons import Reason
-from rollback.domain.records import Notice, Step
 from rollback.domain.rollback import (
     HostResult,
     HostState,
@@ -28,6 +27,7 @@ from rollback.domain.rollback import (
     Verification,
     VerificationVerdict,
 )
+from rollback.domain.stored import Notice, Step
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
 

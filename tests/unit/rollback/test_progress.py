@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from rollback.domain.progress import begun, with_earlier
-from rollback.domain.records import Step
 from rollback.domain.rollback import HostState
+from rollback.domain.stored import Step
 
 
 def steps(make: Any, *said: tuple[str, ...]) -> list[Step]:

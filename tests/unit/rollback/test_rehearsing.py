@@ -11,8 +11,8 @@ from rollback.domain.control import Rehearsal
 from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.errors import Blind, ShuttingDown
 from rollback.domain.policy import Policy
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import HostState, Phase
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.rehearsing import AGAIN_S, Rehearser, wanted
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from rollback.domain.control import Cause, Freeze, Rehearsal
 from rollback.domain.deployment import Standing
 from rollback.domain.policy import Mode, Policy
 from rollback.domain.ports import RunOutcome, RunResult
-from rollback.domain.records import ServiceState
 from rollback.domain.rollback import HostState, Kind, Phase, Rollback, VerificationVerdict
+from rollback.domain.stored import ServiceState
 from rollback.service.caretaking.measuring_again import BlindEnds
 from rollback.service.caretaking.repairing import Repairs
 from rollback.service.deciding import Decider

@@ -14,8 +14,8 @@ from rollback.domain.errors import Blind, StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Active, RunOutcome, RunResult
 from rollback.domain.reasons import LedgerKind, Reason
-from rollback.domain.records import ServiceState, Step
 from rollback.domain.rollback import HostState, Phase, Rollback, VerificationVerdict
+from rollback.domain.stored import ServiceState, Step
 from rollback.service.deciding import Decider
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake

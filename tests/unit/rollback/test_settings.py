@@ -11,7 +11,7 @@ import yaml
 from rollback.checking import problems, unreachable
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Mode
-from rollback.live import changed_but_fixed, load
+from rollback.reloading import changed_but_fixed, load
 from rollback.settings import Settings, parse
 from rollback.settings_docs import render
 
@@ -188,10 +188,13 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_secrets_are_read_beside_the_settings_and_lose_their_line_end(site: Path) -> None:
-    live = load(site)
+    loaded = load(site)
 
-    assert (live.accounts.webhook.password, live.accounts.admin.password) == ("hook-secret", "admin-secret")
-    assert (live.accounts.web, live.accounts.reader) == (None, None)
+    assert (loaded.accounts.webhook.password, loaded.accounts.admin.password) == (
+        "hook-secret",
+        "admin-secret",
+    )
+    assert (loaded.accounts.web, loaded.accounts.reader) == (None, None)
 
 
 def test_secrets_do_not_show_when_settings_are_printed(site: Path) -> None:
@@ -339,8 +342,8 @@ def found(site: Path, **changes: Any) -> list[str]:
         "executor": {"inventory": "inventory.yml"},
     }
     site.write_text(yaml.safe_dump({**base, **changes}))
-    live = load(site)
-    return [*problems(live, REPOSITORY), *unreachable(live.settings.listen_address)]
+    loaded = load(site)
+    return [*problems(loaded, REPOSITORY), *unreachable(loaded.settings.listen_address)]
 
 
 def command(*argv: str, **more: Any) -> dict[str, Any]:

@@ -22,13 +22,13 @@ from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.alert import Alert, AlertStatus, Source
 from rollback.domain.control import Rehearsal
 from rollback.domain.deployment import NewDeployment, Outcome, Release, Standing
-from rollback.domain.errors import Blind, Refused
+from rollback.domain.errors import Blind, NotTaken, Refused
 from rollback.domain.facts import HostSeen
 from rollback.domain.policy import Mode, Policy
 from rollback.domain.ports import Active, Began, Fired, Gate, Pause, Rule, RunOutcome, RunResult, SourceState
 from rollback.domain.reasons import LedgerKind, Reason
-from rollback.domain.records import Quarantined, Step
 from rollback.domain.rollback import ACTIVE, HostResult, HostState, Kind, Phase, Rollback
+from rollback.domain.stored import Quarantined, Step
 from rollback.service.asking import FreezeWish, People
 from rollback.service.caretaking.caretaker import Caretaker
 from rollback.service.caretaking.deployments import OpenDeployments
@@ -244,7 +244,7 @@ class Messenger:
     def send(self, notice: Any) -> None:
         self._world.step()
         if self._world.deaf:
-            raise Blind("Slack is away")
+            raise NotTaken("Slack is away")
 
 
 class Life:

@@ -18,7 +18,6 @@ from rollback.domain.control import Cause, Rehearsal
 from rollback.domain.deployment import Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.policy import Mode, Policy
-from rollback.domain.records import Batch, Quarantined, Step
 from rollback.domain.rollback import (
     HostResult,
     HostState,
@@ -28,6 +27,7 @@ from rollback.domain.rollback import (
     Verification,
     VerificationVerdict,
 )
+from rollback.domain.stored import Batch, Quarantined, Step
 from rollback.service import supposing
 from rollback.service.asking import FreezeWish, People
 from rollback.service.deciding import Decider

@@ -8,8 +8,8 @@ import pytest
 
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.deployment import Standing
-from rollback.domain.errors import Blind, NotTaken, RollbackError, Undeliverable
-from rollback.domain.records import Notice, Urgency
+from rollback.domain.errors import NotTaken, RollbackError, Undeliverable
+from rollback.domain.stored import Notice, Urgency
 from rollback.service.telling import Channel, Channels, Teller
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -364,7 +364,7 @@ def test_a_daemon_that_died_before_it_settled_a_message_tells_it_again(stored: S
 
 
 def test_a_clock_that_goes_back_stops_nothing(stored: Stored, clock: Any) -> None:
-    stored.first.failure = Blind("no answer")
+    stored.first.failure = NotTaken("no answer")
     stored.add("first")
     stored.pass_by(40)
     now = clock.now

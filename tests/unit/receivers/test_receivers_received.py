@@ -3,7 +3,7 @@
 import pytest
 
 from harness.receivers.behaviour import Behaviours, UnknownBehaviourError
-from harness.receivers.records import Answer, Store
+from harness.receivers.received import Answer, Store
 
 TAKEN = Answer(status=200, body="ok", facts={"channel": "#a"})
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.incident.moments import (
+from harness.incident.story import (
     Moment,
     Stage,
     Story,

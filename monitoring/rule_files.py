@@ -1,4 +1,4 @@
-"""Rule files as frozen records."""
+"""Rule files of Prometheus, read into frozen records of their alerts and recordings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -6,14 +6,14 @@ import pytest
 
 from devtools.errors import UserError
 from devtools.paths import REPO
-from harness.faults.catalog import CATALOG, Kind, load
+from harness.faults.causes import CAUSES, Kind, load
 from monitoring.catalog import load as load_alerts
 
 ALERTS = [alert.name for alert in load_alerts(REPO / "monitoring" / "rules")]
 
 
 def test_every_alert_has_one_cause_and_there_is_no_orphan() -> None:
-    written = [line.partition(":")[0] for line in CATALOG.read_text().splitlines() if line[:1].isalpha()]
+    written = [line.partition(":")[0] for line in CAUSES.read_text().splitlines() if line[:1].isalpha()]
 
     assert sorted(written) == sorted(ALERTS)
     assert set(load()) == set(ALERTS)
@@ -34,7 +34,7 @@ def test_every_kind_is_in_use() -> None:
     "entry", ["{wish: A thing happens.}", "{app: No full stop}", "{app: A., kill: B.}", "app"]
 )
 def test_an_entry_that_is_no_cause_is_named(entry: str, tmp_path: Path) -> None:
-    (tmp_path / "catalog.yml").write_text(f"HostDown: {entry}\n")
+    (tmp_path / "causes.yml").write_text(f"HostDown: {entry}\n")
 
     with pytest.raises(UserError, match="HostDown: expected"):
-        load(tmp_path / "catalog.yml")
+        load(tmp_path / "causes.yml")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rollback.domain.ports import Clock
-from rollback.domain.records import Step
+from rollback.domain.stored import Step
 
 LIMIT = 500
 """So many characters of a detail are kept."""

@@ -1,6 +1,6 @@
 """Named points at which a test has the daemon killed: SIGKILL, as if the power were cut there.
 
-Only a process that is started with MITA_FAULT_POINT in its environment has any, and its log begins with that.
+Only a process that is started with MITA_CRASH_POINT in its environment has any, and its log begins with that.
 The value is `POINT` or `POINT:N`, which means the N-th time that the point is passed. Points are not listed
 by hand: each kind of ledger line is one before and one after its commit, so that no step is without.
 """
@@ -17,8 +17,8 @@ import structlog
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.reasons import LedgerKind
 
-LOG = structlog.get_logger("rollback.faults")
-VARIABLE = "MITA_FAULT_POINT"
+LOG = structlog.get_logger("rollback.crash_points")
+VARIABLE = "MITA_CRASH_POINT"
 
 
 class Moment(StrEnum):
@@ -45,7 +45,7 @@ POINTS = frozenset(
 )
 
 
-class _Fault:
+class _Crash:
     """Counts how often each point is passed, and kills at the wanted one."""
 
     def __init__(self, wanted: str, number: int) -> None:
@@ -56,35 +56,35 @@ class _Fault:
     def passing(self, points: Sequence[str]) -> None:
         with self._gate:
             self._passed.update(points)
-            LOG.info("fault_points_passed", points=" ".join(f"{p}:{self._passed[p]}" for p in points))
+            LOG.info("crash_points_passed", points=" ".join(f"{p}:{self._passed[p]}" for p in points))
             if self._wanted in points and self._passed[self._wanted] >= self._number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_fault: _Fault | None = None
+_crash: _Crash | None = None
 
 
 def arm(environment: Mapping[str, str]) -> None:
     """Wait for the point that the environment names; for none where it names none. Raises SettingsInvalid."""
-    global _fault
+    global _crash
     value = environment.get(VARIABLE, "")
     if not value:
-        _fault = None
+        _crash = None
         return
     name, _, number = value.partition(":")
     if name not in POINTS or not (number or "1").isdecimal():
         known = ", ".join(sorted(POINTS))
         raise SettingsInvalid(f"{VARIABLE}={value}: expected POINT or POINT:N, with a point of: {known}")
-    LOG.critical("fault_point_armed", point=value, meaning="this process is a test: it kills itself there")
-    _fault = _Fault(name, int(number or 1))
+    LOG.critical("crash_point_armed", point=value, meaning="this process is a test: it kills itself there")
+    _crash = _Crash(name, int(number or 1))
 
 
 def armed() -> bool:
     """Whether this process waits for a point."""
-    return _fault is not None
+    return _crash is not None
 
 
 def passing(*points: str) -> None:
     """The work has come to these points, all at the same moment."""
-    if _fault and points:
-        _fault.passing(points)
+    if _crash and points:
+        _crash.passing(points)

@@ -28,7 +28,7 @@ SECRET_LENGTH = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Live:
+class Loaded:
     """One consistent set: settings, the secrets that they point to, and what follows from them."""
 
     settings: Settings
@@ -48,7 +48,7 @@ class Live:
         return self.directory / self.settings.executor.inventory
 
 
-def load(file: Path) -> Live:
+def load(file: Path) -> Loaded:
     """Read and check everything that the file names, or raise SettingsInvalid with what to do."""
     text, directory = _text(file, "the settings"), file.resolve().parent
     if not text.strip():
@@ -56,7 +56,7 @@ def load(file: Path) -> Live:
             f"{file}: expected settings, found an empty file, as one that was not written whole"
         )
     settings = parse(text, str(file))
-    return Live(
+    return Loaded(
         settings=settings,
         directory=directory,
         policy=settings.policy(),

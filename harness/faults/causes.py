@@ -7,9 +7,9 @@ from pathlib import Path
 
 from devtools.errors import UserError
 from harness.faults.bad_release import FAULTS, ReleaseFault
-from monitoring.records import read_yaml
+from monitoring.rule_files import read_yaml
 
-CATALOG = Path(__file__).with_name("catalog.yml")
+CAUSES = Path(__file__).with_name("causes.yml")
 
 
 class Kind(StrEnum):
@@ -34,7 +34,7 @@ class Cause:
 
 
 @cache
-def load(path: Path = CATALOG) -> dict[str, Cause]:
+def load(path: Path = CAUSES) -> dict[str, Cause]:
     """The cause of each alert by the alert's name; UserError names an entry that is none."""
     return {name: _cause(path, name, entry) for name, entry in read_yaml(path.read_text("utf-8")).items()}
 

@@ -21,7 +21,7 @@ Identity = tuple[tuple[int, int] | None, ...]
 """Which files these are, by device and number; None for one that is not there."""
 
 
-class Fault:
+class Damage:
     """What is wrong with the file for good; empty while nothing is."""
 
     def __init__(self, file: Path) -> None:
