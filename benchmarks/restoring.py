@@ -6,9 +6,7 @@ Each stand-in is this machine under another name. Its `app_release` answers as a
 does, and takes for a switch as long as a lab host takes: the order, the batches and Ansible are measured.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +16,7 @@ from statistics import median
 import yaml
 
 from devtools.paths import REPO
+from devtools.playbook import run_playbook
 from rollback.adapters.playbook import FORKS
 
 FEW, MANY, RUNS = 2, 20, 3
@@ -49,19 +48,17 @@ def restored_in(place: Path, hosts: int) -> float:
     group = {"application": {"hosts": names, "vars": {"site_name": "benchmark", **become}}}
     inventory = place / f"{hosts}.yml"
     inventory.write_text(yaml.safe_dump({"all": {"children": group}}))
-    program = Path(sys.executable).with_name("ansible-playbook")
-    argv = [str(program), str(REPO / "playbooks" / "rollback.yml"), "-i", str(inventory)]
-    argv += ["-e", "app_version=1 app_leaving=2 app_by_daemon=true"]
+    extra = ("-e", "app_version=1 app_leaving=2 app_by_daemon=true")
     environment = {
-        **os.environ,
         "ANSIBLE_CONFIG": str(REPO / "rollback" / "adapters" / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(place / "roles"),
         "ANSIBLE_FORKS": str(FORKS),
     }
     began = time.monotonic()
-    done = subprocess.run(argv, env=environment, cwd=place, capture_output=True, text=True, check=False)
+    play = REPO / "playbooks" / "rollback.yml"
+    done = run_playbook(play, *extra, inventory=inventory, environment=environment, cwd=place)
     if done.returncode:
-        raise SystemExit(f"expected the run over {hosts} hosts to succeed, found:\n{done.stdout[-3000:]}")
+        raise SystemExit(f"expected the run over {hosts} hosts to succeed, found:\n{done.output[-3000:]}")
     return time.monotonic() - began
 
 

@@ -68,6 +68,11 @@ class Run:
         events = self.events if part is None else self.of(part)
         return [f"{event.host}: {event.task}" for event in events if event.status == "changed"]
 
+    def new_lines(self) -> list[set[str]]:
+        """The lines that each shown diff adds."""
+        diffs = [diff for event in self.events for diff in event.diffs]
+        return [set(diff["after"].splitlines()) - set(diff["before"].splitlines()) for diff in diffs]
+
     def failure(self, part: str | None = None) -> str:
         """The message of the failed task, or nothing."""
         events = self.events if part is None else self.of(part)

@@ -1,7 +1,7 @@
 """Single roles played on a host one after the other, as role tests do."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 
 from devtools.playbook import Run, run_playbook
+
+Play = Callable[..., Run]
+"""Plays one role with options of ansible-playbook and changed inputs."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,21 @@
-"""What every role test uses: the lab's hosts, and a bare host that a module may do anything to."""
+"""What every role test uses: the lab's hosts, and a bare host that a module may do anything to.
+
+A module about one role says its ROLE, INPUTS and REFUSED inputs, and in `state_of` what no refusal changes.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import testinfra
 
 from devtools.paths import REPO
+from devtools.playbook import Run
 from harness.lab import keys, lab
 from harness.scratch.host import Scratch, scratch_host
+from harness.scratch.roles import Part, Play, play_roles
 from harness.scratch.services import PLANTED, Service
 from harness.scratch.services import services as table
 
@@ -35,6 +41,44 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     """A bare host for this module alone."""
     with scratch_host("scratch", tmp_path_factory.mktemp("scratch")) as host:
         yield host
+
+
+@pytest.fixture(scope="module")
+def play(scratch: Scratch, request: pytest.FixtureRequest) -> Play:
+    """Play the module's role with its inputs, some of them changed."""
+    role, inputs = request.module.ROLE, request.module.INPUTS
+
+    def run(*options: str, **changed: Any) -> Run:
+        return play_roles([Part(role, role, inputs | changed)], *options, inventory=scratch.inventory)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def bare_check(play: Play) -> Run:
+    """Check mode on the bare host."""
+    return play("--check", "--diff").ok()
+
+
+@pytest.fixture(scope="module")
+def installed(bare_check: Run, play: Play) -> Run:
+    """The role is installed."""
+    return play("-vvv", "--diff").ok()
+
+
+@pytest.fixture(scope="module")
+def before(installed: Run, scratch: Scratch, request: pytest.FixtureRequest) -> str:
+    """What must stay as it is whatever is refused."""
+    return str(request.module.state_of(scratch))
+
+
+@pytest.fixture(scope="module")
+def refused(before: str, scratch: Scratch, request: pytest.FixtureRequest) -> Run:
+    """Every input that must be refused, one after the other."""
+    role, inputs = request.module.ROLE, request.module.INPUTS
+    wrong = request.module.REFUSED.items()
+    parts = [Part(name, role, inputs | changed) for name, (changed, _) in wrong]
+    return play_roles(parts, inventory=scratch.inventory)
 
 
 @pytest.fixture(scope="module")

@@ -1,41 +1,21 @@
 """The application's place on a bare host: users with few rights, a sandboxed unit, and no release yet."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from devtools.playbook import Run
 from harness.scratch.host import Scratch
-from harness.scratch.roles import Part, play_roles
+from harness.scratch.roles import Part, Play, play_roles
 
 pytestmark = pytest.mark.lab
+ROLE = "application"
 SECRET = 'planted-$pass"word'
 INPUTS: dict[str, Any] = {
     "application_database_url": f"postgresql://mita:{SECRET}@127.0.0.1/mita",
     "application_redis_url": "redis://127.0.0.1/0",
     "application_deploy_authorized_keys": ["ssh-ed25519 AAAAplanted somebody"],
 }
-Play = Callable[..., Run]
-
-
-@pytest.fixture(scope="module")
-def play(scratch: Scratch) -> Play:
-    def run(*options: str, **changed: Any) -> Run:
-        part = Part("application", "application", INPUTS | changed)
-        return play_roles([part], *options, inventory=scratch.inventory)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def bare_check(play: Play) -> Run:
-    return play("--check", "--diff").ok()
-
-
-@pytest.fixture(scope="module")
-def installed(bare_check: Run, play: Play) -> Run:
-    return play("-vvv", "--diff").ok()
 
 
 def as_deployer(scratch: Scratch, command: str) -> tuple[int, str]:

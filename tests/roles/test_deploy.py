@@ -3,10 +3,7 @@
 import http.client
 import io
 import json
-import os
 import select
-import subprocess
-import sys
 import tarfile
 import tempfile
 import threading
@@ -143,18 +140,15 @@ class Site:
             }
             ssh = {"ansible_user": "mita-deploy", "ansible_ssh_private_key_file": str(self.key)}
             extra = {"app_by_daemon": True, **ssh, **variables}
-            argv = [sys.executable, "-m", "ansible", "playbook", str(REPO / f"playbooks/{playbook}.yml")]
-            argv += ["-i", str(self.inventory), "-e", json.dumps(extra)]
-            done = subprocess.run(
-                argv,
-                env={**os.environ, **environment},
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
+            done = run_playbook(
+                f"playbooks/{playbook}.yml",
+                inventory=self.inventory,
+                variables=extra,
+                environment=environment,
+                timeout_s=300,
             )
             steps = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
-        return Rehearsed(done.returncode, done.stdout + done.stderr, steps)
+        return Rehearsed(done.returncode, done.output, steps)
 
     def go_back(self, leaving: str, to: str, **variables: Any) -> Rehearsed:
         """Roll back as the daemon does."""

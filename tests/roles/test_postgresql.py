@@ -1,7 +1,6 @@
 """PostgreSQL from a bare host on: reachable by password alone, sandboxed, and as it was after a refusal."""
 
 import shlex
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,9 +8,10 @@ import pytest
 from devtools.playbook import Run
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch
-from harness.scratch.roles import Part, play_roles
+from harness.scratch.roles import Play
 
 pytestmark = pytest.mark.lab
+ROLE = "postgresql"
 PASSWORD, NEXT, WATCHER = "planted:post\\gres'pa$$word", "planted-next-password", "planted-watcher-password"
 INPUTS: dict[str, Any] = {
     "postgresql_listen_addresses": ["*"],
@@ -25,26 +25,6 @@ INPUTS: dict[str, Any] = {
         {"database": "all", "role": "watcher", "from": ["127.0.0.1/32"]},
     ],
 }
-Play = Callable[..., Run]
-
-
-@pytest.fixture(scope="module")
-def play(scratch: Scratch) -> Play:
-    def run(*options: str, **changed: Any) -> Run:
-        part = Part("postgresql", "postgresql", INPUTS | changed)
-        return play_roles([part], *options, inventory=scratch.inventory)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def bare_check(play: Play) -> Run:
-    return play("--check", "--diff").ok()
-
-
-@pytest.fixture(scope="module")
-def installed(bare_check: Run, play: Play) -> Run:
-    return play("-vvv", "--diff").ok()
 
 
 def ask(
@@ -136,9 +116,7 @@ def test_second_run_and_check_mode_show_nothing(installed: Run, play: Play) -> N
 def test_check_mode_shows_exactly_the_changed_setting(installed: Run, play: Play) -> None:
     check = play("--check", "--diff", postgresql_max_connections=123).ok()
 
-    diffs = [diff for event in check.events for diff in event.diffs]
-    new = [set(diff["after"].splitlines()) - set(diff["before"].splitlines()) for diff in diffs]
-    assert new == [{"max_connections = 123"}]
+    assert check.new_lines() == [{"max_connections = 123"}]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -147,18 +125,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "password": ({"postgresql_roles": [{"name": "mita", "password": "short"}]}, "at least 16"),
     "name": ({"postgresql_roles": [{"name": "Mi;ta", "password": PASSWORD}]}, "found 'Mi;ta'"),
 }
-
-
-@pytest.fixture(scope="module")
-def before(installed: Run, scratch: Scratch) -> str:
-    return state_of(scratch)
-
-
-@pytest.fixture(scope="module")
-def refused(before: str, scratch: Scratch) -> Run:
-    """Every input that must be refused, one after the other."""
-    parts = [Part(name, "postgresql", INPUTS | changed) for name, (changed, _) in REFUSED.items()]
-    return play_roles(parts, inventory=scratch.inventory)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,7 +1,6 @@
 """Redis from a bare host on: never without a password, sandboxed, and as it was after a refusal."""
 
 import shlex
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,30 +8,12 @@ import pytest
 from devtools.playbook import Run
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch
-from harness.scratch.roles import Part, play_roles
+from harness.scratch.roles import Play
 
 pytestmark = pytest.mark.lab
+ROLE = "redis"
 PASSWORD, NEXT = "planted re'd\"is $password", "planted-next-password"
 INPUTS: dict[str, Any] = {"redis_listen_addresses": ["*"], "redis_password": PASSWORD}
-Play = Callable[..., Run]
-
-
-@pytest.fixture(scope="module")
-def play(scratch: Scratch) -> Play:
-    def run(*options: str, **changed: Any) -> Run:
-        return play_roles([Part("redis", "redis", INPUTS | changed)], *options, inventory=scratch.inventory)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def bare_check(play: Play) -> Run:
-    return play("--check", "--diff").ok()
-
-
-@pytest.fixture(scope="module")
-def installed(bare_check: Run, play: Play) -> Run:
-    return play("-vvv", "--diff").ok()
 
 
 def ask(scratch: Scratch, command: str, password: str = PASSWORD, options: str = "") -> str:
@@ -90,9 +71,7 @@ def test_second_run_and_check_mode_show_nothing(installed: Run, play: Play) -> N
 def test_check_mode_shows_exactly_the_changed_setting(installed: Run, play: Play) -> None:
     check = play("--check", "--diff", redis_max_clients=1234).ok()
 
-    diffs = [diff for event in check.events for diff in event.diffs]
-    new = [set(diff["after"].splitlines()) - set(diff["before"].splitlines()) for diff in diffs]
-    assert new == [{"maxclients 1234"}]
+    assert check.new_lines() == [{"maxclients 1234"}]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -102,18 +81,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "absent": ({"redis_password": ""}, "at least 16 characters, found 0"),
     "address": ({"redis_listen_addresses": ["203.0.113.1"]}, "redis-server.service is active."),
 }
-
-
-@pytest.fixture(scope="module")
-def before(installed: Run, scratch: Scratch) -> str:
-    return state_of(scratch)
-
-
-@pytest.fixture(scope="module")
-def refused(before: str, scratch: Scratch) -> Run:
-    """Every input that must be refused, one after the other."""
-    parts = [Part(name, "redis", INPUTS | changed) for name, (changed, _) in REFUSED.items()]
-    return play_roles(parts, inventory=scratch.inventory)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,7 +1,6 @@
 """The daemon's role from a bare host on: bundle, key, checked settings, sandbox, TLS, refusals."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,10 +9,11 @@ from devtools.playbook import Run
 from devtools.wait import until
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch
-from harness.scratch.roles import Part, play_roles
+from harness.scratch.roles import Play
 from rollback.settings import MODES
 
 pytestmark = pytest.mark.lab
+ROLE = "rollback"
 HOOK, ADMIN, SLACK = "planted-webhook-secret", "planted-admin-secret", "http://127.0.0.1:9/planted-slack-url"
 READER = "planted-reader-secret"
 WEB = {"rollback_web_auth_username": "prometheus", "rollback_web_auth_password": "planted-web-password"}
@@ -26,27 +26,6 @@ INPUTS: dict[str, Any] = {
     "rollback_settings": SETTINGS,
 }
 EXPOSURE_BUDGET = 1.5
-Play = Callable[..., Run]
-
-
-@pytest.fixture(scope="module")
-def play(scratch: Scratch) -> Play:
-    def run(*options: str, **changed: Any) -> Run:
-        return play_roles(
-            [Part("rollback", "rollback", INPUTS | changed)], *options, inventory=scratch.inventory
-        )
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def bare_check(play: Play) -> Run:
-    return play("--check", "--diff").ok()
-
-
-@pytest.fixture(scope="module")
-def installed(bare_check: Run, play: Play) -> Run:
-    return play("-vvv", "--diff").ok()
 
 
 def ask(scratch: Scratch, path: str) -> str:
@@ -157,9 +136,7 @@ def test_second_run_and_check_mode_show_nothing(installed: Run, play: Play) -> N
 def test_check_mode_shows_exactly_the_changed_setting(installed: Run, play: Play) -> None:
     check = play("--check", "--diff", rollback_settings=SETTINGS | {"cooldown": "12m"}).ok()
 
-    diffs = [diff for event in check.events for diff in event.diffs]
-    new = [set(diff["after"].splitlines()) - set(diff["before"].splitlines()) for diff in diffs]
-    assert new == [{"cooldown: 12m"}]
+    assert check.new_lines() == [{"cooldown: 12m"}]
 
 
 def test_changed_setting_is_reloaded_without_a_restart(installed: Run, play: Play, scratch: Scratch) -> None:
@@ -179,18 +156,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no webhook secret": ({"rollback_webhook_secret": ""}, "webhook_secret_file: expected a secret"),
     "certificate": ({"rollback_web_tls_cert": "x", "rollback_web_tls_key": "y"}, "web_tls_cert"),
 }
-
-
-@pytest.fixture(scope="module")
-def before(installed: Run, scratch: Scratch) -> str:
-    return state_of(scratch)
-
-
-@pytest.fixture(scope="module")
-def refused(before: str, scratch: Scratch) -> Run:
-    """Every input that must be refused, one after the other."""
-    parts = [Part(name, "rollback", INPUTS | changed) for name, (changed, _) in REFUSED.items()]
-    return play_roles(parts, inventory=scratch.inventory)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devtools.errors import UserError
-from devtools.playbook import PlaybookError, playing, run_playbook
+from devtools.playbook import Event, PlaybookError, Run, playing, run_playbook
 from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.stack import rollout
@@ -113,3 +113,10 @@ def test_wait_goes_on_while_a_service_does_not_answer_and_ends_when_something_fa
 def test_wait_ends_at_its_deadline() -> None:
     with pytest.raises(DeadlineError, match="expected the impossible"):
         rollout.patiently("the impossible", lambda: False, 0.1)
+
+
+def test_new_lines_are_those_that_each_diff_adds() -> None:
+    same = {"before": "a\n", "after": "a\n"}
+    events = [Event("h", "p", "t", "changed", diff=[same, {"before": "a\nb\n", "after": "a\nc\n"}])]
+
+    assert Run(0, "", tuple(events)).new_lines() == [{"c"}]

@@ -1,13 +1,11 @@
 """What a site changes is checked before any host is touched: the hosts of these tests do not exist."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from devtools.paths import REPO, VENV
+from devtools.playbook import run_playbook
 
 pytestmark = pytest.mark.slow
 
@@ -29,11 +27,8 @@ def play(playbook: str, tmp_path: Path, **variables: object) -> str:
     """What ansible-playbook says, after it ended as it should: with a failure exactly if it says so."""
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps(HOSTS))
-    program, extra = VENV / "bin" / "ansible-playbook", json.dumps(variables)
-    argv = [str(part) for part in (program, "-i", inventory, REPO / playbook, "-e", extra)]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg")}
-    done = subprocess.run(argv, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
-    told = str(done.stdout + done.stderr)
+    done = run_playbook(playbook, inventory=inventory, variables=variables)
+    told = done.output
     assert bool(done.returncode) == ("FAILED" in told), told
     return told
 
