@@ -18,11 +18,13 @@ from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import as_root, can_be_root, last_words, say
 from harness.lab.hosts import LABEL
+from monitoring.exporters import load_exporters
 
 REPOSITORY = "mita-lab"
 PROVISIONAL = f"{REPOSITORY}:building"
 HERE = Path(__file__).parent
 COMPONENTS = REPO / "roles" / "program" / "vars" / "main.yml"
+EXPORTERS = REPO / "roles" / "exporter" / "vars"
 BASE_PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo"),
     *("ca-certificates", "iproute2", "procps", "curl"),
@@ -30,11 +32,12 @@ BASE_PACKAGES = (
 CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
 
 
-def component_packages(path: Path = COMPONENTS) -> list[str]:
+def component_packages(path: Path = COMPONENTS, exporters: Path = EXPORTERS) -> list[str]:
     """Every distribution package that a role installs, in order, each once."""
     try:
         components = yaml.safe_load(path.read_text(encoding="utf-8"))["program_components"]
-        return sorted({package for component in components.values() for package in component["packages"]})
+        own = {package for component in components.values() for package in component["packages"]}
+        return sorted(own.union(*(one.packages for one in load_exporters(exporters).values())))
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise UserError(
             f"expected program_components: {{component: {{packages: [...]}}}} in {path}, found {error!r}; "

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from devtools.paths import REPO
 from harness.scratch.roles import Part
+from monitoring.exporters import Exporter, load_exporters
+
+EXPORTERS = REPO / "roles" / "exporter" / "vars"
 
 PLANTED = {
     "slack_webhook_url": "http://127.0.0.1:9/services/T000/B000/planted-slack-url",
@@ -47,7 +51,7 @@ class Service:
 
     @property
     def component(self) -> str:
-        """The key in `program_components`, which names the directory under /opt."""
+        """What `program` calls it, which names the directory under /opt."""
         return self.unit.replace("-", "_")
 
 
@@ -61,6 +65,7 @@ def services(secrets: str, content: str) -> dict[str, Service]:
 
     The configurations have an override from the start, as every site has: the first rewrites the whole file.
     """
+    inputs = _exporter_inputs(secrets, content)
     rows = (
         Service(
             unit="prometheus",
@@ -92,29 +97,26 @@ def services(secrets: str, content: str) -> dict[str, Service]:
             secrets={f"secrets/{name}": "0640" for name in _ALERTMANAGER},
             setting=({"overrides": {"global": {"smtp_hello": "other"}}}, "smtp_hello: other"),
         ),
-        _exporter("node", 9100, setting=({"listen_address": "0.0.0.0:9109"}, "0.0.0.0:9109")),
-        _exporter(
-            "blackbox",
-            9115,
-            inputs={"exporter_content_dir": content},
-            setting=({"listen_address": "0.0.0.0:9109"}, "0.0.0.0:9109"),
-        ),
-        _exporter(
-            "postgres",
-            9187,
-            inputs={"exporter_postgres_password": secret("postgres", secrets)},
-            secrets={"secrets/pgpass": "0400"},
-            setting=({"postgres_address": "127.0.0.1:5433/postgres"}, "127.0.0.1:5433/postgres"),
-        ),
-        _exporter(
-            "redis",
-            9121,
-            inputs={"exporter_redis_password": secret("redis", secrets)},
-            secrets={"secrets/environment": "0600"},
-            setting=({"redis_address": "redis://127.0.0.1:6380"}, "(secret changed)"),
-        ),
+        *(_exporter(one, **inputs.get(one.name, {})) for one in load_exporters(EXPORTERS).values()),
     )
     return {row.unit: row for row in rows}
+
+
+def _exporter_inputs(secrets: str, content: str) -> dict[str, dict[str, Any]]:
+    """What an exporter needs beyond its data file; one that needs nothing is not named here."""
+    return {
+        "blackbox": {"inputs": {"exporter_content_dir": content}},
+        "postgres": {
+            "inputs": {"exporter_postgres_password": secret("postgres", secrets)},
+            "secrets": {"secrets/pgpass": "0400"},
+            "setting": ({"postgres_address": "127.0.0.1:5433/postgres"}, "127.0.0.1:5433/postgres"),
+        },
+        "redis": {
+            "inputs": {"exporter_redis_password": secret("redis", secrets)},
+            "secrets": {"secrets/environment": "0600"},
+            "setting": ({"redis_address": "redis://127.0.0.1:6380"}, "(secret changed)"),
+        },
+    }
 
 
 _ALERTMANAGER = (
@@ -126,17 +128,19 @@ _ALERTMANAGER = (
 )
 
 
-def _exporter(name: str, port: int, **row: Any) -> Service:
+def _exporter(exporter: Exporter, **row: Any) -> Service:
+    name = exporter.name
     program = f"/usr/bin/prometheus-{name}-exporter"
     return Service(
         **{
             "unit": f"{name}-exporter",
             "role": "exporter",
-            "port": port,
+            "port": exporter.port,
             "root": f"/etc/{name}-exporter",
             "binaries": ((f"{name}_exporter", program),),
             "prefix": "exporter",
             "ready": "/metrics",
+            "setting": ({"listen_address": "0.0.0.0:9109"}, "0.0.0.0:9109"),
             **row,
             "inputs": {"exporter_name": name, **row.get("inputs", {})},
         }

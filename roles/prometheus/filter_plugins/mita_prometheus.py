@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring import catalog
+from monitoring.exporters import Exporter, load_exporters
 
 File = dict[str, Any]
 PUBLIC = "blackbox-public"
@@ -45,6 +46,24 @@ def prometheus_files(
         raise AnsibleFilterError(f"the Prometheus content in {directory} was refused: {error}") from error
     files = [{"path": "prometheus.yml", "content": config}]
     return files + [{"path": f"rules/{name}", "content": rules[name]} for name in sorted(rules)]
+
+
+def exporters(_: object, groups: Iterable[str] | None = None) -> list[str]:
+    """Return the names of all exporters, or of those that run on a host of these inventory groups."""
+    found = _exporters().values()
+    return [one.name for one in found if groups is None or one.describes(groups)]
+
+
+def exporter_jobs(_: object) -> dict[str, Mapping[str, Any]]:
+    """Return the scrape jobs of every exporter, as `prometheus_jobs` holds a job."""
+    return {job: spec for one in _exporters().values() for job, spec in one.jobs.items()}
+
+
+def _exporters() -> dict[str, Exporter]:
+    try:
+        return load_exporters(Path(__file__).resolve().parents[2] / "exporter" / "vars")
+    except catalog.CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def target_files(
@@ -159,6 +178,8 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "mita_prometheus_files": prometheus_files,
+            "mita_exporters": exporters,
+            "mita_exporter_jobs": exporter_jobs,
             "mita_target_files": target_files,
             "mita_public_target_files": public_target_files,
             "mita_expected_files": expected_files,

@@ -92,8 +92,13 @@ def test_the_image_is_named_after_every_input() -> None:
 def test_packages_come_from_every_component_each_once(tmp_path: Path) -> None:
     path = tmp_path / "main.yml"
     path.write_text("program_components: {a: {packages: [x, y]}, b: {packages: [x]}}")
+    exporters = tmp_path / "exporters"
+    exporters.mkdir()
+    (exporters / "c.yml").write_text(
+        "{__exporter_jobs: {c: {groups: [all], port: 1}}, __exporter_program: {packages: [y, z]}}"
+    )
 
-    assert image.component_packages(path) == ["x", "y"]
+    assert image.component_packages(path, exporters) == ["x", "y", "z"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""What each exporter is, read from the data files of the exporter role: one file, one exporter.
+
+Only PyYAML is needed: the lab's image is made while the other packages are still being installed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitoring.errors import CatalogError
+
+COMMON = "main"
+"""The file in which the role keeps what all exporters share; it is no exporter."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One exporter: the scrape jobs that it answers, and the distribution's packages that bring it."""
+
+    name: str
+    jobs: Mapping[str, Mapping[str, Any]]
+    packages: tuple[str, ...]
+
+    @property
+    def port(self) -> int:
+        """The TCP port of its own job, which has its name."""
+        return int(self.jobs[self.name]["port"])
+
+    def describes(self, groups: Iterable[str]) -> bool:
+        """Whether it runs on a host of these inventory groups."""
+        return bool({*self.jobs[self.name]["groups"]} & {*groups})
+
+
+def load_exporters(directory: Path) -> dict[str, Exporter]:
+    """Every exporter by name; CatalogError where a file lacks what it must say."""
+    found = (path for path in sorted(directory.glob("*.yml")) if path.stem != COMMON)
+    return {path.stem: _exporter(path) for path in found}
+
+
+def _exporter(path: Path) -> Exporter:
+    name = path.stem
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        jobs, packages = data["__exporter_jobs"], data["__exporter_program"]["packages"]
+        if not {"port", "groups"} <= {*jobs[name]}:
+            raise KeyError("port, groups")
+        return Exporter(name, jobs, tuple(packages))
+    except (KeyError, TypeError, yaml.YAMLError) as error:
+        raise CatalogError(
+            f"expected `__exporter_jobs: {{{name}: {{groups: [...], port: N}}}}` and `__exporter_program: "
+            f"{{packages: [...], binaries: {{...}}}}` in {path}, found {error!r}"
+        ) from error
