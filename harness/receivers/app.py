@@ -1,19 +1,17 @@
-"""The HTTP side: three services to send to, and the control API that tests and `harness demo` read."""
+"""The HTTP side: the services to send to, and the control API that tests and `harness demo` read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from . import pagerduty, slack, webhook
 from .behaviour import Behaviours, UnknownBehaviourError
 from .received import Answer, Store
+from .services import HTTP
 from .settings import Settings
-
-Answerer = Callable[[Request, bytes], tuple[Answer, object]]
 
 
 def _reply(answer: Answer) -> Response:
@@ -30,33 +28,22 @@ class Services:
         self._store = store
         self._behaviours = behaviours
 
-    async def _take(self, request: Request, receiver: str, answerer: Answerer) -> Response:
-        raw = await request.body()
-        answer, body = answerer(request, raw)
-        if forced := await self._behaviours.status_for(receiver):
-            answer = Answer(
-                status=forced, body="forced by the switch", problems=answer.problems, facts=answer.facts
-            )
-        self._store.add(receiver, answer, body, dict(request.headers))
-        return _reply(answer)
+    def routes(self) -> list[Route]:
+        """One address for each service that is spoken to over HTTP."""
+        return [Route(service.PATH, self._taker(name), methods=["POST"]) for name, service in HTTP.items()]
 
-    async def slack(self, request: Request) -> Response:
-        """Take an incoming webhook."""
-        tokens = self._settings.slack_tokens
-        return await self._take(
-            request, "slack", lambda r, raw: slack.answer(raw, path=r.path_params["path"], tokens=tokens)
-        )
+    def _taker(self, receiver: str) -> Callable[[Request], Awaitable[Response]]:
+        async def take(request: Request) -> Response:
+            raw, place = await request.body(), str(request.path_params.get("place", ""))
+            answer, body = HTTP[receiver].answer(raw, place, self._settings.credentials.get(receiver))
+            if forced := await self._behaviours.status_for(receiver):
+                answer = Answer(
+                    status=forced, body="forced by the switch", problems=answer.problems, facts=answer.facts
+                )
+            self._store.add(receiver, answer, body, dict(request.headers))
+            return _reply(answer)
 
-    async def pagerduty(self, request: Request) -> Response:
-        """Take an Events API v2 event."""
-        keys = self._settings.pagerduty_keys
-        return await self._take(request, "pagerduty", lambda _, raw: pagerduty.answer(raw, keys=keys))
-
-    async def webhook(self, request: Request) -> Response:
-        """Take any JSON object."""
-        return await self._take(
-            request, "webhook", lambda r, raw: webhook.answer(raw, name=r.path_params["name"])
-        )
+        return take
 
 
 class Control:
@@ -99,9 +86,7 @@ def build(settings: Settings, store: Store, behaviours: Behaviours) -> Starlette
     services, control = Services(settings, store, behaviours), Control(store, behaviours)
     return Starlette(
         routes=[
-            Route("/services/{path:path}", services.slack, methods=["POST"]),
-            Route("/v2/enqueue", services.pagerduty, methods=["POST"]),
-            Route("/webhook/{name}", services.webhook, methods=["POST"]),
+            *services.routes(),
             Route("/requests", control.requests),
             Route("/reset", control.reset, methods=["POST"]),
             Route("/behaviour", control.behaviour, methods=["POST"]),

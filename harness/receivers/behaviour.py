@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-RECEIVERS = ("slack", "pagerduty", "webhook", "smtp")
+from .services import RECEIVERS
+
 LONGEST_DELAY = 600.0
 
 

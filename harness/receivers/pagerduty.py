@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from .received import Answer
 
+PATH = "/v2/enqueue"
+
 ACTIONS = ("trigger", "acknowledge", "resolve")
 SEVERITIES = ("critical", "error", "warning", "info")
 LARGEST = 512 * 1024
@@ -53,11 +55,12 @@ def _refuse(status: int, problems: list[str]) -> Answer:
     return Answer(status=status, body=body, problems=tuple(problems))
 
 
-def answer(raw: bytes, *, keys: Mapping[str, str]) -> tuple[Answer, object]:
+def answer(raw: bytes, place: str, keys: Mapping[str, str]) -> tuple[Answer, object]:
     """Return PagerDuty's answer to *raw*, and the event without its routing key.
 
     *keys* maps each known routing key to the urgency of its service.
     """
+    del place  # one address takes all events
     if len(raw) > LARGEST:
         return _refuse(413, [f"the event is larger than {LARGEST} bytes: {len(raw)}"]), None
     try:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 class SettingsError(Exception):
@@ -11,8 +12,9 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    slack_tokens: tuple[str, ...]
-    pagerduty_keys: dict[str, str]  # routing key -> urgency
+    credentials: dict[
+        str, Any
+    ]  # what is good at each service: Slack's tokens, PagerDuty's keys with their urgency
     smtp_username: str
     smtp_password: str
     address: str = "0.0.0.0"  # noqa: S104  the other lab hosts send here
@@ -30,6 +32,6 @@ def load(path: Path) -> Settings:
     if not isinstance(values, dict) or not set(values) <= known:
         raise SettingsError(f"expected only {', '.join(sorted(known))} in {path}")
     try:
-        return Settings(**{**values, "slack_tokens": tuple(values["slack_tokens"])})
-    except (KeyError, TypeError) as error:
+        return Settings(**values)
+    except TypeError as error:
         raise SettingsError(f"expected all required settings in {path}: {error}") from error

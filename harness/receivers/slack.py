@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 from .received import Answer
 
+PATH = "/services/{place:path}"
+
 MOST_ATTACHMENTS = 100
 MOST_BLOCKS = 50
 LONGEST_TEXT = 40_000
@@ -36,9 +38,9 @@ def _content_problem(message: dict[str, object]) -> tuple[str, str] | None:
     return None
 
 
-def answer(raw: bytes, *, path: str, tokens: Collection[str]) -> tuple[Answer, object]:
-    """Return Slack's answer to *raw* posted to `/services/<path>`, and the body as it was understood."""
-    team, _, rest = path.partition("/")
+def answer(raw: bytes, place: str, tokens: Collection[str]) -> tuple[Answer, object]:
+    """Return Slack's answer to *raw* posted to `/services/<place>`, and the body as it was understood."""
+    team, _, rest = place.partition("/")
     hook, _, token = rest.partition("/")
     if not (team.startswith("T") and hook.startswith("B") and token):
         return _refuse(404, "no_service", "expected /services/T.../B.../token"), None

@@ -4,10 +4,13 @@ import json
 
 from .received import Answer
 
+PATH = "/webhook/{place}"
 
-def answer(raw: bytes, *, name: str) -> tuple[Answer, object]:
-    """Return the answer to *raw* posted to `/webhook/<name>`, and the body as it was understood."""
-    facts = {"channel": name}
+
+def answer(raw: bytes, place: str, credentials: object) -> tuple[Answer, object]:
+    """Return the answer to *raw* posted to `/webhook/<place>`, and the body as it was understood."""
+    del credentials  # anybody may post here
+    facts = {"channel": place}
     try:
         body = json.loads(raw)
     except ValueError:

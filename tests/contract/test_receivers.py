@@ -63,7 +63,8 @@ class Running:
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(free_port(), free_port())
     settings = tmp_path_factory.mktemp("receivers") / "settings.json"
-    values = {"slack_tokens": [TOKEN], "pagerduty_keys": {KEY: "critical"}, "smtp_username": "apikey"}
+    credentials = {"slack": [TOKEN], "pagerduty": {KEY: "critical"}}
+    values = {"credentials": credentials, "smtp_username": "apikey"}
     ports = {
         "address": "127.0.0.1",
         "http_port": int(running.url.rpartition(":")[2]),
@@ -194,7 +195,7 @@ def test_unknown_behaviour_is_refused(receivers: Running) -> None:
 
 def test_settings_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     settings = tmp_path / "settings.json"
-    settings.write_text('{"slack_tokens": []}')
+    settings.write_text('{"credentials": {}}')
     command = [sys.executable, "-m", "harness.receivers", "--check", "--settings", str(settings)]
     outcome = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
 

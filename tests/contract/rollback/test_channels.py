@@ -47,7 +47,7 @@ class Outside:
     def __init__(self) -> None:
         self.store, self.behaviours = Store(), Behaviours()
         settings = Settings(
-            slack_tokens=(TOKEN,), pagerduty_keys={KEY: "high"}, smtp_username="", smtp_password=""
+            credentials={"slack": [TOKEN], "pagerduty": {KEY: "high"}}, smtp_username="", smtp_password=""
         )
         config = uvicorn.Config(
             build(settings, self.store, self.behaviours), port=0, log_level="critical", lifespan="off"

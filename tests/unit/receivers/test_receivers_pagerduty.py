@@ -23,7 +23,7 @@ def with_payload(**changes: object) -> dict[str, Any]:
 
 def ask(event: object) -> Any:
     raw = event if isinstance(event, bytes) else json.dumps(event).encode()
-    return pagerduty.answer(raw, keys=KEYS)[0]
+    return pagerduty.answer(raw, "", KEYS)[0]
 
 
 def test_complete_event_is_taken_with_its_dedup_key() -> None:
@@ -68,6 +68,6 @@ def test_oversized_event_is_refused() -> None:
 
 
 def test_routing_key_is_never_kept() -> None:
-    _, shown = pagerduty.answer(json.dumps(EVENT).encode(), keys=KEYS)
+    _, shown = pagerduty.answer(json.dumps(EVENT).encode(), "", KEYS)
 
     assert KEY not in json.dumps(shown)

@@ -11,7 +11,7 @@ PATH = "T000/B000/good"
 
 def ask(body: object, path: str = PATH) -> tuple[int, str]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer, _ = slack.answer(raw, path=path, tokens=("good",))
+    answer, _ = slack.answer(raw, path, ("good",))
     assert bool(answer.problems) == (answer.status != 200)
     return answer.status, str(answer.body)
 
@@ -62,6 +62,6 @@ def test_unknown_address_is_refused(path: str, refusal: tuple[int, str]) -> None
 
 
 def test_channel_is_a_fact_of_the_record() -> None:
-    answer, _ = slack.answer(b'{"text": "x", "channel": "#mita-incidents"}', path=PATH, tokens=("good",))
+    answer, _ = slack.answer(b'{"text": "x", "channel": "#mita-incidents"}', PATH, ("good",))
 
     assert answer.facts == {"channel": "#mita-incidents"}
