@@ -25,6 +25,8 @@ _PLAIN = (
     "pagerduty_error_key",
     "smtp_password",
 )
+SECRETS = (*_PLAIN, "slack_webhook_url")
+"""The names of all secrets of the lab: each is a file, and a variable of its inventory."""
 
 
 def ensure() -> None:

@@ -20,7 +20,7 @@ OTHER_NAMES = {"PagerDuty"}
 
 def test_there_is_one_page_per_alert_and_no_orphan() -> None:
     pages = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
-    assert pages == set(ALERTS)
+    assert pages == set(ALERTS), f"expected one page per alert in {RUNBOOKS}: {pages ^ set(ALERTS)}"
 
 
 @pytest.mark.parametrize("name", ALERTS)

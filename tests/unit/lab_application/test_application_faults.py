@@ -8,21 +8,26 @@ import pytest
 from harness.application import faults
 from harness.application.faults.added_latency import AddedLatency
 
+SPECS = {
+    "error-ratio=0.35": {"ratio": 0.35},
+    "added-latency=1.5": {"mean": 1.5, "p95": 3.0},
+    "added-latency=0.2/0.5": {"mean": 0.2, "p95": 0.5},
+    "unhealthy": {"after": 10.0},
+    "unhealthy=0": {"after": 0.0},
+    "crash-loop": {"after": 0.0},
+    "hang": {},
+    "no-metrics": {},
+    "slow-database=2": {"delay": 2.0},
+}
 
-@pytest.mark.parametrize(
-    ("spec", "parameters"),
-    [
-        ("error-ratio=0.35", {"ratio": 0.35}),
-        ("added-latency=1.5", {"mean": 1.5, "p95": 3.0}),
-        ("added-latency=0.2/0.5", {"mean": 0.2, "p95": 0.5}),
-        ("unhealthy", {"after": 10.0}),
-        ("unhealthy=0", {"after": 0.0}),
-        ("crash-loop", {"after": 0.0}),
-        ("hang", {}),
-        ("no-metrics", {}),
-        ("slow-database=2", {"delay": 2.0}),
-    ],
-)
+
+def test_every_fault_is_tried_here() -> None:
+    untried = faults.FAULTS.keys() - {spec.partition("=")[0] for spec in SPECS}
+
+    assert not untried, f"expected {untried} among the SPECS of {__file__}"
+
+
+@pytest.mark.parametrize(("spec", "parameters"), SPECS.items())
 def test_spec_survives_the_manifest(spec: str, parameters: dict[str, float]) -> None:
     entry = faults.to_manifest([faults.parse(spec)])
 

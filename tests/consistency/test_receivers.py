@@ -1,0 +1,37 @@
+"""Whatever Alertmanager sends to has its secret at every site and a stand-in on the bench."""
+
+import re
+
+import pytest
+import yaml
+
+from devtools.paths import REPO
+from harness.lab import keys
+from harness.receivers.services import RECEIVERS
+from monitoring.routing import deliveries
+
+CONFIG = REPO / "monitoring" / "alertmanager.yml"
+TREE = yaml.safe_load(CONFIG.read_text())
+SECRETS = sorted({*re.findall(r"/etc/alertmanager/secrets/(\w+)", CONFIG.read_text())})
+SITES = [f"inventories/{site}/group_vars/monitoring.yml" for site in ("lab", "production")]
+
+
+@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_that_alertmanager_reads_is_given_by_each_inventory(secret: str, site: str) -> None:
+    given = yaml.safe_load((REPO / site).read_text())["alertmanager_secrets"]
+
+    assert secret in given, f"expected {secret} in alertmanager_secrets of {site}"
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_lab_makes_every_secret_that_alertmanager_reads(secret: str) -> None:
+    assert secret in keys.SECRETS, f"expected {secret} among the secrets of harness/lab/keys.py"
+
+
+@pytest.mark.parametrize("receiver", [receiver["name"] for receiver in TREE["receivers"]])
+def test_a_place_that_people_look_at_has_a_stand_in(receiver: str) -> None:
+    alone = {**TREE, "route": {"receiver": receiver}}
+    services = {delivery.destination.service for delivery in deliveries(alone, {})}
+
+    assert services <= {*RECEIVERS}, f"expected a stand-in for {services} in harness/receivers/services.py"
