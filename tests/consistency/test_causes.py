@@ -16,7 +16,7 @@ def test_every_alert_has_one_cause_and_there_is_no_orphan() -> None:
     written = [line.partition(":")[0] for line in CAUSES.read_text().splitlines() if line[:1].isalpha()]
 
     assert sorted(written) == sorted(ALERTS), (
-        f"expected one entry per alert in {CATALOG}, found others or none: {set(written) ^ set(ALERTS)}"
+        f"expected one entry per alert in {CAUSES}, found others or none: {set(written) ^ set(ALERTS)}"
     )
     assert set(load()) == set(ALERTS)
 

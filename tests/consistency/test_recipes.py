@@ -7,214 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from devtools.paths import REPO
 
-pytestmark = pytest.mark.slow
-Add = Callable[[Path], None]
-TEXT = (REPO / "CONTRIBUTING.md").read_text()
-
-
-@dataclass(frozen=True)
-class Place:
-    """One step of a recipe: the file that CONTRIBUTING.md names, and what a check says without it."""
-
-    file: str
-    add: Add
-    complaint: str = ""
-
-
-def append(file: str, text: str) -> Add:
-    """A step that ends a file with more text."""
-    return lambda tree: (tree / file).write_text((tree / file).read_text().rstrip("\n") + "\n" + text)
-
-
-def replace(file: str, old: str, new: str) -> Add:
-    """A step that changes one text of a file; it must be there."""
-
-    def change(tree: Path) -> None:
-        text = (tree / file).read_text()
-        assert old in text, (file, old)
-        (tree / file).write_text(text.replace(old, new, 1))
-
-    return change
-
-
-def copied(source: str, file: str, *changes: tuple[str, str]) -> Add:
-    """A step that makes a file like another one."""
-
-    def change(tree: Path) -> None:
-        text = (tree / source).read_text()
-        for old, new in changes:
-            text = text.replace(old, new)
-        (tree / file).write_text(text)
-
-    return change
-
-
-def repeated(file: str, begin: str, end: str, *changes: tuple[str, str]) -> Add:
-    """A step that ends a file with a changed copy of a part of it."""
-
-    def change(tree: Path) -> None:
-        text = (tree / file).read_text()
-        start = text.index(begin)
-        part = text[start : text.index(end, start + len(begin))].rstrip("\n")
-        for old, new in changes:
-            part = part.replace(old, new)
-        append(file, f"\n{part}\n")(tree)
-
-    return change
-
-
-RULE = (("RedisEvictions", "RedisDummyHigh"), ("redis_evictions", "redis_dummy_high"))
-GUARD = "\n\ndef dummy(facts: Facts) -> Answer:\n    return _answer('dummy', facts.now.minute != 59, Reason.DUMMY)\n\n\n"
-RECIPES: dict[str, tuple[list[Place], list[str]]] = {
-    "An alert": (
-        [
-            Place(
-                "monitoring/rules/",
-                repeated(
-                    "monitoring/rules/redis.rules.yml",
-                    "      - alert: RedisEvictions",
-                    "      - alert:",
-                    *RULE,
-                ),
-            ),
-            Place(
-                "tests/rules/",
-                repeated(
-                    "tests/rules/redis.test.yml", "  - name: RedisEvictions", "  - name: RedisRejected", *RULE
-                ),
-                r"RedisDummyHigh.*MISSING",
-            ),
-            Place(
-                "docs/runbooks/",
-                copied("docs/runbooks/RedisEvictions.md", "docs/runbooks/RedisDummyHigh.md", *RULE),
-                r"docs/runbooks.*RedisDummyHigh",
-            ),
-            Place(
-                "harness/faults/catalog.yml",
-                append(
-                    "harness/faults/catalog.yml",
-                    "RedisDummyHigh: {real: Redis is given dummies until it is full.}\n",
-                ),
-                r"faults/catalog\.yml.*RedisDummyHigh",
-            ),
-        ],
-        ["tests/consistency/test_faults.py", "tests/consistency/test_runbooks.py", "coverage"],
-    ),
-    "An exporter": (
-        [
-            Place(
-                "roles/exporter/vars/",
-                copied(
-                    "roles/exporter/vars/node.yml",
-                    "roles/exporter/vars/dummy.yml",
-                    (
-                        "node: {groups: [monitoring, application, postgresql, redis]",
-                        "dummy: {groups: [dummies]",
-                    ),
-                    ("9100", "9999"),
-                    ("node", "dummy"),
-                ),
-            ),
-            Place(
-                "monitoring/prometheus.yml",
-                append(
-                    "monitoring/prometheus.yml",
-                    "  - job_name: dummy\n    file_sd_configs:\n      - files: [targets/dummy.yml]\n",
-                ),
-                r"a job_name dummy .* in monitoring/prometheus\.yml",
-            ),
-            *(
-                Place(
-                    f"inventories/{site}/hosts.yml",
-                    replace(
-                        f"inventories/{site}/hosts.yml",
-                        "    redis:\n",
-                        "    dummies:\n      hosts: {}\n    redis:\n",
-                    ),
-                    rf"the groups \['dummies'\] in inventories/{site}/hosts\.yml",
-                )
-                for site in ("lab", "production")
-            ),
-            Place(
-                "tests/rules/exposed_metrics.yml",
-                append("tests/rules/exposed_metrics.yml", "dummy:\n  labels: [env]\n  metrics: {}\n"),
-                r"expected dummy in tests/rules/exposed_metrics\.yml",
-            ),
-        ],
-        ["tests/consistency/test_exporters.py"],
-    ),
-    "A fault": (
-        [
-            Place(
-                "harness/application/faults/",
-                copied(
-                    "harness/application/faults/hang.py",
-                    "harness/application/faults/dummy.py",
-                    ("Hang", "Dummy"),
-                    ("hang", "dummy"),
-                ),
-            ),
-            Place(
-                "tests/unit/lab_application/test_target_faults.py",
-                replace(
-                    "tests/unit/lab_application/test_target_faults.py",
-                    '    "hang": {},\n',
-                    '    "hang": {},\n    "dummy": {},\n',
-                ),
-                r"expected \{'dummy'\} among the SPECS of .*test_target_faults\.py",
-            ),
-        ],
-        ["tests/unit/lab_application/test_target_faults.py"],
-    ),
-    "A guard": (
-        [
-            Place(
-                "rollback/domain/guards.py",
-                lambda tree: (
-                    replace(
-                        "rollback/domain/guards.py", "\n\ndef known_trigger", GUARD + "def known_trigger"
-                    )(tree),
-                    replace("rollback/domain/guards.py", "    *FIRST,\n", "    *FIRST,\n    dummy,\n")(tree),
-                )[0],
-            ),
-            Place(
-                "rollback/domain/reasons.py",
-                lambda tree: (
-                    replace(
-                        "rollback/domain/reasons.py",
-                        '    FROZEN = "frozen"\n',
-                        '    FROZEN = "frozen"\n    DUMMY = "dummy"\n',
-                    )(tree),
-                    replace(
-                        "rollback/domain/reasons.py",
-                        "    Reason.UNKNOWN_TRIGGER: Meaning",
-                        '    Reason.DUMMY: Meaning(_IGNORE, True, "it is the last minute of an hour"),\n    Reason.UNKNOWN_TRIGGER: Meaning',
-                    )(tree),
-                )[0],
-                r"Reason.* has no attribute 'DUMMY'",
-            ),
-            Place(
-                "tests/unit/rollback/test_guards.py",
-                replace(
-                    "tests/unit/rollback/test_guards.py",
-                    '    "firing": (',
-                    '    "not the last minute": (guards.dummy, lambda m: {}, True, None),\n'
-                    '    "the last minute": (guards.dummy, lambda m: {"now": at(59)}, False, Reason.DUMMY),\n    "firing": (',
-                ),
-                r"test_guards\.py for \['dummy'\]",
-            ),
-        ],
-        ["tests/unit/rollback/test_guards.py", "tests/unit/rollback/test_decision.py"],
-    ),
-}
+RECIPES = yaml.safe_load(Path(__file__).with_name("recipes.yml").read_text())
+PAGE = (REPO / "CONTRIBUTING.md").read_text()
+MOST_PLACES = 6
+Edit = dict[str, Any]
 
 
 @pytest.fixture
@@ -229,8 +33,34 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_page_lists_the_places_of_the_recipe(name: str) -> None:
+    section = PAGE.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+    places = [place["file"] for place in RECIPES[name]["places"]]
+
+    assert re.findall(r"^\d\. `([^`]+)`", section, flags=re.M) == places
+    assert len(places) <= MOST_PLACES
+    assert all(check in section for check in RECIPES[name]["checks"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_checks_name_the_places_that_are_missing(name: str, tree: Path) -> None:
+    first, *missing = RECIPES[name]["places"]
+    add(tree, first)
+    while said := complaints(tree, RECIPES[name]["checks"]):
+        named = [place for place in missing if re.search(place["complaint"], said)]
+        assert named, (
+            f"expected one of {[place['file'] for place in missing]} to be named, found {said[-3000:]}"
+        )
+        for place in named:
+            add(tree, place)
+            missing.remove(place)
+    assert not missing, f"no check misses {[place['file'] for place in missing]}"
+
+
 def complaints(tree: Path, checks: list[str]) -> str:
-    """What the checks of a recipe say in that tree; empty when they are green."""
+    """What test files and commands of `harness rules` say in that tree; empty when all are green."""
     tests = [check for check in checks if check.startswith("tests/")]
     commands = [["-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", *tests]]
     commands += [["-m", "harness.cli", "rules", check] for check in checks if check not in tests]
@@ -241,24 +71,35 @@ def complaints(tree: Path, checks: list[str]) -> str:
     return "".join(run.stdout + run.stderr for run in runs if run.returncode)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_the_page_names_the_places_of_the_recipe(name: str) -> None:
-    places, checks = RECIPES[name]
-    section = TEXT.partition(f"\n### {name}\n")[2].partition("\n### ")[0].partition("\n## ")[0]
+def add(tree: Path, place: dict[str, Any]) -> None:
+    """Write the dummy's part in this place."""
+    for edit in place["add"]:
+        (kind,) = {"append", "replace", "copy", "repeat"} & edit.keys()
+        source = tree / edit[kind]
+        target = tree / edit["to"] if kind == "copy" else source
+        target.write_text(EDITS[kind](source.read_text(), edit))
 
-    assert [place.file for place in places] == re.findall(r"^\d\. `([^`]+)`", section, flags=re.M)
-    assert len(places) <= 6
-    assert all(check in section for check in checks)
+
+def _replaced(text: str, edit: Edit) -> str:
+    assert edit["from"] in text, f"expected {edit['from']!r} in {edit['replace']}"
+    return text.replace(edit["from"], edit["to"], 1)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_the_checks_name_the_places_that_are_missing(name: str, tree: Path) -> None:
-    (first, *missing), checks = RECIPES[name]
-    first.add(tree)
-    while said := complaints(tree, checks):
-        named = [place for place in missing if re.search(place.complaint, said)]
-        assert named, f"expected one of {[place.file for place in missing]} to be named, found {said[-3000:]}"
-        for place in named:
-            place.add(tree)
-            missing.remove(place)
-    assert not missing, f"nothing misses {[place.file for place in missing]}"
+def _repeated(text: str, edit: Edit) -> str:
+    begin = text.index(edit["from"])
+    part = text[begin : text.index(edit["to"], begin)]
+    return f"{text.rstrip()}\n\n{_exchanged(part, edit).rstrip()}\n"
+
+
+def _exchanged(text: str, edit: Edit) -> str:
+    for old, new in edit["words"].items():
+        text = text.replace(old, new)
+    return text
+
+
+EDITS = {
+    "append": lambda text, edit: f"{text.rstrip()}\n{edit['text']}\n",
+    "replace": _replaced,
+    "copy": _exchanged,
+    "repeat": _repeated,
+}
