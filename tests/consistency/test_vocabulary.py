@@ -39,6 +39,7 @@ WORDS = {
     "result": {str(phase) for phase in Phase} | {str(state) for state in NoticeState},
     "state": STATES,
     "cause": CAUSES,
+    "event": set(re.findall(r"(?:LOG\.\w+|event)\(\s*\"([a-z_]+)\"", "\n".join(DAEMON))),
 }
 OTHER_WORDS = {"alert_overrides", *Settings.model_fields["triggers"].default}  # what a site may set
 every_page = pytest.mark.parametrize("name", sorted(PAGES))
