@@ -9,6 +9,7 @@ from pathlib import Path
 from ruletools.errors import RulesError
 
 Answer = subprocess.CompletedProcess[str]
+NAMES = ("promtool", "amtool")
 Finder = Callable[[str], Path | str]
 
 
@@ -35,6 +36,8 @@ def find_with(finder: Finder) -> None:
 
 def use(given: Mapping[str, str | Path]) -> None:
     """These programs are used instead of what is installed; RulesError names one that cannot be run."""
+    if not given:
+        return
     paths = {name: _runnable(name, str(path)) for name, path in given.items()}
     find_with(lambda name: paths.get(name) or installed(name))
 

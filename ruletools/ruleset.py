@@ -11,6 +11,7 @@ from monitoring.durations import parse_duration
 from monitoring.promql import Call, Selector, walk
 from monitoring.rule_files import Alert, Recording
 from ruletools.expressions import metrics_of, tree_of
+from ruletools.places import line_of
 from ruletools.suites import Group
 
 Rule = Mapping[str, Any]
@@ -35,6 +36,12 @@ class RuleFile:
     path: Path = Path()
     groups: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     context: bool = False
+    numbers: tuple[int, ...] = ()
+    """Of each rule the number that it has in the file, where some of the file are left out."""
+
+    def line(self, index: int, field: str = "") -> int:
+        """The line of a field of a rule, of the rule if it lacks the field."""
+        return line_of(self.path, self.numbers[index] if self.numbers else index, field)
 
     @cached_property
     def recordings(self) -> dict[str, Rule]:

@@ -20,7 +20,9 @@ from ruletools.suites import Group
 BATCH = 16
 LONGEST_S = 300  # a batch takes seconds; whoever takes this long will not end
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_ANSWER = re.compile(r"^Unit Testing:\s+(?P<file>\S+)\n(?P<words>.*?)(?=^Unit Testing:|\Z)", re.S | re.M)
+_ANSWER = re.compile(r"^Unit Testing:\s+(?P<file>[^\n]+)\n(?P<words>.*?)(?=^Unit Testing:|\Z)", re.S | re.M)
+
+_BEGINS = re.compile(r"^  (?:SUCCESS|FAILED:)$", re.M)
 
 
 class Verdict(StrEnum):
@@ -69,9 +71,19 @@ def run_together(trials: Sequence[Trial]) -> list[Verdict]:
             answer = promtool_tests(files, timeout_s=LONGEST_S)
         except subprocess.TimeoutExpired:
             return [Verdict.UNREACHED] * len(trials)
-        said = {match["file"]: match["words"] for match in _ANSWER.finditer(answer.stdout)}
+        said = words_on(files, answer.stdout)
         died = answer.returncode not in (0, 1)
-        return [read_verdict(said.get(str(file), ""), died=died) for file in files]
+        return [read_verdict(words, died=died) for words in said]
+
+
+def words_on(files: Sequence[Path], said: str) -> list[str]:
+    """promtool's words on each file. promtool 2 names the file before them, promtool 3 keeps the order."""
+    named = {match["file"]: match["words"] for match in _ANSWER.finditer(said)}
+    if named:
+        return [named.get(str(file), "") for file in files]
+    starts = [match.start() for match in _BEGINS.finditer(said)]
+    parts = [said[start:end] for start, end in zip(starts, [*starts[1:], len(said)], strict=True)]
+    return [*parts[: len(files)], *[""] * (len(files) - len(parts))]
 
 
 def read_verdict(words: str, *, died: bool) -> Verdict:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
-from monitoring.catalog import CatalogError, load
-from monitoring.durations import parse_duration
-from ruletools import backtest, backtest_report, programs, report
+from monitoring.catalog import load
+from ruletools import backtest_cli, coverage_report, programs
 from ruletools.errors import RulesError
-from ruletools.house import coverage, newer, overridden
+from ruletools.house import coverage, newer, overridden, overridden_report
 from ruletools.house.changed import base, changed_since
 from ruletools.house.files import CATALOGUE, EQUIVALENTS, REPO, RULES
 from ruletools.house.hooks import Hooks
@@ -24,7 +22,6 @@ from ruletools.house.loading import load_files, load_suites
 from ruletools.house.site import shown
 from ruletools.house.site.effective import effective
 from ruletools.house.site.read import Site, check_extra, read_site
-from ruletools.http import READ_S, Http
 from ruletools.lint import findings
 from ruletools.mutation import report as mutation_report
 from ruletools.mutation.run import Result, check_names, load_equivalents, mutate
@@ -32,8 +29,7 @@ from ruletools.ruleset import RuleFile, name_of
 from ruletools.say import say
 
 INTERRUPTED = 130
-FORMATS = {"text": report.as_text, "json": report.as_json, "junit": report.as_junit}
-LINT_FORMATS = {"text": findings.as_text, "json": findings.as_json, "github": findings.as_github}
+FORMATS = coverage_report.FORMATS
 
 
 def add_commands(subparsers: Any, hooks: Hooks) -> None:
@@ -63,7 +59,7 @@ def add_commands(subparsers: Any, hooks: Hooks) -> None:
     linted.add_argument(
         "--prometheus", metavar="URL", help="also: how a running lab differs from the committed catalogue"
     )
-    linted.add_argument("--format", choices=LINT_FORMATS, default="text")
+    linted.add_argument("--format", choices=findings.FORMATS, default="text")
     listed = _add(commands, "exposed", "write the catalogue of what a running lab's targets expose", _exposed)
     listed.add_argument("--prometheus", metavar="URL", default="http://127.0.0.1:9090")
     tested = _add(
@@ -71,21 +67,9 @@ def add_commands(subparsers: Any, hooks: Hooks) -> None:
     )
     _add_site(tested, required=True)
     _add(commands, "newer", "whether the unit tests hold with promtool 3, whose ranges are open", _newer)
-    past = _add(
-        commands,
-        "backtest",
-        "how often each alert would have fired at a site, asked of the Prometheus that watched it; "
-        "`heard` counts the firings that no louder alert silenced from beginning to end",
-        _backtest,
-    )
-    past.add_argument("alerts", nargs="*", metavar="ALERT", help="all without a name")
-    past.add_argument("--prometheus", metavar="URL", required=True, help="it is only read")
-    past.add_argument("--since", metavar="DURATION", default="7d", help="how far to look back (7d)")
-    past.add_argument("--user", help="for Prometheus's basic authentication")
-    past.add_argument("--password-file", type=Path, metavar="FILE", help="the user's password")
-    past.add_argument("--ca", type=Path, metavar="FILE", help="certificates to trust, for https")
+    past = _add(commands, "backtest", backtest_cli.HELP, _backtest)
+    backtest_cli.add_options(past)
     _add_site(past, required=False)
-    past.add_argument("--json", action="store_true", help="every firing with its labels, for a program")
     show = _add(commands, "show", "an alert as it is in force at a site", _show)
     show.add_argument("alert")
     _add_site(show, required=False)
@@ -142,7 +126,7 @@ def _run_mutants(names: set[str], files: Sequence[RuleFile], console: Console) -
 
 def _lint(arguments: argparse.Namespace) -> int:
     found = lint(prometheus=arguments.prometheus)
-    say(LINT_FORMATS[arguments.format](found))
+    say(findings.FORMATS[arguments.format](found))
     return int(any(finding.level is findings.Level.ERROR for finding in found))
 
 
@@ -155,7 +139,7 @@ def _exposed(arguments: argparse.Namespace) -> None:
 def _test(arguments: argparse.Namespace) -> int:
     overrides = _site(arguments).checked_overrides
     outcomes = overridden.run(load_files(), load_suites(), overrides)
-    say(report.overridden_text(outcomes, overrides))
+    say(overridden_report.overridden_text(outcomes, overrides))
     return int(any(outcome.verdict is overridden.Verdict.FAILS for outcome in outcomes))
 
 
@@ -166,23 +150,9 @@ def _newer(_: argparse.Namespace) -> int:
 
 
 def _backtest(arguments: argparse.Namespace) -> None:
-    try:
-        since = parse_duration(arguments.since) / 1000
-    except CatalogError as error:
-        raise RulesError(f"--since: {error}") from None
-    if bool(arguments.user) != bool(arguments.password_file):
-        raise RulesError("expected --user and --password-file together, found one of them")
-    for file in filter(None, (arguments.password_file, arguments.ca)):
-        if not file.is_file():
-            raise RulesError(f"expected a file, found no {file}")
-    auth = (arguments.user, arguments.password_file.read_text("utf-8").strip()) if arguments.user else None
-    url = arguments.prometheus.rstrip("/")
-    archive = backtest.Archive(Http(url, auth, str(arguments.ca or ""), read_s=12 * READ_S))
-    site, end = _site(arguments), time.time()
-    asked = backtest.Period(end - since, end)
-    covered = archive.covered(asked)
-    found = backtest.backtest(archive, site.groups, site.alertmanager, covered, arguments.alerts)
-    say((backtest_report.as_json if arguments.json else backtest_report.as_text)(found, asked, covered))
+    backtest_cli.check(arguments)
+    site = _site(arguments)
+    backtest_cli.run(arguments, site.groups, site.alertmanager)
 
 
 def _show(arguments: argparse.Namespace) -> None:

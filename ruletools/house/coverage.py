@@ -1,17 +1,14 @@
-"""Which case of which alert its unit tests show."""
+"""Which case of which alert the unit tests here show, told by the names that they give to what they try."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
-from ruletools.errors import RulesError
+from ruletools.cases import needless, reads
+from ruletools.coverage import Coverage, Exemptions, check_exemptions, read_exemptions
 from ruletools.house.files import EXEMPTIONS
-from ruletools.matters import needless, reads
 from ruletools.suites import Group, Suite, groups_of
 
 CASES = ("fires", "below", "short", "resolves", "missing", "quiet", "reset", "first")
@@ -24,37 +21,14 @@ STIMULI = {
 }
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """The cases of one alert: shown, excused with a reason, or missing."""
-
-    alert: str
-    shown: frozenset[str]
-    excused: Mapping[str, str]
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        return tuple(case for case in CASES if case not in self.shown and case not in self.excused)
+def load_exemptions(path: Path = EXEMPTIONS) -> Exemptions:
+    """The cases that cannot exist, as tests/rules has them."""
+    return read_exemptions(path, CASES)
 
 
-def load_exemptions(path: Path = EXEMPTIONS) -> dict[str, dict[str, str]]:
-    """{alert: {case: reason}} of the cases that cannot exist."""
-    exemptions: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    for alert, cases in exemptions.items():
-        if not set(cases) <= set(CASES) or not all(cases.values()):
-            raise RulesError(
-                f"{path}: expected a reason for some of {', '.join(CASES)}, found {alert}: {cases}"
-            )
-    return exemptions
-
-
-def cover(
-    alerts: Sequence[Alert], suites: tuple[Suite, ...], exemptions: Mapping[str, Mapping[str, str]]
-) -> list[Coverage]:
-    """The coverage of each alert. An exemption of an unknown alert is an error: it may be a misspelt name."""
-    unknown = exemptions.keys() - {alert.name for alert in alerts}
-    if unknown:
-        raise RulesError(f"expected exemptions of alerts that exist, found {', '.join(sorted(unknown))}")
+def cover(alerts: Sequence[Alert], suites: tuple[Suite, ...], exemptions: Exemptions) -> list[Coverage]:
+    """The coverage of each alert."""
+    check_exemptions(exemptions, alerts)
     return [_cover(alert, suites, exemptions.get(alert.name, {})) for alert in alerts]
 
 
@@ -63,7 +37,7 @@ def _cover(alert: Alert, suites: tuple[Suite, ...], excused: Mapping[str, str]) 
     shown = {case for group in groups_of(alert.name, suites) for case in _shown(group, read)}
     if _without_series(alert.name, suites):
         shown.add("missing")
-    return Coverage(alert.name, frozenset(shown), {**needless(alert), **excused})
+    return Coverage(alert.name, frozenset(shown), {**needless(alert), **excused}, CASES)
 
 
 def _without_series(alert: str, suites: tuple[Suite, ...]) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.catalog import Alert
-from monitoring.rule_files import read_yaml
 from ruletools.lint.findings import Finding, Level
-from ruletools.lint.places import line_at, line_of, shown
+from ruletools.listed import read_listed
+from ruletools.places import line_at, shown
+from ruletools.routes import read_routes
 from ruletools.ruleset import RuleFile, alerts_of, name_of
 from ruletools.suites import Suite
 
@@ -37,7 +38,7 @@ class Content:
     @cached_property
     def routes(self) -> dict[str, Any]:
         """Alertmanager's configuration, empty where none was given."""
-        return dict(read_yaml(self.routing.read_text("utf-8"))) if self.routing else {}
+        return read_routes(self.routing) if self.routing else {}
 
     @property
     def keep(self) -> str:
@@ -61,7 +62,7 @@ class Content:
 
     @cached_property
     def _exceptions(self) -> dict[str, Any]:
-        return dict(read_yaml(self.exceptions.read_text("utf-8")) or {}) if self.exceptions else {}
+        return dict(read_listed(self.exceptions, dict)) if self.exceptions else {}
 
     def at_rule(self, file: str, name: str, field: str, what: str, mend: str) -> Finding:
         """A finding about a field of the first rule of that name, about the rule if it lacks the field."""
@@ -74,8 +75,7 @@ class Content:
     ) -> Finding:
         """The same about a rule by its number; without a level it is an opinion."""
         name = name_of(file.rules[index])
-        line = line_of(file.path, index, field)
-        return self.at(file.path, line, f"{name}: {what}", mend, level or self.opinion)
+        return self.at(file.path, file.line(index, field), f"{name}: {what}", mend, level or self.opinion)
 
     @cached_property
     def _by_name(self) -> dict[str, RuleFile]:

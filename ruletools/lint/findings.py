@@ -47,3 +47,6 @@ def as_github(findings: Sequence[Finding]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+FORMATS = {"text": as_text, "json": as_json, "github": as_github}

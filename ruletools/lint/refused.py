@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ruletools.programs import Answer, promtool
 
-_AT_LINE = re.compile(r"(?:yaml: line )?(?P<line>\d+):(?:\d+:)? ")
+_AT_LINE = re.compile(r"(?:yaml: (?:unmarshal errors: )?line )?(?P<line>\d+):(?:\d+:)? ")
+_METRIC = re.compile(r"^Metric: (?P<name>.*)$", re.M)
 _NAMED = re.compile(r'rule \d+, "(?P<name>[^"]+)"')
 
 
@@ -19,6 +20,7 @@ class Complaint:
     what: str
     line: int = 0
     rule: str = ""
+    lint: bool = False  # promtool would load it all the same
 
 
 def refused(paths: Sequence[Path]) -> Iterator[Complaint]:
@@ -35,11 +37,13 @@ def refused(paths: Sequence[Path]) -> Iterator[Complaint]:
     elif found:
         yield from found
     else:
-        yield Complaint(paths[0], " ".join(answer.stderr.replace("FAILED:", "").split()))
+        words, named = " ".join(answer.stderr.replace("FAILED:", "").split()), _METRIC.search(answer.stderr)
+        yield Complaint(paths[0], words, rule=named["name"] if named else "", lint="lint error" in words)
 
 
 def _complaints(paths: Sequence[Path], answer: Answer) -> Iterator[Complaint]:
-    for line in answer.stderr.splitlines():
+    # What YAML cannot hold is said on a line of its own below the path.
+    for line in answer.stderr.replace("unmarshal errors:\n  ", "unmarshal errors: ").splitlines():
         path = next((each for each in paths if line.startswith(f"{each}: ")), None)
         if path is not None:
             what = line.removeprefix(f"{path}: ")

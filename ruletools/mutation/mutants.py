@@ -61,7 +61,6 @@ OTHER_SEVERITY = {
     "info": "warning",
     "none": "info",
 }
-LABELS = ("rollback", "rollback_trigger", "component", "symptom")
 SHORTEST_WAIT = 60_000
 
 
@@ -227,9 +226,9 @@ def _waits(rule: Rule) -> Iterator[tuple[str, Rule]]:
 def _labels(rule: Rule) -> Iterator[tuple[str, Rule]]:
     labels = rule.get("labels", {})
     if "severity" in labels:
-        other = OTHER_SEVERITY[labels["severity"]]
+        other = OTHER_SEVERITY.get(labels["severity"], "warning")
         yield f"severity becomes {other}", rule | {"labels": labels | {"severity": other}}
-    for name in LABELS:
-        if name in labels:
+    for name in labels if "alert" in rule else ():
+        if name != "severity":
             left = {key: value for key, value in labels.items() if key != name}
             yield f"label {name} dropped", rule | {"labels": left}

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ruletools.lint.places import line_of, shown
 from ruletools.mutation.mutants import Mutant
 from ruletools.mutation.run import Result, difference
+from ruletools.places import shown
 from ruletools.ruleset import Located, RuleFile, by_label
 
 EVERY_S = 15
@@ -22,8 +22,10 @@ EVERY_S = 15
 def as_text(result: Result, files: Sequence[RuleFile]) -> str:
     """The survivors with file, line and difference, what is wrong with the excuses, then the score."""
     rules = by_label(files)
-    lines = []
-    for mutant in result.survived:
+    untested = result.untested if result.of_everything else frozenset[str]()
+    listed = [each for each in result.survived if each.rule not in untested]
+    lines = [f"{_place(rules[each])}: no unit test asks about {each}" for each in sorted(untested)]
+    for mutant in listed:
         lines += [f"{_at(mutant, rules)}: survived: {mutant.rule}: {mutant.fault}"]
         lines += [difference(rules[mutant.rule].rule, mutant), ""]
     lines += [f"{_at(each, rules)}: invalid: {each.rule}: {each.fault}" for each in result.invalid]
@@ -33,7 +35,7 @@ def as_text(result: Result, files: Sequence[RuleFile]) -> str:
 def _sum_up(result: Result) -> list[str]:
     counts = f"{len(result.killed)} killed, {len(result.survived)} survived, {len(result.excused)} equivalent"
     counts += f", {len(result.invalid)} invalid" if result.invalid else ""
-    said = [f"{counts}: {result.score:.1f} %"]
+    said = [f"{counts}: {result.score:.1f} %", *_of_tested(result)]
     if result.pending:
         said.append(f"interrupted: {result.pending} mutants were not decided")
     if result.score < result.target:
@@ -47,10 +49,25 @@ def _sum_up(result: Result) -> list[str]:
     return said
 
 
+def _of_tested(result: Result) -> list[str]:
+    """What the score is without the rules that no unit test asks about."""
+    left = sum(each.rule not in result.untested for each in result.survived)
+    if not result.untested or not result.killed:
+        return []
+    score = 100 * len(result.killed) / (len(result.killed) + left)
+    return [
+        f"no unit test asks about {len(result.untested)} of the rules: without their "
+        f"{len(result.survived) - left} mutants it is {score:.1f} %"
+    ]
+
+
 def _at(mutant: Mutant, rules: Mapping[str, Located]) -> str:
     """`file:line` of the rule."""
-    found = rules[mutant.rule]
-    return f"{shown(found.file.path, Path.cwd())}:{line_of(found.file.path, found.index)}"
+    return _place(rules[mutant.rule])
+
+
+def _place(found: Located) -> str:
+    return f"{shown(found.file.path, Path.cwd())}:{found.file.line(found.index)}"
 
 
 def as_json(result: Result, files: Sequence[RuleFile]) -> str:

@@ -45,6 +45,7 @@ class Result:
     failing: tuple[str, ...] = ()  # test groups that fail with the rules as they are
     equivalents: tuple[Equivalent, ...] = ()
     of_everything: bool = False
+    untested: frozenset[str] = frozenset()  # rules that no unit test asks about
     target: float = TARGET_PERCENT
     list_name: str = "the list of equivalents"
 
@@ -137,6 +138,7 @@ def mutate(
         pending=len(everyone) - len(verdicts),
         equivalents=tuple(equivalents),
         of_everything=not only,
+        untested=frozenset(each.label for each in todo if not each.stages),
     )
 
 

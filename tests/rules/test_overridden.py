@@ -10,8 +10,8 @@ from monitoring.overrides import override
 from ruletools.house import overridden
 from ruletools.house.loading import load_files, load_suites
 from ruletools.house.overridden import Verdict
+from ruletools.house.overridden_report import overridden_text
 from ruletools.house.site.read import read_site
-from ruletools.report import overridden_text
 
 FILES, SUITES = load_files(), load_suites()
 ALERT = "CriticalErrorRate"  # in its test 30 % fail from 4m15s to 9m15s; beside it, 20 % and a short breach

@@ -3,13 +3,13 @@
 import pytest
 
 from monitoring.catalog import load
+from ruletools.coverage_report import as_json, as_junit, as_text
 from ruletools.house.coverage import cover, load_exemptions
 from ruletools.house.files import EQUIVALENTS, RULES
 from ruletools.house.loading import load_files, load_suites
 from ruletools.mutation import report as mutation_report
 from ruletools.mutation.mutants import mutants
 from ruletools.mutation.run import load_equivalents, mutate
-from ruletools.report import as_json, as_junit, as_text
 
 TABLE = cover(load(RULES), load_suites(), load_exemptions())
 

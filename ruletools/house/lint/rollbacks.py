@@ -11,9 +11,9 @@ from monitoring.errors import CatalogError
 from monitoring.promql import Binary, Call, Node, Selector, walk
 from monitoring.promql_parse import parse
 from monitoring.thresholds import threshold
+from ruletools.cases import COUNTERS
 from ruletools.house.lint.content import House
 from ruletools.lint.findings import Finding
-from ruletools.matters import COUNTERS
 from ruletools.ruleset import Rule, RuleFile
 
 ASKED = ("auto", "propose")  # what is delivered to the daemon to be decided

@@ -18,9 +18,9 @@ from ruletools.lint.findings import Finding
 from ruletools.lint.floors import without_floor
 from ruletools.lint.inhibitions import unequal
 from ruletools.lint.moments import two_moments
-from ruletools.lint.places import line_of_name, shown
 from ruletools.lint.refused import refused
 from ruletools.lint.twice import twice
+from ruletools.places import line_of_name, shown
 
 LABELS = ("severity", "component", "symptom", "owner")
 ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")

@@ -14,8 +14,8 @@ from ruletools.errors import RulesError
 from ruletools.house.files import REPO, RULES
 from ruletools.house.hooks import Cause
 from ruletools.house.site.read import Rule, Site
-from ruletools.lint.places import line_of_field
 from ruletools.names import near
+from ruletools.places import line_of_field
 
 RUNBOOKS = "docs/runbooks"
 LINKS = {"runbook_url": "prometheus_runbooks_url", "dashboard_url": "prometheus_dashboards_url"}

@@ -17,7 +17,8 @@ def lines_of(path: Path) -> tuple[Lines, ...]:
     found = []
     for rule in _rules(path):
         lines = {"": rule.start_mark.line + 1}
-        _note(rule, "", lines)
+        if isinstance(rule, yaml.MappingNode):
+            _note(rule, "", lines)
         found.append(lines)
     return tuple(found)
 
@@ -50,7 +51,7 @@ def _rules(path: Path) -> Iterator[Any]:
     for document in yaml.compose_all(path.read_text("utf-8"), Loader=_Loader):
         for groups in _groups(document):
             for group in groups.value:
-                rules = _fields(group).get("rules")
+                rules = _fields(group).get("rules") if isinstance(group, yaml.MappingNode) else None
                 yield from rules.value if isinstance(rules, yaml.SequenceNode) else ()
 
 
