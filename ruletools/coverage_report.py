@@ -58,10 +58,11 @@ def summary(table: Sequence[Coverage]) -> str:
     fires = sum("fires" in row.shown for row in table)
     wanted = sum(len(row.shown) + len(row.missing) for row in table)
     shown = sum(len(row.shown) for row in table)
-    return (
-        f"{fires} of {len(table)} alerts are expected to fire by a test ({_percent(fires, len(table))}); "
-        f"{shown} of {wanted} cases are shown ({_percent(shown, wanted)})"
-    )
+    cases = f"{shown} of {wanted} cases are shown ({_percent(shown, wanted)})"
+    if not all("fires" in row.cases for row in table):
+        return cases
+    part = _percent(fires, len(table))
+    return f"{fires} of {len(table)} alerts are expected to fire by a test ({part}); {cases}"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -12,7 +12,16 @@ from ruletools.problems import Problem
 
 SUFFIXES = (".yml", ".yaml", ".rules")
 _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MERGE, _NULL = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:null"
+_MERGE, _NULL, _VALUE = (f"tag:yaml.org,2002:{kind}" for kind in ("merge", "null", "value"))
+
+
+class _Plain(_Safe):  # type: ignore[misc,valid-type]
+    """Reads a lone `=` as a text, which YAML 1.1 gives a meaning of its own."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the attribute of the base class
+        first: [(tag, shape) for tag, shape in resolvers if tag != _VALUE]
+        for first, resolvers in _Safe.yaml_implicit_resolvers.items()
+    }
 
 
 class _Texts(_Safe):  # type: ignore[misc,valid-type]
@@ -91,7 +100,7 @@ def _below(directory: Path, problems: list[Problem]) -> Iterator[Path]:
 def _read(path: Path, *, named: bool, problems: list[Problem]) -> Document | None:
     try:
         text = path.read_text(encoding="utf-8")
-        return Document(path, list(yaml.load_all(text, Loader=_Safe)), named)
+        return Document(path, list(yaml.load_all(text, Loader=_Plain)), named)
     except OSError as error:
         what = f"expected a file that can be read, found: {error.strerror}; mend the path or its permissions"
     except UnicodeDecodeError as error:

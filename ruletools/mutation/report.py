@@ -24,7 +24,8 @@ def as_text(result: Result, files: Sequence[RuleFile]) -> str:
     rules = by_label(files)
     untested = result.untested if result.of_everything else frozenset[str]()
     listed = [each for each in result.survived if each.rule not in untested]
-    lines = [f"{_place(rules[each])}: no unit test asks about {each}" for each in sorted(untested)]
+    silent = [rules[each] for each in rules if each in untested]
+    lines = [f"{_place(each)}: no unit test asks about {each.label}" for each in silent]
     for mutant in listed:
         lines += [f"{_at(mutant, rules)}: survived: {mutant.rule}: {mutant.fault}"]
         lines += [difference(rules[mutant.rule].rule, mutant), ""]
@@ -91,6 +92,7 @@ def as_json(result: Result, files: Sequence[RuleFile]) -> str:
         "ok": result.ok,
         "killed": len(result.killed),
         "pending": result.pending,
+        "untested": sorted(result.untested),
         "survived": listed(result.survived),
         "equivalent": listed(result.excused),
         "invalid": listed(result.invalid),
