@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.errors import CatalogError
-from ruletools import backtest_cli, commands, coverage_report, programs
+from ruletools import backtest_cli, coverage_report, door, programs
 from ruletools.coverage import CASES
 from ruletools.lint import findings
 from ruletools.mutation import report as mutation_report
@@ -47,14 +47,14 @@ def _failed(sentence: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ruletools", description=__doc__, epilog=ENDS)
     areas = parser.add_subparsers(metavar="COMMAND", required=True)
-    covered = _add(areas, "coverage", "which cases of which alert the unit tests show", commands.coverage)
+    covered = _add(areas, "coverage", "which cases of which alert the unit tests show", door.coverage)
     _add_files(covered, tests=True)
     covered.add_argument("--exempt", type=Path, metavar="FILE", help="{alert: {case: reason}} to leave out")
     covered.add_argument(
         "--cases", metavar="CASE,...", default=",".join(CASES), help=f"which to ask for ({', '.join(CASES)})"
     )
     covered.add_argument("--format", choices=coverage_report.FORMATS, default="text")
-    mutated = _add(areas, "mutate", "which faults in the rules their tests would not notice", commands.mutate)
+    mutated = _add(areas, "mutate", "which faults in the rules their tests would not notice", door.mutate)
     _add_files(mutated, tests=True)
     mutated.add_argument("names", nargs="*", metavar="NAME", help="alerts or recorded series; all without")
     mutated.add_argument("--equivalents", type=Path, metavar="FILE", help="mutants that no test can notice")
@@ -62,18 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     mutated.add_argument("--format", choices=mutation_report.FORMATS, default="text")
     mutated.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit report there")
     _add_promtool(mutated)
-    linted = _add(areas, "lint", "what is wrong with the rules beyond their syntax", commands.lint)
+    linted = _add(areas, "lint", "what is wrong with the rules beyond their syntax", door.lint)
     _add_files(linted, tests=False)
     _add_alertmanager(linted)
     linted.add_argument("--exceptions", type=Path, metavar="FILE", help="findings to keep, with reasons")
     linted.add_argument("--format", choices=findings.FORMATS, default="text")
     _add_promtool(linted)
-    shown = _add(areas, "show", "one rule with what it reads, its tests and its routes", commands.show)
+    shown = _add(areas, "show", "one rule with what it reads, its tests and its routes", door.show)
     shown.add_argument("name", metavar="NAME", help="an alert or a recorded series")
     _add_files(shown, tests=False)
     _add_alertmanager(shown)
     shown.add_argument("--json", action="store_true", help="for a program")
-    past = _add(areas, "backtest", backtest_cli.HELP, commands.backtest)
+    past = _add(areas, "backtest", backtest_cli.HELP, door.backtest)
     _add_files(past, tests=None)
     _add_alertmanager(past)
     backtest_cli.add_options(past)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ruletools.problems import Problem
+from ruletools.unreadable import Problem
 
 SUFFIXES = (".yml", ".yaml", ".rules")
 _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -7,11 +7,11 @@ from pathlib import Path
 from ruletools.documents import Document, documents
 from ruletools.errors import RulesError
 from ruletools.expressions import tree_of
-from ruletools.problems import Problem
 from ruletools.rulefile import read_rule_file
 from ruletools.ruleset import RuleFile, located
 from ruletools.suites import Suite
 from ruletools.testfile import read_test_file
+from ruletools.unreadable import Problem
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from monitoring.errors import CatalogError
 from ruletools.documents import Document, as_texts, groups_in
 from ruletools.errors import RulesError
 from ruletools.places import shown
-from ruletools.problems import Problem
 from ruletools.ruleset import Rule, RuleFile
+from ruletools.unreadable import Problem
 
 Tell = Callable[[str], None]
 WAITS = ("for", "keep_firing_for")

@@ -9,8 +9,8 @@ from monitoring.errors import CatalogError
 from ruletools.documents import Document
 from ruletools.errors import RulesError
 from ruletools.places import shown
-from ruletools.problems import Problem
 from ruletools.suites import Group, Suite
+from ruletools.unreadable import Problem
 
 DEFAULT_INTERVAL = "1m"
 QUESTIONS = {"alert_rule_test": ("alertname", "exp_alerts"), "promql_expr_test": ("expr", "exp_samples")}
