@@ -122,7 +122,8 @@ def test_show_says_what_a_rule_reads_who_tests_it_and_where_it_goes(ruletools: R
 @pytest.mark.parametrize("command", ["coverage", "lint", "mutate"])
 def test_rules_of_kubernetes_are_read(ruletools: Run, foreign: Path, command: str) -> None:
     rules = foreign / "rules" / "web.yaml"
-    inner = "".join(f"  {line}\n" for line in rules.read_text().splitlines())
+    lines = [line for line in rules.read_text().splitlines() if "partial_response" not in line]
+    inner = "".join(f"  {line}\n" for line in lines)
     rules.write_text(f"kind: ConfigMap\n---\nkind: PrometheusRule\nspec:\n{inner}")
 
     said = ruletools(command, *(("--target", "1") if command == "mutate" else ()))
