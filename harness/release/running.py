@@ -15,7 +15,7 @@ from devtools.paths import REPO
 from devtools.wait import until
 from harness.release.backing import Backing, ends_with_us, free_port
 
-READY_S = 30
+READY_S = 90
 STOP_S = 10
 
 
