@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from .behaviour import Behaviours, UnknownBehaviourError
 from .received import Answer, Store
-from .services import HTTP
 from .settings import Settings
+from .stand_ins import HTTP
 
 
 def _reply(answer: Answer) -> Response:

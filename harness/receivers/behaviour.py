@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from .services import RECEIVERS
+from .stand_ins import RECEIVERS
 
 LONGEST_DELAY = 600.0
 

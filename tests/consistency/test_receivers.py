@@ -7,7 +7,7 @@ import yaml
 
 from devtools.paths import REPO
 from harness.lab import keys
-from harness.receivers.services import RECEIVERS
+from harness.receivers.stand_ins import RECEIVERS
 from monitoring.routing import deliveries
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
@@ -34,4 +34,4 @@ def test_a_place_that_people_look_at_has_a_stand_in(receiver: str) -> None:
     alone = {**TREE, "route": {"receiver": receiver}}
     services = {delivery.destination.service for delivery in deliveries(alone, {})}
 
-    assert services <= {*RECEIVERS}, f"expected a stand-in for {services} in harness/receivers/services.py"
+    assert services <= {*RECEIVERS}, f"expected a stand-in for {services} in harness/receivers/stand_ins.py"
