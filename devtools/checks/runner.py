@@ -1,6 +1,7 @@
 """Run steps, say how each went, and sum up in one line that a machine reads too."""
 
 import os
+import shutil
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -8,10 +9,14 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from devtools.checks.steps import Step
 from devtools.paths import REPO, VENV
 from devtools.system import say
+
+# What tests write safely to a disk costs nothing in memory.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3  # noqa: S108
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,11 @@ def _run(step: Step, *, live: bool) -> Outcome:
         step.report.unlink(missing_ok=True)
     pipe, merged = (None, None) if live else (subprocess.PIPE, subprocess.STDOUT)
     path = f"{VENV / 'bin'}:{os.environ['PATH']}"
+    memory = {"PYTEST_DEBUG_TEMPROOT": str(MEMORY)} if step.in_memory and _has_room(MEMORY) else {}
     done = subprocess.run(
         step.argv,
         cwd=REPO,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **memory},
         stdin=subprocess.DEVNULL,
         stdout=pipe,
         stderr=merged,
@@ -75,6 +81,11 @@ def _run(step: Step, *, live: bool) -> Outcome:
         return Outcome(step, ok, seconds, output, passed=int(ok), failed=int(not ok))
     passed, failed, skipped = read_junit(step.report.read_text(encoding="utf-8"))
     return Outcome(step, ok, seconds, output, passed, max(failed, int(not ok)), skipped)
+
+
+def _has_room(directory: Path) -> bool:
+    """Whether temporary files may go there: a container often has only a little memory for them."""
+    return directory.is_dir() and shutil.disk_usage(directory).free > ROOM_BYTES
 
 
 def read_junit(text: str) -> tuple[int, int, Counter[str]]:

@@ -9,6 +9,7 @@ from devtools.paths import REPO, REPORTS_DIR, VENV
 
 NOT_HARD = ("-m", "not hard and not long")
 """Leaves out what takes minutes."""
+IN_MEMORY = {"unit", "consistency", "rules"}
 QUICK = ("-m", "not slow and not hard and not long")
 """Leaves out what takes seconds, too."""
 
@@ -21,6 +22,9 @@ class Step:
     argv: tuple[str, ...]
     report: Path | None = None
     tells: bool = False  # its last line is worth reading also where all is right
+    in_memory: bool = (
+        False  # its temporary files need no disk: a database that is written safely is slow there
+    )
 
 
 def lint() -> list[Step]:
@@ -140,9 +144,12 @@ def _has_tests(path: Path) -> bool:
 
 
 def _pytest(name: str, paths: list[Path], *options: str) -> Step:
+    """The tests of these paths. Only what is about a disk, or about hosts, writes to one."""
     report = REPORTS_DIR / f"{name}.xml"
     argv = (sys.executable, "-m", "pytest", "--quiet", f"--junitxml={report}", *options)
-    return Step(f"tests/{name}", (*argv, *(str(path.relative_to(REPO)) for path in paths)), report)
+    in_memory = all(IN_MEMORY & {*path.relative_to(REPO).parts} for path in paths)
+    whole = (*argv, *(str(path.relative_to(REPO)) for path in paths))
+    return Step(f"tests/{name}", whole, report, in_memory=in_memory)
 
 
 def _program(name: str, *arguments: str) -> Step:

@@ -17,6 +17,7 @@ import yaml
 from devtools.paths import REPO, VENV
 from harness.lab import spec
 
+pytestmark = pytest.mark.slow
 PLAY = [
     {
         "hosts": "application",
