@@ -5,6 +5,7 @@ factor 1 a file's text comes back byte for byte.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from monitoring import slo
 from monitoring.detection import detection_bounds
 from monitoring.errors import CatalogError
 from monitoring.links import Links
+from monitoring.mailing import addressed, require_addresses
 from monitoring.overrides import Overrides, check, override
 from monitoring.patch import merge
 from monitoring.rule_files import Alert, Recording, load, load_recordings, read_yaml, rule_files
@@ -92,14 +94,29 @@ def render_prometheus(text: str, *, time_scale: float = 1, overrides: Mapping[st
 
 
 def render_alertmanager(
-    text: str, *, time_scale: float = 1, overrides: Mapping[str, Any] | None = None
+    text: str,
+    *,
+    time_scale: float = 1,
+    overrides: Mapping[str, Any] | None = None,
+    mail: Mapping[str, str] | None = None,
 ) -> str:
-    """alertmanager.yml with `overrides` merged over it (receivers by name), then the time scale."""
-    return _render(text, overrides, time_scale, scale_alertmanager)
+    """alertmanager.yml with `overrides` merged over it (receivers by name), then the time scale.
+
+    With `mail` the site's addresses take the place of the file's; a site that says none is refused.
+    """
+    if mail is None:
+        return _render(text, overrides, time_scale, scale_alertmanager)
+    sited = partial(addressed, mail=mail)
+    return _render(text, overrides, time_scale, scale_alertmanager, sited, require_addresses)
 
 
 def _render(
-    text: str, overrides: Mapping[str, Any] | None, time_scale: float, scale: Callable[[Any, float], Any]
+    text: str,
+    overrides: Mapping[str, Any] | None,
+    time_scale: float,
+    scale: Callable[[Any, float], Any],
+    sited: Callable[[Any], Any] = dict,
+    require: Callable[[Any], object] = bool,
 ) -> str:
     check_factor(time_scale)
     original = read_yaml(text)
@@ -110,7 +127,8 @@ def _render(
         raise CatalogError(
             f"expected overrides as a mapping laid over the configuration, found {overrides!r}"
         )
-    document = merge(original, overrides)
+    document = merge(sited(original), overrides)
+    require(document)
     if time_scale != 1:
         document = scale(document, time_scale)
     return text if document == original else _dump(document)

@@ -199,8 +199,8 @@ class Settings(Model):
     """What an operator can choose. Durations are production values; `time_scale` divides the scaled ones."""
 
     listen_address: Annotated[str, AfterValidator(listening)] = Field(
-        default="0.0.0.0",  # noqa: S104
-        description="Address to listen on. Needs a restart.",
+        default="127.0.0.1",
+        description="Address to listen on; `0.0.0.0` or `::` for every one. Needs a restart.",
     )
     listen_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8000, description="Port to listen on. Needs a restart."

@@ -22,6 +22,8 @@ PLANTED = {
     "web": "planted-web-password",
 }
 
+MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "127.0.0.1:25", "username": "x"}
+
 
 @dataclass(frozen=True)
 class Service:
@@ -92,6 +94,7 @@ def services(secrets: str, content: str) -> dict[str, Service]:
             inputs={
                 "alertmanager_secrets": {name: secret(name, secrets) for name in _ALERTMANAGER},
                 "alertmanager_content_dir": content,
+                "alertmanager_mail": MAIL,
                 "alertmanager_overrides": {"global": {"smtp_hello": "monitor"}},
             },
             secrets={f"secrets/{name}": "0640" for name in _ALERTMANAGER},

@@ -236,6 +236,13 @@ def test_service_runs_the_archives_program(
         assert scratch.host.file(f"/usr/local/bin/{name}").linked_to == f"{home}/{name}"
 
 
+def test_version_that_is_not_tested_is_warned_about(unpacked: Run) -> None:
+    told = " ".join(unpacked.output.split())
+
+    assert "expected node_exporter of a version that this repository is tested with, 1.5 (bookworm)" in told
+    assert f"found {VERSION}" in told
+
+
 def test_second_run_from_archives_changes_nothing(
     unpacked: Run, archives: dict[str, Archive], play: Play
 ) -> None:

@@ -140,6 +140,18 @@ def test_distribution_units_are_masked_and_silent(installed: Run, scratch: Scrat
         assert not scratch.host.service(unit).is_running
 
 
+@every_service
+def test_port_that_nobody_else_needs_is_on_loopback(
+    installed: Run, scratch: Scratch, services: Services, unit: str
+) -> None:
+    port = services[unit].port
+    assert scratch.host.check_output(f"ss -Hltn 'sport = :{port}'").split()[3] == f"127.0.0.1:{port}"
+
+
+def test_versions_that_are_tested_are_not_warned_about(installed: Run) -> None:
+    assert "of a version that this repository is tested with" not in installed.output
+
+
 def test_second_run_changes_nothing(second_run: Run) -> None:
     assert second_run.changed() == []
 

@@ -61,6 +61,18 @@ def test_runbooks_of_the_bundle_open_without_a_password(installed: Run, scratch:
     assert ask(scratch, "/runbooks/..%2f..%2frollback%2fapp.py") == "404"
 
 
+def test_runbooks_show_the_command_and_the_hosts_of_the_site(installed: Run, scratch: Scratch) -> None:
+    page = scratch.host.check_output("curl -sS http://127.0.0.1:8000/runbooks/DeployVersionSkew")
+
+    assert "<p>Site scratch, <code>-i " in page
+    assert "ansible-playbook -i inventories/SITE" not in page
+    assert "<figcaption>on scratch</figcaption>" in page
+
+
+def test_port_is_on_loopback(installed: Run, scratch: Scratch) -> None:
+    assert scratch.host.check_output("ss -Hltn 'sport = :8000'").split()[3] == "127.0.0.1:8000"
+
+
 def test_settings_are_the_roles_and_the_sites(installed: Run, scratch: Scratch) -> None:
     text = scratch.host.file("/etc/mita-rollback/settings.yml").content_string
 

@@ -24,12 +24,15 @@ def alertmanager_files(
     secrets: Mapping[str, str],
     time_scale: float = 1,
     overrides: Mapping[str, Any] | None = None,
+    mail: Mapping[str, str] | None = None,
 ) -> list[File]:
-    """Return alertmanager.yml, its templates and its secrets; raise if a secret is missing."""
+    """Return alertmanager.yml, its templates and its secrets; raise if a secret or an address is missing."""
     source = Path(directory)
     try:
         text = (source / "alertmanager.yml").read_text(encoding="utf-8")
-        config = catalog.render_alertmanager(text, time_scale=time_scale, overrides=_plain(overrides or {}))
+        config = catalog.render_alertmanager(
+            text, time_scale=time_scale, overrides=_plain(overrides or {}), mail=_plain(mail or {})
+        )
         templates = {path.name: path.read_text(encoding="utf-8") for path in source.glob("templates/*.tmpl")}
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Alertmanager content in {directory} was refused: {error}") from error

@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mita_program.converge import converge
-from ansible.module_utils.mita_program.model import ProgramError, parse
+from ansible.module_utils.mita_program.model import ProgramError, parse, untested
 
 DOCUMENTATION = r"""
 module: managed_program
@@ -23,6 +23,7 @@ options:
   checksum: {type: str, default: "", description: "sha256 of the archive."}
   archive: {type: path, description: "The fetched archive on this host; removed afterwards."}
   replaces: {type: list, elements: str, default: [], description: "Returned as it is, for managed_service."}
+  tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
   user: {type: str, description: "System user to create."}
   home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
 """
@@ -36,6 +37,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "checksum": {"type": "str", "default": ""},
     "archive": {"type": "path"},
     "replaces": {"type": "list", "elements": "str", "default": []},
+    "tested": {"type": "dict", "default": {}},
     "user": {"type": "str"},
     "home": {"type": "str", "default": "/nonexistent"},
 }
@@ -52,6 +54,8 @@ def main() -> None:
     finally:
         if fetched and not module.check_mode:
             fetched.unlink(missing_ok=True)
+    if warning := untested(module.params["name"], outcome.version, module.params["tested"]):
+        module.warn(warning)
     module.exit_json(
         changed=bool(outcome.did) and (module.check_mode or not outcome.missing),
         paths=outcome.paths,

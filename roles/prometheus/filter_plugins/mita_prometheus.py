@@ -18,6 +18,13 @@ from monitoring.exporters import Exporter, load_exporters
 
 File = dict[str, Any]
 PUBLIC = "blackbox-public"
+EXPORTER = "exporter_listen_address"
+LISTENS = {
+    "prometheus": "prometheus_listen_address",
+    "alertmanager": "alertmanager_listen_address",
+    "mita-rollback": "rollback_listen_address",
+}
+"""The input that says where a job's targets listen. Without it they are on loopback, where that is enough."""
 
 
 def prometheus_files(
@@ -72,12 +79,32 @@ def target_files(
     hostvars: Mapping[str, Mapping[str, Any]],
     *,
     environment: str,
+    here: str = "",
+    access: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[File]:
-    """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload."""
+    """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload.
+
+    *here* is the host whose Prometheus scrapes: what listens there on loopback is asked there.
+    """
     files = []
     for job in sorted(jobs):
         hosts = sorted({host for group in jobs[job]["groups"] for host in groups.get(group, [])})
-        addresses = {host: str(hostvars[host].get("internal_address", host)) for host in hosts}
+        closed = {
+            host
+            for host in hosts
+            if here
+            and not _encrypted((access or {}).get(job, {}))
+            and _on_loopback(job, host, groups, hostvars)
+        }
+        if away := sorted(closed - {here}):
+            raise AnsibleFilterError(
+                f"expected {job} on {away[0]} to listen where the Prometheus of {here} can ask it, "
+                f"found it on loopback; set {_listens(job)} for {away[0]}, such as 0.0.0.0, and say who may"
+            )
+        addresses = {
+            host: "127.0.0.1" if host in closed else str(hostvars[host].get("internal_address", host))
+            for host in hosts
+        }
         entries = [_target(job, jobs[job], host, addresses[host], environment) for host in hosts]
         if job == "node":
             for host, entry in zip(hosts, entries, strict=True):
@@ -86,6 +113,30 @@ def target_files(
         if entries:
             files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "watched"})
     return files
+
+
+def _on_loopback(
+    job: str,
+    host: str,
+    groups: Mapping[str, Iterable[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+) -> bool:
+    """Whether only the host itself reaches what listens there, by what is said of it or by default."""
+    said = str(hostvars[host].get(_listens(job), ""))
+    if said:
+        return said.startswith(("127.", "localhost", "[::1]", "::1"))
+    alone = list(groups.get("monitoring", [])) == [host]
+    return job in LISTENS or (alone and _listens(job) == EXPORTER)
+
+
+def _listens(job: str) -> str:
+    """The input that says where the targets of a job listen, or nothing where no input of ours does."""
+    return LISTENS.get(job, EXPORTER if job in _exporters() else "")
+
+
+def _encrypted(access: Mapping[str, Any]) -> bool:
+    """Whether a job is asked over TLS: a port with a certificate is there for others, asked by its name."""
+    return bool(access.get("tls") or "ca" in access)
 
 
 def public_target_files(endpoints: Any, *, environment: str) -> list[File]:

@@ -25,6 +25,7 @@ REPOSITORY: Mapping[str, Any] = {
     "prometheus_runbooks_url": "",
     "prometheus_dashboards_url": "",
     "alertmanager_overrides": {},
+    "alertmanager_mail": {},
     "alertmanager_time_scale": 1,
 }
 
@@ -103,7 +104,10 @@ class Site:
         )
         try:
             rendered = render_alertmanager(
-                text, time_scale=scale, overrides=self.values["alertmanager_overrides"]
+                text,
+                time_scale=scale,
+                overrides=self.values["alertmanager_overrides"],
+                mail=self.values["alertmanager_mail"] or None,
             )
         except CatalogError as error:
             raise RulesError(f"{self.inventory}: {error}") from None

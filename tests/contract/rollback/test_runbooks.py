@@ -83,7 +83,8 @@ def test_commands_say_on_which_host_they_run_and_are_not_changed(daemon: Any) ->
 
     assert "<figcaption>on app1</figcaption>" in text
     assert (
-        "promtool query instant http://127.0.0.1:9090 &#x27;ALERTS{alertname=&quot;CriticalErrorRate" in text
+        "promtool query instant http://127.0.0.1:9090 &#x27;topk(5, sum by (path, status) (rate("
+        "http_requests_total{status=~&quot;5..&quot;}[2m])))&#x27;" in text
     )
 
 

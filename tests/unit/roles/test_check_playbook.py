@@ -20,6 +20,7 @@ HOSTS = {
 }
 
 NAMES = ("pagerduty_critical_key", "pagerduty_error_key", "rollback_webhook_secret", "slack_webhook_url")
+MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mail.example.org:587"}
 SECRETS = dict.fromkeys((*NAMES, "smtp_password"), "planted")
 
 
@@ -57,10 +58,22 @@ def test_wrong_change_stops_site_yml_at_once(tmp_path: Path, variables: dict[str
 
 
 def test_missing_secret_stops_site_yml_at_once(tmp_path: Path) -> None:
-    told = play("site.yml", tmp_path, alertmanager_secrets={**SECRETS, "smtp_password": ""})
+    mail, secrets = {**MAIL, "username": "x"}, {**SECRETS, "smtp_password": ""}
+
+    told = play("site.yml", tmp_path, alertmanager_mail=mail, alertmanager_secrets=secrets)
 
     assert "found nothing for smtp_password" in told
     assert "planted" not in told
+
+
+def test_site_that_does_not_say_where_its_mail_goes_stops_site_yml_at_once(tmp_path: Path) -> None:
+    told = play(
+        "site.yml", tmp_path, alertmanager_secrets=SECRETS, alertmanager_mail={"to": "ops@example.org"}
+    )
+
+    assert "found no from and no smarthost; set alertmanager_mail" in told
+    assert "unreachable=0" in told
+    assert "Install" not in told
 
 
 def test_right_change_passes_without_a_host(tmp_path: Path) -> None:
@@ -72,6 +85,7 @@ def test_right_change_passes_without_a_host(tmp_path: Path) -> None:
         alert_overrides=overrides,
         prometheus_slo={"journeys": {"checkout": r"/api/v1\.0/checkout"}},
         alertmanager_secrets=SECRETS,
+        alertmanager_mail=MAIL,
     )
 
     assert "failed=0" in told

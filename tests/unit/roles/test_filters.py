@@ -1,5 +1,7 @@
 """The filters with which roles shape files, units and targets."""
 
+from pathlib import Path
+
 import bcrypt
 import pytest
 import yaml
@@ -138,6 +140,102 @@ def test_job_without_hosts_has_no_file_and_given_targets_need_none() -> None:
     assert entry["labels"] == {"instance": "gw:9100", "env": "lab", "service": "router", "host": "gw"}
 
 
+ALONE = {"monitoring": ["watch"], "application": ["app1"], "rollback": ["watch"]}
+PORTS: dict[str, dict[str, object]] = {
+    "prometheus": {"groups": ["monitoring"], "port": 9090},
+    "alertmanager": {"groups": ["monitoring"], "port": 9093},
+    "mita-rollback": {"groups": ["rollback"], "port": 8000},
+    "node": {"groups": ["monitoring", "application"], "port": 9100},
+    "mita-backend": {"groups": ["application"], "port": 8080},
+}
+
+
+def scraped(
+    hostvars: dict[str, dict[str, object]], groups: dict[str, list[str]] = ALONE, **more: object
+) -> dict[str, dict[str, str]]:
+    """The address of each instance of each job, as the Prometheus on `watch` asks it."""
+    files = target_files(PORTS, groups, hostvars, environment="lab", here="watch", **more)  # type: ignore[arg-type]
+    return {
+        Path(file["path"]).stem: {
+            entry["labels"]["instance"]: entry["targets"][0] for entry in yaml.safe_load(file["content"])
+        }
+        for file in files
+    }
+
+
+def test_what_is_on_loopback_by_default_is_asked_there_and_keeps_its_name() -> None:
+    assert scraped({"watch": {"internal_address": "10.0.0.9"}, "app1": {}}) == {
+        "prometheus": {"watch": "127.0.0.1:9090"},
+        "alertmanager": {"watch": "127.0.0.1:9093"},
+        "mita-rollback": {"watch": "127.0.0.1:8000"},
+        "node": {"app1": "app1:9100", "watch": "127.0.0.1:9100"},
+        "mita-backend": {"app1": "app1:8080"},
+    }
+
+
+def test_what_a_site_opens_is_asked_by_its_address() -> None:
+    opened: dict[str, object] = {
+        "prometheus_listen_address": "0.0.0.0:9090",
+        "exporter_listen_address": "0.0.0.0:9100",
+        "rollback_listen_address": "127.0.0.2",
+    }
+
+    found = scraped({"watch": opened, "app1": {}})
+
+    assert found["prometheus"] == {"watch": "watch:9090"}
+    assert found["node"]["watch"] == "watch:9100"
+    assert found["alertmanager"] == {"watch": "127.0.0.1:9093"}
+    assert found["mita-rollback"] == {"watch": "127.0.0.1:8000"}
+
+
+def test_a_port_with_a_certificate_is_asked_by_the_name_that_the_certificate_has() -> None:
+    access: dict[str, object] = {
+        "prometheus": {"ca": "PEM"},
+        "alertmanager": {"tls": True},
+        "node": {"username": "x"},
+    }
+
+    found = scraped({"watch": {}, "app1": {}}, access=access)
+
+    assert found["prometheus"] == {"watch": "watch:9090"}
+    assert found["alertmanager"] == {"watch": "watch:9093"}
+    assert found["node"]["watch"] == "127.0.0.1:9100"
+
+
+@pytest.mark.parametrize(
+    ("groups", "hostvars", "says"),
+    [
+        ({"rollback": ["daemon"]}, {}, "mita-rollback on daemon .* set rollback_listen_address for daemon"),
+        (
+            {"monitoring": ["watch", "watch2"]},
+            {},
+            "alertmanager on watch2 .* set alertmanager_listen_address",
+        ),
+        (
+            {"application": ["app1"]},
+            {"app1": {"exporter_listen_address": "127.0.0.1:9100"}},
+            "node on app1 .* set exporter_listen_address for app1",
+        ),
+    ],
+)
+def test_what_is_on_the_loopback_of_another_host_is_refused(
+    groups: dict[str, list[str]], hostvars: dict[str, dict[str, object]], says: str
+) -> None:
+    hosts = {name: hostvars.get(name, {}) for name in ("watch", "watch2", "daemon", "app1")}
+
+    with pytest.raises(AnsibleFilterError, match=says):
+        scraped(hosts, {**ALONE, **groups})
+
+
+def test_exporters_of_two_monitoring_hosts_ask_each_other() -> None:
+    open_ = {"prometheus_listen_address": "0.0.0.0:9090", "alertmanager_listen_address": "0.0.0.0:9093"}
+    hosts: dict[str, dict[str, object]] = {"watch": {**open_}, "watch2": {**open_}, "app1": {}}
+
+    found = scraped(hosts, {**ALONE, "monitoring": ["watch", "watch2"]})
+
+    assert found["node"] == {"app1": "app1:9100", "watch": "watch:9100", "watch2": "watch2:9100"}
+
+
 CONFIG = {
     "path": "prometheus.yml",
     "content": "scrape_configs: [{job_name: node}, {job_name: blackbox-public}]",
@@ -235,5 +333,14 @@ def test_misspelt_or_half_access_is_refused(bad: dict[str, str]) -> None:
 def test_alertmanager_without_a_secret_that_it_reads_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match=r"found nothing for .*smtp_password"):
         alertmanager_files(
-            str(REPO / "monitoring"), secrets={"slack_webhook_url": "http://x", "smtp_password": " "}
+            str(REPO / "monitoring"),
+            secrets={"slack_webhook_url": "http://x", "smtp_password": " "},
+            mail={"to": "a@x", "from": "b@x", "smarthost": "x:25", "username": "x"},
         )
+
+
+def test_alertmanager_without_addresses_of_the_site_is_refused() -> None:
+    with pytest.raises(
+        AnsibleFilterError, match="found no to and no from and no smarthost; set alertmanager_mail"
+    ):
+        alertmanager_files(str(REPO / "monitoring"), secrets={})

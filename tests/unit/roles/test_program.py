@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from roles.program.module_utils.mita_program import archive, links, packages
-from roles.program.module_utils.mita_program.model import Program, ProgramError, parse
+from roles.program.module_utils.mita_program.model import Program, ProgramError, parse, untested
 
 PARAMS: dict[str, Any] = {
     "name": "xtool",
@@ -145,3 +145,42 @@ def test_package_is_missing_until_it_is_installed_in_the_pinned_version() -> Non
     assert packages.missing(release, {"xtool": "1.2.3-1"})
     assert packages.missing(release, {"xtool": "1.2.2-1", "xtool-data": "1"})
     assert not packages.missing(release, {"xtool": "1.2.3-1", "xtool-data": "1"})
+
+
+TESTED = {"bookworm": "2.42", "trixie": "2.53"}
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [
+        ("2.53.3+ds1-2", True),
+        ("5:2.42.0-1", True),
+        ("2.53", True),
+        ("2.530.1", False),
+        ("2.5.3", False),
+        ("3.5.0", False),
+        ("12.53.1", False),
+        ("", True),  # nothing is installed yet
+    ],
+)
+def test_a_version_that_is_not_tested_is_warned_about(version: str, known: bool) -> None:
+    told = untested("prometheus", version, TESTED)
+
+    assert (told == "") == known
+    if not known:
+        assert f"2.42 (bookworm) and 2.53 (trixie), found {version}; " in told
+
+
+def test_a_component_without_tested_versions_is_not_warned_about() -> None:
+    assert untested("application", "1.0", {}) == ""
+
+
+def test_what_is_installed_says_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = make_archive(tmp_path / "x.tar.gz")
+    archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+    monkeypatch.setattr(packages, "installed", lambda _: {"xtool": "2.0-1"})
+    package = parse({**PARAMS, "method": "package", "version": "", "packages": ["xtool"]})
+
+    assert archive.look(release, tmp_path / "opt").version == "1.2.3"
+    assert archive.look(release, tmp_path / "none").version == ""
+    assert packages.look(package).version == "2.0-1"

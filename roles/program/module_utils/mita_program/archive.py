@@ -18,7 +18,8 @@ def look(program: Program, opt: Path = OPT) -> Outcome:
     paths = {name: str(directory / name) for name in program.binaries}
     marker = directory / MARKER
     complete = marker.exists() and marker.read_text() == program.checksum
-    return Outcome(paths=paths, token=program.checksum, missing=not complete)
+    version = program.version if complete else ""
+    return Outcome(paths=paths, token=program.checksum, missing=not complete, version=version)
 
 
 def home(program: Program, opt: Path = OPT) -> Path:

@@ -33,6 +33,7 @@ class Outcome:
     paths: dict[str, str]
     token: str = ""
     missing: bool = False
+    version: str = ""
     did: list[str] = field(default_factory=list)
 
 
@@ -56,6 +57,22 @@ def parse(params: dict[str, Any]) -> Program:
         user=params["user"],
         home=params["home"],
     )
+
+
+def untested(name: str, version: str, tested: dict[str, str]) -> str:
+    """Return the sentence about a version that this repository is not tested with, or nothing."""
+    if not version or not tested or any(_is_of(version, series) for series in tested.values()):
+        return ""
+    known = " and ".join(f"{series} ({release})" for release, series in tested.items())
+    return (
+        f"expected {name} of a version that this repository is tested with, {known}, found {version}; "
+        "it may well work: try its configuration and alerts on a host that matters less first"
+    )
+
+
+def _is_of(version: str, series: str) -> bool:
+    """Say whether a version such as 5:2.53.3+ds1-2 belongs to a series such as 2.53."""
+    return re.match(rf"(\d+:)?{re.escape(series)}(?!\d)", version) is not None
 
 
 def _require_pins(name: str, version: str, checksum: str) -> None:

@@ -16,7 +16,9 @@ def look(program: Program) -> Outcome:
     if missing(program, versions):
         return Outcome(paths=paths, missing=True)
     token = " ".join(f"{package}={versions[package]}" for package in program.packages)
-    return Outcome(paths=paths, token=token)
+    return Outcome(
+        paths=paths, token=token, version=versions[program.packages[0]] if program.packages else ""
+    )
 
 
 def missing(program: Program, versions: dict[str, str]) -> bool:

@@ -1,0 +1,75 @@
+"""Mail goes where the site says, and nowhere where it does not."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from devtools.paths import REPO
+from monitoring.catalog import CatalogError, render_alertmanager
+
+TEXT = (REPO / "monitoring" / "alertmanager.yml").read_text("utf-8")
+MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mail.example.org:587"}
+SEED = ("mita.finance", "sendgrid", "apikey")
+
+
+def rendered(mail: dict[str, str], overrides: Any = None) -> tuple[str, Any]:
+    text = render_alertmanager(TEXT, mail=mail, overrides=overrides)
+    return text, yaml.safe_load(text)
+
+
+def mails(config: Any) -> list[Any]:
+    return [mail for receiver in config["receivers"] for mail in receiver.get("email_configs", [])]
+
+
+def test_every_mail_goes_to_the_site_through_its_own_server() -> None:
+    text, config = rendered(MAIL)
+
+    assert {mail["to"] for mail in mails(config)} == {"ops@example.org"}
+    assert config["global"]["smtp_from"] == "alerts@example.org"
+    assert config["global"]["smtp_smarthost"] == "mail.example.org:587"
+    assert not [word for word in SEED if word in text]
+
+
+def test_only_who_has_a_name_at_the_server_logs_in() -> None:
+    assert not [name for name in rendered(MAIL)[1]["global"] if name.startswith("smtp_auth")]
+
+    named = rendered({**MAIL, "username": "robot"})[1]["global"]
+
+    assert named["smtp_auth_username"] == "robot"
+    assert named["smtp_auth_password_file"].endswith("/smtp_password")
+
+
+@pytest.mark.parametrize("lacking", ["to", "from", "smarthost"])
+def test_a_site_that_leaves_an_address_out_is_refused(lacking: str) -> None:
+    with pytest.raises(CatalogError, match=f"found no {lacking}; set alertmanager_mail"):
+        rendered({name: value for name, value in MAIL.items() if name != lacking})
+
+
+def test_a_site_may_say_it_in_its_overrides_instead() -> None:
+    own = [{"to": "a@example.org", "from": "b@example.org", "smarthost": "c.example.org:25"}]
+    receivers = [
+        {"name": receiver["name"], "email_configs": own}
+        for receiver in yaml.safe_load(TEXT)["receivers"]
+        if "email_configs" in receiver
+    ]
+
+    assert mails(rendered({}, {"receivers": receivers})[1]) == own * len(receivers)
+
+
+def test_a_site_without_mail_says_nothing() -> None:
+    receivers = [
+        {"name": receiver["name"], "email_configs": None} for receiver in yaml.safe_load(TEXT)["receivers"]
+    ]
+
+    assert mails(rendered({}, {"receivers": receivers})[1]) == []
+
+
+def test_the_addresses_of_the_repository_stay_where_no_site_is_meant() -> None:
+    assert render_alertmanager(TEXT) == TEXT
+
+
+def test_the_example_site_writes_out_the_addresses_of_the_requirements() -> None:
+    example = yaml.safe_load((REPO / "inventories/production/group_vars/monitoring.yml").read_text("utf-8"))
+
+    assert rendered(example["alertmanager_mail"])[0] == TEXT
