@@ -49,7 +49,8 @@ from rollback.service.restoring import Restorer
 from rollback.service.returning import Returner
 from rollback.service.telling import Channel, Channels, Teller
 from rollback.service.verifying import Verifier
-from rollback.settings import ExecutorKind, Settings
+from rollback.setting_groups import ExecutorKind
+from rollback.settings import Settings
 from rollback.worker import Worker
 
 STORED_WITHIN = 4

@@ -11,7 +11,7 @@ from typing import Any
 
 from rollback import strict_yaml
 from rollback.reloading import Loaded
-from rollback.settings import ExecutorKind
+from rollback.setting_groups import ExecutorKind
 
 LONGEST_PATH = 255
 

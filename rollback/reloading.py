@@ -10,7 +10,8 @@ from rollback.adapters.http_source import Endpoint
 from rollback.api.auth import Account, Accounts, Signature
 from rollback.domain.errors import SettingsInvalid
 from rollback.domain.policy import Policy
-from rollback.settings import Settings, address, parse
+from rollback.setting_types import address
+from rollback.settings import Settings, parse
 from rollback.strict_yaml import LONGEST
 
 FIXED = ("listen_address", "listen_port", "database", "environment", "log_format")

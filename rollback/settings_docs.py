@@ -7,7 +7,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from rollback import durations
-from rollback.settings import ExecutorSettings, Settings
+from rollback.setting_groups import ExecutorSettings
+from rollback.settings import Settings
 
 HEAD = """\
 # Settings of the rollback daemon

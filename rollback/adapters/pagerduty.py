@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rollback.adapters.posting import post
 from rollback.domain.errors import NotTaken, Undeliverable
-from rollback.domain.notices import DANGER
+from rollback.domain.rollback_wording import DANGER
 from rollback.domain.stored import Notice
 
 SUMMARY_LIMIT, DETAIL_LIMIT = 1_024, 20_000

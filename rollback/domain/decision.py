@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollback.domain import guards
+from rollback.domain import consent, guards
+from rollback.domain.answers import Answer, Guard
 from rollback.domain.control import Proposal, ProposalState
 from rollback.domain.facts import Facts
-from rollback.domain.guards import GUARDS, Answer, Guard
+from rollback.domain.guards import GUARDS
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import Reason, Verdict, verdict_of
 
@@ -64,7 +65,7 @@ def approve(facts: Facts, proposal: Proposal, by: str) -> Decision:
     The alert must not be over. Prometheus that cannot be asked is no obstacle: a person has looked.
     """
     answers = tuple(guard(facts) for guard in APPROVAL_GUARDS)
-    answers = (*answers, guards.firing_now(facts), guards.proposal_still_fits(facts, proposal))
+    answers = (*answers, guards.firing_now(facts), consent.proposal_still_fits(facts, proposal))
     objecting = [a for a in answers if not a.passed and a.reason is not Reason.BLIND]
     reason = objecting[0].reason if objecting else Reason.APPROVED
     return _decision(facts, reason, answers, by=by, to_version=proposal.to_version)

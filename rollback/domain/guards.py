@@ -4,49 +4,35 @@ Every guard answers, even after one has objected: a record shows all of them. Th
 the reason.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rollback.domain.alert import AlertStatus
-from rollback.domain.control import Proposal
-from rollback.domain.deployment import Standing
+from rollback.domain.answers import Answer, Guard, answer
+from rollback.domain.consent import (
+    attempts_left,
+    breaker_closed,
+    no_dependency_down,
+    target_known_good,
+    way_back_is_safe,
+)
 from rollback.domain.facts import Facts
 from rollback.domain.policy import Mode
 from rollback.domain.reasons import Reason
 
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What one guard said; `passed` is None when it could not know."""
-
-    guard: str
-    passed: bool | None
-    reason: Reason
-    evidence: dict[str, object] = field(default_factory=dict)
-
-
-Guard = Callable[[Facts], Answer]
 SILENCE = timedelta(minutes=1)
 """A deployment that said nothing for so long, while every host runs its version, is over. Not scaled."""
 
 
-def _answer(guard: str, passed: bool | None, otherwise: Reason, **evidence: object) -> Answer:
-    return Answer(
-        guard=guard, passed=passed, reason=Reason.ACCEPTED if passed else otherwise, evidence=evidence
-    )
-
-
 def authentic(facts: Facts) -> Answer:
     """Passes always: without credentials nothing gets past the edge. Says how the alert came."""
-    return _answer("authentic", True, Reason.ACCEPTED, source=facts.source)
+    return answer("authentic", True, Reason.ACCEPTED, source=facts.source)
 
 
 def known_trigger(facts: Facts) -> Answer:
     """The label `rollback_trigger` names a trigger of the settings; the alert's name decides nothing."""
     trigger = facts.alert.trigger
     known = facts.policy.mode(trigger) is not None
-    return _answer(
+    return answer(
         "known_trigger", known, Reason.UNKNOWN_TRIGGER, trigger=trigger, known=sorted(facts.policy.modes)
     )
 
@@ -54,13 +40,13 @@ def known_trigger(facts: Facts) -> Answer:
 def this_environment(facts: Facts) -> Answer:
     """The alert is about the environment that this daemon serves; one that names none is about another."""
     env, served = facts.alert.env, facts.policy.environment
-    return _answer("this_environment", env == served, Reason.OTHER_ENVIRONMENT, env=env, served=served)
+    return answer("this_environment", env == served, Reason.OTHER_ENVIRONMENT, env=env, served=served)
 
 
 def not_resolved(facts: Facts) -> Answer:
     """The episode is still firing as far as anybody told us."""
     firing = facts.alert.status is AlertStatus.FIRING and facts.resolved_at is None
-    return _answer(
+    return answer(
         "not_resolved", firing, Reason.RESOLVED, status=facts.alert.status, resolved_at=facts.resolved_at
     )
 
@@ -68,7 +54,7 @@ def not_resolved(facts: Facts) -> Answer:
 def not_stale(facts: Facts) -> Answer:
     """The episode began recently enough to be acted on; time spent frozen does not count."""
     fresh = facts.waited <= facts.policy.stale_after
-    return _answer(
+    return answer(
         "not_stale",
         fresh,
         Reason.STALE,
@@ -82,7 +68,7 @@ def clocks_agree(facts: Facts) -> Answer:
     """The episode does not begin in the future; a wrong clock makes every comparison of times worthless."""
     ahead = -facts.age
     agree = True if ahead <= facts.policy.clock_tolerance else None
-    return _answer(
+    return answer(
         "clocks_agree", agree, Reason.CLOCK_SKEW, starts_at=facts.alert.starts_at, received_at=facts.now
     )
 
@@ -90,14 +76,14 @@ def clocks_agree(facts: Facts) -> Answer:
 def mode(facts: Facts) -> Answer:
     """The trigger is not switched off."""
     found = facts.policy.mode(facts.alert.trigger)
-    return _answer("mode", found is not Mode.OFF, Reason.MODE_OFF, mode=found)
+    return answer("mode", found is not Mode.OFF, Reason.MODE_OFF, mode=found)
 
 
 def not_frozen(facts: Facts) -> Answer:
     """No person has stopped automatic rollbacks of the service, or of all, for now."""
     freeze = facts.freeze
     frozen = freeze is not None and freeze.holds(facts.now)
-    return _answer(
+    return answer(
         "not_frozen",
         None if frozen else True,
         Reason.FROZEN,
@@ -112,10 +98,10 @@ def deployment_in_window(facts: Facts) -> Answer:
     """
     deployment = facts.deployment
     if deployment is None:
-        return _answer("deployment_in_window", False, Reason.NO_DEPLOYMENT_IN_WINDOW, deployment=None)
+        return answer("deployment_in_window", False, Reason.NO_DEPLOYMENT_IN_WINDOW, deployment=None)
     ends = deployment.window_ends(facts.policy.deployment_window)
     inside = _runs(facts) or facts.alert.starts_at <= ends
-    return _answer(
+    return answer(
         "deployment_in_window",
         inside,
         Reason.NO_DEPLOYMENT_IN_WINDOW,
@@ -134,10 +120,10 @@ def began_after_deployment(facts: Facts) -> Answer:
     """
     began = facts.deployment_began
     if began is None:
-        return _answer("began_after_deployment", False, Reason.NO_DEPLOYMENT_IN_WINDOW, deployment=None)
+        return answer("began_after_deployment", False, Reason.NO_DEPLOYMENT_IN_WINDOW, deployment=None)
     after = facts.began_at >= began
     blind = facts.watched.blind if after else ""
-    return _answer(
+    return answer(
         "began_after_deployment",
         None if blind else after,
         Reason.BLIND if blind else Reason.ALERT_BEFORE_DEPLOYMENT,
@@ -152,7 +138,7 @@ def firing_now(facts: Facts) -> Answer:
     """Prometheus itself has the alert as firing at this moment; whoever posted it is not believed."""
     watched = facts.watched
     known = bool(watched.firing) if watched.asked and not watched.blind else None
-    return _answer(
+    return answer(
         "firing_now",
         known,
         Reason.BLIND if watched.blind else Reason.NOT_FIRING,
@@ -165,7 +151,7 @@ def firing_now(facts: Facts) -> Answer:
 def no_rollback_running(facts: Facts) -> Answer:
     """No rollback of the service is under way."""
     active = facts.active_rollback
-    return _answer(
+    return answer(
         "no_rollback_running",
         active is None,
         Reason.ROLLBACK_IN_PROGRESS,
@@ -178,7 +164,7 @@ def no_deployment_running(facts: Facts) -> Answer:
     """No deployment playbook is switching hosts: two playbooks on the same hosts would undo each other."""
     deployment = facts.deployment
     running = _runs(facts)
-    return _answer(
+    return answer(
         "no_deployment_running",
         None if running else True,
         Reason.DEPLOYMENT_IN_PROGRESS,
@@ -190,7 +176,7 @@ def no_deployment_running(facts: Facts) -> Answer:
 
 def not_handled_before(facts: Facts) -> Answer:
     """The deployment has had no rollback that changed anything; a second one is a person's choice."""
-    return _answer(
+    return answer(
         "not_handled_before", facts.handled_by is None, Reason.ALREADY_HANDLED, rollback=facts.handled_by
     )
 
@@ -203,7 +189,7 @@ def cooled_down(facts: Facts) -> Answer:
     policy, latest = facts.policy, facts.now + facts.policy.clock_tolerance
     waits = ((facts.last_changed_at, policy.cooldown), (facts.last_attempt_at, policy.retry_after))
     until = max((end + wait for end, wait in waits if end and end <= latest), default=None)
-    return _answer("cooled_down", until is None or facts.now >= until, Reason.COOLDOWN, cooldown_until=until)
+    return answer("cooled_down", until is None or facts.now >= until, Reason.COOLDOWN, cooldown_until=until)
 
 
 def deployed_version_is_live(facts: Facts) -> Answer:
@@ -216,7 +202,7 @@ def deployed_version_is_live(facts: Facts) -> Answer:
     expected = {facts.leaving, facts.offered.version if facts.offered else None}
     strange = {host: version for host, version in running.items() if version not in expected}
     left = bool(running) and len(running) == len(facts.hosts) and facts.leaving not in running.values()
-    return _answer(
+    return answer(
         "deployed_version_is_live",
         None if strange else not left,
         Reason.OTHER_VERSION_LIVE if strange else Reason.ALREADY_LEFT,
@@ -228,95 +214,12 @@ def deployed_version_is_live(facts: Facts) -> Answer:
 def enough_evidence(facts: Facts) -> Answer:
     """Enough has happened for the alert to mean something: requests, failures, attempts, a cache in use."""
     value = facts.watched.evidence
-    return _answer(
+    return answer(
         "enough_evidence",
         True if value is not None and value > 0 else None,
         Reason.EVIDENCE_UNKNOWN if value is None else Reason.NOT_ENOUGH_EVIDENCE,
         asked=facts.watched.asked,
         evidence=value,
-    )
-
-
-def no_dependency_down(facts: Facts) -> Answer:
-    """No database, cache, host or disk that the service needs was down while the condition held.
-
-    A host of the service itself that does not answer is no dependency: the others are restored all the same.
-    """
-    vetoes = () if facts.policy.strict_seed else facts.watched.vetoes
-    return _answer(
-        "no_dependency_down",
-        not vetoes,
-        Reason.DEPENDENCY_DOWN,
-        down=list(vetoes),
-        asked=not facts.policy.strict_seed,
-    )
-
-
-def target_known_good(facts: Facts) -> Answer:
-    """There is an earlier release that has proven to be good."""
-    target, offered = facts.target, facts.offered
-    return _answer(
-        "target_known_good",
-        target is not None,
-        Reason.NO_KNOWN_GOOD,
-        target=target.version if target else None,
-        good_since=target.standing_at if target else None,
-        by=target.standing_by if target else "",
-        best_guess=offered.version if offered and not target else None,
-    )
-
-
-def way_back_is_safe(facts: Facts) -> Answer:
-    """The version that is left, and each between it and the target, says that it may be left again."""
-    unsafe = [release.version for release in facts.crossed if not release.rollback_safe]
-    return _answer(
-        "way_back_is_safe",
-        not unsafe,
-        Reason.NOT_REVERSIBLE,
-        crossed=[release.version for release in facts.crossed],
-        unsafe=unsafe,
-    )
-
-
-def breaker_closed(facts: Facts) -> Answer:
-    """Rollbacks of the service have neither been too many nor fruitless since a person last looked."""
-    breaker = facts.breaker
-    return _answer(
-        "breaker_closed",
-        breaker is None,
-        Reason.BREAKER_OPEN,
-        opened_at=breaker.opened_at if breaker else None,
-        why=breaker.why if breaker else "",
-    )
-
-
-def attempts_left(facts: Facts) -> Answer:
-    """Attempts that failed and changed nothing may be repeated, but not for ever."""
-    return _answer(
-        "attempts_left",
-        facts.attempts < facts.policy.max_attempts,
-        Reason.ATTEMPTS_EXHAUSTED,
-        attempts=facts.attempts,
-        limit=facts.policy.max_attempts,
-    )
-
-
-def proposal_still_fits(facts: Facts, proposal: Proposal) -> Answer:
-    """The latest deployment is still the one that the proposal is about, and its target was not rejected."""
-    deployment = facts.deployment
-    versions = {r.version for r in facts.releases if r.standing is not Standing.REJECTED}
-    fits = (
-        (deployment.id if deployment else None) == proposal.deployment_id
-        and facts.leaving == proposal.from_version
-        and proposal.to_version in versions
-    )
-    return _answer(
-        "proposal_still_fits",
-        fits,
-        Reason.WITHDRAWN,
-        deployment=deployment.id if deployment else None,
-        proposed_for=proposal.deployment_id,
-        to_version=proposal.to_version,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rollback.domain import rollback_wording as words
 from rollback.domain import wording
 from rollback.domain.alert import Alert
 from rollback.domain.consequences import NOTHING, Consequences
@@ -12,21 +13,15 @@ from rollback.domain.deployment import Deployment, Release, Standing
 from rollback.domain.facts import HostSeen
 from rollback.domain.progress import HOST
 from rollback.domain.reasons import Reason, Verdict
-from rollback.domain.rollback import HostState, Kind, Phase, Rollback, VerificationVerdict
+from rollback.domain.rollback import Kind, Rollback
+from rollback.domain.rollback_wording import DANGER, GOOD, WARNING
 from rollback.domain.stored import DecisionRecord, Notice, Step, Urgency
 
-GOOD, WARNING, DANGER = "good", "warning", "danger"
 RECORDS = "/api/admin/rollback"
 
-HEADLINES = {
-    VerificationVerdict.NOT_FIXED: "NOT FIXED: the fault is still measured in {where} after {change}",
-    VerificationVerdict.WORSE: "WORSE: hosts of {where} do not answer as they should after {change}",
-    VerificationVerdict.BLIND: "NOT MEASURED: nothing says whether {where} is well after {change}",
-}
 ENDS = {DANGER: Urgency.URGENT, WARNING: Urgency.HOLD}
 """How urgent the end of a rollback is, by its colour."""
 AGAIN = "It is measured again by itself when Prometheus answers, as long as this version is meant to run."
-LATER = "What waits is restored, or proposed to you, when that becomes possible"
 STEPS = {
     "failed": "{host} was not restored to {version}",
     "unreachable": "{host} does not answer and was left as it is",
@@ -113,11 +108,11 @@ def withdrawn(proposal: Proposal, why: str) -> Notice:
 def started(rollback: Rollback, alert: Alert) -> Notice:
     """The first message of a rollback or a repair."""
     if rollback.kind is Kind.REPAIR:
-        text = f"{_sentence(_change(rollback))} begins, as the rest of the service runs that version"
+        text = f"{_sentence(words.change(rollback))} begins, as the rest of the service runs that version"
         return _notice(rollback, [text], WARNING, alert)
     asked = f", asked for by {rollback.by}" if rollback.by else ""
     lines = [
-        f"Rolling back {wording.place(rollback.service, rollback.env)} {_versions(rollback)}{asked}",
+        f"Rolling back {wording.place(rollback.service, rollback.env)} {words.versions(rollback)}{asked}",
         wording.about(alert),
         "Follow it: rollbackctl rollbacks",
     ]
@@ -155,17 +150,17 @@ def finished(
     follows: Consequences = NOTHING,
 ) -> Notice:
     """The end, good or bad: what is true now, what follows from it, and what to type."""
-    headline, colour = _headline(rollback)
-    rest = _left_out(rollback)
+    headline, colour = words.headline(rollback)
+    rest = words.left_out(rollback)
     numbers = wording.measured(rollback.verification)
     lines = [
         headline,
         *([f"Measured: {numbers}"] if numbers else []),
         *([f"Hosts: {rest}"] if rest else []),
         *([f"Now: {now}"] if (now := wording.hosts_now(hosts)) else []),
-        *([AGAIN] if _blind(rollback) else []),
-        *_consequences(rollback, follows),
-        *_next(rollback),
+        *([AGAIN] if words.is_blind(rollback) else []),
+        *words.what_follows(rollback, follows),
+        *words.what_next(rollback),
     ]
     verdict = {"Verdict": str(rollback.verification.verdict)} if rollback.verification else {}
     told = _notice(rollback, lines, colour, alert, **verdict)
@@ -250,75 +245,6 @@ def not_decided(alert: Alert, count: int, problem: str) -> Notice:
         "this is not tried again. Next: look at it yourself; rollbackctl status; journalctl -u rollback"
     )
     return Notice(text=text, colour=DANGER, thread="set-aside")
-
-
-def _headline(rollback: Rollback) -> tuple[str, str]:
-    where, change = wording.place(rollback.service, rollback.env), _change(rollback)
-    after = change if rollback.kind is Kind.REPAIR else f"going back from {_versions(rollback)}"
-    if rollback.phase is Phase.CALLED_OFF:
-        return f"Called off before a host was touched: {change}: {wording.cut(rollback.detail)}", GOOD
-    if rollback.phase is Phase.FAILED:
-        partly = "FAILED HALF-WAY" if rollback.changed else "FAILED"
-        return f"{partly}: {change}: {wording.cut(rollback.detail)}", DANGER
-    assert rollback.verification is not None
-    verdict = rollback.verification.verdict
-    if rollback.phase is Phase.SUCCEEDED:
-        colour = WARNING if rollback.waiting else GOOD
-        if rollback.kind is Kind.REPAIR:
-            well = [result.host for result in rollback.results if result.host not in rollback.waiting]
-            waits = f"; {wording.named(rollback.waiting)} still waits" if rollback.waiting else ""
-            runs = f"{wording.named(well) or 'no host'} of {where} runs {rollback.to_version} again"
-            return f"{runs}, measured healthy{waits}", colour
-        return f"{where} is measured healthy again after {after}", colour
-    last = rollback.verification.samples[-1] if rollback.verification.samples else None
-    headline = HEADLINES[verdict].format(where=where, change=after)
-    if verdict is VerificationVerdict.WORSE and last and last.unready_hosts:
-        return f"{headline}: {wording.named(last.unready_hosts)}", DANGER
-    detail = wording.cut(rollback.detail or (last.detail if last else ""))
-    return (f"{headline}: {detail}" if detail else headline), DANGER
-
-
-def _blind(rollback: Rollback) -> bool:
-    verification = rollback.verification
-    return verification is not None and verification.verdict is VerificationVerdict.BLIND
-
-
-def _left_out(rollback: Rollback) -> str:
-    """What became of hosts that were not restored, unless the failure itself names all of them."""
-    away = [r.host for r in rollback.results if r.state not in (HostState.DONE, HostState.ALREADY)]
-    said = rollback.phase is Phase.FAILED and all(host in rollback.detail for host in away)
-    return "" if said else wording.host_results(rollback.results)
-
-
-def _consequences(rollback: Rollback, follows: Consequences) -> list[str]:
-    said = [f"{version} is {standing} from now on." for version, standing in follows.standings]
-    if follows.cause:
-        said.append(
-            f"Automatic rollbacks of {rollback.service} are off: {follows.why}. "
-            f"To allow them again: rollbackctl breaker close {rollback.service}"
-        )
-    return said
-
-
-def _next(rollback: Rollback) -> list[str]:
-    """What to type, where something is left to do."""
-    if rollback.phase is Phase.CALLED_OFF or (rollback.phase is Phase.SUCCEEDED and not rollback.waiting):
-        return []
-    again = f"; rollbackctl rollback {rollback.service} --to {rollback.to_version}"
-    what = again if rollback.phase is Phase.FAILED else ""
-    look = "A person must look" if rollback.phase is not Phase.SUCCEEDED else LATER
-    return [f"{look}: rollbackctl status{what}. When you take it over: rollbackctl acknowledge {rollback.id}"]
-
-
-def _change(rollback: Rollback) -> str:
-    where = wording.place(rollback.service, rollback.env)
-    if rollback.kind is Kind.REPAIR:
-        return f"bringing {wording.named(rollback.only) or 'hosts'} of {where} to {rollback.to_version}"
-    return f"rollback of {where} {_versions(rollback)}"
-
-
-def _versions(rollback: Rollback) -> str:
-    return f"{rollback.from_version} to {rollback.to_version}"
 
 
 def _sentence(text: str) -> str:

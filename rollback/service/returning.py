@@ -8,6 +8,7 @@ import structlog
 
 from rollback.domain import guards
 from rollback.domain.alert import Alert, AlertStatus, Source
+from rollback.domain.answers import Guard
 from rollback.domain.decision import Decision
 from rollback.domain.deployment import Outcome, best_guess, known_good, on_the_way
 from rollback.domain.errors import (
@@ -19,7 +20,6 @@ from rollback.domain.errors import (
     RollbackInProgress,
 )
 from rollback.domain.facts import Facts, HostSeen
-from rollback.domain.guards import Guard
 from rollback.domain.ports import Store
 from rollback.domain.reasons import MEANINGS, Reason, verdict_of
 from rollback.domain.rollback import Rollback

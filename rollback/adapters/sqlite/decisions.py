@@ -16,8 +16,8 @@ from rollback.domain.alert import Alert
 from rollback.domain.control import Proposal, ProposalState
 from rollback.domain.decision import Decision
 from rollback.domain.errors import ConcurrentChange, NotFound
-from rollback.domain.ports import Tell
 from rollback.domain.reasons import LedgerKind, Reason, Verdict, passes
+from rollback.domain.store_of_work import Tell
 from rollback.domain.stored import DecisionRecord, NewEntry, Notice, Settled
 
 T = TypeVar("T")

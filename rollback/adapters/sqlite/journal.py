@@ -9,8 +9,8 @@ from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.acting import ACCOUNT
 from rollback.domain.errors import ConcurrentChange
-from rollback.domain.ports import Settle
 from rollback.domain.reasons import LedgerKind
+from rollback.domain.store_of_facts import Settle
 from rollback.domain.stored import Attempt, LedgerEntry, NewEntry, Notice, WaitingNotice
 
 WAITING = """

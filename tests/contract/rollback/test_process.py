@@ -26,7 +26,7 @@ from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.deployment import Outcome, Standing
 from rollback.domain.rollback import Phase
-from rollback.settings import MODES
+from rollback.setting_types import MODES
 
 Alert = Callable[..., Any]
 HOST_DONE = """echo '{"host":"app1","step":"host","status":"done"}' >> $MITA_ROLLBACK_EVENTS"""

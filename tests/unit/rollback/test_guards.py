@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollback.domain import guards
+from rollback.domain import answers, consent, guards
 from rollback.domain.alert import AlertStatus
 from rollback.domain.control import Breaker, Cause, Freeze
 from rollback.domain.deployment import Outcome, Standing
@@ -43,7 +43,7 @@ def frozen(until: float) -> Freeze:
 BREAKER = Breaker(service="shop", env="production", cause=Cause.FRUITLESS, why="it was vain", opened_at=NOON)
 
 # guard, what differs from facts with which everything passes, whether it passes, the reason if it does not
-CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
+CASES: dict[str, tuple[answers.Guard, Change, bool | None, Reason | None]] = {
     "without credentials nothing comes so far": (guards.authentic, lambda m: {}, True, None),
     "a trigger of the settings": (guards.known_trigger, lambda m: {}, True, None),
     "a trigger that nobody set up": (
@@ -213,27 +213,27 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         False,
         Reason.NO_DEPLOYMENT_IN_WINDOW,
     ),
-    "a known-good version": (guards.target_known_good, lambda m: {}, True, None),
+    "a known-good version": (consent.target_known_good, lambda m: {}, True, None),
     "nothing to go back to": (
-        guards.target_known_good,
+        consent.target_known_good,
         lambda m: {"releases": ()},
         False,
         Reason.NO_KNOWN_GOOD,
     ),
     "an earlier release that only was live": (
-        guards.target_known_good,
+        consent.target_known_good,
         lambda m: {"releases": (m.release(standing=Standing.UNPROVEN),)},
         False,
         Reason.NO_KNOWN_GOOD,
     ),
     "an earlier release that was measured bad": (
-        guards.target_known_good,
+        consent.target_known_good,
         lambda m: {"releases": (m.release(standing=Standing.SUSPECT),)},
         False,
         Reason.NO_KNOWN_GOOD,
     ),
     "only the version that is left is good": (
-        guards.target_known_good,
+        consent.target_known_good,
         lambda m: {"releases": (m.release("2"),)},
         False,
         Reason.NO_KNOWN_GOOD,
@@ -383,15 +383,15 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         None,
         Reason.EVIDENCE_UNKNOWN,
     ),
-    "every dependency works": (guards.no_dependency_down, lambda m: {}, True, None),
+    "every dependency works": (consent.no_dependency_down, lambda m: {}, True, None),
     "a dependency is down": (
-        guards.no_dependency_down,
+        consent.no_dependency_down,
         lambda m: {"watched": watched(vetoes=("RedisDown (data)",))},
         False,
         Reason.DEPENDENCY_DOWN,
     ),
     "strict seed does not ask for dependencies": (
-        guards.no_dependency_down,
+        consent.no_dependency_down,
         lambda m: {
             "watched": watched(vetoes=("RedisDown (data)",)),
             "policy": m.policy(strict_seed=True),
@@ -425,15 +425,15 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         False,
         Reason.ALREADY_LEFT,
     ),
-    "every version on the way may be left": (guards.way_back_is_safe, lambda m: {}, True, None),
+    "every version on the way may be left": (consent.way_back_is_safe, lambda m: {}, True, None),
     "the version that is left has a migration": (
-        guards.way_back_is_safe,
+        consent.way_back_is_safe,
         lambda m: {"releases": (m.release(), m.release("2", rollback_safe=False, deployed_at=NOON))},
         False,
         Reason.NOT_REVERSIBLE,
     ),
     "a version between has a migration, though it never became live": (
-        guards.way_back_is_safe,
+        consent.way_back_is_safe,
         lambda m: {
             "releases": (
                 m.release(),
@@ -445,7 +445,7 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         Reason.NOT_REVERSIBLE,
     ),
     "a version between was deployed by hand and says nothing": (
-        guards.way_back_is_safe,
+        consent.way_back_is_safe,
         lambda m: {
             "releases": (
                 m.release(),
@@ -463,7 +463,7 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         Reason.NOT_REVERSIBLE,
     ),
     "a version before the target does not matter": (
-        guards.way_back_is_safe,
+        consent.way_back_is_safe,
         lambda m: {
             "releases": (
                 m.release(rollback_safe=False),
@@ -474,16 +474,16 @@ CASES: dict[str, tuple[guards.Guard, Change, bool | None, Reason | None]] = {
         True,
         None,
     ),
-    "the breaker is closed": (guards.breaker_closed, lambda m: {}, True, None),
+    "the breaker is closed": (consent.breaker_closed, lambda m: {}, True, None),
     "the breaker is open": (
-        guards.breaker_closed,
+        consent.breaker_closed,
         lambda m: {"breaker": BREAKER},
         False,
         Reason.BREAKER_OPEN,
     ),
-    "two vain attempts": (guards.attempts_left, lambda m: {"attempts": 2}, True, None),
+    "two vain attempts": (consent.attempts_left, lambda m: {"attempts": 2}, True, None),
     "three vain attempts": (
-        guards.attempts_left,
+        consent.attempts_left,
         lambda m: {"attempts": 3},
         False,
         Reason.ATTEMPTS_EXHAUSTED,

@@ -27,6 +27,7 @@ from rollback.domain.rollback import (
     Verification,
     VerificationVerdict,
 )
+from rollback.domain.rollback_wording import DANGER, GOOD, WARNING
 from rollback.domain.stored import Notice, Step
 from rollback.service.deciding import Decider
 from rollback.service.intake import Intake
@@ -98,7 +99,7 @@ def test_with_nothing_to_go_back_to_no_approval_is_offered(make: Any) -> None:
 
     assert notice.text.startswith("shop (production) 2 looks bad, and there is nothing to go back to")
     assert "approve" not in notice.text
-    assert notice.colour == notices.DANGER
+    assert notice.colour == DANGER
 
 
 def test_what_is_done_ignored_or_held_is_no_proposal(make: Any) -> None:
@@ -155,10 +156,13 @@ def test_a_restore_is_only_called_whole_when_it_is(make: Any) -> None:
     whole = notices.restored(make.rollback(results=(DONE,)))
     partly = notices.restored(make.rollback(results=(DONE, AWAY)))
 
-    assert (whole.text, whole.colour) == ("shop (production) 1 is live again, measuring", notices.GOOD)
+    assert (whole.text, whole.colour) == (
+        "shop (production) 1 is live again, measuring",
+        GOOD,
+    )
     assert "where possible" in partly.text
     assert "app2 did not answer: no answer on port 22" in partly.text
-    assert partly.colour == notices.WARNING
+    assert partly.colour == WARNING
     silent = notices.restored(make.rollback(results=(DONE, replace(AWAY, detail="does not answer"))))
     assert silent.text.endswith("app2 did not answer")
 
@@ -174,7 +178,7 @@ def test_a_cure_says_what_was_measured_and_what_follows(make: Any) -> None:
         "Measured: HighErrorRate 0.3012 (NOT well)",
         "2 is rejected from now on.",
     ]
-    assert (notice.colour, notice.fields["Verdict"]) == (notices.GOOD, "fixed")
+    assert (notice.colour, notice.fields["Verdict"]) == (GOOD, "fixed")
 
 
 def test_a_cure_that_left_a_host_out_says_so(make: Any) -> None:
@@ -186,7 +190,7 @@ def test_a_cure_that_left_a_host_out_says_so(make: Any) -> None:
     assert "Now: app1 runs 1, app2 does not answer, app3 runs 2 (not ready)" in notice.text
     assert "What waits is restored, or proposed to you, when that becomes possible" in notice.text
     assert "rollbackctl acknowledge 1" in notice.text
-    assert notice.colour == notices.WARNING
+    assert notice.colour == WARNING
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,7 @@ def test_no_other_verdict_sounds_like_a_cure(make: Any, verdict: VerificationVer
     assert "healthy again" not in notice.text
     assert "Measured: HighErrorRate 0.3012 (NOT well)" in notice.text
     assert "rollbackctl breaker close shop" in notice.text
-    assert notice.colour == notices.DANGER
+    assert notice.colour == DANGER
     assert ("app1 and app3" in notice.text) is (verdict is VerificationVerdict.WORSE)
 
 
@@ -234,7 +238,7 @@ def test_what_was_called_off_touched_nothing_and_asks_for_nothing(make: Any) -> 
     assert notice.text == (
         "Called off before a host was touched: rollback of shop (production) 2 to 1: the alert is over"
     )
-    assert notice.colour == notices.GOOD
+    assert notice.colour == GOOD
 
 
 def test_a_repair_is_told_as_one(make: Any) -> None:
