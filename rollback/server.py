@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from rollback.connections import Counts, Patient, Reception
+from rollback.connections import Counts, Patient
+from rollback.reception import Reception
 
 GRACEFUL_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75

@@ -3,13 +3,13 @@
 import sqlite3
 from datetime import datetime
 
-from rollback.adapters.codec import from_text, maybe_from_text, to_text
+from rollback.adapters.codec import to_text
+from rollback.adapters.sqlite.control_rows import freeze_from, freeze_of, proposal_from, rehearsals_of
 from rollback.adapters.sqlite.journal import insert_entry, insert_notices
 from rollback.adapters.sqlite.reader import Reader
 from rollback.adapters.sqlite.writer import Writer
 from rollback.domain.control import (
     EVERYTHING,
-    Breaker,
     Cause,
     Freeze,
     Proposal,
@@ -27,11 +27,6 @@ UNFREEZE = """
     UPDATE freezes SET ended_at = ?, ended_by = ? WHERE service = ? AND env = ? AND ended_at IS NULL
     RETURNING *
 """
-FREEZE_OF = """
-    SELECT * FROM freezes WHERE service IN (?, '') AND env = ? AND ended_at IS NULL
-    ORDER BY until DESC LIMIT 1
-"""
-FREEZES_OF = "SELECT * FROM freezes WHERE service IN (?, '') AND env = ? ORDER BY id DESC LIMIT 20"
 OPEN = """
     INSERT INTO breakers (service, env, cause, why, opened_at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (service, env) WHERE closed_at IS NULL DO NOTHING
@@ -40,7 +35,6 @@ CLOSE = """
     UPDATE breakers SET closed_at = ?, closed_by = ?, note = ?
     WHERE service = ? AND env = ? AND closed_at IS NULL RETURNING cause
 """
-BREAKER_OF = "SELECT * FROM breakers WHERE service = ? AND env = ? AND closed_at IS NULL"
 PROPOSE = """
     INSERT INTO proposals (id, service, env, deployment_id, from_version, to_version, state, at)
     VALUES (?, ?, ?, ?, ?, ?, 'open', ?)
@@ -51,10 +45,6 @@ ANSWER = """
 WITHDRAW = """
     UPDATE proposals SET state = 'withdrawn', answered_at = ?, note = ?
     WHERE service = ? AND env = ? AND state = 'open' RETURNING id
-"""
-PROPOSAL_OF = """
-    SELECT * FROM proposals WHERE service = ? AND env = ? AND deployment_id IS ? AND state <> 'withdrawn'
-    ORDER BY id DESC LIMIT 1
 """
 REHEARSED = """
     INSERT INTO rehearsals (service, env, host, ok, at, detail, live) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -76,7 +66,7 @@ class Control:
         def write(connection: sqlite3.Connection) -> Freeze:
             connection.execute(UNFREEZE, (to_text(at), wanted.by, *key))
             row = (*key, wanted.reason, wanted.by, to_text(at), to_text(wanted.until))
-            frozen = _freeze(connection.execute(FREEZE, row).fetchone())
+            frozen = freeze_from(connection.execute(FREEZE, row).fetchone())
             data: dict[str, object] = {"by": wanted.by, "reason": wanted.reason, "until": wanted.until}
             insert_entry(connection, _entry(LedgerKind.FROZEN, at, key, data))
             return frozen
@@ -97,7 +87,7 @@ class Control:
                 what = service or "all services"
                 raise NotFound(f"Automatic rollbacks of {what} in {env} are not frozen.")
             insert_entry(connection, _entry(LedgerKind.UNFROZEN, at, (service, env), {"by": by}))
-            return _freeze(row)
+            return freeze_from(row)
 
         return self._writer.run(write)
 
@@ -109,7 +99,7 @@ class Control:
         """
 
         def write(connection: sqlite3.Connection) -> list[Freeze]:
-            ended = [_freeze(row) for row in connection.execute(query, (to_text(at),)).fetchall()]
+            ended = [freeze_from(row) for row in connection.execute(query, (to_text(at),)).fetchall()]
             for freeze in ended:
                 key = (freeze.service, freeze.env)
                 insert_entry(connection, _entry(LedgerKind.UNFROZEN, at, key, {"by": freeze.ended_by}))
@@ -122,7 +112,7 @@ class Control:
         query = "SELECT * FROM freezes WHERE env = ? AND ended_at IS NULL ORDER BY service"
         with self._reader.moment() as connection:
             rows = connection.execute(query, (env,)).fetchall()
-        return self._reader.all("freezes", rows, _freeze)
+        return self._reader.all("freezes", rows, freeze_from)
 
     def close_breaker(self, service: str, env: str, by: str, note: str, at: datetime) -> None:
         """Let automatic rollbacks happen again, or NotFound."""
@@ -224,86 +214,6 @@ def withdraw(connection: sqlite3.Connection, key: tuple[str, str], note: str, at
     for row in connection.execute(WITHDRAW, (to_text(at), note, *key)).fetchall():
         data: dict[str, object] = {"decision_id": row["id"], "state": ProposalState.WITHDRAWN, "note": note}
         insert_entry(connection, _entry(LedgerKind.PROPOSAL_ANSWERED, at, key, data))
-
-
-def freeze_of(connection: sqlite3.Connection, service: str, env: str) -> Freeze | None:
-    """The freeze of the service, or of all, that lasts longest."""
-    row = connection.execute(FREEZE_OF, (service, env)).fetchone()
-    return _freeze(row) if row else None
-
-
-def freezes_of(connection: sqlite3.Connection, service: str, env: str) -> tuple[Freeze, ...]:
-    """The latest freezes of the service, or of all, oldest first."""
-    rows = connection.execute(FREEZES_OF, (service, env)).fetchall()
-    return tuple(_freeze(row) for row in reversed(rows))
-
-
-def breaker_of(connection: sqlite3.Connection, service: str, env: str) -> Breaker | None:
-    """The open breaker of the service."""
-    row = connection.execute(BREAKER_OF, (service, env)).fetchone()
-    if row is None:
-        return None
-    return Breaker(
-        service=service,
-        env=env,
-        cause=Cause(row["cause"]),
-        why=row["why"],
-        opened_at=from_text(row["opened_at"]),
-    )
-
-
-def proposal_of(
-    connection: sqlite3.Connection, service: str, env: str, deployment_id: int | None
-) -> Proposal | None:
-    """The last proposal about the deployment that was not withdrawn."""
-    row = connection.execute(PROPOSAL_OF, (service, env, deployment_id)).fetchone()
-    return proposal_from(row) if row else None
-
-
-def rehearsals_of(connection: sqlite3.Connection, service: str, env: str) -> tuple[Rehearsal, ...]:
-    """What the last rehearsal found on each host."""
-    query = "SELECT * FROM rehearsals WHERE service = ? AND env = ? ORDER BY host"
-    return tuple(
-        Rehearsal(
-            host=row["host"],
-            ok=bool(row["ok"]),
-            at=from_text(row["at"]),
-            detail=row["detail"],
-            live=row["live"],
-        )
-        for row in connection.execute(query, (service, env))
-    )
-
-
-def proposal_from(row: sqlite3.Row) -> Proposal:
-    """The proposal that a row holds."""
-    return Proposal(
-        id=row["id"],
-        service=row["service"],
-        env=row["env"],
-        deployment_id=row["deployment_id"],
-        from_version=row["from_version"],
-        to_version=row["to_version"],
-        state=ProposalState(row["state"]),
-        at=from_text(row["at"]),
-        by=row["answered_by"],
-        note=row["note"],
-        answered_at=maybe_from_text(row["answered_at"]),
-    )
-
-
-def _freeze(row: sqlite3.Row) -> Freeze:
-    return Freeze(
-        id=row["id"],
-        service=row["service"],
-        env=row["env"],
-        reason=row["reason"],
-        by=row["asked_by"],
-        since=from_text(row["since"]),
-        until=from_text(row["until"]),
-        ended_at=maybe_from_text(row["ended_at"]),
-        ended_by=row["ended_by"],
-    )
 
 
 def _entry(kind: LedgerKind, at: datetime, key: tuple[str, str], data: dict[str, object]) -> NewEntry:

@@ -4,7 +4,13 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from rollback.adapters.codec import from_text, maybe_from_text, to_text
-from rollback.adapters.sqlite.control import breaker_of, freeze_of, freezes_of, proposal_of, rehearsals_of
+from rollback.adapters.sqlite.control_rows import (
+    breaker_of,
+    freeze_of,
+    freezes_of,
+    proposal_of,
+    rehearsals_of,
+)
 from rollback.adapters.sqlite.journal import insert_entry
 from rollback.adapters.sqlite.reader import ODD
 from rollback.adapters.sqlite.rows import deployment_from, rollback_from
