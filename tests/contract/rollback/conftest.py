@@ -31,6 +31,8 @@ NO_ANSWER, SILENT = 0, ""
 """The status of a request that gets no answer, and the version of a host that gives none."""
 HEALTHY = [{"metric": {}, "value": [0, "1"]}]
 FIRING = [{"labels": {"alertname": "Anything"}, "state": "firing", "activeAt": "2026-03-01T12:00:00Z"}]
+HEARTBEAT = {"labels": {"rollback": "heartbeat"}, "state": "firing", "activeAt": "2026-03-01T00:00:00Z"}
+"""Prometheus has been evaluating its rules since long ago."""
 RULE = {
     "name": "Anything",
     "labels": {"rollback": "auto", "rollback_trigger": "error_rate_threshold"},
@@ -112,7 +114,7 @@ class World:
         if parts.path == "/api/v1/rules":
             return self.status.get("prometheus", 200), {"data": {"groups": [{"rules": self.rules}]}}
         if parts.path == "/api/v1/alerts":
-            return self.status.get("prometheus", 200), {"data": {"alerts": self.active}}
+            return self.status.get("prometheus", 200), {"data": {"alerts": [HEARTBEAT, *self.active]}}
         if parts.path == "/api/v1/query_range":
             return self.status.get("prometheus", 200), {"data": {"result": self.series}}
         if parts.path == "/api/v1/query":
