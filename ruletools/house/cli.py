@@ -85,7 +85,7 @@ def _add_site(command: argparse.ArgumentParser, *, required: bool) -> None:
 
 def _add(commands: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text.replace("%", "%%"), description=text.replace("%", "%%")
+        name, help=text.replace("%", "%%"), description=text
     )
     parser.set_defaults(run=run)
     return parser
