@@ -15,7 +15,7 @@ from devtools.errors import UserError
 from devtools.paths import CACHE
 from devtools.system import as_root, has_systemd, last_words, locked, require_root, say
 from devtools.wait import until
-from harness.lab import access
+from harness.lab import engine_access
 
 START_DEADLINE_S = 90
 LOG = CACHE / "dockerd.log"
@@ -23,9 +23,9 @@ LOG = CACHE / "dockerd.log"
 
 def answering() -> docker.DockerClient | None:
     """A client of the engine if one answers this user, else None."""
-    socket = access.engine_socket()
-    if socket and access.is_forbidden(socket):
-        access.restart_in_group_of(socket)
+    socket = engine_access.engine_socket()
+    if socket and engine_access.is_forbidden(socket):
+        engine_access.restart_in_group_of(socket)
     try:
         client = docker.from_env(timeout=300)
         client.ping()
@@ -64,7 +64,7 @@ def ensure() -> docker.DockerClient:
     client = answering()
     if client is not None:
         return client
-    socket = access.engine_socket()
+    socket = engine_access.engine_socket()
     if socket is None:
         raise UserError(
             f"expected an engine at DOCKER_HOST={os.environ['DOCKER_HOST']}, nothing answers there; "
@@ -75,8 +75,8 @@ def ensure() -> docker.DockerClient:
             apt.ensure({**apt.ENGINE, **apt.CONTROLLER})
         if answering() is None:
             _start(socket)
-        if access.is_forbidden(socket):
-            access.restart_in_group_of(socket)
+        if engine_access.is_forbidden(socket):
+            engine_access.restart_in_group_of(socket)
             raise UserError(f"expected {socket} to be open to this user, it is not; run this as root")
         return until("the Docker engine to answer", answering, deadline_s=START_DEADLINE_S)
 
@@ -85,7 +85,7 @@ def _start(socket: Path) -> None:
     """An engine listens on the socket: systemd's service, or our own process where no systemd runs."""
     require_root("start the Docker engine", "start it yourself: dockerd")
     say("starting the Docker engine")
-    if has_systemd() and str(socket) == access.DEFAULT_SOCKET:
+    if has_systemd() and str(socket) == engine_access.DEFAULT_SOCKET:
         _start_service()
     else:
         _start_process(socket)
@@ -121,7 +121,7 @@ def _start_process(socket: Path) -> None:
     def served() -> bool:
         if process.poll() is not None:
             return True
-        return access.is_forbidden(socket) or access.socket_answers(socket)
+        return engine_access.is_forbidden(socket) or engine_access.socket_answers(socket)
 
     until("dockerd to answer", served, deadline_s=START_DEADLINE_S, explain=_log_tail)
     if process.poll() is not None:

@@ -10,7 +10,7 @@ from devtools import apt, ports
 from devtools.errors import UserError
 from devtools.paths import CACHE, REPO
 from devtools.system import require_root
-from harness.lab.access import engine_socket, socket_answers
+from harness.lab.engine_access import engine_socket, socket_answers
 from harness.lab.hosts import HOSTS
 
 GIB = 1024**3
