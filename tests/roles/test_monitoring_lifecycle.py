@@ -16,7 +16,8 @@ from devtools.playbook import Run
 from devtools.wait import until
 from harness.scratch.host import Scratch
 from harness.scratch.roles import play_roles
-from harness.scratch.services import PLANTED, UNITS, Service
+from harness.scratch.services import EXPORTERS, PLANTED, UNITS, Service
+from monitoring.exporters import load_exporters
 
 pytestmark = pytest.mark.lab
 EXPOSURE_BUDGET = 2.0
@@ -276,7 +277,10 @@ def pruned(start_failed: Run, scratch: Scratch, play: Play, content: Callable[[s
     changes: dict[str, dict[str, object]] = {
         "prometheus": {
             "content_dir": str(smaller),
-            "jobs": {"prometheus": {"groups": ["monitoring"], "port": 9090}},
+            "jobs": {
+                "prometheus": {"groups": ["monitoring"], "port": 9090},
+                **{job: None for one in load_exporters(EXPORTERS).values() for job in one.jobs},
+            },
         },
         "alertmanager": {"content_dir": str(smaller)},
     }

@@ -74,7 +74,7 @@ def _exporters() -> dict[str, Exporter]:
 
 
 def target_files(
-    jobs: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Mapping[str, Any] | None],
     groups: Mapping[str, Iterable[str]],
     hostvars: Mapping[str, Mapping[str, Any]],
     *,
@@ -84,9 +84,11 @@ def target_files(
 ) -> list[File]:
     """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload.
 
-    *here* is the host whose Prometheus scrapes: what listens there on loopback is asked there.
+    A job that is None has none. *here* is the host whose Prometheus scrapes: what listens there on loopback is
+    asked there.
     """
     files = []
+    jobs = {job: spec for job, spec in given.items() if spec is not None}
     for job in sorted(jobs):
         hosts = sorted({host for group in jobs[job]["groups"] for host in groups.get(group, [])})
         closed = {
@@ -109,7 +111,7 @@ def target_files(
         if job == "node":
             for host, entry in zip(hosts, entries, strict=True):
                 entry["labels"] |= _clock(hostvars[host])
-        entries += [_given(job, jobs[job], given, environment) for given in jobs[job].get("also", [])]
+        entries += [_given(job, jobs[job], other, environment) for other in jobs[job].get("also", [])]
         if entries:
             files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "watched"})
     return files

@@ -13,7 +13,12 @@ from roles.program.filter_plugins.mita_files import environment, exec_line
 from roles.program.filter_plugins.mita_sandbox import BASE, sandbox
 from roles.program.filter_plugins.mita_web import login, ready, web_files
 from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
-from roles.prometheus.filter_plugins.mita_prometheus import expected_files, public_target_files, target_files
+from roles.prometheus.filter_plugins.mita_prometheus import (
+    expected_files,
+    exporter_jobs,
+    public_target_files,
+    target_files,
+)
 
 USER = {"name": "scraper", "password": "correct horse"}
 HOSTVARS = {"app1": {}, "app2": {"internal_address": "10.0.0.2"}}
@@ -126,6 +131,14 @@ def test_probed_targets_are_urls() -> None:
     (entry,) = yaml.safe_load(file["content"])
     assert entry["targets"] == ["https://app1:443/up"]
     assert entry["labels"]["instance"] == "https://app1:443/up" and entry["labels"]["host"] == "app1"
+
+
+def test_a_job_that_a_site_takes_away_is_not_scraped() -> None:
+    own = exporter_jobs("") | {"node": None, "postgres": None}
+
+    found = target_files(own, {"postgresql": ["data"], "redis": ["data"]}, {"data": {}}, environment="lab")
+
+    assert [file["path"] for file in found] == ["targets/redis.yml"]
 
 
 def test_job_without_hosts_has_no_file_and_given_targets_need_none() -> None:
