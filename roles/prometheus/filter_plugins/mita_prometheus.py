@@ -84,8 +84,8 @@ def target_files(
 ) -> list[File]:
     """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload.
 
-    A job that is None has none. *here* is the host whose Prometheus scrapes: what listens there on loopback is
-    asked there.
+    A job that is None has none. *here* is the host whose Prometheus scrapes: what listens there on
+    loopback is asked there.
     """
     files = []
     jobs = {job: spec for job, spec in given.items() if spec is not None}
