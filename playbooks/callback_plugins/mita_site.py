@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ansible.inventory.manager import InventoryManager
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 
 DOCUMENTATION = """
 name: mita_site
@@ -31,6 +33,9 @@ GREETING = " mita-lab="
 """What stands in a lab host's SSH greeting before the clone that made it."""
 PATIENCE_S = 2
 SHOWN = 10
+LONGEST = 63
+"""How long the name of a site may be: as long as a label of a host name."""
+HERE = socket.gethostname().lower()
 
 
 @dataclass(frozen=True)
@@ -72,15 +77,29 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         inventory = variables._inventory
         shown = shown_source(inventory._sources)
         if not self.site:
-            every = [known(name, host, variables) for name, host in sorted(inventory.hosts.items())]
-            wrong = refusal(every, shown)
+            self.site, wrong = judged(inventory, variables, shown)
             if wrong:
                 self._display.error(wrong)
                 raise SystemExit(1)
-            self.site = every[0].site if every else "none"
         names = [host.name for host in inventory.get_hosts(play.hosts, order=play.order)]
         if names:
             self._display.display(f"site: {self.site} ({shown}), hosts: {shortened(names)}")
+
+
+def judged(inventory: Any, variables: Any, shown: str) -> tuple[str, str]:
+    """The site, and why no play may address it: empty where one may. What cannot be read is refused."""
+    try:
+        hosts = every_host(inventory, variables)
+        wrong = refusal(hosts, shown) or mixture(named_apart(inventory, variables._loader), shown)
+    except Exception as error:
+        found = " ".join(str(error).split())
+        return "", f"expected {shown} to say the site and the address of each host, found {found}"
+    return hosts[0].site if hosts else "", wrong
+
+
+def every_host(inventory: Any, variables: Any) -> list[Known]:
+    """All hosts of an inventory by name."""
+    return [known(name, host, variables) for name, host in sorted(inventory.hosts.items())]
 
 
 def known(name: str, host: Any, variables: Any) -> Known:
@@ -88,21 +107,52 @@ def known(name: str, host: Any, variables: Any) -> Known:
     found = variables.get_vars(host=host, include_hostvars=False)
     templar = Templar(loader=variables._loader, variables=found)
 
-    def value(key: str, default: Any = "") -> str:
-        return str(templar.template(found.get(key, default)))
+    def value(*keys: str, default: Any = "") -> Any:
+        return templar.template(next((found[key] for key in keys if found.get(key) is not None), default))
 
     return Known(
         name=name,
-        site=value("site_name"),
-        lab_clone=value("lab_clone"),
-        address=value("ansible_host", name),
-        port=int(value("ansible_port", 22)),
+        site=named(value("site_name"), name),
+        lab_clone=str(value("lab_clone")),
+        # Like the SSH connection of Ansible: its older names count where both are said.
+        address=str(value("ansible_ssh_host", "ansible_host", default=name)),
+        port=int(value("ansible_ssh_port", "ansible_port", default=22)),
     )
 
 
-def refusal(hosts: Iterable[Known], inventory: str) -> str:
+def named(site: Any, host: str) -> str:
+    """The name of a site, if it is one: a line that every play can print."""
+    if not isinstance(site, str) or not site.isprintable() or len(site) > LONGEST:
+        raise ValueError(
+            f"the site_name {shortened_text(repr(site))} of {host}, which is no short line of text"
+        )
+    return site.strip()
+
+
+def named_apart(inventory: Any, loader: Any) -> list[str]:
+    """The sites that the sources of an inventory name, each read alone.
+
+    Ansible lays group_vars/all of one over that of the other: together they would seem to be one site.
+    """
+    sources = inventory._sources if len(inventory._sources) > 1 else []
+    apart = [InventoryManager(loader=loader, sources=[source]) for source in sources]
+    return sorted(
+        {host.site for one in apart for host in every_host(one, VariableManager(loader, one))} - {""}
+    )
+
+
+def mixture(sites: list[str], inventory: str) -> str:
+    """Why sources that name these sites may not be played together; nothing where they name one."""
+    found = " and ".join(sites)
+    return (
+        f"expected one site in a run, found {found} in {inventory}; run them one by one" if sites[1:] else ""
+    )
+
+
+def refusal(hosts: list[Known], inventory: str) -> str:
     """Why no play may address these hosts; nothing where one may."""
-    hosts = list(hosts)
+    if not hosts:
+        return f"expected hosts in {inventory}, found none; name your site, as in -i inventories/mysite"
     unnamed = [host.name for host in hosts if not host.site]
     if unnamed:
         return (
@@ -110,11 +160,12 @@ def refusal(hosts: Iterable[Known], inventory: str) -> str:
             "write site_name: NAME into group_vars/all of that inventory, so that each play can say it"
         )
     sites = sorted({host.site for host in hosts})
-    if len(sites) > 1:
-        found = " and ".join(sites)
-        return f"expected one site in a run, found {found} in {inventory}; run them one by one"
-    return lab_refusal([host for host in hosts if host.lab_clone], inventory) or stray_refusal(
-        [host for host in hosts if not host.lab_clone and is_here(host.address)], inventory, sites
+    return (
+        mixture(sites, inventory)
+        or lab_refusal([host for host in hosts if host.lab_clone], inventory)
+        or stray_refusal(
+            [host for host in hosts if not host.lab_clone and is_here(host.address)], inventory, sites
+        )
     )
 
 
@@ -162,10 +213,16 @@ def stray_refusal(hosts: list[Known], inventory: str, sites: list[str]) -> str:
 
 
 def is_here(address: str) -> bool:
-    """Whether an address is this machine's own, where labs publish their ports."""
+    """Whether an address is this machine's own, where labs publish their ports. No name server is asked."""
+    name = address.strip("[]").rstrip(".").lower()
+    with suppress(OSError):  # SSH also takes 127.1
+        name = socket.inet_ntoa(socket.inet_aton(name))
     with suppress(ValueError):
-        return ip_address(address).is_loopback
-    return address == "localhost"
+        found = ip_address(name)
+        found = getattr(found, "ipv4_mapped", None) or found
+        return found.is_loopback or found.is_unspecified
+    first, _, domain = name.partition(".")
+    return first in {"localhost", "ip6-localhost", "ip6-loopback"} or domain == "localhost" or name == HERE
 
 
 def greet(hosts: list[Known]) -> Mapping[str, str]:
@@ -196,6 +253,11 @@ def shown_source(sources: Iterable[str]) -> str:
 def _typed(source: Path) -> str:
     folder = source.parent if source.name == "hosts.yml" else source
     return str(folder.relative_to(REPOSITORY)) if folder.is_relative_to(REPOSITORY) else str(folder)
+
+
+def shortened_text(text: str) -> str:
+    """The text, or its beginning where it is longer than a site's name may be."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def shortened(names: list[str]) -> str:

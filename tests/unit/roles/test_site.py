@@ -106,6 +106,87 @@ def test_two_sites_in_one_run_are_refused(tmp_path: Path) -> None:
     assert (code, "found here and there" in told, "TASK" in told) == (1, True, False)
 
 
+@pytest.mark.parametrize(
+    ("site", "found"),
+    [
+        ({"site_name": "{{ not_there }}"}, "'not_there' is undefined"),
+        ({"site_name": "{{ 1 + }}"}, "Syntax error in template"),
+        ({"site_name": "bench", "ansible_port": "ssh"}, "'ssh'"),
+        ({"site_name": ["a", "b"]}, "the site_name ['a', 'b'] of app1, which is no short line of text"),
+        ({"site_name": "a\nb"}, "the site_name 'a\\nb' of app1"),
+        ({"site_name": "x" * 64}, "xxx... of app1"),
+    ],
+)
+def test_a_site_that_cannot_be_read_is_refused(tmp_path: Path, site: dict[str, Any], found: str) -> None:
+    """Ansible turns what a callback raises into a warning, and would go on."""
+    code, told = play(tmp_path, {"app1": {"ansible_host": "127.0.0.1"}}, **site)
+
+    assert (code, "TASK" in told) == (1, False)
+    assert "to say the site and the address of each host, found" in told
+    assert found in told
+
+
+def test_a_site_name_that_says_nothing_is_none(tmp_path: Path) -> None:
+    for nothing in (None, "", "  "):
+        code, told = play(tmp_path, {"app1": here(closed_port())}, site_name=nothing)
+
+        assert (code, "found none for app1" in told) == (1, True)
+
+
+def test_two_inventories_are_two_sites_although_ansible_makes_them_one(tmp_path: Path) -> None:
+    """Where both have group_vars/all, the name in the last one is that of every host."""
+    code, told = play_application(site_folder(tmp_path, "here"), site_folder(tmp_path, "there"))
+
+    assert (code, "TASK" in told) == (1, False)
+    assert "expected one site in a run, found here and there in" in told
+
+
+def test_an_inventory_in_parts_may_name_its_site_once(tmp_path: Path) -> None:
+    more = tmp_path / "more.yml"
+    more.write_text(yaml.safe_dump({"all": {"hosts": {"app9": {}}}}))
+
+    _, told = play(
+        tmp_path,
+        {"app1": here(closed_port())},
+        site_folder(tmp_path, "bench"),
+        f"--inventory={more}",
+        site_name="bench",
+    )
+
+    assert "TASK [Touch a host]" in told
+
+
+def test_an_inventory_without_hosts_is_refused() -> None:
+    """A mistyped name of a site is no play that went well."""
+    code, told = play_application("--inventory=inventories/mistyped")
+
+    assert (code, "expected hosts in inventories/mistyped, found none" in told) == (1, True)
+
+
+def play_application(*options: str) -> tuple[int, str]:
+    """The exit status of a play of this repository in which nothing is done, and what was said."""
+    argv = [str(VENV / "bin" / "ansible-playbook"), "--check", "--tags=none", *options]
+    environment = {**os.environ, "COLUMNS": "1000"}
+    done = subprocess.run(
+        [*argv, "playbooks/application.yml"],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + " ".join(done.stderr.split())
+
+
+def site_folder(tmp_path: Path, name: str) -> str:
+    """The option that adds an inventory with one host, laid out as those of this repository."""
+    folder = tmp_path / name
+    (folder / "group_vars").mkdir(parents=True)
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {f"{name}-host": {}}}}))
+    (folder / "group_vars" / "all.yml").write_text(f"site_name: {name}\n")
+    return f"--inventory={folder}"
+
+
 def test_a_lab_that_does_not_run_is_answered_with_what_to_type(tmp_path: Path) -> None:
     code, told = play(tmp_path, {"app1": here(closed_port())}, site_name="lab", lab_clone=str(REPO))
 
@@ -149,7 +230,7 @@ def test_the_inventory_of_another_clones_lab_is_refused(tmp_path: Path, greet: G
     assert "TASK" not in told
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "LOCALHOST", "127.1", "0", "::ffff:127.0.0.1"])
 def test_a_site_whose_address_is_a_lab_is_refused(tmp_path: Path, greet: Greet, address: str) -> None:
     hosts = {"app1": {**here(greet(THIS)), "ansible_host": address}}
 
@@ -159,6 +240,14 @@ def test_a_site_whose_address_is_a_lab_is_refused(tmp_path: Path, greet: Greet, 
     assert f"expected app1 of {tmp_path} to be a host of the site mysite, found at" in told
     assert f"the lab of {REPO}; a lab is addressed through inventories/lab of its own clone" in told
     assert "TASK" not in told
+
+
+def test_the_older_names_of_an_address_count_too(tmp_path: Path, greet: Greet) -> None:
+    hosts = {"app1": {"ansible_ssh_host": "127.0.0.1", "ansible_ssh_port": greet(OTHER)}}
+
+    code, told = play(tmp_path, hosts, site_name="mysite")
+
+    assert (code, "the lab of /srv/other clone" in told) == (1, True)
 
 
 def test_another_server_on_this_machine_may_be_a_site(tmp_path: Path, greet: Greet) -> None:
