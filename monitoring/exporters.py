@@ -37,7 +37,20 @@ class Exporter:
 def load_exporters(directory: Path) -> dict[str, Exporter]:
     """Every exporter by name; CatalogError where a file lacks what it must say."""
     found = (path for path in sorted(directory.glob("*.yml")) if path.stem != COMMON)
-    return {path.stem: _exporter(path) for path in found}
+    exporters = {path.stem: _exporter(path) for path in found}
+    _require_one_each(directory, "port", [(str(one.port), one.name) for one in exporters.values()])
+    _require_one_each(directory, "job", [(job, one.name) for one in exporters.values() for job in one.jobs])
+    return exporters
+
+
+def _require_one_each(directory: Path, what: str, taken: Iterable[tuple[str, str]]) -> None:
+    first: dict[str, str] = {}
+    for value, name in taken:
+        if first.setdefault(value, name) != name:
+            raise CatalogError(
+                f"expected each {what} in one exporter of {directory}, "
+                f"found {value} in {first[value]} and {name}"
+            )
 
 
 def _exporter(path: Path) -> Exporter:
@@ -45,10 +58,12 @@ def _exporter(path: Path) -> Exporter:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         jobs, packages = data["__exporter_jobs"], data["__exporter_program"]["packages"]
-        if not {"port", "groups"} <= {*jobs[name]}:
-            raise KeyError("port, groups")
+        if not isinstance(jobs[name]["port"], int):
+            raise TypeError("a port that is no number")
+        if not all(isinstance(each, list) for each in (packages, *(job["groups"] for job in jobs.values()))):
+            raise TypeError("groups or packages that are no lists")
         return Exporter(name, jobs, tuple(packages))
-    except (KeyError, TypeError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise CatalogError(
             f"expected `__exporter_jobs: {{{name}: {{groups: [...], port: N}}}}` and `__exporter_program: "
             f"{{packages: [...], binaries: {{...}}}}` in {path}, found {error!r}"

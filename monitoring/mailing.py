@@ -1,5 +1,6 @@
 """Where the mail of a site goes: no site inherits the addresses in alertmanager.yml without a word."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ NEEDED = ("to", "from", "smarthost")
 
 def addressed(config: Mapping[str, Any], mail: Mapping[str, str]) -> dict[str, Any]:
     """The configuration with the site's addresses instead of the example's; what is not said is left out."""
-    said = {name: str(value) for name, value in mail.items() if value}
+    said = _texts(mail)
     named = {setting: said.get(name) for name, setting in GLOBAL.items()}
     common = {
         name: named.get(name, value)
@@ -21,6 +22,22 @@ def addressed(config: Mapping[str, Any], mail: Mapping[str, str]) -> dict[str, A
     }
     receivers = [_addressed(receiver, said.get("to")) for receiver in config.get("receivers", [])]
     return {**config, "global": common, **({"receivers": receivers} if receivers else {})}
+
+
+def _texts(mail: Any) -> dict[str, str]:
+    """What is said, by name; CatalogError where something else than the four texts is."""
+    said = {name: value for name, value in mail.items() if value} if isinstance(mail, Mapping) else {"": mail}
+    for name, value in said.items():
+        if name not in {"to", *GLOBAL} or not isinstance(value, str):
+            raise CatalogError(
+                "expected alertmanager_mail as {to: ..., from: ..., smarthost: HOST:PORT, username: ...}, "
+                f"each a text, found {f'{name}: ' if name else ''}{value!r}"
+            )
+    if "smarthost" in said and not re.fullmatch(r"\S+:\w+", said["smarthost"]):
+        raise CatalogError(
+            f"expected the smarthost of alertmanager_mail as HOST:PORT, found {said['smarthost']!r}"
+        )
+    return said
 
 
 def require_addresses(config: Mapping[str, Any]) -> None:

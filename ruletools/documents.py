@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,15 @@ def _below(directory: Path, problems: list[Problem]) -> Iterator[Path]:
 
 def _read(path: Path, *, named: bool, problems: list[Problem]) -> Document | None:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(EINVAL, "it is no regular file")
         text = path.read_text(encoding="utf-8")
         return Document(path, list(yaml.load_all(text, Loader=_Plain)), named)
     except OSError as error:
         what = f"expected a file that can be read, found: {error.strerror}; mend the path or its permissions"
     except UnicodeDecodeError as error:
         what = f"expected text in UTF-8, found {error.object[error.start : error.end]!r}; convert the file"
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         words = " ".join(str(error).split())
         what = f"expected YAML, found: {words}; mend it, or render it first if it is a template"
     problems.append(Problem(path, what))

@@ -1,5 +1,6 @@
 """One rule file, read with its faults: a rule that is none is told, and the others are judged without it."""
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,12 @@ def _none(found: Any, wanted: str, tell: Tell) -> list[Any]:
     return []
 
 
+_SHORT = reprlib.Repr()
+"""Shows the beginning of what may be nested deeply, or be endless by its anchors."""
+
+
 def _kind(found: Any) -> str:
-    return "nothing" if found is None else f"{type(found).__name__} {str(found)[:60]!r}"
+    return "nothing" if found is None else f"{type(found).__name__} {_SHORT.repr(found)}"
 
 
 def _rule(given: Any, labels: Mapping[str, str]) -> Rule:

@@ -1,6 +1,7 @@
 """Filters that turn the repository's Prometheus content and the inventory into the files of one host."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -64,6 +65,30 @@ def exporters(_: object, groups: Iterable[str] | None = None) -> list[str]:
 def exporter_jobs(_: object) -> dict[str, Mapping[str, Any]]:
     """Return the scrape jobs of every exporter, as `prometheus_jobs` holds a job."""
     return {job: spec for one in _exporters().values() for job, spec in one.jobs.items()}
+
+
+def all_jobs(ours: Mapping[str, Any], site: Any) -> dict[str, Any]:
+    """Return the jobs of the exporters with those of the site laid over them; raise where one is none."""
+    given = site if isinstance(site, Mapping) else {"": site}
+    for name, job in given.items():
+        if not _is_job(name, job):
+            raise AnsibleFilterError(
+                "prometheus_jobs: expected each job by its name as {groups: [...], port: NUMBER}, with also: "
+                f"[{{target: ...}}] for what is no inventory host; found {name or 'no names'}: {job!r}"
+            )
+    return {**ours, **given}
+
+
+def _is_job(name: Any, job: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and re.fullmatch(r"[\w.-]+", name) is not None
+        and isinstance(job, Mapping)
+        and isinstance(job.get("groups"), list)
+        and (not job["groups"] or str(job.get("port")).isdecimal())
+        and isinstance(also := job.get("also", []), list)
+        and all(isinstance(one, Mapping) and "target" in one for one in also)
+    )
 
 
 def _exporters() -> dict[str, Exporter]:
@@ -233,6 +258,7 @@ class FilterModule:
             "mita_prometheus_files": prometheus_files,
             "mita_exporters": exporters,
             "mita_exporter_jobs": exporter_jobs,
+            "mita_all_jobs": all_jobs,
             "mita_target_files": target_files,
             "mita_public_target_files": public_target_files,
             "mita_expected_files": expected_files,

@@ -46,6 +46,21 @@ def test_a_site_that_leaves_an_address_out_is_refused(lacking: str) -> None:
         rendered({name: value for name, value in MAIL.items() if name != lacking})
 
 
+@pytest.mark.parametrize(
+    ("mail", "found"),
+    [
+        ("ops@example.org", "found 'ops@example.org'"),
+        (["ops@example.org"], r"found \['ops@example.org'\]"),
+        ({**MAIL, "to": ["ops@example.org"]}, r"found to: \['ops@example.org'\]"),
+        ({**MAIL, "user": "robot"}, "found user: 'robot'"),
+        ({**MAIL, "smarthost": "mail.example.org"}, "as HOST:PORT, found 'mail.example.org'"),
+    ],
+)
+def test_a_site_that_says_something_else_is_refused(mail: Any, found: str) -> None:
+    with pytest.raises(CatalogError, match=found):
+        rendered(mail)
+
+
 def test_a_site_may_say_it_in_its_overrides_instead() -> None:
     own = [{"to": "a@example.org", "from": "b@example.org", "smarthost": "c.example.org:25"}]
     receivers = [

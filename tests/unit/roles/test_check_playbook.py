@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.paths import REPO
 from devtools.playbook import run_playbook
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,11 @@ def play(playbook: str, tmp_path: Path, **variables: object) -> str:
             "as the paths of the journey checkout, found",
         ),
         ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
+        ({"prometheus_jobs": {"node": {"groups": "monitoring", "port": 9100}}}, "found node: {'groups': "),
+        ({"prometheus_jobs": {"node": None}}, "found node: None"),
+        ({"prometheus_jobs": ["node"]}, "found no names: ['node']"),
+        ({"prometheus_public_endpoints": 5}, "prometheus_public_endpoints: expected a list, found 5"),
+        ({"prometheus_listen_address": "10.0.0.1"}, "such as 0.0.0.0:9090 or [::1]:9090, found 10.0.0.1"),
         ({"alertmanager_overrides": [1]}, "expected overrides as a mapping laid over the configuration"),
     ],
 )
@@ -74,6 +80,44 @@ def test_site_that_does_not_say_where_its_mail_goes_stops_site_yml_at_once(tmp_p
     assert "found no from and no smarthost; set alertmanager_mail" in told
     assert "unreachable=0" in told
     assert "Install" not in told
+
+
+@pytest.mark.parametrize("address", ["::1:9093", "9093", "mail:", ""])
+def test_a_listen_address_without_a_port_stops_at_once(tmp_path: Path, address: str) -> None:
+    told = play(
+        "playbooks/check.yml",
+        tmp_path,
+        alertmanager_listen_address=address,
+        alertmanager_secrets=SECRETS,
+        alertmanager_mail=MAIL,
+    )
+
+    assert "alertmanager_listen_address: expected an address with its port, such as 0.0.0.0:9093" in told
+
+
+@pytest.mark.parametrize(
+    ("listens", "asked"),
+    [
+        ("10.0.0.5:1", "http://10.0.0.5:1"),
+        ("[::1]:2", "http://[::1]:2"),
+        ("[::]:3", "http://127.0.0.1:3"),
+        (":4", "http://127.0.0.1:4"),
+    ],
+)
+def test_a_service_is_asked_where_it_listens(tmp_path: Path, listens: str, asked: str) -> None:
+    playbook = tmp_path / "asked.yml"
+    roles = ("prometheus", "alertmanager")
+    tasks = [{"ansible.builtin.include_vars": f"{REPO}/roles/{role}/vars/main.yml"} for role in roles]
+    told = {"ansible.builtin.debug": {"msg": [f"{{{{ __{role}_url }}}}" for role in roles]}}
+    play_ = {"hosts": "nowhere", "connection": "local", "gather_facts": False, "tasks": [*tasks, told]}
+    playbook.write_text(json.dumps([play_]))
+    given = {
+        f"{role}_{name}": value
+        for role in roles
+        for name, value in (("listen_address", listens), ("web_tls_cert", ""))
+    }
+
+    assert play(str(playbook), tmp_path, **given).count(f'"{asked}"') == len(roles)
 
 
 def test_right_change_passes_without_a_host(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from .conftest import Run
 
 RULES, TESTS = "rules/bad.yml", "tests/bad.yml"
 TEST = "rule_files: [../rules/web.yaml]\ntests: "
+ENDLESS = "\n".join(
+    ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n in range(1, 9)), "groups: *a8"]
+)
+"""A few lines that are 86 million words."""
 
 
 def rule(text: str) -> str:
@@ -23,6 +27,12 @@ def rule(text: str) -> str:
         (RULES, "groups: [", "rules/bad.yml: expected YAML, found: while parsing"),
         (RULES, "groups: {a: b}", "rules/bad.yml: expected a list `groups`, found dict"),
         (RULES, "groups: [7]", "expected a group as a mapping with a list `rules`, found str '7'"),
+        (
+            RULES,
+            f"groups: {'[' * 9000}{']' * 9000}",
+            "expected a group as a mapping with a list `rules`, found list",
+        ),
+        (RULES, ENDLESS, "expected a group as a mapping with a list `rules`, found list"),
         (RULES, rule("7"), "group 'g', rule 1: expected a mapping with `alert` or `record`, found str '7'"),
         (RULES, rule("{expr: up}"), "expected either `alert` or `record`, found neither, but expr"),
         (RULES, rule("{alert: A, record: b, expr: up}"), "found alert and record; name the rule"),
@@ -52,6 +62,15 @@ def test_one_bad_file_or_rule_is_told_and_the_rest_is_judged(
     assert said in answer.err
     assert "Traceback" not in answer.err
     assert "Too Many Errors  x" in answer.out
+    assert answer.status == 2
+
+
+def test_a_pipe_is_not_waited_for(ruletools: Run, foreign: Path) -> None:
+    os.mkfifo(foreign / RULES)
+
+    answer = ruletools("coverage")
+
+    assert "rules/bad.yml: expected a file that can be read, found: it is no regular file" in answer.err
     assert answer.status == 2
 
 
