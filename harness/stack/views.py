@@ -16,6 +16,10 @@ Json = dict[str, Any]
 PatienceOf = Callable[[str], Patience]
 
 
+ALERTMANAGER_TIDIES_S = 30.0
+"""How often Alertmanager drops groups without alerts; no setting changes it."""
+
+
 class Alerts:
     """Prometheus' alerts."""
 
@@ -37,6 +41,20 @@ class Alerts:
         limit = self._patience(alertname).resolved + CALM_S
         until(
             f"{alertname} to end", lambda: not self._prometheus.alerts(alertname=alertname), deadline_s=limit
+        )
+
+    def until_forgotten(self, alertname: str) -> None:
+        """Wait until the alert has been over for so long that Alertmanager has dropped its group.
+
+        A group that is left from an earlier incident tells a new one only at its next interval: one that is
+        cured sooner is told to nobody.
+        """
+        seconds = self._patience(alertname).over + ALERTMANAGER_TIDIES_S
+        fired = f'present_over_time(ALERTS{{alertname="{alertname}",alertstate="firing"}}[{seconds:.0f}s])'
+        until(
+            f"{alertname} to be forgotten",
+            lambda: not self._prometheus.query(fired),
+            deadline_s=seconds + self._patience(alertname).resolved + CALM_S,
         )
 
     def until_quiet(self) -> None:

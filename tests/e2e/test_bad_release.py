@@ -11,6 +11,7 @@ pytestmark = pytest.mark.lab
 @pytest.mark.proves("CriticalErrorRate")
 def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
     """Alert, routing, rollback, measured recovery, no human."""
+    stack.alerts.until_forgotten("CriticalErrorRate")
     with stack.load():
         stack.deploy("3.0.0", fault=FAULTS["error"])
         stack.alerts.until_firing("CriticalErrorRate")
@@ -26,6 +27,7 @@ def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
 
 @pytest.mark.proves("CriticalP95Latency")
 def test_release_that_became_slow_is_rolled_back_once(stack: Stack) -> None:
+    stack.alerts.until_forgotten("CriticalP95Latency")
     with stack.load():
         stack.deploy("3.1.0", fault=FAULTS["latency"])
         stack.receivers.until_notified("slack", "#mita-incidents", alertname="CriticalP95Latency")
