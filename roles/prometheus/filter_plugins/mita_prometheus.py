@@ -68,15 +68,18 @@ def exporter_jobs(_: object) -> dict[str, Mapping[str, Any]]:
 
 
 def all_jobs(ours: Mapping[str, Any], site: Any) -> dict[str, Any]:
-    """Return the jobs of the exporters with those of the site laid over them; raise where one is none."""
+    """Return the jobs of the exporters with those of the site laid over them; raise where one is none.
+
+    A site takes a job of an exporter away by None. Any other name with None is a mistake.
+    """
     given = site if isinstance(site, Mapping) else {"": site}
     for name, job in given.items():
-        if not _is_job(name, job):
+        if not (_is_job(name, job) or (job is None and name in ours)):
             raise AnsibleFilterError(
                 "prometheus_jobs: expected each job by its name as {groups: [...], port: NUMBER}, with also: "
                 f"[{{target: ...}}] for what is no inventory host; found {name or 'no names'}: {job!r}"
             )
-    return {**ours, **given}
+    return {name: job for name, job in {**ours, **given}.items() if job is not None}
 
 
 def _is_job(name: Any, job: Any) -> bool:
@@ -99,7 +102,7 @@ def _exporters() -> dict[str, Exporter]:
 
 
 def target_files(
-    given: Mapping[str, Mapping[str, Any] | None],
+    jobs: Mapping[str, Mapping[str, Any]],
     groups: Mapping[str, Iterable[str]],
     hostvars: Mapping[str, Mapping[str, Any]],
     *,
@@ -109,11 +112,9 @@ def target_files(
 ) -> list[File]:
     """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload.
 
-    A job that is None has none. *here* is the host whose Prometheus scrapes: what listens there on
-    loopback is asked there.
+    *here* is the host whose Prometheus scrapes: what listens there on loopback is asked there.
     """
     files = []
-    jobs = {job: spec for job, spec in given.items() if spec is not None}
     for job in sorted(jobs):
         hosts = sorted({host for group in jobs[job]["groups"] for host in groups.get(group, [])})
         closed = {

@@ -48,7 +48,7 @@ def play(playbook: str, tmp_path: Path, **variables: object) -> str:
         ),
         ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
         ({"prometheus_jobs": {"node": {"groups": "monitoring", "port": 9100}}}, "found node: {'groups': "),
-        ({"prometheus_jobs": {"node": None}}, "found node: None"),
+        ({"prometheus_jobs": {"shop": None}}, "found shop: None"),
         ({"prometheus_jobs": ["node"]}, "found no names: ['node']"),
         ({"prometheus_public_endpoints": 5}, "prometheus_public_endpoints: expected a list, found 5"),
         ({"prometheus_listen_address": "10.0.0.1"}, "such as 0.0.0.0:9090 or [::1]:9090, found 10.0.0.1"),

@@ -14,6 +14,7 @@ from roles.program.filter_plugins.mita_sandbox import BASE, sandbox
 from roles.program.filter_plugins.mita_web import login, ready, web_files
 from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
 from roles.prometheus.filter_plugins.mita_prometheus import (
+    all_jobs,
     expected_files,
     exporter_jobs,
     public_target_files,
@@ -134,9 +135,9 @@ def test_probed_targets_are_urls() -> None:
 
 
 def test_a_job_that_a_site_takes_away_is_not_scraped() -> None:
-    own = exporter_jobs("") | {"node": None, "postgres": None}
+    jobs = all_jobs(exporter_jobs(""), {"node": None, "postgres": None})
 
-    found = target_files(own, {"postgresql": ["data"], "redis": ["data"]}, {"data": {}}, environment="lab")
+    found = target_files(jobs, {"postgresql": ["data"], "redis": ["data"]}, {"data": {}}, environment="lab")
 
     assert [file["path"] for file in found] == ["targets/redis.yml"]
 
