@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline: the only place in the repository that sleeps."""
+"""Waiting for a condition with a deadline: how the bench, the tools and the tests wait."""
 
 import time
 from collections.abc import Callable

@@ -196,8 +196,18 @@ class Worker:
         return self._loop(f"tell {channel}", lambda: teller.work() > 0, lambda: IDLE_SECONDS)
 
     def _begin_to_catch_up(self) -> None:
-        """Examine the absence, beside all other work; its beginning is read before a tick writes over it."""
-        last = self._reconciler.last_alive()
+        """Examine the absence, beside all other work; its beginning is read before a tick writes over it.
+
+        A store that is away is asked again before the first tick. A beginning that cannot be read keeps no
+        alert from being read now.
+        """
+        try:
+            last = self._reconciler.last_alive()
+        except StoreUnavailable:
+            raise
+        except Exception:
+            LOG.exception("catch_up_failed")
+            last = None
         threading.Thread(target=self._catch_up, args=(last,), name="catch-up", daemon=True).start()
         self._catching_up = True
 

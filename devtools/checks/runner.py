@@ -85,7 +85,11 @@ def _run(step: Step, *, live: bool) -> Outcome:
 
 def _has_room(directory: Path) -> bool:
     """Whether temporary files may go there: a container often has only a little memory for them."""
-    return directory.is_dir() and shutil.disk_usage(directory).free > ROOM_BYTES
+    return (
+        directory.is_dir()
+        and os.access(directory, os.W_OK)
+        and shutil.disk_usage(directory).free > ROOM_BYTES
+    )
 
 
 def read_junit(text: str) -> tuple[int, int, Counter[str]]:

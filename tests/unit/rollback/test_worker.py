@@ -52,7 +52,8 @@ class Idle:
 
     error: Exception | None = None
     worked: int = 0
-    caught_up: list[str] = field(default_factory=list)
+    caught_up: list[str | None] = field(default_factory=list)
+    forgets: Exception | None = None
 
     def work(self, *_: Any) -> bool:
         self.worked += 1
@@ -63,10 +64,12 @@ class Idle:
     def tick(self) -> None:
         self.work()
 
-    def last_alive(self) -> str:
+    def last_alive(self) -> str | None:
+        if self.forgets:
+            raise self.forgets
         return f"before tick {self.worked + 1}"
 
-    def catch_up(self, last: str) -> int:
+    def catch_up(self, last: str | None) -> int:
         self.caught_up.append(last)
         return 0
 
@@ -123,6 +126,27 @@ def test_an_absence_is_examined_once_from_what_the_former_life_left(scene: Scene
     reconcile = scene.others["reconcile"]
     until("some ticks", lambda: reconcile.worked > 3 and reconcile.caught_up, deadline_s=5, interval_s=0.01)
     assert reconcile.caught_up == ["before tick 1"]
+
+
+def test_a_beginning_that_cannot_be_read_keeps_no_alert_from_being_read(scene: Scene) -> None:
+    scene.others["reconcile"].forgets = ValueError("no moment")
+
+    scene.worker.start()
+
+    until("a tick", lambda: scene.others["reconcile"].worked, deadline_s=5, interval_s=0.01)
+    assert scene.others["reconcile"].caught_up in ([], [None])
+
+
+def test_a_store_that_is_away_is_asked_for_the_beginning_before_the_first_tick(scene: Scene) -> None:
+    scene.others["reconcile"].forgets = StoreUnavailable("away")
+    scene.worker.start()
+    until("a try", lambda: scene.worker._loops[2].problem, deadline_s=5, interval_s=0.01)
+    assert scene.others["reconcile"].worked == 0
+
+    scene.others["reconcile"].forgets = None
+
+    until("a tick", lambda: scene.others["reconcile"].worked > 1, deadline_s=5, interval_s=0.01)
+    assert scene.others["reconcile"].caught_up == ["before tick 1"]
 
 
 def test_an_accepted_rollback_is_driven_though_deciding_fails(scene: Scene) -> None:
