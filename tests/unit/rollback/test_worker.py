@@ -140,7 +140,8 @@ def test_a_beginning_that_cannot_be_read_keeps_no_alert_from_being_read(scene: S
 def test_a_store_that_is_away_is_asked_for_the_beginning_before_the_first_tick(scene: Scene) -> None:
     scene.others["reconcile"].forgets = StoreUnavailable("away")
     scene.worker.start()
-    until("a try", lambda: scene.worker._loops[2].problem, deadline_s=5, interval_s=0.01)
+    [reconcile] = [loop for loop in scene.worker._loops if loop.name == "reconcile"]
+    until("a try", lambda: reconcile.problem, deadline_s=5, interval_s=0.01)
     assert scene.others["reconcile"].worked == 0
 
     scene.others["reconcile"].forgets = None
