@@ -31,6 +31,7 @@ from rollback.reloading import Loaded, changed_but_fixed, load
 from rollback.server import make_server
 from rollback.settings_docs import render
 from rollback.sockets import leave, listen
+from rollback.sole import claim
 
 LOG = structlog.get_logger("rollback.app")
 DEFAULT_SETTINGS = Path("/etc/mita-rollback/settings.yml")
@@ -66,6 +67,7 @@ class Daemon:
         for problem in problems(self._loaded, BUNDLE):
             LOG.warning("will_not_work", problem=problem)
         self._socket = listen(settings.listen_address, settings.listen_port)
+        self._sole = claim(settings.database)  # closed by the kernel, last of all
         self._store = SqliteStore(settings.database)
         with suppress(StoreUnavailable):  # it is damaged or full: the daemon says so and turns everybody away
             self._store.adopt(settings.environment)
@@ -97,7 +99,9 @@ class Daemon:
                 raise SettingsInvalid("; ".join(found))
             self._replace(new)
         except Exception as error:  # whatever is wrong with what is on disk, the daemon goes on as it was
-            self._reloaded = ReloadState(successful=False, succeeded_at=self._reloaded.succeeded_at)
+            self._reloaded = ReloadState(
+                successful=False, succeeded_at=self._reloaded.succeeded_at, problem=str(error) or repr(error)
+            )
             expected = isinstance(error, SettingsInvalid)
             LOG.error("settings_kept", problem=str(error), exc_info=None if expected else error)
             sdnotify.notify(READY=1)

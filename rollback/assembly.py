@@ -23,6 +23,7 @@ from rollback.api.build import Parts, build
 from rollback.api.gates import Watch
 from rollback.api.runbooks import Runbooks, Site
 from rollback.connections import Counts
+from rollback.domain import wording
 from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
 from rollback.domain.ports import Clock
@@ -43,7 +44,7 @@ from rollback.service.deciding import Decider
 from rollback.service.desk import Desk
 from rollback.service.gating import Gatekeeper
 from rollback.service.intake import Intake, Reconciler
-from rollback.service.narrating import Narrator
+from rollback.service.narrating import KEPT, LIMIT, Narrator
 from rollback.service.registering import Registry
 from rollback.service.restoring import Restorer
 from rollback.service.returning import Returner
@@ -132,6 +133,11 @@ def assemble(
         found = store.trouble(patience)
         return [*found, *(one for one in worker.trouble() if not any(known in one for known in found))]
 
+    def told() -> list[str]:
+        """Trouble, and what leaves the daemon ready all the same."""
+        problem = reload_state().problem
+        return [*trouble(), *([wording.cut(f"{KEPT}: {problem}", LIMIT)] if problem else [])]
+
     metrics = Metrics(
         Sources(
             store=store,
@@ -147,7 +153,7 @@ def assemble(
     )
     parts = Parts(
         intake=intake,
-        desk=Desk(store, clock, monitoring, decider, policy, trouble),
+        desk=Desk(store, clock, monitoring, decider, policy, told),
         registry=Registry(store, clock, probes, policy),
         people=People(store, decider.look, policy),
         returner=Returner(store, decider.look),

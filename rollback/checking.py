@@ -1,6 +1,7 @@
 """What settings point to, looked at before it is needed: one sentence for each thing that cannot work."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rollback import strict_yaml
+from rollback.adapters.executors import PLACES
 from rollback.reloading import Loaded
 from rollback.setting_groups import ExecutorKind
 
 LONGEST_PATH = 255
+PLACE = re.compile(r"(?<!\$)\{(\w+)\}")  # `${NAME}` is a shell's
 
 
 def problems(loaded: Loaded, bundle: Path) -> list[str]:
@@ -64,6 +67,11 @@ def _programs(loaded: Loaded) -> Iterator[str]:
             yield (
                 f"executor.{name}: expected a program that can be run, found {argv[0]!r}, which is not "
                 "there or not executable; install it or give its whole path"
+            )
+        for unknown in sorted({*PLACE.findall(" ".join(argv))} - {*PLACES}):
+            yield (
+                f"executor.{name}: expected one of {', '.join(PLACES)} in braces, "
+                f"found {{{unknown}}}; mend it"
             )
 
 

@@ -143,6 +143,8 @@ def _ledger(daemon: client.Daemon, options: argparse.Namespace) -> None:
             cli_text.say(json.dumps(entry) if options.json else cli_text.entry(entry))
             after = entry["id"]
         if not entries and not options.follow:
+            if after == options.after and not options.json:
+                cli_text.say(f"Nothing has happened{' after entry ' + str(after) if after else ' yet'}.")
             return
         if not entries:
             never.wait(FOLLOW_SECONDS)

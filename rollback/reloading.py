@@ -1,5 +1,6 @@
 """The settings in use, and how a reload replaces them whole or not at all."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ SECRETS = (
     "web_auth_password_file",
 )
 """Settings that name the files of the secrets with which others come in."""
+ROUTING_KEY = re.compile(r"[0-9A-Za-z]{32}")
 SECRET_LENGTH = 10
 """Nobody who guesses is locked out for good, so the secrets themselves must be too many to try."""
 
@@ -77,7 +79,7 @@ def load(file: Path) -> Loaded:
         ),
         probes_ca=_file(directory, settings.probes_ca_file, "probes_ca_file"),
         slack_url=_address(directory, settings.slack_webhook_url_file, "slack_webhook_url_file"),
-        pagerduty_key=_optional(directory, settings.pagerduty_routing_key_file, "pagerduty_routing_key_file"),
+        pagerduty_key=_routing_key(directory, settings.pagerduty_routing_key_file),
     )
 
 
@@ -182,6 +184,17 @@ def _address(directory: Path, path: Path | None, setting: str) -> str:
         raise SettingsInvalid(
             f"{setting}: expected one web address in {directory / str(path)}, found none"
         ) from None
+
+
+def _routing_key(directory: Path, path: Path | None) -> str:
+    """The key of an integration, as PagerDuty makes them; it is a secret, so no sentence shows it."""
+    found = _optional(directory, path, "pagerduty_routing_key_file")
+    if found and not ROUTING_KEY.fullmatch(found):
+        raise SettingsInvalid(
+            f"pagerduty_routing_key_file: expected 32 letters and digits in {directory / str(path)}, found "
+            f"{len(found)} signs: copy the integration key of an Events API v2 integration"
+        )
+    return found
 
 
 def _optional(directory: Path, path: Path | None, setting: str) -> str:

@@ -15,6 +15,7 @@ from rollback.setting_types import (
     Line,
     Model,
     Name,
+    Severities,
     Url,
     Username,
     Variable,
@@ -92,7 +93,7 @@ class OwnSettings(Model):
         default="127.0.0.1",
         description="Address to listen on; `0.0.0.0` or `::` for every one. Needs a restart.",
     )
-    listen_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+    listen_port: Annotated[int, Field(ge=1, le=65535)] = Field(
         default=8000, description="Port to listen on. Needs a restart."
     )
     web_tls_cert: Path | None = Field(
@@ -232,7 +233,7 @@ class NeighbourSettings(OwnSettings):
         description="The recorded series with the users' requests per second, by `service` and `env`: "
         "a release becomes good only while it has traffic.",
     )
-    paging_severities: list[str] = Field(
+    paging_severities: Severities = Field(
         default=["critical", "error"],
         description="Values of the label `severity` that page: a release that pages does not become good.",
     )

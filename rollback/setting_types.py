@@ -1,11 +1,12 @@
 """The kinds of value that a setting can have, each with the bounds outside of which nothing works."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -32,6 +33,7 @@ Window = Annotated[
 Word = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """What the system takes as an argument or in the environment of a program."""
 Variable = Annotated[str, Field(pattern=r"^[^\x00=]+$")]
+Names = TypeVar("Names", bound=Iterable[str])
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 
 
@@ -91,6 +93,14 @@ def mode(found: object) -> object:
     return Mode.OFF if found is False else found
 
 
+def not_misspelt(found: Names, known: Iterable[str]) -> Names:
+    """The names, of which a site may have its own; ValueError for one that is almost a known one."""
+    for name in found:
+        if (meant := get_close_matches(name, known, 1, 0.8)) and meant[0] != name:
+            raise ValueError(f"expected {meant[0]!r} or a name unlike it, found {name!r}")
+    return found
+
+
 Name = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$", max_length=100)]
 Line = Annotated[str, Field(pattern=r"^[^`\x00-\x1f\x7f]*$", max_length=200)]
 """What stands in the middle of a sentence or a command on a page."""
@@ -105,7 +115,16 @@ MODES = {
     "traffic_lost": Mode.OFF,
     "crash_at_start": Mode.OFF,
 }
-Triggers = Annotated[dict[str, Annotated[Mode, BeforeValidator(mode)]], BeforeValidator(over(MODES))]
+Triggers = Annotated[
+    dict[str, Annotated[Mode, BeforeValidator(mode)]],
+    BeforeValidator(over(MODES)),
+    AfterValidator(lambda found: not_misspelt(found, MODES)),
+]
+SEVERITIES = ("critical", "error", "warning", "info", "none")
+"""What the shipped rules use; a site may have others."""
+Severities = Annotated[
+    list[Name], Field(min_length=1), AfterValidator(lambda found: not_misspelt(found, SEVERITIES))
+]
 Username = Annotated[Name, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(address)]
 Base = Annotated[Url, AfterValidator(base)]

@@ -7,6 +7,7 @@ installed and no service is left behind.
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -43,6 +44,7 @@ class Server:
     log: Path
     user: str | None
     libraries: Path
+    ending: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -73,7 +75,7 @@ class Server:
     def stop(self) -> None:
         """Stop it at once, without saving anything."""
         if self.process and self.process.poll() is None:
-            self.process.send_signal(3)  # SIGQUIT: PostgreSQL's immediate shutdown, and Redis ends too
+            self.process.send_signal(self.ending)
             self.process.wait(READY_S)
 
 
@@ -116,7 +118,8 @@ def postgres_server(directory: Path, user: str | None) -> tuple[Server, str]:
     }
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     argv = [f"{programs}/postgres", "-D", str(data), *flags]
-    server = Server(argv, port, directory / "postgres.log", user, libraries)
+    at_once = signal.SIGQUIT  # PostgreSQL's immediate shutdown; a shell's `&` has other programs ignore it
+    server = Server(argv, port, directory / "postgres.log", user, libraries, at_once)
     return server, f"postgresql://mita@127.0.0.1:{port}/postgres"
 
 

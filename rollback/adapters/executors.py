@@ -29,6 +29,8 @@ GATE_FILE = "MITA_ROLLBACK_GATE"
 GO = "go"
 TAIL_LINES, TAIL_READ = 2, 4_096
 PLACE = re.compile(r"\{([a-z_]+)\}")
+PLACES = ("service", "from_version", "to_version", "rollback_id", "hosts", "checksum", "variables")
+"""What may stand between braces in an argument."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ class ReloadState:
 
     successful: bool
     succeeded_at: float
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,10 @@ class Signature:
         expected = f"sha256={signed.hexdigest()}"
         given = headers.get("x-mita-signature", "").lower()
         if not hmac.compare_digest(_digest(expected), _digest(given)):
-            raise Unauthorized("Expected the delivery to be signed in X-Mita-Signature, found no right one.")
+            raise Unauthorized(
+                "Expected X-Mita-Signature: sha256=HEX, the HMAC-SHA256 of X-Mita-Timestamp, a dot and "
+                f"the body with the shared secret, found {'another' if given else 'none'}."
+            )
         late = not TIMESTAMP.fullmatch(timestamp) or abs(now - int(timestamp)) > self.window.total_seconds()
         if late:
             raise Unauthorized(

@@ -5,7 +5,7 @@ from functools import partial
 
 import structlog
 
-from rollback.domain.errors import Blind
+from rollback.domain.errors import Blind, Unavailable
 from rollback.domain.ports import Clock, Monitoring, Probes, Store
 from rollback.service.caretaking.duty import Duty
 from rollback.service.context import PolicySource
@@ -64,7 +64,7 @@ class Caretaker:
         except Exception as error:
             blind = isinstance(error, Blind)
             if self._said.get(name) != repr(error):
-                log = LOG.warning if blind else LOG.exception
+                log = LOG.warning if isinstance(error, Unavailable) else LOG.exception
                 log("not_looked_after", duty=name, error=str(error))
             self._said[name] = repr(error)
             self._failing[name] = not blind

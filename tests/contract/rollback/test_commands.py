@@ -279,8 +279,16 @@ def test_status_comes_at_once_without_prometheus(console: Console) -> None:
     assert max(map(len, page.splitlines())) <= 100
 
 
+def test_a_ledger_without_entries_says_so(daemon: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.configure(alertmanager_url="").start()
+    said = Console(daemon, capsys).types("ledger")
+
+    assert said.strip() == "Nothing has happened yet."
+
+
 @pytest.mark.parametrize("command", ["status", "decisions", "rollbacks", "proposals", "ledger"])
 def test_every_list_is_there_for_programs(console: Console, command: str) -> None:
+    deployed(console, "listed")
     lines = console.types(f"{command} --json")
 
     assert json.loads(lines) if command != "ledger" else [json.loads(line) for line in lines.splitlines()]

@@ -179,9 +179,12 @@ def test_reloaded_it_takes_new_settings_keeps_bad_ones_out_and_loses_no_request(
     until("the refusal", lambda: daemon.metric(reloaded) == 0, deadline_s=10)
     assert triggers(daemon) == changed
     assert "triggers.error_rate_threshold: Input should be" in daemon.said()
+    [kept] = daemon.ask("/status")["trouble"]
+    assert "the former ones are" in kept and "triggers.error_rate_threshold: Input should be" in kept
 
     daemon.configure(triggers={"error_rate_threshold": "auto"}).send(signal.SIGHUP)
     until("the mended settings", lambda: daemon.metric(reloaded) == 1, deadline_s=10)
+    assert daemon.ask("/status")["trouble"] == []
     stop.set()
     client.join()
     assert set(codes) == {202}
@@ -276,6 +279,21 @@ def test_a_taken_port_is_said_in_one_sentence(daemon: Any, capsys: pytest.Captur
     assert "cannot listen on 127.0.0.1 port" in said
     assert f"`ss -ltnp sport = :{daemon.settings['listen_port']}` says who has it" in said
     structlog.reset_defaults()
+
+
+def test_a_second_daemon_is_refused_the_database_of_the_first(daemon: Any) -> None:
+    daemon.start()
+    first = daemon.settings["listen_port"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        daemon.settings["listen_port"] = free.getsockname()[1]
+    command = [sys.executable, "-m", "rollback.app", "--settings", str(daemon.configure().file)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    assert second.returncode == 2
+    assert "database: expected one that no other daemon uses" in second.stderr
+    daemon.settings["listen_port"] = first
+    daemon.configure().end(signal.SIGKILL)
+    daemon.start()
 
 
 def test_a_slow_prometheus_gets_nobody_killed_and_loses_nothing(daemon: Any, alert: Alert) -> None:

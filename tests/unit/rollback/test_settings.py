@@ -112,6 +112,16 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
         ("listen_address: ''", "listen_address: expected an address of this host"),
         ("listen_address: 300.1.1.1", "listen_address: expected an address of this host"),
         ("listen_port: 99999", "listen_port: Input should be less than or equal to 65535, found 99999"),
+        ("listen_port: 0", "listen_port: Input should be greater than or equal to 1, found 0"),
+        (
+            "triggers: {error_rate_treshold: 'off'}",
+            "triggers: expected 'error_rate_threshold' or a name unlike it, found 'error_rate_treshold'",
+        ),
+        (
+            "paging_severities: [eror]",
+            "paging_severities: expected 'error' or a name unlike it, found 'eror'",
+        ),
+        ("paging_severities: []", "paging_severities: List should have at least 1 item"),
         ("triggers: {x: on}", "triggers.x: Input should be 'off', 'shadow', 'propose' or 'auto', found 'on'"),
         (
             "triggers: {x: true}",
@@ -143,6 +153,13 @@ def test_settings_that_cannot_be_used_are_refused_with_the_place(text: str, word
 
     assert words in str(refused.value)
     assert "settings.yml" in str(refused.value)
+
+
+def test_a_site_has_triggers_and_severities_of_its_own() -> None:
+    settings = parse("triggers: {basket_empty: auto}\npaging_severities: [page]", "settings.yml")
+
+    assert settings.triggers["basket_empty"] == "auto"
+    assert settings.paging_severities == ["page"]
 
 
 @pytest.mark.parametrize("url", ["https://mon.example.org/prometheus", "http://[::1]:9090", "http://a_b:1/x"])
@@ -356,6 +373,7 @@ def command(*argv: str, **more: Any) -> dict[str, Any]:
         command("true"),
         command("/bin/true"),
         command("{service}"),
+        command("sh", "-c", "deploy {to_version} ${SHELL} {}"),
         command("true", rehearsal_argv=["true"], environment={"PATH": "/bin"}),
     ],
 )
@@ -372,6 +390,11 @@ def test_what_is_there_is_no_problem(site: Path, executor: dict[str, Any]) -> No
         (
             {"executor": command("no-such-program")},
             "executor.argv: expected a program that can be run, found",
+        ),
+        (
+            {"executor": command("true", "{version}", "{to_version}")},
+            "executor.argv: expected one of service, from_version, to_version, rollback_id, hosts, checksum, "
+            "variables in braces, found {version}; mend it",
         ),
         ({"executor": command("/etc/passwd")}, "executor.argv: expected a program that can be run, found"),
         ({"database": ":memory:"}, "database: expected a file, found :memory:"),
