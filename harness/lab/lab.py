@@ -8,9 +8,10 @@ from pathlib import Path
 import docker
 
 from devtools import apt
+from devtools.paths import REPO
 from devtools.system import locked, say
 from harness.lab import containers, engine, image, keys, preflight, tenancy
-from harness.lab.hosts import HOSTS, LABEL, NETWORK, Host, os_release
+from harness.lab.hosts import HOSTS, LABEL, NETWORK, OWNER_LABEL, Host, os_release
 
 
 def prepare() -> docker.DockerClient:
@@ -60,6 +61,9 @@ def _remove(client: docker.DockerClient, *, images: bool) -> None:
             tenancy.remove(container)
         for network in client.networks.list(filters={"label": LABEL}):
             network.remove()
+    for container in tenancy.scratch_hosts(client):
+        if container.labels.get(OWNER_LABEL) == str(REPO):
+            tenancy.remove(container)
     if images:
         image.remove_all(client)
 

@@ -24,6 +24,20 @@ def hosts(client: docker.DockerClient) -> list[Container]:
     return list(client.containers.list(all=True, filters={"label": f"{LABEL}=host"}, ignore_removed=True))
 
 
+def scratch_hosts(client: docker.DockerClient) -> list[Container]:
+    """Every bare host of a test that the engine knows; none is part of the lab or in its way."""
+    return list(client.containers.list(all=True, filters={"label": f"{LABEL}=scratch"}, ignore_removed=True))
+
+
+def sweep(client: docker.DockerClient) -> None:
+    """Bare hosts that other clones left behind are gone; this clone's are its own business until the end."""
+    for container in scratch_hosts(client):
+        owner = container.labels.get(OWNER_LABEL, "")
+        if owner != str(REPO) and not _is_busy(Path(owner)):
+            remove(container)
+    _hold()
+
+
 def is_ours(client: docker.DockerClient) -> bool:
     """Whether this clone may remove the hosts: it made them, or the clone that did is gone."""
     others = {owner for owner in _owners(client) if Path(owner).exists()} - {str(REPO)}

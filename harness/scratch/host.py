@@ -12,7 +12,7 @@ from docker.models.containers import Container
 
 from devtools.paths import REPO
 from harness.lab import boot, engine, image, keys, lab, spec, tenancy
-from harness.lab.hosts import Host, os_release
+from harness.lab.hosts import LABEL, Host, os_release
 
 # The engine gives a port away again: an open connection must not outlive the run that opened it.
 CONTROL_PATHS = f"~/.ansible/cp/{os.getpid()}"
@@ -32,12 +32,13 @@ class Scratch:
 def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
     """A booted host called *name*, gone afterwards."""
     client = lab.prepare()
-    tenancy.take(client)
+    tenancy.sweep(client)
     keys.ensure()
     keys.ensure_host_key(name)
     found = client.images.get(image.name_now(os_release()))
     options = spec.options(Host(name, 0), str(found.id), "", engine_version=engine.version(client))
     options["name"] += f"-{os.getpid()}"
+    options["labels"][LABEL] = "scratch"  # beside the lab, whoever has it
     container = client.containers.create(**options)
     try:
         container.put_archive("/", spec.first_files(Host(name, 0)))

@@ -8,8 +8,9 @@ import pytest
 from testinfra.host import Host as Remote
 
 from devtools.paths import SECRETS_DIR
-from harness.lab import containers, evidence, keys
+from harness.lab import containers, engine, evidence, keys, tenancy
 from harness.lab.hosts import HOSTS, os_release
+from harness.scratch.host import Scratch
 
 pytestmark = pytest.mark.lab
 LabHost = Callable[[str], Remote]
@@ -73,3 +74,11 @@ def test_evidence_has_every_journal_and_never_raises(tmp_path: Path) -> None:
 
     assert place == tmp_path / "a_name_with_oddities"
     assert {f"{name}.journal.txt" for name in NAMES} < {path.name for path in place.iterdir()}
+
+
+def test_a_bare_host_of_a_test_stands_beside_the_lab(scratch: Scratch) -> None:
+    client = engine.ensure()
+    tenancy.sweep(client)
+
+    assert scratch.container.id in {container.id for container in tenancy.scratch_hosts(client)}
+    assert scratch.container.id not in {container.id for container in tenancy.hosts(client)}
