@@ -32,6 +32,7 @@ def state_metrics(
     yield from _under_way(states)
     yield from _obstacles(states, now)
     yield from _targets(states)
+    yield _known(states, probed)
     yield from _rehearsals(states)
     yield _switching(states, policy, probed, now)
     yield _by_value(
@@ -93,6 +94,15 @@ def _targets(states: Sequence[ServiceState]) -> Iterator[Metric]:
         "mita_rollback_known_good_available",
         "1 when a good release can be gone back to, or the live one is good itself.",
         {state.service: _has_good(state) for state in states},
+    )
+
+
+def _known(states: Sequence[ServiceState], probed: Probed) -> GaugeMetricFamily:
+    known = {state.service: any(release.live_at for release in state.releases) for state in states}
+    return _by_application(
+        "mita_rollback_release_known",
+        "1 from the first release on that went live; 0 while the service waits for it.",
+        {**dict.fromkeys(probed, False), **known},
     )
 
 

@@ -156,6 +156,7 @@ def test_every_state_of_a_service_is_told_from_the_start(scraped: Scraped) -> No
         'proposals_open{application="shop"}': 0.0,
         'rehearsal_timestamp_seconds{application="shop"}': 0.0,
         'known_good_available{application="shop"}': 1.0,
+        'release_known{application="shop"}': 1.0,
         'in_progress{application="shop"}': 0.0,
         'started_timestamp_seconds{application="shop"}': 0.0,
     }
@@ -163,6 +164,15 @@ def test_every_state_of_a_service_is_told_from_the_start(scraped: Scraped) -> No
 
     assert {name: found.get("mita_rollback_" + name) for name in expected} == expected
     assert not [name for name in found if "rehearsal_ok" in name]
+
+
+def test_a_service_waits_for_its_first_release_until_one_is_live(scraped: Scraped, make: Any) -> None:
+    scraped.probed = {"shop": ["app1"], "new": ["app1"]}
+    known = 'mita_rollback_release_known{application="new"}'
+    assert scraped.all()[known] == 0
+
+    make.live(scraped.store, "1", minutes=5, service="new")
+    assert scraped.all()[known] == 1
 
 
 def test_what_happened_is_counted_and_shown_per_application(scraped: Scraped, make: Any) -> None:
