@@ -49,7 +49,11 @@ options:
       path: {type: path, required: true, description: "Absolute, or relative to config_root."}
       owner: {type: str, description: "Instead of the module's owner."}
       group: {type: str, description: "Instead of the module's group."}
-      mode: {type: str, description: "Octal digits, 0750 unless given."}
+      mode: {type: str, description: "Octal digits, 0750 unless given, 0755 if opened."}
+      opened:
+        type: bool
+        default: false
+        description: Let every user read all that is in it, whatever the umask of whoever made it.
   check:
     type: list
     elements: list
@@ -87,6 +91,7 @@ PLACE: dict[str, Any] = {
     "group": {"type": "str"},
     "mode": {"type": "str"},
 }
+OPENED = {**PLACE, "opened": {"type": "bool", "default": False}}
 FILE = {
     **PLACE,
     "content": {"type": "str", "required": True, "no_log": False},
@@ -111,7 +116,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
-    "directories": {"type": "list", "elements": "dict", "default": [], "options": PLACE},
+    "directories": {"type": "list", "elements": "dict", "default": [], "options": OPENED},
     "check": {"type": "list", "elements": "list", "default": []},
     "apply": {**APPLY, "default": "reload"},
     "restart_token": {"type": "str", "default": "", "no_log": False},

@@ -1,10 +1,11 @@
 """An archive is the pinned one and says what it was asked to be, or nothing of it reaches the host."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from roles.application.module_utils.mita_app import archive, history
+from roles.application.module_utils.mita_app import archive, history, modes
 from roles.application.module_utils.mita_app.errors import ReleaseError
 from roles.application.module_utils.mita_app.layout import MARKER, Layout, check_version
 from roles.application.module_utils.mita_app.unpack import present
@@ -131,3 +132,15 @@ def test_half_written_marker_is_not_complete(layout: Layout) -> None:
     (layout.releases / "1.0.0" / MARKER).write_text('{"sha')
 
     assert layout.complete() == {}
+
+
+def test_release_is_readable_for_the_service_under_a_hardened_umask(layout: Layout, build: Build) -> None:
+    before = os.umask(0o027)
+    try:
+        unpack(layout, build())
+    finally:
+        os.umask(before)
+
+    assert list(layout.releases.glob("1.0.0/app/application/__pycache__/*.pyc"))
+    assert modes.closed(layout.releases / "1.0.0") == []
+    assert modes.closed(layout.archives) == []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from roles.application.module_utils.mita_app import history
+from roles.application.module_utils.mita_app import history, modes
 from roles.application.module_utils.mita_app.errors import ReleaseError
 from roles.application.module_utils.mita_app.layout import Layout
 from roles.application.module_utils.mita_app.switch import Outcome, Request, go_live
@@ -254,3 +254,14 @@ def test_release_starts_on_the_socket_that_is_left_only_if_it_knows_how(
         go(version)
 
     assert service.did == ["restart 1.0.0", "restart 2.0.0 on its socket", "restart 3.0.0"]
+
+
+def test_release_that_the_service_cannot_read_is_opened_before_it_goes_live(
+    layout: Layout, service: FakeService, go: Go
+) -> None:
+    put(layout, "1.0.0")
+    (layout.releases / "1.0.0").chmod(0o750)
+
+    go("1.0.0")
+
+    assert modes.closed(layout.releases / "1.0.0") == []

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,23 @@ def test_what_is_installed_says_its_version(tmp_path: Path, monkeypatch: pytest.
     assert archive.look(release, tmp_path / "opt").version == "1.2.3"
     assert archive.look(release, tmp_path / "none").version == ""
     assert packages.look(package).version == "2.0-1"
+
+
+def test_what_is_unpacked_under_a_hardened_umask_can_be_run_by_others(tmp_path: Path) -> None:
+    release = make_archive(tmp_path / "x.tar.gz")
+    before = os.umask(0o027)
+    try:
+        archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+    finally:
+        os.umask(before)
+
+    assert archive.closed(release, tmp_path / "opt") == []
+
+
+def test_a_complete_release_that_others_cannot_enter_is_noticed(tmp_path: Path) -> None:
+    release = make_archive(tmp_path / "x.tar.gz")
+    archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+    (tmp_path / "opt/xtool/1.2.3").chmod(0o750)
+
+    assert not archive.look(release, tmp_path / "opt").missing
+    assert archive.closed(release, tmp_path / "opt") == [tmp_path / "opt/xtool/1.2.3"]

@@ -22,7 +22,7 @@ PARAMS: dict[str, Any] = {
     "owner": "root",
     "group": "x",
     "files": [FILE],
-    "directories": [{"path": "/var/lib/x", "owner": "x", "group": None, "mode": None}],
+    "directories": [{"path": "/var/lib/x", "owner": "x", "group": None, "mode": None, "opened": False}],
     "check": [["xtool", "{root}/x.yml"]],
     "apply": "reload",
     "restart_token": "",

@@ -1,10 +1,11 @@
 """Make one release live on this host, or leave the host on the release it had."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from . import history
+from . import history, modes
 from .errors import ReleaseError
 from .history import Entry, Event
 from .layout import Layout
@@ -108,6 +109,8 @@ def start(
     A deployment has to be ready. A rollback, and a host that is put back, only no less than it was.
     """
     previous, least = layout.current_version(), no_less_than(before)
+    with suppress(OSError):  # files that the service cannot read are told by the service
+        modes.open_tree(layout.releases / wanted.version)
     try:
         layout.point_at(wanted.version)
         service.restart(takes_socket=layout.takes_socket(wanted.version))

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from . import archive, content, history
+from . import archive, content, history, modes
 from .errors import ReleaseError
 from .history import Entry, Event
 from .layout import MARKER, Layout, sync_directory
@@ -46,7 +46,7 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
             if known and known != archive.digest(checksum):
                 history.append(layout.history, [Entry(at, Event.REPLACED, version, "deploy")])
             layout.remove(target)
-        fresh.chmod(0o755)
+        modes.open_tree(fresh)
         fresh.rename(target)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -65,9 +65,10 @@ def keep_archive(layout: Layout, path: Path, version: str, checksum: str) -> boo
         or (kept.exists() and archive.sha256(kept) == archive.digest(checksum))
     ):
         return False
-    layout.archives.mkdir(mode=0o755, exist_ok=True)
+    modes.make_directory(layout.archives)
     fresh = layout.archives / f".{version}.new"
     shutil.copyfile(path, fresh)
+    fresh.chmod(modes.FILE)
     fresh.replace(kept)
     return True
 
@@ -93,10 +94,10 @@ def extract(path: Path, into: Path) -> None:
             if source is None:
                 continue
             target = into / name
-            target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            modes.make_directory(target.parent)
             with target.open("wb") as out:
                 shutil.copyfileobj(source, out)
-            target.chmod(0o755 if member.mode & 0o100 else 0o644)
+            target.chmod(modes.PROGRAM if member.mode & 0o100 else modes.FILE)
             os.utime(target, (member.mtime, member.mtime))
 
 

@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 from pathlib import Path, PurePosixPath
 
+from ..mita_tree import modes
 from .model import Outcome, Program, ProgramError
 
 OPT = Path("/opt")
@@ -27,18 +28,25 @@ def home(program: Program, opt: Path = OPT) -> Path:
     return opt / program.name / program.version
 
 
+def closed(program: Program, opt: Path = OPT) -> list[Path]:
+    """Return what the user that runs the program could not read, because of the umask that made it."""
+    place = opt / program.name
+    return modes.closed(place) if place.is_dir() else []
+
+
 def unpack(program: Program, archive: Path, opt: Path = OPT) -> None:
     """Put the programs of *archive* into the version's directory, or raise and leave it as it was."""
     verify(program, archive)
     target = home(program, opt)
     fresh = target.with_name(f".{program.version}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    modes.make_directory(fresh)
     try:
         _extract(program, archive, fresh)
         for name in program.binaries:
             _try_out(fresh / name)
         (fresh / MARKER).write_text(program.checksum)
+        modes.open_tree(fresh)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
     finally:

@@ -4,6 +4,7 @@ import pwd
 import subprocess
 from pathlib import Path
 
+from ..mita_tree import modes
 from . import archive, links, packages
 from .model import Outcome, Program
 
@@ -21,7 +22,10 @@ def converge(program: Program, fetched: Path | None, *, check_mode: bool) -> Out
     wrong = links.wrong(program, outcome.paths)
     if wrong and not check_mode:
         links.mend(program, outcome.paths)
-    outcome.did = did + [f"link {name}" for name in wrong]
+    closed = archive.closed(program) if program.method == "archive" else []
+    if closed and not check_mode:
+        modes.open_tree(archive.OPT / program.name)
+    outcome.did = did + [f"link {name}" for name in wrong] + [f"open {path}" for path in closed]
     return outcome
 
 

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..mita_tree import modes
 from .model import Directory, File, RequestError
 
 
@@ -83,14 +84,18 @@ def directory_differs(wanted: Directory) -> bool:
     except FileNotFoundError:
         return True
     found = (_user_name(status.st_uid), _group_name(status.st_gid), stat.S_IMODE(status.st_mode))
-    return found != (wanted.owner, wanted.group, wanted.mode)
+    if found != (wanted.owner, wanted.group, wanted.mode):
+        return True
+    return wanted.opened and bool(modes.closed(Path(wanted.path)))
 
 
 def make_directory(wanted: Directory) -> None:
-    """Create *wanted*, or set its owner, group and mode."""
-    Path(wanted.path).mkdir(parents=True, exist_ok=True)
+    """Create *wanted*, or set its owner, group and mode, and those of what is in it if that is opened."""
+    modes.make_directory(Path(wanted.path), wanted.mode)
     os.chown(wanted.path, *ids(wanted.owner, wanted.group))
     Path(wanted.path).chmod(wanted.mode)
+    if wanted.opened:
+        modes.open_tree(Path(wanted.path))
 
 
 def copy_tree(source: Path, target: Path) -> None:

@@ -46,12 +46,13 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
-    """One directory as it must be on the host."""
+    """One directory as it must be on the host; `opened` with all that is in it, for every user to read."""
 
     path: str
     owner: str
     group: str
     mode: int
+    opened: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,8 @@ def _directory(params: dict[str, Any], entry: dict[str, Any]) -> Directory:
         path=_absolute(params["config_root"], entry["path"]),
         owner=entry["owner"] or params["owner"],
         group=entry["group"] or params["group"],
-        mode=_mode(entry["mode"] or "0750"),
+        mode=_mode(entry["mode"] or ("0755" if entry["opened"] else "0750")),
+        opened=entry["opened"],
     )
 
 

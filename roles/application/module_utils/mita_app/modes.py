@@ -1,0 +1,1 @@
+../../../program/module_utils/mita_tree/modes.py

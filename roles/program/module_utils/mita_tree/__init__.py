@@ -1,0 +1,1 @@
+"""Directories and files with explicit modes."""
