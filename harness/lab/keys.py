@@ -24,6 +24,7 @@ _PLAIN = (
     "pagerduty_critical_key",
     "pagerduty_error_key",
     "smtp_password",
+    "grafana_admin_password",
 )
 SECRETS = (*_PLAIN, "slack_webhook_url")
 """The names of all secrets of the lab: each is a file, and a variable of its inventory."""

@@ -31,9 +31,13 @@ def make_archive(
             member = tarfile.TarInfo(f"{top}/{name}")
             member.size, member.mode = len(content), 0o755
             tar.addfile(member, io.BytesIO(content))
+    return Archive(path, version, checksum_of(path))
+
+
+def checksum_of(path: Path) -> str:
+    """What pins a file."""
     with path.open("rb") as stream:
-        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Archive(path, version, f"sha256:{checksum}")
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def _read(container: Container, path: str) -> bytes:

@@ -1,7 +1,7 @@
 """A bare host of its own for role tests, from the lab's image: the site in the lab stays as it is."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Scratch:
 
 
 @contextmanager
-def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
+def scratch_host(name: str, directory: Path, groups: Iterable[str] = GROUPS) -> Iterator[Scratch]:
     """A booted host called *name*, gone afterwards."""
     client = lab.prepare()
     tenancy.sweep(client)
@@ -45,7 +45,7 @@ def scratch_host(name: str, directory: Path) -> Iterator[Scratch]:
         container.start()
         port = _ssh_port(container)
         boot.wait_for(container, Host(name, port))
-        inventory = _write_inventory(name, port, directory)
+        inventory = _write_inventory(name, port, directory, groups)
         yield Scratch(inventory, testinfra.get_host(f"docker://{container.name}"), container)
     finally:
         container.remove(force=True, v=True)
@@ -56,7 +56,7 @@ def _ssh_port(container: Container) -> int:
     return int(container.ports["22/tcp"][0]["HostPort"])
 
 
-def _write_inventory(name: str, port: int, directory: Path) -> Path:
+def _write_inventory(name: str, port: int, directory: Path, groups: Iterable[str]) -> Path:
     known_hosts = directory / "known_hosts"
     known_hosts.write_text(f"[127.0.0.1]:{port} {keys.public(keys.host_key(name))}\n")
     host = {
@@ -69,7 +69,7 @@ def _write_inventory(name: str, port: int, directory: Path) -> Path:
         "ansible_ssh_private_key_file": str(keys.USER_KEY),
         "ansible_ssh_common_args": f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={known_hosts}",
     }
-    groups: dict[str, object] = {group: {"hosts": {name: {}}} for group in GROUPS}
+    children: dict[str, object] = {group: {"hosts": {name: {}}} for group in groups}
     inventory = directory / "hosts.yml"
-    inventory.write_text(yaml.safe_dump({"all": {"hosts": {name: host}, "children": groups}}))
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {name: host}, "children": children}}))
     return inventory

@@ -26,6 +26,7 @@ options:
   tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
   user: {type: str, description: "System user to create."}
   home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
+  tree: {type: str, default: "", description: "Unpack the whole archive; its directory with the programs."}
 """
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -40,6 +41,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "tested": {"type": "dict", "default": {}},
     "user": {"type": "str"},
     "home": {"type": "str", "default": "/nonexistent"},
+    "tree": {"type": "str", "default": ""},
 }
 
 

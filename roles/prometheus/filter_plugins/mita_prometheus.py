@@ -24,6 +24,7 @@ LISTENS = {
     "prometheus": "prometheus_listen_address",
     "alertmanager": "alertmanager_listen_address",
     "mita-rollback": "rollback_listen_address",
+    "grafana": "grafana_listen_address",
 }
 """The input that says where a job's targets listen. Without it they are on loopback, where that is enough."""
 

@@ -104,6 +104,48 @@ def test_archive_without_the_program_is_refused_with_what_it_holds(tmp_path: Pat
         archive.unpack(other, tmp_path / "x.tar.gz", tmp_path / "opt")
 
 
+def make_tree(path: Path, *members: tuple[str, int, str]) -> Program:
+    """Write an archive of a whole tree; a member is a name, a mode, and where it leads if it is a link."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, mode, target in members:
+            member = tarfile.TarInfo(f"xtool-v1.2.3/{name}")
+            member.size, member.mode = (0, mode) if target else (len(SCRIPT), mode)
+            member.type, member.linkname = (tarfile.SYMTYPE if target else tarfile.REGTYPE), target
+            tar.addfile(member, io.BytesIO(SCRIPT))
+    checksum = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    return parse({**PARAMS, "checksum": checksum, "tree": "bin"})
+
+
+def test_whole_tree_is_unpacked_for_everybody_to_read_whatever_the_umask(tmp_path: Path) -> None:
+    release = make_tree(tmp_path / "x.tar.gz", ("bin/xtool", 0o700, ""), ("public/img/a.svg", 0o600, ""))
+    before = os.umask(0o077)
+    try:
+        archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+    finally:
+        os.umask(before)
+
+    found = archive.look(release, tmp_path / "opt")
+    home = tmp_path / "opt/xtool/1.2.3"
+    assert found.paths == {"xtool": str(home / "bin/xtool")}
+    assert [
+        (home / name).stat().st_mode & 0o777 for name in ("bin/xtool", "public/img", "public/img/a.svg")
+    ] == [
+        0o755,
+        0o755,
+        0o644,
+    ]
+
+
+@pytest.mark.parametrize("bad", [("public/a", 0o777, "/etc/passwd"), ("../../a", 0o644, "")])
+def test_tree_that_leads_elsewhere_is_refused(tmp_path: Path, bad: tuple[str, int, str]) -> None:
+    release = make_tree(tmp_path / "x.tar.gz", ("bin/xtool", 0o755, ""), bad)
+
+    with pytest.raises(ProgramError, match="which is a link or leads elsewhere"):
+        archive.unpack(release, tmp_path / "x.tar.gz", tmp_path / "opt")
+
+    assert archive.look(release, tmp_path / "opt").missing
+
+
 def test_links_follow_the_version_and_go_with_the_method(tmp_path: Path) -> None:
     release, bin_dir = parse(PARAMS), tmp_path
     (bin_dir / "xtool").symlink_to("/opt/xtool/1.0.0/xtool")

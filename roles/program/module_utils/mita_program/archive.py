@@ -16,7 +16,7 @@ MARKER = ".checksum"
 def look(program: Program, opt: Path = OPT) -> Outcome:
     """Return where the release's programs are, and whether they are still to be unpacked."""
     directory = home(program, opt)
-    paths = {name: str(directory / name) for name in program.binaries}
+    paths = {name: str(directory / program.tree / name) for name in program.binaries}
     marker = directory / MARKER
     complete = marker.exists() and marker.read_text() == program.checksum
     version = program.version if complete else ""
@@ -44,7 +44,7 @@ def unpack(program: Program, archive: Path, opt: Path = OPT) -> None:
     try:
         _extract(program, archive, fresh)
         for name in program.binaries:
-            _try_out(fresh / name)
+            _try_out(fresh / program.tree / name)
         (fresh / MARKER).write_text(program.checksum)
         modes.open_tree(fresh)
         shutil.rmtree(target, ignore_errors=True)
@@ -75,16 +75,44 @@ def _extract(program: Program, archive: Path, target: Path) -> None:
             )
         for name in program.binaries:
             _refuse_other_version(program, members[name].name)
-            source = tar.extractfile(members[name])
-            assert source is not None
-            with (target / name).open("wb") as stream:
-                shutil.copyfileobj(source, stream)
-            (target / name).chmod(0o755)
+        if program.tree:
+            _extract_tree(program, tar, target)
+            return
+        for name in program.binaries:
+            _extract_file(tar, members[name], target / name, 0o755)
+
+
+def _extract_tree(program: Program, tar: tarfile.TarFile, target: Path) -> None:
+    """Unpack all files below the archive's one directory, readable by everybody, whatever the umask is."""
+    for member in tar.getmembers():
+        inner = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+        if ".." in inner.parts or not (member.isfile() or member.isdir()):
+            raise ProgramError(
+                f"expected plain files in the archive of {program.name}, found {member.name}, "
+                "which is a link or leads elsewhere; take upstream's archive"
+            )
+        if member.isfile():
+            _make_parents(target, inner)
+            _extract_file(tar, member, target / inner, 0o755 if member.mode & 0o100 else 0o644)
+
+
+def _make_parents(target: Path, inner: PurePosixPath) -> None:
+    for parent in [*reversed(inner.parents)][1:]:
+        (target / parent).mkdir(exist_ok=True)
+        (target / parent).chmod(0o755)
+
+
+def _extract_file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path, mode: int) -> None:
+    source = tar.extractfile(member)
+    assert source is not None
+    with path.open("wb") as stream:
+        shutil.copyfileobj(source, stream)
+    path.chmod(mode)
 
 
 def _refuse_other_version(program: Program, member: str) -> None:
     top = PurePosixPath(member).parts[0]
-    if f"-{program.version}." not in top.replace("-v", "-"):
+    if f"-{program.version}." not in f"{top}.".replace("-v", "-"):
         raise ProgramError(
             f"expected the archive's directory to be {program.name}-{program.version}.<system>, "
             f"found {top}; the version and the archive do not belong together"

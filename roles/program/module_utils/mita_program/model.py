@@ -14,7 +14,10 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """One component. `binaries` maps upstream's name of a program to the distribution's."""
+    """One component. `binaries` maps upstream's name of a program to the distribution's.
+
+    With `tree` the whole archive is unpacked, and its programs lie in that directory of it.
+    """
 
     name: str
     method: str
@@ -24,6 +27,7 @@ class Program:
     checksum: str = ""
     user: str | None = None
     home: str = "/nonexistent"
+    tree: str = ""
 
 
 @dataclass(kw_only=True)
@@ -56,6 +60,7 @@ def parse(params: dict[str, Any]) -> Program:
         checksum=checksum,
         user=params["user"],
         home=params["home"],
+        tree=params.get("tree", ""),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import PurePosixPath
 
 from .model import Outcome, Program
 
@@ -12,7 +13,7 @@ FORMAT = "${Package}\t${db:Status-Status}\t${Version}\n"
 def look(program: Program) -> Outcome:
     """Return where the distribution's programs are and whether a package is missing or of another version."""
     versions = installed(program.packages)
-    paths = {name: f"{BIN}/{distribution}" for name, distribution in program.binaries.items()}
+    paths = {name: str(PurePosixPath(BIN) / distribution) for name, distribution in program.binaries.items()}
     if missing(program, versions):
         return Outcome(paths=paths, missing=True)
     token = " ".join(f"{package}={versions[package]}" for package in program.packages)

@@ -7,6 +7,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 
 from .model import Ready
 
@@ -16,13 +17,13 @@ Seconds = float
 def get(url: str, ready: Ready | None, timeout: Seconds = 5) -> tuple[int, str]:
     """Return status and body of *url*, asked as *ready* says; 0 and the error if it failed."""
     request = urllib.request.Request(url, headers=_credentials(ready))  # noqa: S310 - the role's
-    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_context(ready))]
+    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context(ready))]
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return 0, str(error)
 
 
@@ -51,7 +52,7 @@ def _credentials(ready: Ready | None) -> Mapping[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def _context(ready: Ready | None) -> ssl.SSLContext:
+def context(ready: Ready | None) -> ssl.SSLContext:
     """Trust what `ca_file` holds, be it an authority or the service's own certificate; show `cert_file`.
 
     The name is not compared: the address is the loopback, which is in no certificate.

@@ -1,0 +1,1 @@
+"""What `grafana_accounts` is made of: a client of Grafana's HTTP API, and who may log in."""
