@@ -83,7 +83,7 @@ def _extract(program: Program, archive: Path, target: Path) -> None:
 
 
 def _extract_tree(program: Program, tar: tarfile.TarFile, target: Path) -> None:
-    """Unpack all files below the archive's one directory, readable by everybody, whatever the umask is."""
+    """Unpack all files below the archive's one directory, for everybody to read."""
     for member in tar.getmembers():
         inner = PurePosixPath(*PurePosixPath(member.name).parts[1:])
         if ".." in inner.parts or not (member.isfile() or member.isdir()):
@@ -92,14 +92,8 @@ def _extract_tree(program: Program, tar: tarfile.TarFile, target: Path) -> None:
                 "which is a link or leads elsewhere; take upstream's archive"
             )
         if member.isfile():
-            _make_parents(target, inner)
+            modes.make_directory((target / inner).parent)
             _extract_file(tar, member, target / inner, 0o755 if member.mode & 0o100 else 0o644)
-
-
-def _make_parents(target: Path, inner: PurePosixPath) -> None:
-    for parent in [*reversed(inner.parents)][1:]:
-        (target / parent).mkdir(exist_ok=True)
-        (target / parent).chmod(0o755)
 
 
 def _extract_file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path, mode: int) -> None:
