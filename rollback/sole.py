@@ -27,6 +27,6 @@ def claim(database: Path) -> TextIO | None:
             return None  # a file system without locks
         raise SettingsInvalid(
             f"database: expected one that no other daemon uses, found {database} in use: stop the other one "
-            f"(`lslocks` says which process it is), or name another file"
+            "(`systemctl stop rollback`; `lslocks` says which process it is), or name another file"
         ) from error
     return file

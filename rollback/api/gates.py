@@ -29,7 +29,7 @@ ADMIN = "/api/"
 ROOT = "/api/admin/rollback"
 TRIGGER = f"{ROOT}/trigger"
 STATUS, TEST = f"{ROOT}/status", f"{ROOT}/test"
-OPEN = "/runbooks"
+FRONT, RUNBOOKS = "/", "/runbooks"
 BODY_SECONDS = 30.0
 """Longer than a whole delivery needs to arrive over any network that can be worked with."""
 
@@ -57,7 +57,8 @@ class Gate:
     """One gate before every route; what it does not let pass, it answers.
 
     The trigger is for the webhook's account alone, everything else under /api/ for the administrator's; the
-    reader may read there. Other addresses are open until a web account is configured, runbooks always.
+    reader may read there. Other addresses are open until a web account is configured, runbooks and the front
+    page always.
     """
 
     def __init__(self, app: ASGIApp, watch: Watch) -> None:
@@ -121,7 +122,8 @@ class Gate:
     def _account(self, door: Door, request: Request, accounts: Accounts, authorization: str) -> str:
         """The name of the account that lets this request in, or Unauthorized, or Forbidden."""
         if door is Door.OPEN:
-            if accounts.web is None or request.scope["path"].startswith(OPEN):
+            path = request.scope["path"]
+            if accounts.web is None or path == FRONT or path.startswith(RUNBOOKS):
                 return ""
             return require(authorization, accounts.web, accounts.admin, accounts.reader).username
         if accounts.legacy and is_bare(authorization, accounts.webhook):

@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from rollback import __version__
+
 INDEX = "README"
 ANY_INVENTORY = "inventories/SITE"
 """How a page in the repository writes the inventory of whoever reads it."""
@@ -28,6 +30,23 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
 }
+FRONT = """\
+# The rollback daemon
+
+It decides whether an alert rolls a release back, and does it. Version {version}.
+
+- [Runbooks](runbooks/): what to do about each alert
+- [Is the daemon well?](health/ready): 200 when it is, otherwise what is wrong
+- [Metrics](metrics), for Prometheus
+- [The interface](openapi.json), for programs
+
+What it has decided and why, what waits for a person, and how to freeze or roll back, on its host:
+
+``` host=monitor
+rollbackctl status
+rollbackctl --help
+```
+"""
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -82,10 +101,14 @@ class Runbooks:
     def routes(self) -> list[Route]:
         """The addresses; a page's relative links stay below `/runbooks/`."""
         return [
+            Route("/", self._show_front),
             Route("/runbooks", _to_index),
             Route("/runbooks/", self._show_index),
             Route("/runbooks/{name}", self._show),
         ]
+
+    def _show_front(self, _: Request) -> Response:
+        return self._answer("Rollback daemon", FRONT.format(version=__version__))
 
     def _show_index(self, _: Request) -> Response:
         listed = "".join(f"- [{name}]({name}.md)\n" for name in self._texts)

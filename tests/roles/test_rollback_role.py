@@ -166,6 +166,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown setting": ({"rollback_settings": {"cooldwn": "1m"}}, "cooldwn: no such setting"),
     "duration": ({"rollback_settings": {"cooldown": "soon"}}, "expected a duration such as 30m"),
     "no webhook secret": ({"rollback_webhook_secret": ""}, "webhook_secret_file: expected a secret"),
+    "no copy kept": ({"rollback_backup_keep": 0}, "rollback_backup_keep: expected at least 1 copy, found 0"),
+    "calendar": ({"rollback_backup_calendar": "sometimes"}, "sometimes"),
     "certificate": ({"rollback_web_tls_cert": "x", "rollback_web_tls_key": "y"}, "web_tls_cert"),
 }
 
@@ -184,6 +186,24 @@ def state_of(scratch: Scratch) -> str:
     """Files of the daemon, with their content, and the process."""
     find = "find /etc/mita-rollback /etc/systemd/system/rollback.service -type f | sort | xargs sha256sum"
     return str(scratch.host.check_output(f"{find}; systemctl show -P MainPID rollback"))
+
+
+def test_the_history_is_copied_every_night_and_a_copy_is_put_back(installed: Run, scratch: Scratch) -> None:
+    timer = scratch.host.service("rollback-backup.timer")
+    assert timer.is_enabled and timer.is_running
+
+    scratch.host.check_output("systemctl start rollback-backup.service")
+    [copy] = scratch.host.file("/var/backups/mita-rollback").listdir()
+    path = f"/var/backups/mita-rollback/{copy}"
+    assert scratch.host.check_output(f"stat -c '%U %a' {path}") == "mita-rollback 600"
+    assert "systemctl stop rollback" in scratch.host.run(f"rollback-backup restore {path}").stderr
+
+    scratch.host.check_output(
+        f"systemctl stop rollback && rollback-backup restore {path} && systemctl start rollback"
+    )
+    until("the daemon to answer", lambda: ask(scratch, "/health/ready") == "200", deadline_s=30)
+    owners = scratch.host.check_output("stat -c %U /var/lib/mita-rollback/rollback.db*").split()
+    assert set(owners) == {"mita-rollback"}
 
 
 def test_killed_it_comes_back_by_itself(installed: Run, scratch: Scratch) -> None:

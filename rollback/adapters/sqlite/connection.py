@@ -79,6 +79,11 @@ def migrate(connection: sqlite3.Connection) -> int:
     return len(scripts)
 
 
+def newest_schema() -> int:
+    """The number of the latest schema that this version knows."""
+    return len(_scripts())
+
+
 def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:
     try:
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")

@@ -51,6 +51,16 @@ def answered(folder: Path, path: str, site: Site | None = None) -> httpx.Respons
     return asyncio.run(ask())
 
 
+def test_the_front_page_leads_everywhere(daemon: Any) -> None:
+    page = opened(daemon, "/")
+    targets = re.findall(r'href="([^"]+)"', page.text)
+
+    assert page.status_code == 200 and "rollbackctl status" in page.text
+    assert targets == ["runbooks/", "health/ready", "metrics", "openapi.json"]
+    for target in targets:
+        assert opened(daemon, target, auth=("prometheus", "web-secret")).status_code == 200, target
+
+
 def test_the_page_of_every_alert_opens_without_a_password(daemon: Any) -> None:
     assert opened(daemon, "/metrics").status_code == 401
     for alert in ALERTS:

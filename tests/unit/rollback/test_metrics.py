@@ -167,7 +167,7 @@ def test_every_state_of_a_service_is_told_from_the_start(scraped: Scraped) -> No
 
 
 def test_a_service_waits_for_its_first_release_until_one_is_live(scraped: Scraped, make: Any) -> None:
-    scraped.probed = {"shop": ["app1"], "new": ["app1"]}
+    scraped.probed = {"shop": {"app1": ""}, "new": {"app1": ""}}
     known = 'mita_rollback_release_known{application="new"}'
     assert scraped.all()[known] == 0
 
