@@ -1,7 +1,7 @@
 """Filter `mita_secret_problems`: every secret that a site does not have or that is too short, all at once.
 
-A site's inputs name their secrets by variables that begin with `vault_`. Nothing is decrypted or shown here but
-the names, and no host is asked.
+A site names its secrets by variables that begin with `vault_`. Nothing of them is shown here but their names,
+and no host is asked.
 """
 
 import re

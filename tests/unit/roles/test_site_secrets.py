@@ -1,0 +1,86 @@
+"""Every secret that a site lacks is told at once, before a host is asked."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from devtools.paths import REPO, VENV
+from playbooks.filter_plugins import mita_secrets
+
+EXAMPLE = REPO / "inventories" / "production" / "group_vars"
+SHORT = "vault_a: expected at least 10 characters for rollback_admin_secret, found 9"
+NAME = re.compile(r"vault_\w+")
+VAULT = EXAMPLE / "all" / "vault.example.yml"
+
+
+class Hosts(dict[str, Mapping[str, Any]]):
+    """What Ansible gives a filter, where nothing is templated."""
+
+    def raw_get(self, host: str) -> Mapping[str, Any]:
+        return self[host]
+
+
+def told(**variables: Any) -> list[str]:
+    return mita_secrets.secret_problems(Hosts(monitor=variables))
+
+
+def listed() -> list[str]:
+    return list(yaml.safe_load(VAULT.read_text("utf-8")))
+
+
+def test_the_example_lists_every_secret_that_its_inputs_name() -> None:
+    inputs = [
+        yaml.safe_load(path.read_text("utf-8")) or {} for path in EXAMPLE.rglob("*.yml") if path != VAULT
+    ]
+    used = {name for found in inputs for text in mita_secrets.strings(found) for name in NAME.findall(text)}
+
+    assert set(listed()) == used
+
+
+def test_a_site_without_secrets_is_told_of_all_of_them() -> None:
+    argv = [str(VENV / "bin" / "ansible-playbook"), "-i", "inventories/production", "playbooks/check.yml"]
+    done = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, timeout=120)
+    said = done.stdout + done.stderr
+
+    assert done.returncode
+    assert [name for name in listed() if f"{name}: expected a secret for" not in said] == []
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_an_empty_secret_is_none(value: str | None) -> None:
+    variables = {"vault_a": value} if value is not None else {}
+
+    assert told(inputs=[{"password": "x{{ vault_a }}"}], **variables) == [
+        "vault_a: expected a secret for inputs, found none"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "problems"),
+    [
+        (
+            {"vault_a": "123456789"},
+            [SHORT],
+        ),
+        ({"vault_a": "1234567890"}, []),
+        ({"vault_a": "{{ lookup('env', 'A') }}"}, []),
+    ],
+)
+def test_a_secret_is_as_long_as_the_daemon_wants_it(variables: dict[str, str], problems: list[str]) -> None:
+    assert told(rollback_admin_secret="{{ vault_a }}", **variables) == problems
+
+
+def test_what_has_a_default_may_be_missing() -> None:
+    assert told(rollback_reader_secret="{{ vault_a | default('') }}") == []
+
+
+def test_each_host_has_its_own_secrets_and_one_sentence_is_enough() -> None:
+    hosts = Hosts(
+        a={"x": "{{ vault_a }}", "vault_a": "there"}, b={"x": "{{ vault_a }}"}, c={"x": "{{ vault_a }}"}
+    )
+
+    assert mita_secrets.secret_problems(hosts) == ["vault_a: expected a secret for x, found none"]
