@@ -1,6 +1,6 @@
 """Workers on a socket that outlives them, and a goodbye that loses no request.
 
-The first process leaves its listening socket with systemd, which gives it to the next one: what connects
+The host hands the listening socket over, and systemd gives it to the next process too: what connects
 meanwhile waits in it. A worker that is asked to end accepts nothing any more, answers what still comes on the
 connections that it has with `Connection: close`, and ends once they are gone or have been silent for a while.
 """
@@ -12,7 +12,6 @@ import socket
 import struct
 import termios
 import time
-from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
@@ -101,23 +100,13 @@ def serve(settings: Settings, application: str) -> None:
 
 
 def listening_socket(config: uvicorn.Config) -> socket.socket:
-    """Return the socket that an earlier process left with systemd, or a new one, left there for the next."""
-    left = systemd.inherited_socket()
-    if left is not None:
-        if is_bound_to(left, config.host, config.port):
-            return left
-        left.close()
-        systemd.forget_socket()
+    """Return the socket that the host handed over, or a new one where this does not run on a host."""
+    handed_over = systemd.inherited_socket()
+    if handed_over is not None:
+        return handed_over
     fresh = config.bind_socket()
     fresh.listen(config.backlog)
-    systemd.leave_socket(fresh)
     return fresh
-
-
-def is_bound_to(listener: socket.socket, host: str, port: int) -> bool:
-    """Whether the socket listens where it should; another port or address may be wanted by now."""
-    bound = listener.getsockname()
-    return (ip_address(bound[0]), bound[1]) == (ip_address(host), port)
 
 
 def is_idle(connection: Any) -> bool:

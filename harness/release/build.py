@@ -44,7 +44,15 @@ def manifest(version: str, fault_specs: Sequence[str]) -> dict[str, object]:
         found = faults.to_manifest([faults.parse(spec) for spec in fault_specs])
     except faults.FaultError as error:
         raise UserError(f"--fault: {error}") from error
-    return {"name": NAME, "version": version, "rollback_safe": True, "socket": True, "fault": found}
+    return {
+        "name": NAME,
+        "version": version,
+        "rollback_safe": True,
+        "start": ["/usr/bin/python3", "-P", "-m", "application"],
+        "environment": {"PYTHONPATH": "$MITA_RELEASE/lib:$MITA_RELEASE/app"},
+        "socket": True,
+        "fault": found,
+    }
 
 
 def command(path: Path, described: dict[str, object], python: str) -> list[str]:

@@ -72,6 +72,13 @@ def test_service_may_not_write_its_own_releases(installed: Run, scratch: Scratch
     assert "Permission denied" in done.stderr
 
 
+def test_nobody_but_root_may_change_what_starts_releases(installed: Run, scratch: Scratch) -> None:
+    launcher = scratch.host.file("/usr/local/lib/mita-backend/start.py")
+
+    assert (launcher.user, oct(launcher.mode)) == ("root", "0o644")
+    assert oct(scratch.host.file("/usr/local/lib/mita-backend").mode) == "0o755"
+
+
 def test_keys_open_a_shell_and_no_tunnel(installed: Run, scratch: Scratch) -> None:
     keys = scratch.host.file("/var/lib/mita-deploy/.ssh/authorized_keys")
 

@@ -722,26 +722,27 @@ def test_socket_goes_with_a_stop_and_outlives_a_crash(rolled_back: Rehearsed, si
     assert host.check_output("systemctl show -P NRestarts mita-backend") == "1"
 
 
-def from_before_the_socket(archive: Path) -> Path:
-    """Make a release whose processes neither take nor leave a socket, as those of earlier versions did."""
+def from_before(archive: Path) -> Path:
+    """Make a release as they were: the module had another name, there was no start command and no socket."""
     changed = archive.with_name("before.tar.gz")
     with tarfile.open(archive) as source, tarfile.open(changed, "w:gz") as target:
         for member in source:
             stream = source.extractfile(member)
             content = stream.read() if stream else b""
+            member.name = member.name.replace("app/application/", "app/target/")
             if member.name == "manifest.json":
-                content = json.dumps({**json.loads(content), "version": "0.9.0", "socket": False}).encode()
-            if member.name.endswith("target/systemd.py"):
-                content = b"inherited_socket = forget_socket = leave_socket = lambda *_: None\n"
+                found = json.loads(content)
+                kept = {name: found[name] for name in ("name", "rollback_safe", "python", "fault")}
+                content = json.dumps({**kept, "version": "0.9.0"}).encode()
             member.size = len(content)
             target.addfile(member, io.BytesIO(content))
     return changed
 
 
-def test_release_from_before_the_socket_is_deployed_left_and_restored(
+def test_release_from_before_start_commands_is_deployed_left_and_restored(
     rolled_back: Rehearsed, site: Site
 ) -> None:
-    old = from_before_the_socket(site.archives["1.0.0"])
+    old = from_before(site.archives["1.0.0"])
     digest = run_program(["sha256sum", str(old)]).split()[0]
     site.play("deploy", app_version="0.9.0", app_archive=str(old), app_checksum=f"sha256:{digest}").ok()
     assert set(site.live().values()) == {"0.9.0"}

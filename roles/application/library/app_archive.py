@@ -20,6 +20,11 @@ options:
   name: {type: str, required: true, description: "Name that the manifest must have."}
   version: {type: str, required: true, description: "Version that the manifest must have."}
   cache: {type: path, required: true, description: "Where archives from URLs are kept, by checksum."}
+  rollback_safe:
+    type: str
+    choices: ["", "yes", "no"]
+    default: ""
+    description: What counts where the manifest does not say it.
 """
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -28,6 +33,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "version": {"type": "str", "required": True},
     "cache": {"type": "path", "required": True},
+    "rollback_safe": {"type": "str", "choices": ["", "yes", "no"], "default": ""},
 }
 
 
@@ -41,6 +47,7 @@ def main() -> None:
     """Run the task."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     wanted = module.params
+    said = wanted["rollback_safe"]
     try:
         path, checksum, manifest = checked(
             wanted["source"],
@@ -49,6 +56,7 @@ def main() -> None:
             version=wanted["version"],
             cache=Path(wanted["cache"]),
             read=read,
+            assumed={"rollback_safe": said == "yes"} if said else None,
         )
     except ReleaseError as error:
         module.fail_json(msg=str(error))

@@ -32,6 +32,7 @@ options:
   archive:
     type: path
     description: "present: the archive on this host, removed afterwards; without it the one kept here."
+  launcher: {type: path, description: "present: what starts a release that has a start command."}
   checksum: {type: str, default: "", description: "sha256:<hex> of the archive."}
   by: {type: str, choices: [deploy, rollback], default: deploy, description: "Who asks."}
   url: {type: str, description: "Where the service says that it is ready, and its version."}
@@ -48,6 +49,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "version": {"type": "str"},
     "archive": {"type": "path"},
+    "launcher": {"type": "path"},
     "checksum": {"type": "str", "default": ""},
     "by": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
     "url": {"type": "str"},
@@ -108,7 +110,13 @@ def make_present(layout: Layout, params: dict[str, Any], *, check_mode: bool) ->
     try:
         with layout.locked():
             changed = present(
-                layout, path, checksum=params["checksum"], name=params["name"], version=version, at=now()
+                layout,
+                path,
+                checksum=params["checksum"],
+                name=params["name"],
+                version=version,
+                at=now(),
+                launcher=Path(params["launcher"]) if params["launcher"] else None,
             )
     finally:
         if params["archive"]:

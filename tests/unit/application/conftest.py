@@ -16,6 +16,7 @@ from roles.application.module_utils.mita_app.layout import MARKER, Layout
 from roles.application.module_utils.mita_app.readiness import Answer, Demand
 
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BUNDLE = {"python": THIS_PYTHON}
 Build = Callable[..., tuple[Path, str]]
 
 
@@ -37,14 +38,20 @@ def put(layout: Layout, version: str, sha256: str = "0" * 64) -> None:
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """Make archives; the values given replace those of a good one."""
+    """Make archives; the values given replace those of a good one, and None takes one away."""
 
     def make(
-        version: str = "1.0.0", *, members: dict[str, bytes] | None = None, **manifest: object
+        version: str = "1.0.0",
+        *,
+        members: dict[str, bytes] | None = None,
+        links: dict[str, str] | None = None,
+        **manifest: object,
     ) -> tuple[Path, str]:
-        described = {"name": "mita-backend", "version": version, "python": THIS_PYTHON, **manifest}
+        described = {"name": "mita-backend", "version": version, "rollback_safe": True, **BUNDLE, **manifest}
+        described = {name: value for name, value in described.items() if value is not None}
         contents = {
             "app/application/__init__.py": b"VALUE = 1\n",
+            "app/application/__main__.py": b"VALUE = 2\n",
             **(members or {}),
             "manifest.json": json.dumps(described).encode(),
         }
@@ -52,8 +59,12 @@ def build(tmp_path: Path) -> Build:
         with tarfile.open(path, "w:gz") as archive:
             for name, content in contents.items():
                 info = tarfile.TarInfo(name)
-                info.size, info.mode = len(content), 0o644
+                info.size, info.mode = len(content), 0o755 if name.startswith("bin/") else 0o644
                 archive.addfile(info, io.BytesIO(content))
+            for name, target in (links or {}).items():
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = tarfile.SYMTYPE, target
+                archive.addfile(info)
         return path, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
     return make

@@ -81,6 +81,13 @@ def test_other_archive_never_replaces_the_live_release(layout: Layout, build: Bu
         ({"members": {"../escape": b""}}, "expected files inside the archive"),
         ({"members": {"/etc/escape": b""}}, "expected files inside the archive"),
         ({"members": {"app/broken.py": b"def"}}, "expected modules that compile"),
+        ({"links": {"escape": "../outside"}}, "links that stay inside the release, found escape -> "),
+        ({"links": {"escape": "/etc/passwd"}}, "links that stay inside the release, found escape -> "),
+        ({"links": {"lost": "app/nowhere"}}, "found lost, which leaves it"),
+        ({"links": {"app/deep": "../app/application", "deep": "app/deep/../../.."}}, "links that stay"),
+        ({"members": {"caf\udce9": b""}}, r"names in UTF-8, found 'caf\\udce9'"),
+        ({"start": ["/usr/bin/nothing-of-this-host"]}, "expected /usr/bin/nothing-of-this-host"),
+        ({"start": ["bin/missing"]}, "found 'bin/missing', which is neither"),
     ],
 )
 def test_archive_that_is_not_this_release_is_refused_and_leaves_nothing(
@@ -92,6 +99,53 @@ def test_archive_that_is_not_this_release_is_refused_and_leaves_nothing(
         present(layout, path, checksum=checksum, name=NAME, version="1.0.0", at="t0")
 
     assert list(layout.releases.iterdir()) == []
+
+
+def test_release_of_another_language_needs_no_python_that_fits(layout: Layout, build: Build) -> None:
+    archive = build(
+        members={"bin/server": b"#!/bin/sh\n", "old.py": b"print 1\n"},
+        links={"latest": "bin/server", "bin/up": "../app"},
+        start=["bin/server"],
+        python=None,
+    )
+
+    assert unpack(layout, archive)
+
+    release = layout.releases / "1.0.0"
+    assert (release / "latest").resolve() == (release / "bin/server").resolve()
+    assert (release / "bin/server").stat().st_mode & 0o777 == 0o755
+    assert not unpack(layout, archive)
+    (release / "latest").unlink()
+    (release / "latest").symlink_to("bin/up")
+    assert unpack(layout, archive)
+
+
+def test_everything_that_is_wrong_is_said_at_once(layout: Layout, build: Build) -> None:
+    path, checksum = build(name="other", start=["server"], links={"escape": "/etc"})
+
+    with pytest.raises(ReleaseError) as caught:
+        archive.check(path, checksum=checksum, name=NAME, version="1.0.0")
+
+    said = str(caught.value).splitlines()
+    assert said[0].endswith("3 things are wrong")
+    assert [line.split()[3] for line in said[1:]] == ["manifest", "a", "that"]
+
+
+def test_release_that_a_host_cannot_start_yet_is_refused_with_what_to_do(
+    layout: Layout, build: Build, tmp_path: Path
+) -> None:
+    path, checksum = build(members={"bin/server": b"#!/bin/sh\n"}, start=["bin/server"])
+
+    with pytest.raises(ReleaseError, match=r"start\.py on this host.*run playbooks/application\.yml"):
+        present(
+            layout,
+            path,
+            checksum=checksum,
+            name=NAME,
+            version="1.0.0",
+            at="t0",
+            launcher=tmp_path / "start.py",
+        )
 
 
 def test_other_file_than_the_pinned_one_is_refused_with_both_checksums(build: Build) -> None:
@@ -111,7 +165,7 @@ def test_pinned_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_archive_that_is_missing_is_named_with_the_way_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"nowhere\.tar\.gz.*harness release build"):
+    with pytest.raises(ReleaseError, match=r"nowhere\.tar\.gz.*harness release pack"):
         archive.sha256(tmp_path / "nowhere.tar.gz")
 
 

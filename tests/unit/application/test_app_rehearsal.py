@@ -123,3 +123,16 @@ def test_archive_is_kept_also_for_a_release_that_was_unpacked_before(
     assert present(layout, path, checksum=unpacked, name=NAME, version="1.0.0", at="t1")
     assert not present(layout, path, checksum=unpacked, name=NAME, version="1.0.0", at="t2")
     assert layout.kept_archives() == ["1.0.0"]
+
+
+def test_program_of_the_host_that_is_gone_is_named(layout: Layout, build: Build, tmp_path: Path) -> None:
+    program = tmp_path / "node"
+    program.touch(mode=0o755)
+    path, checksum = build(start=[str(program), "server.js"])
+    present(layout, path, checksum=checksum, name=NAME, version="1.0.0", at="t0")
+    assert obstacles(layout) == []
+
+    program.unlink()
+
+    [said] = obstacles(layout)
+    assert said.startswith(f"expected {program}, which starts 1.0.0, on this host, found none")

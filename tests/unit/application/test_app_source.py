@@ -28,7 +28,12 @@ class Web:
 
 
 def check(
-    tmp_path: Path, where: object, checksum: str = "", web: Web | None = None, version: str = "1.0.0"
+    tmp_path: Path,
+    where: object,
+    checksum: str = "",
+    web: Web | None = None,
+    version: str = "1.0.0",
+    assumed: dict[str, Any] | None = None,
 ) -> Any:
     return source.checked(
         str(where),
@@ -37,6 +42,7 @@ def check(
         version=version,
         cache=tmp_path / "cache",
         read=web or Web(AssertionError("nothing is fetched")),
+        assumed=assumed,
     )
 
 
@@ -101,3 +107,23 @@ def test_archive_that_is_nowhere_is_said_first(tmp_path: Path, where: str, words
 def test_latest_is_no_version(tmp_path: Path, build: Build) -> None:
     with pytest.raises(ReleaseError, match="not 'latest'"):
         check(tmp_path, build()[0], version="latest")
+
+
+def test_archive_that_does_not_say_whether_it_may_be_left_is_not_deployed(
+    tmp_path: Path, build: Build
+) -> None:
+    path, checksum = build(rollback_safe=None)
+
+    with pytest.raises(ReleaseError, match=r"rollback_safe.*--rollback-safe yes or no.*app_rollback_safe="):
+        check(tmp_path, path, checksum)
+
+
+@pytest.mark.parametrize(("own", "counts"), [(None, False), (True, True)])
+def test_word_of_a_person_counts_where_the_archive_says_nothing(
+    tmp_path: Path, build: Build, own: bool | None, counts: bool
+) -> None:
+    path, checksum = build(rollback_safe=own)
+
+    _, _, found = check(tmp_path, path, checksum, assumed={"rollback_safe": False})
+
+    assert found["rollback_safe"] is counts

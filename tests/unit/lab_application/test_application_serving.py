@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -157,54 +156,9 @@ def test_request_that_has_arrived_unread_is_seen() -> None:
         assert serving.has_unread(Transport(ours))
 
 
-@pytest.mark.parametrize(
-    ("host", "port", "same"), [("127.0.0.1", 0, True), ("127.0.0.1", 1, False), ("::1", 0, False)]
-)
-def test_socket_of_another_address_is_not_taken_over(
-    listener: socket.socket, host: str, port: int, same: bool
-) -> None:
-    assert serving.is_bound_to(listener, host, port or listener.getsockname()[1]) is same
-
-
-@pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """What systemd listens on."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(str(tmp_path / "notify"))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        yield channel
-
-
-def test_socket_is_left_with_systemd(manager: socket.socket, listener: socket.socket) -> None:
-    systemd.leave_socket(listener)
-
-    text, [handle], _, _ = socket.recv_fds(manager, 1000, 1)
-    assert text == b"FDSTORE=1\nFDNAME=listener"
-    with socket.socket(fileno=handle) as kept:
-        assert kept.getsockname() == listener.getsockname()
-
-
-def test_socket_is_forgotten_before_its_port_is_bound_anew(manager: socket.socket) -> None:
-    thread = threading.Thread(target=systemd.forget_socket)
-    thread.start()
-
-    assert manager.recv(1000) == b"FDSTOREREMOVE=1\nFDNAME=listener"
-    text, [handle], _, _ = socket.recv_fds(manager, 1000, 1)
-    assert text == b"BARRIER=1"
-    thread.join(0.2)
-    assert thread.is_alive()  # systemd has not closed it yet
-    os.close(handle)
-    thread.join(systemd.PATIENCE_MS / 1000)
-    assert not thread.is_alive()
-
-
-def test_without_systemd_nothing_is_taken_or_left(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDNAMES"):
+def test_where_none_is_handed_over_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LISTEN_PID", "LISTEN_FDNAMES"):
         monkeypatch.delenv(name, raising=False)
-
-    systemd.leave_socket(listener)
 
     assert systemd.inherited_socket() is None
 

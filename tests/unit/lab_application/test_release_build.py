@@ -11,6 +11,8 @@ def test_manifest_of_a_healthy_release_has_no_fault() -> None:
         "name": "mita-backend",
         "version": "1.0.0",
         "rollback_safe": True,
+        "start": ["/usr/bin/python3", "-P", "-m", "application"],
+        "environment": {"PYTHONPATH": "$MITA_RELEASE/lib:$MITA_RELEASE/app"},
         "socket": True,
         "fault": None,
     }

@@ -6,28 +6,41 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from . import manifest, members
 from .errors import ReleaseError
 
 CHUNK = 1 << 20
 MANIFEST = "manifest.json"
 
 
-def check(path: Path, *, checksum: str, name: str, version: str) -> dict[str, Any]:
-    """Return the manifest of an archive that is the pinned one and says what it was asked to be."""
+def check(
+    path: Path,
+    *,
+    checksum: str,
+    name: str,
+    version: str,
+    deploying: bool = False,
+    assumed: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the manifest of an archive that is the pinned one, says what it was asked to be, and can be one.
+
+    All that is wrong is said at once. *deploying* asks more than a rollback to it, which must stay possible;
+    *assumed* is what a person says where the manifest does not.
+    """
     found = sha256(path)
     if found != digest(checksum):
         raise ReleaseError(
             f"{path.name}: expected SHA-256 {digest(checksum)}, found {found}; "
             "fetch or build the archive again, or correct app_checksum"
         )
-    manifest = read_manifest(path)
-    for field, expected in (("name", name), ("version", version)):
-        if manifest.get(field) != expected:
-            raise ReleaseError(
-                f"{path.name}: expected a manifest with {field} {expected!r}, found {manifest.get(field)!r}; "
-                "give the archive of this release, or ask for the version it has"
-            )
-    return manifest
+    described, content = read(path)
+    described = {**(assumed or {}), **described}
+    files = {member.name: bool(member.mode & 0o100) for member in content if member.isreg()}
+    wrong = manifest.complaints(described, files, name=name, version=version, deploying=deploying)
+    wrong += members.complaints(content)
+    if wrong:
+        raise ReleaseError(f"{path.name}: {members.shortened(wrong)}")
+    return described
 
 
 def digest(checksum: str) -> str:
@@ -48,23 +61,22 @@ def sha256(path: Path) -> str:
     except OSError as error:
         raise ReleaseError(
             f"expected a release's archive at {path}, found: {error.strerror}; "
-            "build it with `harness release build VERSION`, or give app_archive"
+            "make it with `harness release pack DIRECTORY`, or give app_archive"
         ) from error
     return result.hexdigest()
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Return what the archive says about itself."""
+def read(path: Path) -> tuple[dict[str, Any], list[tarfile.TarInfo]]:
+    """Return what the archive says about itself, and its members."""
     try:
         with tarfile.open(path, "r:gz") as archive:
+            content = archive.getmembers()
             stream = archive.extractfile(MANIFEST)
-            manifest = json.load(stream) if stream else None
+            found = json.load(stream) if stream else None
     except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
         raise ReleaseError(
             f"{path.name}: expected a gzipped tar archive with {MANIFEST}, found {error}; build it again"
         ) from error
-    if not isinstance(manifest, dict):
-        raise ReleaseError(
-            f"{path.name}: expected an object in {MANIFEST}, found {manifest!r}; build it again"
-        )
-    return manifest
+    if not isinstance(found, dict):
+        raise ReleaseError(f"{path.name}: expected an object in {MANIFEST}, found {found!r}; build it again")
+    return found, content

@@ -12,7 +12,7 @@ CHUNK = 1 << 20
 
 def shape(directory: Path) -> str:
     """Return the SHA-256 of all paths and sizes: cheap, and notices what is missing or was cut short."""
-    lines = sorted(f"{name} {entry.stat().st_size}\n" for name, entry in _files(directory))
+    lines = sorted(f"{name} {_link(entry) or entry.stat().st_size}\n" for name, entry in _files(directory))
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
@@ -20,8 +20,7 @@ def digest(directory: Path) -> str:
     """Return the SHA-256 of all paths and contents."""
     result = hashlib.sha256()
     for name, entry in sorted(_files(directory)):
-        with Path(entry.path).open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        content = _link(entry) or _content(entry)
         result.update(f"{name} {content}\n".encode(errors="surrogateescape"))
     return result.hexdigest()
 
@@ -39,6 +38,16 @@ def damage(layout: Layout, version: str, *, thorough: bool) -> str:
     except OSError as error:
         return f"files of {version} cannot be read: {error.strerror}"
     return ""
+
+
+def _link(entry: os.DirEntry[str]) -> str:
+    """Where a symbolic link leads; nothing for a file."""
+    return f"-> {Path(entry.path).readlink()}" if entry.is_symlink() else ""
+
+
+def _content(entry: os.DirEntry[str]) -> str:
+    with Path(entry.path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(directory: Path, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:

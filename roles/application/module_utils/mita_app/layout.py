@@ -95,13 +95,17 @@ class Layout:
         """Return the versions whose archives are here."""
         return sorted(path.name.removesuffix(".tar.gz") for path in self.archives.glob("[!.]*.tar.gz"))
 
-    def takes_socket(self, version: str | None) -> bool:
-        """Whether this release serves on the socket that an earlier process left with systemd."""
+    def manifest(self, version: str | None) -> dict[str, Any]:
+        """Return what an unpacked release says about itself; nothing where it cannot be read."""
         try:
-            manifest = json.loads((self.releases / str(version) / "manifest.json").read_text())
+            found = json.loads((self.releases / str(version) / "manifest.json").read_text())
         except (OSError, ValueError):
-            return False
-        return isinstance(manifest, dict) and bool(manifest.get("socket"))
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def takes_socket(self, version: str | None) -> bool:
+        """Whether this release serves on the socket that systemd keeps for it."""
+        return bool(self.manifest(version).get("socket"))
 
     def leftovers(self) -> list[Path]:
         """Return what unpacking left behind when it was interrupted."""

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import archive, content
+from . import archive, content, starting
 from .layout import Layout
 
 VERBS = ("restart", "start", "stop")  # what a switch runs; sudoers allows these very command lines
@@ -48,3 +48,5 @@ def _release(layout: Layout, version: str, checksum: str) -> Iterator[str]:
         yield f"{version} was made from the archive {complete[version]}, not {archive.digest(checksum)}"
     elif damaged := content.damage(layout, version, thorough=True):
         yield damaged
+    elif lacking := starting.obstacle(layout.manifest(version)):
+        yield lacking

@@ -19,7 +19,14 @@ def is_url(source: str) -> bool:
 
 
 def checked(
-    source: str, checksum: str, *, name: str, version: str, cache: Path, read: Open
+    source: str,
+    checksum: str,
+    *,
+    name: str,
+    version: str,
+    cache: Path,
+    read: Open,
+    assumed: dict[str, Any] | None = None,
 ) -> tuple[Path, str, dict[str, Any]]:
     """Return path, checksum and manifest of an archive that is the pinned one and of this release."""
     check_version(version)
@@ -32,7 +39,9 @@ def checked(
     digest = archive.digest(pinned(source, checksum))
     path = fetched(source, digest, cache, read)
     try:
-        manifest = archive.check(path, checksum=digest, name=name, version=version)
+        manifest = archive.check(
+            path, checksum=digest, name=name, version=version, deploying=True, assumed=assumed
+        )
     except ReleaseError:
         if is_url(source):
             path.unlink()  # what the URL gave once must not be given again

@@ -9,13 +9,22 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from . import archive, content, history, modes
+from . import archive, content, history, modes, starting
 from .errors import ReleaseError
 from .history import Entry, Event
 from .layout import MARKER, Layout, sync_directory
 
 
-def present(layout: Layout, path: Path, *, checksum: str, name: str, version: str, at: str) -> bool:
+def present(
+    layout: Layout,
+    path: Path,
+    *,
+    checksum: str,
+    name: str,
+    version: str,
+    at: str,
+    launcher: Path | None = None,
+) -> bool:
     """Have `releases/<version>` made from this archive and keep that; return whether it was not there yet.
 
     A release that was interrupted while it was unpacked, that another archive made, or whose files changed
@@ -36,11 +45,14 @@ def present(layout: Layout, path: Path, *, checksum: str, name: str, version: st
             "give the new one its own version"
         )
     manifest = archive.check(path, checksum=checksum, name=name, version=version)
-    check_python(str(manifest.get("python", "")))
+    if "python" in manifest:
+        check_python(str(manifest["python"]))
+    if lacking := starting.obstacle(manifest, launcher):
+        raise ReleaseError(lacking)
     fresh = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=layout.releases))
     try:
         extract(path, fresh)
-        compile_all(fresh)
+        compile_all(fresh, strictly="python" in manifest)
         write_marker(fresh, archive.digest(checksum))
         if target.exists():
             if known and known != archive.digest(checksum):
@@ -84,28 +96,44 @@ def check_python(wanted: str) -> None:
 
 
 def extract(path: Path, into: Path) -> None:
-    """Unpack regular files only. An archive with anything else, or with a path that leaves it, is refused."""
+    """Unpack what `archive.check` found to be right: files first, so that none is written through a link."""
+    links = []
     with tarfile.open(path, "r:gz") as stream:
         for member in stream:
-            name = PurePosixPath(member.name)
-            if name.is_absolute() or ".." in name.parts or not (member.isreg() or member.isdir()):
-                raise ReleaseError(f"{path.name}: expected files inside the archive, found {member.name!r}")
-            source = stream.extractfile(member)
+            source = stream.extractfile(member) if member.isreg() else None
+            if member.issym():
+                links.append(member)
             if source is None:
                 continue
-            target = into / name
+            target = into / PurePosixPath(member.name)
             modes.make_directory(target.parent)
             with target.open("wb") as out:
                 shutil.copyfileobj(source, out)
             target.chmod(modes.PROGRAM if member.mode & 0o100 else modes.FILE)
             os.utime(target, (member.mtime, member.mtime))
+    for link in links:
+        modes.make_directory((into / link.name).parent)
+        (into / link.name).symlink_to(link.linkname)
+    check_links(into, [link.name for link in links])
 
 
-def compile_all(directory: Path) -> None:
-    """Compile the modules once, here: the service may not write, and would compile at each start."""
+def check_links(root: Path, names: list[str]) -> None:
+    """Refuse links that lead out of the release by way of other links, or to nothing."""
+    inside = root.resolve()
+    for name in names:
+        found = (root / name).resolve()
+        if not found.is_relative_to(inside) or not found.exists():
+            raise ReleaseError(f"expected links that stay inside the release, found {name}, which leaves it")
+
+
+def compile_all(directory: Path, *, strictly: bool) -> None:
+    """Compile the modules once, here: the service may not write, and would compile at each start.
+
+    A release that brings no libraries for a Python may hold files that are none of it.
+    """
     command = [sys.executable, "-m", "compileall", "-q", "-j", "2", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode and strictly:
         raise ReleaseError(
             f"expected modules that compile, found: {(done.stdout + done.stderr).strip()[-800:]}"
         )
