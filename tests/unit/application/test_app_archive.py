@@ -87,7 +87,7 @@ def test_other_archive_never_replaces_the_live_release(layout: Layout, build: Bu
         ({"links": {"app/deep": "../app/application", "deep": "app/deep/../../.."}}, "links that stay"),
         ({"members": {"caf\udce9": b""}}, r"names in UTF-8, found 'caf\\udce9'"),
         ({"start": ["/usr/bin/nothing-of-this-host"]}, "expected /usr/bin/nothing-of-this-host"),
-        ({"start": ["bin/missing"]}, "found 'bin/missing', which is neither"),
+        ({"start": ["bin/missing"]}, "found 'bin/missing'"),
     ],
 )
 def test_archive_that_is_not_this_release_is_refused_and_leaves_nothing(

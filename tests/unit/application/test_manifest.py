@@ -37,7 +37,7 @@ def test_good_manifest_is_not_complained_about() -> None:
         ({"start": "node server.js"}, "a list of words, found 'node server.js'"),
         ({"start": []}, "a list of words, found []"),
         ({"start": ["/bin/x", 8080]}, "a list of words"),
-        ({"start": ["node", "server.js"]}, "found 'node', which is neither"),
+        ({"start": ["node", "server.js"]}, "such as /usr/bin/node, found 'node'"),
         ({"start": ["server.js"]}, "chmod +x server.js"),
         ({"start": ["/bin/x", "&&", "y"]}, "without a shell, found '&&'"),
         ({"start": ["/bin/x", "${PORT"]}, "$$ for a dollar, found '${PORT'"),

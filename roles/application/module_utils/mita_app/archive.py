@@ -35,7 +35,7 @@ def check(
         )
     described, content = read(path)
     described = {**(assumed or {}), **described}
-    files = {member.name: bool(member.mode & 0o100) for member in content if member.isreg()}
+    files = members.executables(content)
     wrong = manifest.complaints(described, files, name=name, version=version, deploying=deploying)
     wrong += members.complaints(content)
     if wrong:

@@ -80,8 +80,8 @@ def _program(word: str, files: Files) -> Iterator[str]:
         return
     if path not in files:
         yield (
-            f"start: expected a file of the release or the absolute path of a program of the host, "
-            f"found {word!r}, which is neither"
+            f"start: expected a file of the release, or a program of the host with its whole path such as "
+            f"/usr/bin/{path}, found {word!r}"
         )
     elif not files[path]:
         yield f"start: expected {path} to be executable, found that it is not; chmod +x {path}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 SHOWN = 10
+LONGEST_CHAIN = 8  # of links that lead to links
 
 
 def complaints(members: Iterable[tarfile.TarInfo]) -> Iterator[str]:
@@ -21,11 +22,23 @@ def complaints(members: Iterable[tarfile.TarInfo]) -> Iterator[str]:
             yield f"expected links that stay inside the release, found {member.name} -> {member.linkname}"
 
 
+def executables(members: Iterable[tarfile.TarInfo]) -> dict[str, bool]:
+    """Return the files with whether they may be executed; a link to a file counts as that file."""
+    known = list(members)
+    files = {member.name: bool(member.mode & 0o100) for member in known if member.isreg()}
+    links = {member.name: _target(member.name, member.linkname) for member in known if member.issym()}
+    for name in links:
+        target = name
+        for _ in range(LONGEST_CHAIN):
+            target = links.get(target, target)
+        if target in files:
+            files[name] = files[target]
+    return files
+
+
 def leads_outside(name: str, target: str) -> bool:
     """Whether a symbolic link of this name leaves the release."""
-    return target.startswith("/") or _leaves(
-        posixpath.normpath(f"{posixpath.dirname(name)}/{target}".lstrip("/"))
-    )
+    return target.startswith("/") or _leaves(_target(name, target))
 
 
 def shortened(sentences: list[str]) -> str:
@@ -37,6 +50,10 @@ def shortened(sentences: list[str]) -> str:
     return "\n".join(
         [f"{len(sentences)} things are wrong", *lines, *([f"- and {more} more"] if more > 0 else [])]
     )
+
+
+def _target(name: str, target: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
 
 
 def _leaves(name: str) -> bool:
