@@ -72,6 +72,7 @@ class Series:
     name: str
     kind: str
     labels: list[str]
+    buckets: tuple[float, ...] | list[float] = ()
     optional: bool = False
 
 

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from devtools.wait import until
 from harness.application.database import Database
 from harness.application.processes import boot_time_s, read_stat
+from harness.cli import main
 from harness.release.backing import Backing
 from harness.release.running import Running, started, until_ready
 from monitoring import contract
@@ -86,6 +87,10 @@ def register(app: Running, email: str) -> int:
 
 
 # In the order in which they must run: the first ones see an application that nobody used yet.
+
+
+def test_command_for_other_applications_finds_everything_in_ours(app: Running) -> None:
+    assert main(["contract", app.url]) == 0
 
 
 def test_counters_exist_at_zero_before_the_first_request(app: Running) -> None:
