@@ -61,6 +61,11 @@ def _service(name: str, service: Json) -> Iterator[tuple[str, str]]:
         else "NOTHING: there is no other release to go back to"
     )
     yield "go back to", good or unproven
+    if current and not _may_be_left(service, current["version"]):
+        yield (
+            "",
+            f"not by itself: {current['version']} does not say rollback_safe, so each rollback is proposed",
+        )
     yield "releases", ", ".join(_release(release) for release in service["releases"]) or "none"
     if service["last_rollback"] and not service["active"]:
         yield "last", _rollback(service["last_rollback"])
@@ -138,7 +143,12 @@ def _host(host: Json) -> str:
 
 def _release(release: Json) -> str:
     by = f" by {release['by']}" if release["by"] else ""
-    return f"{release['version']} {release['standing']}{by}"
+    safe = "" if release["rollback_safe"] else ", not rollback_safe"
+    return f"{release['version']} {release['standing']}{by}{safe}"
+
+
+def _may_be_left(service: Json, version: str) -> bool:
+    return any(each["version"] == version and each["rollback_safe"] for each in service["releases"])
 
 
 def _rollback(rollback: Json) -> str:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from devtools.errors import UserError
-from harness.contract import exposition, judging
-from harness.contract.asking import Asked, ask
-from harness.contract.judging import Finding, State
+from harness.contract import scraped
+from harness.contract.findings import Finding, State, blind_alerts, judge, readiness
+from harness.contract.questions import Asked, ask
 from harness.contract.readers import readers
 from monitoring import contract
 
@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     """The table is printed; 1 where something is missing or wrong."""
     promised = contract.series()
     asked = ask(arguments.url, _login(arguments), str(arguments.ca or ""))
-    found = exposition.parse(asked.metrics)
-    findings = judging.judge(promised, found, asked.ready.version or "", arguments.accept)
-    complaints = judging.readiness(asked.ready)
+    found = scraped.parse(asked.metrics)
+    findings = judge(promised, found, asked.ready.version or "", arguments.accept)
+    complaints = readiness(asked.ready)
     _show(findings, readers(promised), asked, complaints)
     return int(bool(complaints) or any(each.bad for each in findings))
 
@@ -79,4 +79,4 @@ def _show(
 def _summary(findings: Sequence[Finding], alerts: Mapping[str, Sequence[str]]) -> str:
     counts = {state: sum(each.state is state for each in findings) for state in State}
     said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    return f"{len(findings)} series: {said}; {len(judging.blind(findings, alerts))} alerts are blind"
+    return f"{len(findings)} series: {said}; {len(blind_alerts(findings, alerts))} alerts are blind"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from devtools.paths import REPO
-from harness.contract.exposition import whole
+from harness.contract.scraped import whole
 from monitoring.catalog import Alert, load
 from monitoring.contract import TARGET, Series
 from ruletools.cases import reads

@@ -29,6 +29,7 @@ BASE_PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo"),
     *("ca-certificates", "iproute2", "procps", "curl"),
 )
+OTHER_PACKAGES = ("nodejs",)  # what runs tests/own_application, which is not ours
 CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
 
 
@@ -43,6 +44,11 @@ def component_packages(path: Path = COMPONENTS, exporters: Path = EXPORTERS) -> 
             f"expected program_components: {{component: {{packages: [...]}}}} in {path}, found {error!r}; "
             "the image brings those packages along"
         ) from error
+
+
+def waiting_packages() -> list[str]:
+    """Every package that a host of the lab may install without a network."""
+    return [*component_packages(), *OTHER_PACKAGES]
 
 
 def inputs() -> list[Path]:
@@ -62,7 +68,7 @@ def tag(os_release: str, packages: Iterable[str], files: Iterable[Path]) -> str:
 
 def name_now(os_release: str) -> str:
     """The name of the image that the inputs of this moment call for."""
-    return tag(os_release, component_packages(), inputs())
+    return tag(os_release, waiting_packages(), inputs())
 
 
 def exists(client: docker.DockerClient, os_release: str) -> bool:
@@ -137,7 +143,7 @@ class _Progress(threading.Thread):
 
 def _mmdebstrap(os_release: str) -> list[str]:
     """As root where possible; otherwise mmdebstrap finds a way of its own, or says why there is none."""
-    customize = f'"{HERE}/customize.sh" "$1" "{HERE}/rootfs" {" ".join(component_packages())}'
+    customize = f'"{HERE}/customize.sh" "$1" "{HERE}/rootfs" {" ".join(waiting_packages())}'
     argv = [
         apt.which("mmdebstrap") or "mmdebstrap",
         "--variant=minbase",

@@ -1,13 +1,10 @@
 """Deployments and rollbacks on two hosts, from the first release to one that does not start."""
 
-import http.client
 import io
 import json
-import select
 import tarfile
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +23,7 @@ from devtools.wait import until
 from harness.release.build import build
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch, scratch_host
+from harness.scratch.visitors import Visitors
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-lab"
@@ -647,51 +645,6 @@ def test_rollback_succeeds_while_a_dependency_is_down_and_a_deployment_does_not(
 
     assert run.of("host") == {name: ["started", "done"] for name in site.hosts}, run.output
     assert set(site.live().values()) == {"1.0.0"}
-
-
-class Visitors:
-    """Clients that keep their connections, as browsers and proxies do, and count what they lose."""
-
-    def __init__(self, addresses: list[str], each: int = 8) -> None:
-        self.over = threading.Event()
-        self.answered, self.lost, self.slowest = 0, list[str](), 0.0
-        work = [(address, place / each) for address in addresses for place in range(each)]
-        self.threads = [threading.Thread(target=self.visit, args=one) for one in work]
-
-    def visit(self, address: str, offset: float) -> None:
-        connection: http.client.HTTPConnection | None = None
-        due = time.monotonic() + offset / 2
-        while not self.over.wait(max(0.0, due - time.monotonic())):
-            due += 0.5
-            began = time.monotonic()
-            try:
-                if connection is None or select.select([connection.sock], [], [], 0)[0]:
-                    connection = http.client.HTTPConnection(address, 8080, timeout=20)
-                    connection.connect()
-                headers = {"Content-Type": "application/json"}
-                connection.request("POST", "/api/queue/jobs", '{"kind": "email"}', headers)
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != 202:
-                    self.lost.append(f"{address}: {answer.status} at {time.time():.2f}")
-                if answer.will_close:
-                    connection.close()
-                    connection = None
-                self.answered += 1
-                self.slowest = max(self.slowest, time.monotonic() - began)
-            except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{address}: {error!r} at {time.time():.2f}")
-                connection = None
-
-    def __enter__(self) -> "Visitors":
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def test_no_request_is_lost_by_a_deployment_a_rollback_or_a_restart(

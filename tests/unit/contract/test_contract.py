@@ -11,8 +11,8 @@ import pytest
 
 from devtools.paths import REPO
 from harness.cli import main
-from harness.contract import exposition, judging
-from harness.contract.judging import Finding, State
+from harness.contract import scraped
+from harness.contract.findings import Finding, State, judge
 from harness.contract.readers import readers
 from monitoring import contract
 from monitoring.promql import Selector, walk
@@ -38,7 +38,7 @@ def lines() -> dict[str, str]:
 
 
 def findings(text: str, *accepted: str, version: str = "1.0.0") -> dict[str, Finding]:
-    judged = judging.judge(PROMISED, exposition.parse(text), version, accepted)
+    judged = judge(PROMISED, scraped.parse(text), version, accepted)
     return {each.name: each for each in judged}
 
 

@@ -132,6 +132,19 @@ def test_the_page_of_an_ordinary_night(night: Night) -> None:
         assert line in night.page.splitlines()
 
 
+def test_a_release_that_is_not_left_by_itself_is_named_before_anything_happens(night: Night) -> None:
+    assert "not by itself" not in night.page
+
+    night.make.live(night.store, "3", minutes=6, rollback_safe=False)
+
+    lines = night.page.splitlines()
+    assert "  releases     3 unproven, not rollback_safe, 2 unproven, 1 good by the test" in lines
+    said = " ".join(lines[lines.index("  go back to   1") + 1 :][:2]).split()
+    assert " ".join(said).startswith(
+        "not by itself: 3 does not say rollback_safe, so each rollback is proposed"
+    )
+
+
 def test_what_has_passed_is_not_shown_as_if_it_still_held(night: Night) -> None:
     night.people.freeze(FreezeWish(service=None, reason="x", by="ann", lasting=timedelta(minutes=5)))
     night.people.freeze(FreezeWish(service="shop", reason="y", by="ann", lasting=timedelta(minutes=5)))

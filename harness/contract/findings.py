@@ -1,4 +1,4 @@
-"""What is there, missing or wrong of each promised series, and of the answer about readiness. Pure."""
+"""What is there, missing or wrong of each promised series, and in the answer about readiness. Pure."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatch
 
-from harness.contract.exposition import UNTYPED, Exposition, Sample
+from harness.contract.scraped import UNTYPED, Exposition, Sample
 from monitoring.contract import Series
 from roles.application.module_utils.mita_app.readiness import Answer
 
@@ -140,6 +140,6 @@ def readiness(answer: Answer) -> list[str]:
     return []
 
 
-def blind(findings: Sequence[Finding], readers: Mapping[str, Sequence[str]]) -> list[str]:
+def blind_alerts(findings: Sequence[Finding], readers: Mapping[str, Sequence[str]]) -> list[str]:
     """The alerts that read a series which is missing or wrong."""
     return sorted({alert for each in findings if each.state != State.THERE for alert in readers[each.name]})
