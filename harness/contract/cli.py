@@ -11,7 +11,7 @@ from rich.table import Table
 
 from devtools.errors import UserError
 from harness.contract import scraped
-from harness.contract.findings import Finding, State, blind_alerts, judge, readiness
+from harness.contract.compliance import Finding, State, blind_alerts, judge, readiness
 from harness.contract.questions import Asked, ask
 from harness.contract.readers import readers
 from monitoring import contract

@@ -59,9 +59,14 @@ class Packed:
     @property
     def deploy_command(self) -> str:
         """The command for a site."""
+        return f"ansible-playbook -i inventories/SITE {shlex.join(self.deploy_arguments)}"
+
+    @property
+    def deploy_arguments(self) -> list[str]:
+        """The words of that command which say what is deployed."""
         said = {"app_version": self.version, "app_archive": self.path, "app_checksum": self.checksum}
-        words = " ".join(f"-e {shlex.quote(f'{name}={value}')}" for name, value in said.items())
-        return f"ansible-playbook -i inventories/SITE playbooks/deploy.yml {words}"
+        pairs = [word for name, value in said.items() for word in ("-e", f"{name}={value}")]
+        return ["playbooks/deploy.yml", *pairs]
 
 
 def pack(wish: Wish) -> Packed:

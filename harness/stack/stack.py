@@ -127,22 +127,23 @@ class Stack:
             rollout.finish(play, rollout.DEPLOY_S)
         return log.read_text(errors="replace")
 
+    def install(self, *arguments: str) -> None:
+        """Run a playbook to its end; raises PlaybookError if it failed."""
+        log = self.home / f"install-{time.time():.0f}.log"
+        with playing(" ".join(arguments), arguments, log) as play:
+            rollout.finish(play, rollout.INSTALL_S)
+
     @contextmanager
     def deployment_window(self, window: str) -> Iterator[None]:
         """The daemon blames deployments for so long (production time) for the length of the block."""
         changed = json.dumps(
             {"rollback_settings": {**host_variables()["rollback_settings"], "deployment_window": window}}
         )
-        self._install_daemon("-e", changed)
+        self.install("playbooks/rollback_daemon.yml", "-e", changed)
         try:
             yield
         finally:
-            self._install_daemon()
-
-    def _install_daemon(self, *arguments: str) -> None:
-        log = self.home / f"daemon-{time.time():.0f}.log"
-        with playing("the daemon's settings", ["playbooks/rollback_daemon.yml", *arguments], log) as play:
-            rollout.finish(play, rollout.INSTALL_S)
+            self.install("playbooks/rollback_daemon.yml")
 
     def build(self, version: str, fault: ReleaseFault | None = None) -> None:
         """Have the archive of a release."""

@@ -18,7 +18,7 @@ from devtools.paths import REPO
 from devtools.wait import until
 from harness.cli import main
 from harness.contract import questions, scraped
-from harness.contract.findings import State, judge
+from harness.contract.compliance import State, judge
 from harness.release import pack, tree
 from harness.release.backing import free_port
 from monitoring import contract

@@ -7,8 +7,6 @@ const os = require('node:os');
 const version = process.env.MITA_VERSION;
 const failing = Number(process.env.FAILING_SHARE || 0); // what makes a release bad
 const started = Math.floor(Date.now() / 1000 - process.uptime());
-const users = new Set();
-const inFlight = new Map();
 let leaving = false;
 
 // Numbers: counters and gauges by name and labels, and one histogram.
@@ -31,9 +29,8 @@ function observe(labels, seconds, step = 1) {
 }
 
 // What users do. Each entry: the path as the metrics name it, the status, the counters, the answer.
-const user = () => users.size + 1;
 const routes = {
-  'POST /api/register': [201, ['user_registration_attempts', 'user_registration_success'], () => ({ user_id: user() })],
+  'POST /api/register': [201, ['user_registration_attempts', 'user_registration_success'], () => ({ user_id: 1 })],
   'POST /api/transactions': [201, ['transaction_processing'], () => ({ transaction_id: 1 })],
   'POST /api/revenue': [201, ['revenue_processing'], () => ({ revenue_id: 1 })],
   'POST /api/queue/jobs': [202, [], () => ({ depth: 0 })],
@@ -76,14 +73,13 @@ function serve(request, response) {
   });
   response.statusCode = Math.random() < failing ? 500 : status;
   if (response.statusCode === status) for (const name of counters) add(`${name}_total`, {});
-  users.add(users.size);
   return response.end(JSON.stringify(answer()));
 }
 
 function metrics() {
   const disk = fs.statfsSync('.');
   const [pages] = fs.readFileSync('/proc/self/statm', 'utf8').split(' ');
-  set('daily_active_users', {}, users.size);
+  set('daily_active_users', {}, values.get('user_registration_success_total'));
   set('mita_middleware_health_status', {}, 1);
   set('mita_middleware_component_health', { component: 'store' }, 1);
   set('mita_middleware_component_response_time_ms', { component: 'store' }, 0.1);

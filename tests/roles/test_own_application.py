@@ -9,6 +9,7 @@ import pytest
 
 from devtools.paths import REPO
 from devtools.playbook import Run, run_playbook
+from harness.cli import main
 from harness.release.pack import Packed, Wish, pack
 from harness.scratch.host import Scratch
 from harness.scratch.visitors import Visitors
@@ -104,11 +105,18 @@ def test_release_in_another_language_takes_over(second: Run, scratch: Scratch) -
     assert scratch.host.check_output(f"readlink /proc/{pid}/cwd") == "/opt/mita-backend/releases/2.0.0"
 
 
+def test_rules_can_see_all_of_it(second: Run, scratch: Scratch) -> None:
+    assert main(["contract", f"http://{address_of(scratch)}:8080"]) == 0
+
+
+def address_of(scratch: Scratch) -> str:
+    return str(scratch.host.check_output("hostname -i").split()[0])
+
+
 def test_no_request_is_lost_between_releases_that_take_the_socket(
     second: Run, deploy: Deploy, scratch: Scratch
 ) -> None:
-    address = scratch.host.check_output("hostname -i").split()[0]
-    with Visitors([address]) as visitors:
+    with Visitors([address_of(scratch)]) as visitors:
         deploy("2.1.0", SHOP, NODE, socket=True).ok()
         scratch.host.check_output("systemctl restart mita-backend")
 

@@ -12,7 +12,7 @@ import pytest
 from devtools.paths import REPO
 from harness.cli import main
 from harness.contract import scraped
-from harness.contract.findings import Finding, State, judge
+from harness.contract.compliance import Finding, State, judge
 from harness.contract.readers import readers
 from monitoring import contract
 from monitoring.promql import Selector, walk
