@@ -68,8 +68,11 @@ def _show(
     console = Console(highlight=False)
     console.width = max(console.width, NARROWEST) if not sys.stdout.isatty() else console.width
     table = Table("series", "state", "what", "blind alerts", box=None, pad_edge=False)
+    table.columns[0].min_width = max(len(each.name) for each in findings)
     for each in findings:
-        blind = "" if each.state is State.THERE else ", ".join(alerts[each.name])
+        blind = (
+            "" if each.state is State.THERE else ", ".join(alerts[each.name]) or "none: dashboards read it"
+        )
         table.add_row(each.name, f"[{COLOURS[each.state]}]{each.state}[/]", each.words, blind)
     console.print(table)
     for line in [*(complaints or [f"/health/ready: {asked.ready.words}"]), _summary(findings, alerts)]:
