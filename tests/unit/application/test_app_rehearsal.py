@@ -125,6 +125,19 @@ def test_archive_is_kept_also_for_a_release_that_was_unpacked_before(
     assert layout.kept_archives() == ["1.0.0"]
 
 
+@pytest.mark.parametrize("thorough", [True, False])
+def test_link_that_leads_elsewhere_is_noticed(layout: Layout, build: Build, thorough: bool) -> None:
+    path, checksum = build(links={"latest": "app"})
+    present(layout, path, checksum=checksum, name=NAME, version="1.0.0", at="t0")
+    link = layout.releases / "1.0.0" / "latest"
+    assert content.damage(layout, "1.0.0", thorough=thorough) == ""
+
+    link.unlink()
+    link.symlink_to("../1.0.0/app")
+
+    assert "differ from what was unpacked" in content.damage(layout, "1.0.0", thorough=thorough)
+
+
 def test_program_of_the_host_that_is_gone_is_named(layout: Layout, build: Build, tmp_path: Path) -> None:
     program = tmp_path / "node"
     program.touch(mode=0o755)

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from devtools.paths import REPO
-from roles.application.module_utils.mita_app.manifest import OURS, OURS_TOO, complaints
+from roles.application.files import start
+from roles.application.module_utils.mita_app.manifest import MODULES, OURS, OURS_TOO, complaints
 
 GOOD: dict[str, Any] = {
     "name": "mita-backend",
@@ -71,6 +72,10 @@ def test_release_that_does_not_say_how_it_is_started_must_be_one_from_before() -
     assert "expected start" in asked(FILES)[0]
     assert asked(FILES, deploying=False) == []
     assert asked({"app/application/__main__.py": False}) == asked({"app/target/__main__.py": False}) == []
+
+
+def test_what_is_checked_and_what_starts_know_the_same_modules_from_before() -> None:
+    assert start.MODULES == MODULES
 
 
 def test_no_release_may_set_what_the_role_sets() -> None:

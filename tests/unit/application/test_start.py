@@ -74,7 +74,7 @@ def test_what_the_host_says_stands_and_what_the_release_adds_is_there(current: P
     assert environment["PATH"] == f"{current.resolve()}/bin:/usr/bin"
 
 
-@pytest.mark.parametrize("module", start.MODULES)
+@pytest.mark.parametrize("module", ["application", "target"])
 def test_release_from_before_is_started_as_it_was(current: Path, module: str) -> None:
     write(current)
     (current / "app" / module).mkdir(parents=True)
