@@ -151,6 +151,20 @@ def test_program_that_the_host_lacks_is_named_before_anything_is_live(
     assert scratch.host.run("test -e /opt/mita-backend/releases/4.0.0").rc == 1
 
 
+def test_program_that_the_sandbox_would_kill_is_refused_before_anything_is_live(
+    second: Run, deploy: Deploy, play: Callable[..., Run], scratch: Scratch
+) -> None:
+    play("rollback", app_version="1.0.0").ok()
+    play("application", application_sandbox={}).ok()
+    try:
+        failure = deploy("4.1.0", SHOP, NODE).failure()
+    finally:
+        play("application").ok()
+
+    assert "expected /usr/bin/node to be allowed to make machine code, found it forbidden" in failure
+    assert ready(scratch)["version"] == "1.0.0"
+
+
 def test_person_is_told_that_a_release_is_not_left_by_itself(
     second: Run, deploy: Deploy, scratch: Scratch
 ) -> None:

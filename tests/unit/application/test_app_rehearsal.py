@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from roles.application.module_utils.mita_app import archive, content, rehearsal
+from roles.application.module_utils.mita_app import archive, content, rehearsal, starting
 from roles.application.module_utils.mita_app.layout import Layout
 from roles.application.module_utils.mita_app.unpack import present
 
@@ -149,3 +149,35 @@ def test_program_of_the_host_that_is_gone_is_named(layout: Layout, build: Build,
 
     [said] = obstacles(layout)
     assert said.startswith(f"expected {program}, which starts 1.0.0, on this host, found none")
+
+
+@pytest.mark.parametrize(
+    ("start", "answer", "said"),
+    [
+        ("node server.js", "yes", "expected {} to be allowed to make machine code"),
+        ("node server.js", "no", ""),
+        ("node --jitless server.js", "yes", ""),
+        ("python3 server.py", "yes", ""),
+    ],
+)
+def test_program_that_the_sandbox_would_kill_late_is_named_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, answer: str, said: str
+) -> None:
+    name, *words = start.split()
+    (tmp_path / name).touch(mode=0o755)
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {answer}\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    found = starting.obstacle({"start": [str(tmp_path / name), *words]}, unit="mita-backend.service")
+
+    assert found.startswith(said.format(tmp_path / name)) and bool(found) == bool(said)
+
+
+def test_service_that_was_killed_as_the_sandbox_kills_says_what_may_be_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(starting, "forbids", lambda _: True)
+
+    assert "MemoryDenyWriteExecute: null" in starting.hint("code=killed, status=5/TRAP", "x.service")
+    assert starting.hint("code=exited, status=1/FAILURE", "x.service") == ""

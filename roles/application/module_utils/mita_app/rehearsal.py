@@ -13,7 +13,7 @@ VERBS = ("restart", "start", "stop")  # what a switch runs; sudoers allows these
 
 def obstacles(layout: Layout, version: str, checksum: str, unit: str) -> list[str]:
     """Return a sentence for each thing that would stop a switch to this release; none is what is wanted."""
-    return [*_tree(layout), *_rights(unit), *_release(layout, version, checksum)]
+    return [*_tree(layout), *_rights(unit), *_release(layout, version, checksum, unit)]
 
 
 def _tree(layout: Layout) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _rights(unit: str) -> Iterator[str]:
             yield f"sudo does not allow `systemctl {verb} {unit}`{said}"
 
 
-def _release(layout: Layout, version: str, checksum: str) -> Iterator[str]:
+def _release(layout: Layout, version: str, checksum: str, unit: str) -> Iterator[str]:
     complete = layout.complete()
     if version not in complete:
         yield f"the release {version} is not here; found {', '.join(complete) or 'none'}"
@@ -48,5 +48,5 @@ def _release(layout: Layout, version: str, checksum: str) -> Iterator[str]:
         yield f"{version} was made from the archive {complete[version]}, not {archive.digest(checksum)}"
     elif damaged := content.damage(layout, version, thorough=True):
         yield damaged
-    elif lacking := starting.obstacle(layout.manifest(version)):
+    elif lacking := starting.obstacle(layout.manifest(version), unit=unit):
         yield lacking

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import starting
 from .errors import ReleaseError
 from .readiness import Answer, Demand, parse
 
@@ -91,9 +92,10 @@ class Service:
         in_time = until(settled, self.timeout_s)
         if last.version != version or not demand.met_by(last):
             reason = f"within {self.timeout_s:g} s" if not in_time else "and not to end"
+            said = self.last_words(began)
             raise ReleaseError(
                 f"expected {self.unit} to get ready as version {version} {reason}, found: {last.words}\n"
-                f"{self.last_words(began)}".strip()
+                f"{said}{starting.hint(said, self.unit)}".strip()
             )
         return last
 

@@ -47,7 +47,7 @@ def present(
     manifest = archive.check(path, checksum=checksum, name=name, version=version)
     if "python" in manifest:
         check_python(str(manifest["python"]))
-    if lacking := starting.obstacle(manifest, launcher):
+    if lacking := starting.obstacle(manifest, launcher, f"{name}.service"):
         raise ReleaseError(lacking)
     fresh = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=layout.releases))
     try:
