@@ -1,5 +1,6 @@
 """What the repository says about the lab is what the lab does."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -40,6 +41,24 @@ def test_the_runbook_of_a_firing_alert_opens_from_its_notification(installed: Or
 
     assert page.status_code == 200
     assert "<h1>Watchdog</h1>" in page.text
+
+
+def test_a_person_sees_who_is_told(stack: Stack) -> None:
+    """The play says which receivers, their places hear of it, and nothing is decided."""
+    receivers = addresses.receivers()
+    before = receivers.reset()
+    decided = len(addresses.daemon().decisions())
+
+    words = stack.play("playbooks/test_alert.yml", "-e", "severity=critical", "-e", "component=database")
+
+    assert "Told within a minute: slack-database, critical." in words
+
+    def places() -> set[str]:
+        told = [r for r in receivers.requests(before) if "MitaTestAlert" in json.dumps(r)]
+        return {str(record["receiver"]) for record in told}
+
+    stack.until("the pager and the channels to be told", lambda: {"slack", "pagerduty"} <= places())
+    assert len(addresses.daemon().decisions()) == decided
 
 
 def test_the_commands_of_the_runbooks_run_as_they_are_written(installed: OrdinaryDay) -> None:
