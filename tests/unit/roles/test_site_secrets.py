@@ -1,14 +1,14 @@
 """Every secret that a site lacks is told at once, before a host is asked."""
 
 import re
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import yaml
 
-from devtools.paths import REPO, VENV
+from devtools.paths import REPO
+from devtools.playbook import run_playbook
 from playbooks.filter_plugins import mita_secrets
 
 EXAMPLE = REPO / "inventories" / "production" / "group_vars"
@@ -42,12 +42,10 @@ def test_the_example_lists_every_secret_that_its_inputs_name() -> None:
 
 
 def test_a_site_without_secrets_is_told_of_all_of_them() -> None:
-    argv = [str(VENV / "bin" / "ansible-playbook"), "-i", "inventories/production", "playbooks/check.yml"]
-    done = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, timeout=120)
-    said = done.stdout + done.stderr
+    run = run_playbook(REPO / "playbooks" / "check.yml", inventory=REPO / "inventories" / "production")
 
-    assert done.returncode
-    assert [name for name in listed() if f"{name}: expected a secret for" not in said] == []
+    assert run.returncode
+    assert [name for name in listed() if f"{name}: expected a secret for" not in run.failure()] == []
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
