@@ -18,11 +18,12 @@ COMMON = "main"
 
 @dataclass(frozen=True)
 class Exporter:
-    """One exporter: the scrape jobs that it answers, and the distribution's packages that bring it."""
+    """One exporter: the scrape jobs that it answers, its packages, and the inputs that only it has."""
 
     name: str
     jobs: Mapping[str, Mapping[str, Any]]
     packages: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
 
     @property
     def port(self) -> int:
@@ -62,9 +63,9 @@ def _exporter(path: Path) -> Exporter:
             raise TypeError("a port that is no number")
         if not all(isinstance(each, list) for each in (packages, *(job["groups"] for job in jobs.values()))):
             raise TypeError("groups or packages that are no lists")
-        return Exporter(name, jobs, tuple(packages))
+        return Exporter(name, jobs, tuple(packages), tuple(data["__exporter_own"]))
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise CatalogError(
             f"expected `__exporter_jobs: {{{name}: {{groups: [...], port: N}}}}` and `__exporter_program: "
-            f"{{packages: [...], binaries: {{...}}}}` in {path}, found {error!r}"
+            f"{{packages: [...], binaries: {{...}}}}` and `__exporter_own` in {path}, found {error!r}"
         ) from error

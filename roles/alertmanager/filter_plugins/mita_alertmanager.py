@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring import catalog
+from monitoring.endpoints.daemon_webhook import USUAL, delivered, webhook_files
 
 SECRETS = "/etc/alertmanager/secrets/"
 
@@ -25,11 +26,16 @@ def alertmanager_files(
     time_scale: float = 1,
     overrides: Mapping[str, Any] | None = None,
     mail: Mapping[str, str] | None = None,
+    daemon: Mapping[str, Any] | None = None,
 ) -> list[File]:
-    """Return alertmanager.yml, its templates and its secrets; raise if a secret or an address is missing."""
+    """Return alertmanager.yml, its templates and its secrets; raise if a secret or an address is missing.
+
+    *daemon* is how the rollback daemon is asked, empty where a site has none.
+    """
     source = Path(directory)
+    daemon = {"url": USUAL.rstrip("/")} if daemon is None else daemon
     try:
-        text = (source / "alertmanager.yml").read_text(encoding="utf-8")
+        text = delivered((source / "alertmanager.yml").read_text(encoding="utf-8"), _plain(daemon))
         config = catalog.render_alertmanager(
             text, time_scale=time_scale, overrides=_plain(overrides or {}), mail=_plain(mail or {})
         )
@@ -40,10 +46,14 @@ def alertmanager_files(
     files: list[File] = [{"path": "alertmanager.yml", "content": config}]
     files += [{"path": f"templates/{name}", "content": templates[name]} for name in sorted(templates)]
     # Read again for each notification: a new secret needs no reload.
-    return files + [
-        {"path": f"secrets/{name}", "content": str(secrets[name]), "secret": True, "apply": "none"}
-        for name in sorted(secrets)
-    ]
+    return (
+        files
+        + webhook_files(_plain(daemon))
+        + [
+            {"path": f"secrets/{name}", "content": str(secrets[name]), "secret": True, "apply": "none"}
+            for name in sorted(secrets)
+        ]
+    )
 
 
 def _refuse_missing_secrets(config: str, secrets: Mapping[str, str]) -> None:

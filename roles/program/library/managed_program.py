@@ -22,6 +22,7 @@ options:
   binaries: {type: dict, default: {}, description: "Upstream's program names to the distribution's."}
   checksum: {type: str, default: "", description: "sha256 of the archive."}
   archive: {type: path, description: "The fetched archive on this host; removed afterwards."}
+  linked: {type: bool, default: true, description: "Whether /usr/local/bin shows the archive's programs."}
   replaces: {type: list, elements: str, default: [], description: "Returned as it is, for managed_service."}
   tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
   user: {type: str, description: "System user to create."}
@@ -39,6 +40,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "archive": {"type": "path"},
     "replaces": {"type": "list", "elements": "str", "default": []},
     "tested": {"type": "dict", "default": {}},
+    "linked": {"type": "bool", "default": True},
     "user": {"type": "str"},
     "home": {"type": "str", "default": "/nonexistent"},
     "tree": {"type": "str", "default": ""},

@@ -13,27 +13,35 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.patch import merge
 
-KEYS = {"username", "password", "tls", "ca", "server_name"}
+KEYS = {"username", "password", "tls", "ca", "server_name", "cert", "key"}
+PAIRS = (("username", "password"), ("cert", "key"))
 
 Access = Mapping[str, Any]
 File = dict[str, Any]
 
 
-def access_overrides(access: Mapping[str, Access], directory: str, overrides: Mapping[str, Any]) -> Any:
-    """Return *overrides* laid over the patch of prometheus.yml that *access* to its jobs needs."""
+def access_overrides(
+    access: Mapping[str, Access], directory: str, overrides: Mapping[str, Any], alerts_path: str = ""
+) -> Any:
+    """Return *overrides* laid over the patch of prometheus.yml that *access* to its jobs needs.
+
+    *alerts_path* is what is before every path of Alertmanager.
+    """
     access = json.loads(json.dumps(access))
     for job, given in access.items():
         _check(job, given)
     patch: dict[str, Any] = {}
     if access:
         patch["scrape_configs"] = [{"job_name": job, **_client(job, access[job])} for job in sorted(access)]
-    if "alertmanager" in access:
-        patch["alerting"] = _alerting(Path(directory), _client("alertmanager", access["alertmanager"]))
+    delivery = _client("alertmanager", access.get("alertmanager", {}))
+    delivery |= {"path_prefix": alerts_path} if alerts_path else {}
+    if delivery:
+        patch["alerting"] = _alerting(Path(directory), delivery)
     return merge(patch, json.loads(json.dumps(overrides)))
 
 
 def access_files(access: Mapping[str, Access]) -> list[File]:
-    """Return the password and authority files that `access_overrides` names; they are read at each use."""
+    """Return the files of passwords and certificates that `access_overrides` names, read at each use."""
     files = []
     for job in sorted(access):
         if "password" in access[job]:
@@ -41,6 +49,10 @@ def access_files(access: Mapping[str, Access]) -> list[File]:
             files.append({"path": _password(job), "content": content, "secret": True, "apply": "none"})
         if "ca" in access[job]:
             files.append({"path": _authority(job), "content": str(access[job]["ca"]), "apply": "none"})
+        if "cert" in access[job]:
+            files.append({"path": _shown(job), "content": _line(access[job]["cert"]), "apply": "none"})
+            content = _line(access[job]["key"])
+            files.append({"path": _shown_key(job), "content": content, "secret": True, "apply": "none"})
     return files
 
 
@@ -52,6 +64,7 @@ def _client(job: str, given: Access) -> dict[str, Any]:
         client["basic_auth"] = {"username": given["username"], "password_file": _password(job)}
     tls = {"ca_file": _authority(job)} if "ca" in given else {}
     tls |= {"server_name": given["server_name"]} if "server_name" in given else {}
+    tls |= {"cert_file": _shown(job), "key_file": _shown_key(job)} if "cert" in given else {}
     return {**client, "tls_config": tls} if tls else client
 
 
@@ -61,10 +74,10 @@ def _alerting(directory: Path, client: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(job: str, given: Access) -> None:
-    if set(given) - KEYS or ("username" in given) != ("password" in given):
+    if set(given) - KEYS or any((one in given) != (other in given) for one, other in PAIRS):
         raise AnsibleFilterError(
-            f"access to the job {job} is username with password, tls, ca and server_name, each if needed; "
-            f"found {', '.join(sorted(given)) or 'nothing'}"
+            f"access to the job {job} is username with password, tls, ca, server_name, and cert with "
+            f"key, each if needed; found {', '.join(sorted(given)) or 'nothing'}"
         )
 
 
@@ -74,6 +87,18 @@ def _password(job: str) -> str:
 
 def _authority(job: str) -> str:
     return f"access/{job}.crt"
+
+
+def _shown(job: str) -> str:
+    return f"access/{job}.client.crt"
+
+
+def _shown_key(job: str) -> str:
+    return f"secrets/access-{job}.key"
+
+
+def _line(text: Any) -> str:
+    return f"{str(text).strip()}\n"
 
 
 class FilterModule:

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,13 @@ from ansible.errors import AnsibleFilterError
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring import catalog
-from monitoring.exporters import Exporter, load_exporters
+from monitoring.endpoints.asked_targets import Inventory
+from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
+from monitoring.exporters import load_exporters
 
 File = dict[str, Any]
-PUBLIC = "blackbox-public"
-EXPORTER = "exporter_listen_address"
-LISTENS = {
-    "prometheus": "prometheus_listen_address",
-    "alertmanager": "alertmanager_listen_address",
-    "mita-rollback": "rollback_listen_address",
-    "grafana": "grafana_listen_address",
-}
-"""The input that says where a job's targets listen. Without it they are on loopback, where that is enough."""
+APPLICATION = "mita-backend"
+EXPORTERS = Path(__file__).resolve().parents[2] / "exporter" / "vars"
 
 
 def prometheus_files(
@@ -38,11 +33,12 @@ def prometheus_files(
     slo: Mapping[str, Any] | None = None,
     runbooks_url: str = "",
     dashboards_url: str = "",
+    prober: str = USUAL,
 ) -> list[File]:
-    """Return prometheus.yml and the rule files of the content in *directory*."""
+    """Return prometheus.yml, with the address of the site's *prober*, and the rule files of *directory*."""
     source = Path(directory)
     try:
-        text = (source / "prometheus.yml").read_text(encoding="utf-8")
+        text = (source / "prometheus.yml").read_text(encoding="utf-8").replace(USUAL, prober)
         config = catalog.render_prometheus(text, time_scale=time_scale, overrides=_plain(overrides or {}))
         rules = catalog.render_rules(
             source / "rules",
@@ -55,17 +51,6 @@ def prometheus_files(
         raise AnsibleFilterError(f"the Prometheus content in {directory} was refused: {error}") from error
     files = [{"path": "prometheus.yml", "content": config}]
     return files + [{"path": f"rules/{name}", "content": rules[name]} for name in sorted(rules)]
-
-
-def exporters(_: object, groups: Iterable[str] | None = None) -> list[str]:
-    """Return the names of all exporters, or of those that run on a host of these inventory groups."""
-    found = _exporters().values()
-    return [one.name for one in found if groups is None or one.describes(groups)]
-
-
-def exporter_jobs(_: object) -> dict[str, Mapping[str, Any]]:
-    """Return the scrape jobs of every exporter, as `prometheus_jobs` holds a job."""
-    return {job: spec for one in _exporters().values() for job, spec in one.jobs.items()}
 
 
 def all_jobs(ours: Mapping[str, Any], site: Any) -> dict[str, Any]:
@@ -95,77 +80,35 @@ def _is_job(name: Any, job: Any) -> bool:
     )
 
 
-def _exporters() -> dict[str, Exporter]:
-    try:
-        return load_exporters(Path(__file__).resolve().parents[2] / "exporter" / "vars")
-    except catalog.CatalogError as error:
-        raise AnsibleFilterError(str(error)) from error
-
-
-def target_files(
+def scrape_plan(
     jobs: Mapping[str, Mapping[str, Any]],
     groups: Mapping[str, Iterable[str]],
-    hostvars: Mapping[str, Mapping[str, Any]],
+    hostvars: Any,
     *,
     environment: str,
     here: str = "",
     access: Mapping[str, Mapping[str, Any]] | None = None,
-) -> list[File]:
-    """Return one targets file for each job that has hosts; Prometheus watches them, none needs a reload.
+    own: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what the Prometheus on *here* asks and how; `files` are the targets, which it watches.
 
-    *here* is the host whose Prometheus scrapes: what listens there on loopback is asked there.
+    *own* are the inputs of its own role, where they may be more than its inventory says.
     """
-    files = []
-    for job in sorted(jobs):
-        hosts = sorted({host for group in jobs[job]["groups"] for host in groups.get(group, [])})
-        closed = {
-            host
-            for host in hosts
-            if here
-            and not _encrypted((access or {}).get(job, {}))
-            and _on_loopback(job, host, groups, hostvars)
-        }
-        if away := sorted(closed - {here}):
-            raise AnsibleFilterError(
-                f"expected {job} on {away[0]} to listen where the Prometheus of {here} can ask it, "
-                f"found it on loopback; set {_listens(job)} for {away[0]}, such as 0.0.0.0, and say who may"
-            )
-        addresses = {
-            host: "127.0.0.1" if host in closed else str(hostvars[host].get("internal_address", host))
-            for host in hosts
-        }
-        entries = [_target(job, jobs[job], host, addresses[host], environment) for host in hosts]
-        if job == "node":
-            for host, entry in zip(hosts, entries, strict=True):
-                entry["labels"] |= _clock(hostvars[host])
-        entries += [_given(job, jobs[job], other, environment) for other in jobs[job].get("also", [])]
-        if entries:
-            files.append({"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "watched"})
-    return files
+    seen = {**_by_host(hostvars, groups), here: ChainMap(dict(own or {}), hostvars.get(here, {}))}
+    try:
+        site = Inventory(groups, seen, here, load_exporters(EXPORTERS), environment)
+        plan = scrapes(jobs, site, access or {})
+    except catalog.CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return {**plan, "files": [_targets_file(job, entries) for job, entries in plan["targets"].items()]}
 
 
-def _on_loopback(
-    job: str,
-    host: str,
-    groups: Mapping[str, Iterable[str]],
-    hostvars: Mapping[str, Mapping[str, Any]],
-) -> bool:
-    """Whether only the host itself reaches what listens there, by what is said of it or by default."""
-    said = str(hostvars[host].get(_listens(job), ""))
-    if said:
-        return said.startswith(("127.", "localhost", "[::1]", "::1"))
-    alone = list(groups.get("monitoring", [])) == [host]
-    return job in LISTENS or (alone and _listens(job) == EXPORTER)
+def _targets_file(job: str, entries: Any) -> File:
+    return {"path": f"targets/{job}.yml", "content": _dump(entries), "apply": "watched"}
 
 
-def _listens(job: str) -> str:
-    """The input that says where the targets of a job listen, or nothing where no input of ours does."""
-    return LISTENS.get(job, EXPORTER if job in _exporters() else "")
-
-
-def _encrypted(access: Mapping[str, Any]) -> bool:
-    """Whether a job is asked over TLS: a port with a certificate is there for others, asked by its name."""
-    return bool(access.get("tls") or "ca" in access)
+def _by_host(hostvars: Any, groups: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    return {host: hostvars[host] for hosts in groups.values() for host in hosts}
 
 
 def public_target_files(endpoints: Any, *, environment: str) -> list[File]:
@@ -204,8 +147,7 @@ def _public(endpoint: Any, environment: str) -> dict[str, Any]:
 
 def expected_files(targets: Iterable[File], content: Iterable[File]) -> list[File]:
     """Return the rule file with the number of targets that each scraped job has in the inventory."""
-    config = next(file["content"] for file in content if file["path"] == "prometheus.yml")
-    scraped = {job["job_name"] for job in yaml.safe_load(config).get("scrape_configs") or []}
+    scraped = _scraped(content)
     rules = [
         {"record": "job:targets:expected", "expr": f"vector({count})", "labels": labels}
         for file in targets
@@ -216,30 +158,14 @@ def expected_files(targets: Iterable[File], content: Iterable[File]) -> list[Fil
     return [{"path": "rules/expected.rules.yml", "content": _dump(groups)}]
 
 
+def _scraped(content: Iterable[File]) -> set[str]:
+    config = next(file["content"] for file in content if file["path"] == "prometheus.yml")
+    return {job["job_name"] for job in yaml.safe_load(config).get("scrape_configs") or []}
+
+
 def _counted(job: str, entries: Iterable[Mapping[str, Any]]) -> list[tuple[dict[str, str], int]]:
     kinds = Counter((entry["labels"]["service"], entry["labels"]["env"]) for entry in entries)
     return [({"job": job, "service": service, "env": env}, count) for (service, env), count in kinds.items()]
-
-
-def _target(job: str, spec: Mapping[str, Any], host: str, address: str, environment: str) -> dict[str, Any]:
-    target = f"{address}:{spec['port']}"
-    if "url_path" in spec:
-        target = f"{spec.get('scheme', 'http')}://{target}{spec['url_path']}"
-    labels = {"instance": host, "host": host, "env": environment, "service": spec.get("service", job)}
-    if "url_path" in spec:
-        labels["instance"] = target
-    return {"targets": [target], "labels": labels}
-
-
-def _clock(variables: Mapping[str, Any]) -> dict[str, str]:
-    """Return the label of a host that has no time service on purpose."""
-    return {"time_service": "none"} if variables.get("time_service") == "none" else {}
-
-
-def _given(job: str, spec: Mapping[str, Any], given: Mapping[str, Any], environment: str) -> dict[str, Any]:
-    """Return the entry of a target that is no inventory host."""
-    base = {"instance": given["target"], "env": environment, "service": spec.get("service", job)}
-    return {"targets": [given["target"]], "labels": {**base, **given.get("labels", {})}}
 
 
 def _dump(entries: Any) -> str:
@@ -251,6 +177,41 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def expected_targets(plan: Mapping[str, Any], content: Iterable[File]) -> list[dict[str, Any]]:
+    """Return the targets that this site installs; an application may have no release yet."""
+    scraped = _scraped(content)
+    return [
+        {"job": job, "instance": entry["labels"]["instance"], "may_be_off": job == APPLICATION}
+        for job, entries in plan["targets"].items()
+        if job in scraped and job in plan["known"]
+        for entry in entries
+        if "host" in entry["labels"]
+    ]
+
+
+def heartbeat(content: Iterable[File]) -> str:
+    """Return the name of the alert that always fires, if a site has it."""
+    rules = (
+        rule
+        for file in content
+        if file["path"].startswith("rules/")
+        for group in yaml.safe_load(file["content"])["groups"]
+        for rule in group["rules"]
+    )
+    beats = (rule["alert"] for rule in rules if rule.get("labels", {}).get("rollback") == "heartbeat")
+    return next(beats, "")
+
+
+def alertmanagers(plan: Mapping[str, Any], root: str) -> list[dict[str, str]]:
+    """Return how the Prometheus whose files are in *root* asks each Alertmanager."""
+    way = plan["access"].get("alertmanager", {})
+    asked = {name: way[name] for name in ("username", "password") if name in way}
+    asked |= {"ca_file": f"{root}/access/alertmanager.crt"} if "ca" in way else {}
+    scheme = "https" if "ca" in way or way.get("tls") else "http"
+    targets = (entry["targets"][0] for entry in plan["targets"].get("alertmanager", []))
+    return [{"url": f"{scheme}://{target}{plan['alerts_path']}", **asked} for target in targets]
+
+
 class FilterModule:
     """What Ansible loads."""
 
@@ -258,10 +219,11 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "mita_prometheus_files": prometheus_files,
-            "mita_exporters": exporters,
-            "mita_exporter_jobs": exporter_jobs,
             "mita_all_jobs": all_jobs,
-            "mita_target_files": target_files,
+            "mita_alertmanagers": alertmanagers,
+            "mita_expected_targets": expected_targets,
+            "mita_heartbeat": heartbeat,
+            "mita_scrapes": scrape_plan,
             "mita_public_target_files": public_target_files,
             "mita_expected_files": expected_files,
         }

@@ -1,6 +1,6 @@
 """Filters that turn the inventory into the daemon's settings, its own inventory and its known hosts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -53,6 +53,23 @@ def known_hosts_text(
     return "".join(f"{name} {' '.join(key.split()[:2])}\n" for name, key in zip(names, keys, strict=True))
 
 
+def neighbours(names: Sequence[str], asked: Iterable[Vars]) -> dict[str, Any]:
+    """Return the settings, secrets and files with which the daemon asks each of these services."""
+    settings: dict[str, Any] = {}
+    secrets: dict[str, str] = {}
+    files: list[dict[str, str]] = []
+    for name, one in zip(names, asked, strict=True):
+        settings |= {f"{name}_url": one["url"]} if one else {}
+        if "username" in one:
+            settings |= {f"{name}_username": one["username"]}
+            settings |= {f"{name}_password_file": f"secrets/{name}_password"}
+            secrets[f"{name}_password"] = one["password"]
+        if "ca" in one:
+            settings[f"{name}_ca_file"] = f"web/{name}-ca.crt"
+            files.append({"path": f"web/{name}-ca.crt", "content": one["ca"]})
+    return {"settings": settings, "secrets": secrets, "files": files}
+
+
 def _host(name: str, variables: Vars) -> dict[str, Any]:
     carried = {key: variables[key] for key in CARRIED if key in variables}
     return {"ansible_host": _address(name, variables), **carried}
@@ -60,7 +77,9 @@ def _host(name: str, variables: Vars) -> dict[str, Any]:
 
 def _probe(name: str, variables: Vars) -> str:
     scheme = "https" if variables.get("application_web_tls_cert") else "http"
-    return f"{scheme}://{_address(name, variables)}:{variables.get('application_port', 8080)}{PROBE}"
+    host = _address(name, variables)
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}:{variables.get('application_port', 8080)}{PROBE}"
 
 
 def _address(name: str, variables: Vars) -> str:
@@ -93,5 +112,6 @@ class FilterModule:
             "mita_rollback_inventory": inventory_text,
             "mita_rollback_probes": probe_urls,
             "mita_rollback_known_hosts": known_hosts_text,
+            "mita_rollback_neighbours": neighbours,
             "mita_rollback_probe_authorities": probe_authorities,
         }

@@ -7,7 +7,7 @@ import pytest
 from monitoring.errors import CatalogError
 from monitoring.exporters import load_exporters
 
-PROGRAM = "__exporter_program: {packages: [p]}\n"
+PROGRAM = "__exporter_program: {packages: [p]}\n__exporter_own: {}\n"
 
 
 def data(jobs: str) -> bytes:

@@ -111,10 +111,11 @@ def test_a_service_is_asked_where_it_listens(tmp_path: Path, listens: str, asked
     told = {"ansible.builtin.debug": {"msg": [f"{{{{ __{role}_url }}}}" for role in roles]}}
     play_ = {"hosts": "nowhere", "connection": "local", "gather_facts": False, "tasks": [*tasks, told]}
     playbook.write_text(json.dumps([play_]))
+    plain = {"external_url": "", "extra_flags": [], "web_users": [], "web_tls_cert": ""}
     given = {
         f"{role}_{name}": value
         for role in roles
-        for name, value in (("listen_address", listens), ("web_tls_cert", ""))
+        for name, value in {**plain, "listen_address": listens}.items()
     }
 
     assert play(str(playbook), tmp_path, **given).count(f'"{asked}"') == len(roles)

@@ -1,6 +1,7 @@
 """The filters with which roles shape files, units and targets."""
 
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -9,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.program.filter_plugins.mita_exporters import exporter_jobs
 from roles.program.filter_plugins.mita_files import environment, exec_line
 from roles.program.filter_plugins.mita_sandbox import BASE, sandbox
 from roles.program.filter_plugins.mita_web import login, ready, web_files
@@ -16,13 +18,18 @@ from roles.prometheus.filter_plugins.mita_access import access_files, access_ove
 from roles.prometheus.filter_plugins.mita_prometheus import (
     all_jobs,
     expected_files,
-    exporter_jobs,
     public_target_files,
-    target_files,
+    scrape_plan,
 )
 
 USER = {"name": "scraper", "password": "correct horse"}
 HOSTVARS = {"app1": {}, "app2": {"internal_address": "10.0.0.2"}}
+
+
+def target_files(*arguments: Any, **named: Any) -> list[dict[str, Any]]:
+    """The targets of what a Prometheus asks."""
+    files: list[dict[str, Any]] = scrape_plan(*arguments, **named)["files"]
+    return files
 
 
 def hash_at(place: str) -> str:
@@ -168,7 +175,7 @@ def scraped(
     hostvars: dict[str, dict[str, object]], groups: dict[str, list[str]] = ALONE, **more: object
 ) -> dict[str, dict[str, str]]:
     """The address of each instance of each job, as the Prometheus on `watch` asks it."""
-    files = target_files(PORTS, groups, hostvars, environment="lab", here="watch", **more)  # type: ignore[arg-type]
+    files = target_files(PORTS, groups, hostvars, environment="lab", here="watch", **more)
     return {
         Path(file["path"]).stem: {
             entry["labels"]["instance"]: entry["targets"][0] for entry in yaml.safe_load(file["content"])
@@ -190,7 +197,7 @@ def test_what_is_on_loopback_by_default_is_asked_there_and_keeps_its_name() -> N
 def test_what_a_site_opens_is_asked_by_its_address() -> None:
     opened: dict[str, object] = {
         "prometheus_listen_address": "0.0.0.0:9090",
-        "exporter_listen_address": "0.0.0.0:9100",
+        "exporter_instances": {"node": {"listen_address": "0.0.0.0:9100"}},
         "rollback_listen_address": "127.0.0.2",
     }
 
@@ -199,7 +206,7 @@ def test_what_a_site_opens_is_asked_by_its_address() -> None:
     assert found["prometheus"] == {"watch": "watch:9090"}
     assert found["node"]["watch"] == "watch:9100"
     assert found["alertmanager"] == {"watch": "127.0.0.1:9093"}
-    assert found["mita-rollback"] == {"watch": "127.0.0.1:8000"}
+    assert found["mita-rollback"] == {"watch": "127.0.0.2:8000"}
 
 
 def test_a_port_with_a_certificate_is_asked_by_the_name_that_the_certificate_has() -> None:

@@ -19,7 +19,7 @@ def converge(program: Program, fetched: Path | None, *, check_mode: bool) -> Out
     if outcome.missing:
         outcome.did = [*did, f"install {program.name} {program.version} from {program.method}"]
         return outcome
-    wrong = links.wrong(program, outcome.paths)
+    wrong = links.wrong(program, outcome.paths) if program.linked else []
     if wrong and not check_mode:
         links.mend(program, outcome.paths)
     closed = archive.closed(program) if program.method == "archive" else []

@@ -28,6 +28,7 @@ class Program:
     user: str | None = None
     home: str = "/nonexistent"
     tree: str = ""
+    linked: bool = True
 
 
 @dataclass(kw_only=True)
@@ -61,6 +62,7 @@ def parse(params: dict[str, Any]) -> Program:
         user=params["user"],
         home=params["home"],
         tree=params.get("tree", ""),
+        linked=params["linked"],
     )
 
 

@@ -1,0 +1,141 @@
+"""What an inventory says of each service that is no exporter, with what holds where it says nothing."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from monitoring.endpoints import address
+from monitoring.endpoints.endpoint import Endpoint, Vars
+
+GROUPS = {
+    "prometheus": "monitoring",
+    "alertmanager": "monitoring",
+    "mita-rollback": "rollback",
+    "mita-backend": "application",
+    "grafana": "grafana",
+}
+"""The group of the inventory whose hosts run a service."""
+PORTS = {
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "mita-rollback": 8000,
+    "mita-backend": 8080,
+    "grafana": 3000,
+}
+
+
+def service(name: str, host: str, variables: Vars) -> Endpoint:
+    """The endpoint of a service of this name on a host with these variables."""
+    return _KNOWN[name](name, host, variables)
+
+
+def _web(name: str, host: str, variables: Vars) -> Endpoint:
+    """Prometheus and Alertmanager, whose inputs have the same names."""
+    certificate = str(variables.get(f"{name}_web_tls_cert") or "").strip()
+    setting = f"{name}_listen_address"
+    usual = f"{'0.0.0.0' if certificate else '127.0.0.1'}:{PORTS[name]}"  # noqa: S104
+    place = str(variables.get(setting, usual))
+    listens, port = address.split(place, setting, PORTS[name])
+    return Endpoint(
+        service=name,
+        host=host,
+        listens=listens,
+        port=port,
+        setting=setting,
+        path=_path(variables.get(f"{name}_external_url"), variables.get(f"{name}_extra_flags")),
+        certificate=certificate,
+        login=first_login(variables.get(f"{name}_web_users")),
+    )
+
+
+def _grafana(name: str, host: str, variables: Vars) -> Endpoint:
+    """Grafana, which has its metrics beside its path, not below it, and a login for them alone."""
+    login = variables.get("grafana_metrics_user")
+    found = _web(name, host, _of(variables, name, "listen_address", "web_tls_cert"))
+    return replace(found, login=first_login([login]) if login else {})
+
+
+def _of(variables: Vars, name: str, *inputs: str) -> Vars:
+    return {f"{name}_{one}": variables[f"{name}_{one}"] for one in inputs if f"{name}_{one}" in variables}
+
+
+def _path(external_url: Any, flags: Any) -> str:
+    """The path before every other one: that of the external URL, unless a flag says another."""
+    said = [flag for flag in flags or () if str(flag).startswith("--web.route-prefix=")]
+    path = str(said[-1]).partition("=")[2] if said else urlsplit(str(external_url or "")).path
+    path = path.strip("/")
+    return f"/{path}" if path else ""
+
+
+def first_login(users: Any) -> dict[str, str]:
+    """The credentials of the first web user, with which the site's own programs ask."""
+    first = users[0] if isinstance(users, list) and users and isinstance(users[0], Mapping) else {}
+    if not {"name", "password"} <= set(first):
+        return {}
+    return {"username": str(first["name"]), "password": str(first["password"])}
+
+
+def _daemon(name: str, host: str, variables: Vars) -> Endpoint:
+    certificate = str(variables.get("rollback_web_tls_cert") or "").strip()
+    settings = variables.get("rollback_settings")
+    settings = settings if isinstance(settings, Mapping) else {}
+    listens = str(
+        settings.get("listen_address")
+        or variables.get("rollback_listen_address")
+        or ("0.0.0.0" if certificate else "127.0.0.1")  # noqa: S104
+    )
+    return Endpoint(
+        service=name,
+        host=host,
+        listens=listens.strip("[]"),
+        port=int(settings.get("listen_port") or variables.get("rollback_listen_port") or PORTS[name]),
+        setting="rollback_listen_address",
+        certificate=certificate,
+        login=_pair(variables, "rollback_web_auth_username", "rollback_web_auth_password"),
+        client=_client(variables),
+    )
+
+
+def _client(variables: Vars) -> dict[str, str]:
+    """What the daemon wants to be shown, if it asks for an authority: the certificate of its own host."""
+    if not variables.get("rollback_web_tls_client_ca"):
+        return {}
+    pair = {
+        "cert": variables.get("rollback_client_tls_cert"),
+        "key": variables.get("rollback_client_tls_key"),
+    }
+    return {name: str(text) for name, text in pair.items() if text}
+
+
+def _application(name: str, host: str, variables: Vars) -> Endpoint:
+    return Endpoint(
+        service=name,
+        host=host,
+        listens=str(variables.get("application_listen_address") or "0.0.0.0").strip("[]"),  # noqa: S104
+        port=int(variables.get("application_port") or PORTS[name]),
+        setting="application_listen_address",
+        certificate=str(variables.get("application_web_tls_cert") or "").strip(),
+        login=_pair(variables, "application_metrics_user", "application_metrics_password"),
+    )
+
+
+def _pair(variables: Vars, username: str, password: str) -> dict[str, str]:
+    if not variables.get(username):
+        return {}
+    return {"username": str(variables[username]), "password": str(variables.get(password) or "")}
+
+
+_KNOWN: Mapping[str, Callable[[str, str, Vars], Endpoint]] = {
+    "prometheus": _web,
+    "alertmanager": _web,
+    "mita-rollback": _daemon,
+    "mita-backend": _application,
+    "grafana": _grafana,
+}
+
+
+def nearest(name: str, groups: Mapping[str, Iterable[str]], here: str) -> str | None:
+    """The host whose service of this name *here* asks: its own, or else the first."""
+    hosts = list(groups.get(GROUPS[name], ()))
+    return here if here in hosts else next(iter(hosts), None)

@@ -1,0 +1,78 @@
+"""Filters that say where a service listens and how others ask it, as monitoring/endpoints decides."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring.endpoints import access, address, endpoint
+from monitoring.endpoints import known_services as services
+from monitoring.errors import CatalogError
+
+Vars = Mapping[str, Any]
+
+
+def own_url(name: str, variables: Vars) -> str:
+    """Return where a service is asked on its own host: on loopback if it listens everywhere."""
+    try:
+        found = services.service(name, "this host", variables)
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return endpoint.url(found, "127.0.0.1" if address.is_everywhere(found.listens) else found.listens)
+
+
+def neighbour(
+    name: str,
+    groups: Mapping[str, Iterable[str]],
+    hostvars: Mapping[str, Vars],
+    here: str,
+    named: bool = False,
+) -> dict[str, Any]:
+    """Return how *here* asks the nearest service of this name, its `url` and access; else nothing.
+
+    *named* is for a client that expects the name of the address in the certificate, and can be told no other.
+    """
+    host = services.nearest(name, groups, here)
+    if host is None:
+        return {}
+    try:
+        found = services.service(name, host, hostvars[host])
+        asked = (found.asked_by_name_at if named else found.asked_near)(here, hostvars[host])
+        return {"url": endpoint.url(found, asked), **access.access(name, [(found, asked)], {})}
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def place(host: str, port: int | str) -> str:
+    """Return `host:port` as clients and listeners write it."""
+    return address.join(str(host), int(port))
+
+
+def database_place(listens: Iterable[str], port: int) -> str:
+    """Return where a database that listens on these addresses is asked on its own host."""
+    return address.join(database_host(listens), int(port))
+
+
+def database_host(listens: Iterable[str]) -> str:
+    """Return the same without the port."""
+    hosts = [str(one).removeprefix("-").strip("[]") for one in listens]
+    near = [host for host in hosts if address.is_everywhere(host) or address.is_loopback(host)]
+    return "127.0.0.1" if near or not hosts else hosts[0]
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {
+            "mita_database_host": database_host,
+            "mita_database_place": database_place,
+            "mita_neighbour": neighbour,
+            "mita_own_url": own_url,
+            "mita_place": place,
+        }

@@ -1,0 +1,92 @@
+"""Filters about exporters: which there are, which run on a host, and where each listens."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring.endpoints import address
+from monitoring.endpoints import instances as found_on
+from monitoring.errors import CatalogError
+from monitoring.exporters import Exporter, load_exporters
+
+VARS = Path(__file__).resolve().parents[2] / "exporter" / "vars"
+
+Vars = Mapping[str, Any]
+
+
+def exporters(_: object) -> list[str]:
+    """Return the names of all exporters."""
+    return list(_kinds())
+
+
+def exporter_jobs(_: object) -> dict[str, Mapping[str, Any]]:
+    """Return the scrape jobs of every exporter, as `prometheus_jobs` holds a job."""
+    return {job: spec for one in _kinds().values() for job, spec in one.jobs.items()}
+
+
+def instances(
+    host: str, hostvars: Mapping[str, Vars], groups: Mapping[str, Iterable[str]]
+) -> list[dict[str, str]]:
+    """Return the exporters of a host, each with its `name` and `kind`."""
+    try:
+        found = found_on.endpoints(_kinds(), host, hostvars[host], groups)
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return [{"name": one.name, "kind": one.kind} for one, _ in found]
+
+
+def inputs(name: str, given: Any, host: str) -> dict[str, Any]:
+    """Return what *given*, the inventory's `exporter_instances`, says of one exporter."""
+    try:
+        found_on.check(_kinds(), host, given)
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+    said = {key: value for key, value in (given.get(name) or {}).items() if key != "kind"}
+    return dict(json.loads(json.dumps(said)))
+
+
+def listens(
+    kind: str, groups: Mapping[str, Iterable[str]], host: str, internal: str, certificate: str
+) -> str:
+    """Return where an exporter of this kind listens unless the inventory says more."""
+    found = found_on.default_host(host, {"internal_address": internal}, groups, certificate)
+    return address.join(found, _kinds()[kind].port)
+
+
+def asked(place: str) -> str:
+    """Return where what listens at *place* is asked on its own host: on loopback if that is everywhere."""
+    try:
+        host, port = address.split(place, "listen_address", 9100)
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return address.join("127.0.0.1" if address.is_everywhere(host) else host, port)
+
+
+@cache
+def _kinds() -> dict[str, Exporter]:
+    try:
+        return load_exporters(VARS)
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {
+            "mita_exporter_asked": asked,
+            "mita_exporter_inputs": inputs,
+            "mita_exporter_instances": instances,
+            "mita_exporter_jobs": exporter_jobs,
+            "mita_exporter_listens": listens,
+            "mita_exporters": exporters,
+        }

@@ -1,0 +1,1 @@
+"""What a Prometheus says of what it asks, and what an Alertmanager has of it."""
