@@ -278,7 +278,7 @@ def pruned(start_failed: Run, scratch: Scratch, play: Play, content: Callable[[s
         "prometheus": {
             "content_dir": str(smaller),
             "jobs": {
-                "prometheus": {"groups": ["monitoring"], "port": 9090},
+                **dict.fromkeys(("alertmanager", "mita-backend", "mita-rollback")),
                 **{job: None for one in load_exporters(EXPORTERS).values() for job in one.jobs},
             },
         },

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ def alertmanager_files(
     overrides: Mapping[str, Any] | None = None,
     mail: Mapping[str, str] | None = None,
     daemon: Mapping[str, Any] | None = None,
+    own_templates: Sequence[str] = (),
 ) -> list[File]:
     """Return alertmanager.yml, its templates and its secrets; raise if a secret or an address is missing.
 
-    *daemon* is how the rollback daemon is asked, empty where a site has none.
+    *daemon* is how the rollback daemon is asked, empty where a site has none; *own_templates* are
+    files of its own.
     """
     source = Path(directory)
     daemon = {"url": USUAL.rstrip("/")} if daemon is None else daemon
@@ -40,6 +42,7 @@ def alertmanager_files(
             text, time_scale=time_scale, overrides=_plain(overrides or {}), mail=_plain(mail or {})
         )
         templates = {path.name: path.read_text(encoding="utf-8") for path in source.glob("templates/*.tmpl")}
+        templates |= _own(own_templates, templates)
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Alertmanager content in {directory} was refused: {error}") from error
     _refuse_missing_secrets(config, secrets)
@@ -54,6 +57,20 @@ def alertmanager_files(
             for name in sorted(secrets)
         ]
     )
+
+
+def _own(paths: Any, taken: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of each of the site's template files by its name."""
+    if not isinstance(paths, Sequence) or isinstance(paths, str):
+        raise AnsibleFilterError(f"alertmanager_template_files: expected a list of paths, found {paths!r}")
+    found = {Path(path).name: Path(path) for path in paths}
+    for name, path in found.items():
+        if path.suffix != ".tmpl" or name in taken or not path.is_file():
+            raise AnsibleFilterError(
+                f"alertmanager_template_files: expected a file with a name of its own ending with .tmpl, "
+                f"found {path}"
+            )
+    return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
 
 
 def _refuse_missing_secrets(config: str, secrets: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -15,7 +16,9 @@ from monitoring.endpoints import address
 from monitoring.endpoints import instances as found_on
 from monitoring.errors import CatalogError
 from monitoring.exporters import Exporter, load_exporters
+from monitoring.patch import merge
 
+PROBERS = ("http", "tcp", "icmp", "dns", "grpc")
 VARS = Path(__file__).resolve().parents[2] / "exporter" / "vars"
 
 Vars = Mapping[str, Any]
@@ -69,6 +72,22 @@ def asked(place: str) -> str:
     return address.join("127.0.0.1" if address.is_everywhere(host) else host, port)
 
 
+def blackbox(text: str, modules: Any) -> str:
+    """Return blackbox.yml with the site's modules laid over it."""
+    plain = json.loads(json.dumps(modules))
+    if not isinstance(plain, dict):
+        raise AnsibleFilterError(f"exporter_blackbox_modules: expected modules by name, found {modules!r}")
+    config = merge(yaml.safe_load(text), {"modules": plain})
+    for name, module in config["modules"].items():
+        prober = module.get("prober") if isinstance(module, dict) else repr(module)
+        if prober not in PROBERS:
+            raise AnsibleFilterError(
+                f"exporter_blackbox_modules: expected {name} to have a prober, "
+                f"{', '.join(PROBERS)}, found {prober!r}"
+            )
+    return yaml.safe_dump(config, sort_keys=False) if plain else text
+
+
 @cache
 def _kinds() -> dict[str, Exporter]:
     try:
@@ -83,6 +102,7 @@ class FilterModule:
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
         return {
+            "mita_blackbox": blackbox,
             "mita_exporter_asked": asked,
             "mita_exporter_inputs": inputs,
             "mita_exporter_instances": instances,

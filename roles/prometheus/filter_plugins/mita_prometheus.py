@@ -14,10 +14,11 @@ from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from monitoring import catalog
+from monitoring import catalog, own_rules, own_scrapes
 from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
 from monitoring.exporters import load_exporters
+from monitoring.patch import merge
 
 File = dict[str, Any]
 APPLICATION = "mita-backend"
@@ -34,12 +35,16 @@ def prometheus_files(
     runbooks_url: str = "",
     dashboards_url: str = "",
     prober: str = USUAL,
+    own: Mapping[str, Any] | None = None,
 ) -> list[File]:
-    """Return prometheus.yml, with the address of the site's *prober*, and the rule files of *directory*."""
+    """Return prometheus.yml, with the address of the site's *prober*, and the rule files of *directory*.
+
+    *own* is what the site adds: `jobs`, `labels`, `stores` and `rule_files`.
+    """
     source = Path(directory)
     try:
         text = (source / "prometheus.yml").read_text(encoding="utf-8").replace(USUAL, prober)
-        config = catalog.render_prometheus(text, time_scale=time_scale, overrides=_plain(overrides or {}))
+        config = _config(text, time_scale, _plain(overrides or {}), _plain(own or {}))
         rules = catalog.render_rules(
             source / "rules",
             overrides=_plain(alert_overrides or {}),
@@ -47,25 +52,58 @@ def prometheus_files(
             time_scale=time_scale,
             promised=_plain(slo),
         )
+        rules |= own_rules.texts(_plain((own or {}).get("rule_files", [])), rules)
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Prometheus content in {directory} was refused: {error}") from error
     files = [{"path": "prometheus.yml", "content": config}]
     return files + [{"path": f"rules/{name}", "content": rules[name]} for name in sorted(rules)]
 
 
-def all_jobs(ours: Mapping[str, Any], site: Any) -> dict[str, Any]:
-    """Return the jobs of the exporters with those of the site laid over them; raise where one is none.
+def _config(text: str, time_scale: float, overrides: Any, own: Mapping[str, Any]) -> str:
+    if isinstance(overrides, Mapping):
+        patch = own_scrapes.patch(
+            yaml.safe_load(text),
+            own.get("jobs", {}),
+            labels=own.get("labels", {}),
+            stores=own.get("stores", []),
+        )
+        overrides = merge(patch, overrides)
+    config = catalog.render_prometheus(text, time_scale=time_scale, overrides=overrides)
+    own_scrapes.refuse_idle(yaml.safe_load(config))
+    return config
 
-    A site takes a job of an exporter away by None. Any other name with None is a mistake.
+
+def all_jobs(ours: Mapping[str, Any], site: Any, groups: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the jobs of every site with those of this site laid over them; raise where one is none.
+
+    A site takes one of *ours* away by None. Any other name with None is a mistake, as is one of its own whose
+    *groups* an inventory does not have.
     """
     given = site if isinstance(site, Mapping) else {"": site}
+    given = {name: _laid_over(ours.get(name), job) for name, job in given.items()}
     for name, job in given.items():
         if not (_is_job(name, job) or (job is None and name in ours)):
             raise AnsibleFilterError(
                 "prometheus_jobs: expected each job by its name as {groups: [...], port: NUMBER}, with also: "
                 f"[{{target: ...}}] for what is no inventory host; found {name or 'no names'}: {job!r}"
             )
+        if name not in ours:
+            _refuse_unknown(name, job, [*groups])
     return {name: job for name, job in {**ours, **given}.items() if job is not None}
+
+
+def _laid_over(ours: Mapping[str, Any] | None, job: Any) -> Any:
+    return {**ours, **job} if ours and isinstance(job, Mapping) else job
+
+
+def _refuse_unknown(name: str, job: Mapping[str, Any], groups: list[str]) -> None:
+    """Refuse a job that can never scrape anything."""
+    known = not groups or any(group in groups for group in job["groups"])
+    if not known and not job.get("also"):
+        raise AnsibleFilterError(
+            f"prometheus_jobs: expected {name} to have groups of this inventory, or targets in also, "
+            f"found {', '.join(job['groups']) or 'neither'}"
+        )
 
 
 def _is_job(name: Any, job: Any) -> bool:
@@ -143,6 +181,18 @@ def _public(endpoint: Any, environment: str) -> dict[str, Any]:
     module = {"__tmp_module": given["module"]} if "module" in given else {}
     labels = {"env": environment, "service": given["service"], **module}
     return {"targets": [given["url"]], "labels": labels}
+
+
+def public_modules(text: str, endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the modules of a blackbox.yml; raise where a public address names another."""
+    known = list(yaml.safe_load(text)["modules"])
+    for one in endpoints:
+        if one.get("module", known[0]) not in known:
+            raise AnsibleFilterError(
+                "prometheus_public_endpoints: expected module of blackbox.yml or exporter_blackbox_modules: "
+                f"{', '.join(known)}, found {one['module']}"
+            )
+    return known
 
 
 def expected_files(targets: Iterable[File], content: Iterable[File]) -> list[File]:
@@ -223,6 +273,7 @@ class FilterModule:
             "mita_alertmanagers": alertmanagers,
             "mita_expected_targets": expected_targets,
             "mita_heartbeat": heartbeat,
+            "mita_public_modules": public_modules,
             "mita_scrapes": scrape_plan,
             "mita_public_target_files": public_target_files,
             "mita_expected_files": expected_files,

@@ -1,0 +1,62 @@
+"""Rule files that a site adds to those of the repository."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitoring.errors import CatalogError
+from monitoring.promql_parse import parse
+from monitoring.rule_files import read, read_yaml
+
+SUFFIX = ".rules.yml"
+
+
+def texts(paths: Iterable[str], taken: Mapping[str, str]) -> dict[str, str]:
+    """The text of each file by its name; CatalogError where it is none or repeats what is *taken*."""
+    if isinstance(paths, str | Mapping):
+        raise CatalogError(f"prometheus_rule_files: expected a list of paths, found {paths!r}")
+    found: dict[str, str] = {}
+    alerts = {alert: name for name, text in taken.items() for alert in _alerts(read_yaml(text))}
+    for path in map(Path, paths):
+        if not path.name.endswith(SUFFIX) or path.name in {**taken, **found}:
+            raise CatalogError(
+                f"prometheus_rule_files: expected a name of its own ending with {SUFFIX}, found {path.name}"
+            )
+        found[path.name] = _read(path)
+        for alert in _checked(path, read(path)):
+            if alert in alerts:
+                raise CatalogError(f"{path}: expected alerts of other names than {alert} of {alerts[alert]}")
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(
+            f"prometheus_rule_files: expected a rule file at {path}, found: {error}"
+        ) from error
+
+
+def _checked(path: Path, document: Any) -> list[str]:
+    """The names of the alerts, once every expression is one."""
+    try:
+        rules = [rule for group in document["groups"] for rule in group["rules"] if group["name"]]
+        for rule in rules:
+            parse(str(rule["expr"]))
+    except (KeyError, TypeError) as error:
+        raise CatalogError(
+            f"{path}: expected groups with name and rules, each with expr, found {error!r}"
+        ) from error
+    except CatalogError as error:
+        raise CatalogError(f"{path}: {error}") from error
+    return _alerts(document)
+
+
+def _alerts(document: Any) -> list[str]:
+    return [
+        str(rule["alert"])
+        for group in (document or {}).get("groups") or []
+        for rule in group.get("rules") or []
+        if "alert" in rule
+    ]
