@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from ansible.errors import AnsibleFilterError
@@ -46,6 +47,7 @@ def alertmanager_files(
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Alertmanager content in {directory} was refused: {error}") from error
     _refuse_missing_secrets(config, secrets)
+    _refuse_no_address(secrets)
     files: list[File] = [{"path": "alertmanager.yml", "content": config}]
     files += [{"path": f"templates/{name}", "content": templates[name]} for name in sorted(templates)]
     # Read again for each notification: a new secret needs no reload.
@@ -83,6 +85,17 @@ def _refuse_missing_secrets(config: str, secrets: Mapping[str, str]) -> None:
             f"alertmanager.yml reads the secrets {', '.join(sorted(named))}; "
             f"found nothing for {', '.join(missing)}: set them in alertmanager_secrets"
         )
+
+
+def _refuse_no_address(secrets: Mapping[str, Any]) -> None:
+    """Refuse a secret that must be an address and is none, without a word of what it is."""
+    for name, value in secrets.items():
+        parts = urlsplit(str(value).strip())
+        if name.endswith("_url") and not (parts.scheme in ("http", "https") and parts.hostname):
+            raise AnsibleFilterError(
+                f"alertmanager_secrets: expected {name} to be a web address such as https://example.org/x, "
+                f"found a text of {len(str(value))} characters that is none"
+            )
 
 
 def _strings(value: Any) -> Iterator[str]:

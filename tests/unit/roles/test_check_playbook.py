@@ -15,14 +15,17 @@ HOSTS = {
         "vars": {"site_name": "nowhere"},
         "hosts": {"nowhere": {"ansible_host": "192.0.2.1", "ansible_ssh_timeout": 1}},
         "children": {
-            name: {"hosts": {"nowhere": {}}} for name in ("monitoring", "postgresql", "application")
+            name: {"hosts": {"nowhere": {}}} for name in ("monitoring", "postgresql", "redis", "application")
         },
     }
 }
 
 NAMES = ("pagerduty_critical_key", "pagerduty_error_key", "rollback_webhook_secret", "slack_webhook_url")
 MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mail.example.org:587"}
-SECRETS = dict.fromkeys((*NAMES, "smtp_password"), "planted")
+SECRETS = {
+    **dict.fromkeys((*NAMES, "smtp_password"), "planted"),
+    "slack_webhook_url": "https://planted.example.org",
+}
 
 
 def play(playbook: str, tmp_path: Path, **variables: object) -> str:
@@ -49,10 +52,27 @@ def play(playbook: str, tmp_path: Path, **variables: object) -> str:
         ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
         ({"prometheus_jobs": {"node": {"groups": "monitoring", "port": 9100}}}, "found node: {'groups': "),
         ({"prometheus_jobs": {"shop": None}}, "found shop: None"),
-        ({"prometheus_jobs": ["node"]}, "found no names: ['node']"),
-        ({"prometheus_public_endpoints": 5}, "prometheus_public_endpoints: expected a list, found 5"),
+        (
+            {"prometheus_jobs": ["node"]},
+            "prometheus_jobs of nowhere: expected a dictionary, found a list",
+        ),
+        (
+            {"prometheus_public_endpoints": 5},
+            "prometheus_public_endpoints of nowhere: expected a list, found a number",
+        ),
         ({"prometheus_listen_address": "10.0.0.1"}, "such as 0.0.0.0:9090 or [::1]:9090, found 10.0.0.1"),
-        ({"alertmanager_overrides": [1]}, "expected overrides as a mapping laid over the configuration"),
+        ({"alertmanager_overrides": [1]}, "alertmanager_overrides of nowhere: expected a dictionary"),
+        (
+            {"prometheus_extra_flags": "--x"},
+            "prometheus_extra_flags of nowhere: expected a list, found a text",
+        ),
+        ({"prometheus_version": 2.5}, "prometheus_version of nowhere: expected a version in quotes"),
+        ({"redis_settings": ["x"]}, "redis_settings of nowhere: expected a dictionary"),
+        ({"exporter_instances": {"node": {"flags": []}}}, "node: expected some of archive_checksum"),
+        (
+            {"prometheus_jobs": {"shop": {"groups": ["shop"], "port": 1}}},
+            "expected shop to have groups of this",
+        ),
     ],
 )
 def test_wrong_change_stops_site_yml_at_once(tmp_path: Path, variables: dict[str, object], says: str) -> None:
@@ -134,4 +154,13 @@ def test_right_change_passes_without_a_host(tmp_path: Path) -> None:
     )
 
     assert "failed=0" in told
+    assert "planted" not in told
+
+
+def test_a_secret_that_is_no_address_is_refused_without_being_shown(tmp_path: Path) -> None:
+    secrets = {**SECRETS, "slack_webhook_url": "planted-text"}
+
+    told = play("playbooks/check.yml", tmp_path, alertmanager_secrets=secrets, alertmanager_mail=MAIL)
+
+    assert "expected slack_webhook_url to be a web address" in told
     assert "planted" not in told

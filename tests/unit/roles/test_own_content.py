@@ -152,7 +152,7 @@ def test_rules_that_cannot_be_are_refused(tmp_path: Path, alert: str, expression
 
 
 def templates(paths: Any) -> dict[str, str]:
-    secrets = dict.fromkeys(SECRETS, "x")
+    secrets = dict.fromkeys(SECRETS, "https://example.org/")
     files = alertmanager_files(CONTENT, secrets=secrets, mail=MAIL, own_templates=paths)
     return {file["path"]: file["content"] for file in files if file["path"].startswith("templates/")}
 
