@@ -1,3 +1,3 @@
 """The rollback daemon: alerts in, decisions with reasons, one safe rollback, measured proof."""
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
