@@ -32,8 +32,8 @@ def generate(uid: str, text: str) -> str:
         "time": {"from": f"now-{page.get('since', '6h')}", "to": "now"},
         "timezone": "browser",
         "links": [_others()],
-        "annotations": {"list": []},
-        "templating": {"list": _variables(page.get("services", "label_values(up, service)"))},
+        "annotations": {"list": _marks()},
+        "templating": {"list": _variables(page)},
     }
     lines = [f"  {json.dumps(key)}: {_text(value)}" for key, value in head.items()]
     panels = ",\n".join(f"    {_text(panel)}" for panel in _panels(page["rows"]))
@@ -49,15 +49,67 @@ def _others() -> Json:
     return {**link, "asDropdown": True, "includeVars": True, "keepTime": True}
 
 
-def _variables(services: str) -> list[Json]:
+def _marks() -> list[Json]:
+    """Lines through every graph: where a release appeared, and where a rollback began."""
+    marks = {
+        "Deployments": ("blue", "{{service}} {{version}} appeared", _APPEARED),
+        "Rollbacks": ("purple", "rollback of {{application}}", _ROLLBACK),
+    }
+    return [
+        {
+            "name": name,
+            "datasource": PROMETHEUS,
+            "enable": True,
+            "iconColor": colour,
+            "expr": expression,
+            "step": "30s",
+            "titleFormat": title,
+        }
+        for name, (colour, title, expression) in marks.items()
+    ]
+
+
+_BUILDS = 'count by (service, env, version) (mita_build_info{job="mita-backend",service=~"$service"}%s)'
+_APPEARED = f"{_BUILDS % ''} unless {_BUILDS % ' offset 1m'} unless {_BUILDS % ' offset 90s'}"
+_ROLLBACK = (
+    'max by (env, application) (mita_rollback_in_progress{job="mita-rollback",application=~"$service"}) == 1'
+)
+
+ADDRESSES = {
+    "runbooks": "https://docs.mita.finance/runbooks",
+    "alertmanager": "http://127.0.0.1:9093",
+    "daemon": "http://127.0.0.1:8000",
+}
+"""Where the links of panels lead; the role that installs the dashboards puts a site's own in their place."""
+
+
+def _variables(page: Json) -> list[Json]:
     source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
-    service = {
-        "name": "service",
-        "label": "Service",
+    services = page.get("services", "label_values(up, service)")
+    chosen = [_variable("service", "Service", services)]
+    if "hosts" in page:
+        chosen.append(_variable("host", "Host", page["hosts"]))
+    fixed = [
+        {
+            "name": name,
+            "type": "constant",
+            "query": address,
+            "hide": 2,
+            "current": {"text": address, "value": address},
+        }
+        for name, address in ADDRESSES.items()
+    ]
+    return [source, *chosen, *fixed]
+
+
+def _variable(name: str, label: str, query: str) -> Json:
+    return {
+        "name": name,
+        "label": label,
         "type": "query",
         "datasource": PROMETHEUS,
-        "definition": services,
-        "query": {"query": services, "refId": "service"},
+        "definition": query,
+        "query": {"query": query, "refId": name},
         "refresh": 2,
         "sort": 1,
         "multi": True,
@@ -65,7 +117,6 @@ def _variables(services: str) -> list[Json]:
         "allValue": ".*",
         "current": {"text": "All", "value": "$__all"},
     }
-    return [source, service]
 
 
 def _panels(rows: list[Json]) -> Iterator[Json]:
@@ -83,19 +134,21 @@ def _panels(rows: list[Json]) -> Iterator[Json]:
             "panels": [],
         }
         top += 1
-        for line in _lines(row["panels"]):
-            left, weights = 0, sum(panel.get("weight", 1) for panel in line)
+        for line in _lines(row["panels"], row.get("abreast", _ABREAST)):
+            left, done, weights = 0, 0, sum(panel.get("weight", 1) for panel in line)
+            height = max(panel.get("height", _HEIGHT) for panel in line)
             for panel in line:
                 number += 1
-                width = _WIDTH * panel.get("weight", 1) // weights
-                place = {"h": _HEIGHT, "w": width, "x": left, "y": top}
+                done += panel.get("weight", 1)
+                width = _WIDTH * done // weights - left
+                place = {"h": height, "w": width, "x": left, "y": top}
                 yield {"id": number, **panel_of(panel), "gridPos": place}
                 left += width
-            top += _HEIGHT
+            top += height
 
 
-def _lines(panels: list[Json]) -> Iterator[list[Json]]:
-    count = -(-len(panels) // _ABREAST)
+def _lines(panels: list[Json], abreast: int) -> Iterator[list[Json]]:
+    count = -(-len(panels) // abreast)
     for line in range(count):
         size = -(-len(panels) // (count - line))
         yield panels[:size]

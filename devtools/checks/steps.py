@@ -59,6 +59,7 @@ def without_lab() -> list[Step]:
     slow_linters, others = lint()[:2], lint()[2:]
     return [
         *rules(),
+        *whole("drawing"),
         *parts("contract", *NOT_HARD),
         *whole("unit", *NOT_HARD),
         *slow_linters,

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import product
+from itertools import accumulate, product
 
 import prometheus_client
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
+from rollback.adapters.sqlite.forgetting import LIMITS
 from rollback.adapters.state_metrics import Probed, state_metrics
 from rollback.domain.errors import StoreUnavailable
 from rollback.domain.policy import Policy
@@ -206,6 +207,7 @@ def _counts(tally: Tally, applications: set[str], triggers: set[str], born: date
     ended = product(named, (phase for phase in Phase if phase not in ACTIVE))
     text, counts = "Rollbacks by how they ended.", _by_application(tally.rollbacks, applications)
     yield _counter("mita_rollback", text, ["application", "result"], ended, counts)
+    yield _durations(_by_application(tally.durations, applications), named)
     measured = product(named, VerificationVerdict)
     text, counts = (
         "What measuring after a restore showed.",
@@ -230,6 +232,17 @@ def _counts(tally: Tally, applications: set[str], triggers: set[str], born: date
         "When the always-firing alert last arrived, or the daemon's start if not since then.",
         max(tally.last_heartbeat or born, born).timestamp(),
     )
+
+
+def _durations(counts: Mapping[Key, int], named: Iterable[str]) -> Metric:
+    """A histogram with all its buckets from the start."""
+    text = "Seconds from the request of a rollback until its hosts were restored, or until it ended without."
+    family = HistogramMetricFamily("mita_rollback_duration_seconds", text, labels=["application", "result"])
+    limits = [*map(str, LIMITS), "+Inf"]
+    for labels in product(sorted(named), sorted(phase for phase in Phase if phase not in ACTIVE)):
+        reached = accumulate(counts.get((*labels, limit), 0) for limit in limits)
+        family.add_metric(labels, list(zip(limits, reached, strict=True)), counts.get((*labels, "sum"), 0))
+    return family
 
 
 def _decisions(tally: Tally, applications: set[str], triggers: set[str]) -> Metric:

@@ -232,6 +232,7 @@ class Tally:
     """Counts read from the durable records, so that a restart neither loses nor repeats one."""
 
     rollbacks: dict[tuple[str, ...], int]  # by service and phase
+    durations: dict[tuple[str, ...], int]  # by service, phase and the limit within which they were; their sum
     decisions: dict[tuple[str, ...], int]  # by service, verdict, reason and trigger
     verifications: dict[tuple[str, ...], int]  # by service and verdict
     notices: dict[str, int]

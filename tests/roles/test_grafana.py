@@ -152,7 +152,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "version": ({"grafana_version": "10.4.98"}, "the version and the archive do not belong together"),
     "content": ({"grafana_content_dir": "/nowhere"}, "expected dashboards with a uid of their own"),
-    "busy": ({"grafana_listen_address": "127.0.0.1:22"}, "grafana-server.service is active."),
+    "start": ({"grafana_settings": {"server": {"protocol": "https"}}}, "grafana-server.service is active."),
     "role": ({"grafana_users": [{**ANNA, "role": "Owner"}]}, "Owner"),
 }
 
@@ -186,6 +186,10 @@ def test_new_password_replaces_the_old_one_without_a_restart(
 
 
 def test_password_that_a_hand_has_changed_is_set_back(installed: Run, play: Play, scratch: Scratch) -> None:
+    play().ok()
+    body = json.dumps({"password": "of-another-hand"})
+    assert as_admin(scratch, "/api/admin/users/1/password", f"-X PUT -d '{body}'")[0] == 200
+
     told = play("--diff").ok()
 
     assert "set the password of admin" in told.output

@@ -100,7 +100,12 @@ OLD = {
 }
 
 ROLLBACKS_ENDED, VERDICTS, DECIDED = "rollbacks", "verdicts", "decisions"
-TOLD, SET_ASIDE = "notices", "quarantine"
+TOLD, SET_ASIDE, TOOK = "notices", "quarantine", "durations"
+LIMITS = (5, 10, 15, 30, 60, 120, 300, 600)
+"""The limits in seconds by which rollbacks are counted; `sum` is all of their seconds."""
+SECONDS = "(julianday(coalesce(restored_at, finished_at)) - julianday(requested_at)) * 86400"
+_CASES = " ".join(f"WHEN {SECONDS} <= {limit} THEN '{limit}'" for limit in LIMITS)
+WITHIN = f"CASE {_CASES} ELSE '+Inf' END"
 COUNTED = {
     "quarantine": {SET_ASIDE: "SELECT '[]' AS key, count(*) AS count FROM quarantine WHERE id IN {ids}"},
     "notices": {
@@ -119,6 +124,12 @@ COUNTED = {
             SELECT json_array(service, phase) AS key, count(*) AS count FROM rollbacks
             WHERE id IN {ids} AND kind = 'rollback' GROUP BY service, phase
         """,
+        TOOK: f"""
+            SELECT json_array(service, phase, {WITHIN}) AS key, count(*) AS count FROM rollbacks
+            WHERE id IN {{ids}} AND kind = 'rollback' GROUP BY service, phase, {WITHIN}
+            UNION ALL SELECT json_array(service, phase, 'sum'), CAST(round(sum({SECONDS})) AS INTEGER)
+            FROM rollbacks WHERE id IN {{ids}} AND kind = 'rollback' GROUP BY service, phase
+        """,  # noqa: S608
         VERDICTS: """
             SELECT json_array(service, verdict) AS key, count(*) AS count FROM rollbacks
             WHERE id IN {ids} AND verdict IS NOT NULL GROUP BY service, verdict
@@ -130,7 +141,7 @@ ADD = """
     INSERT INTO tallies (name, key, count) VALUES (?, ?, ?)
     ON CONFLICT (name, key) DO UPDATE SET count = count + excluded.count
 """
-GIVEN = "(SELECT value FROM json_each(?))"
+GIVEN = "(SELECT value FROM json_each(?1))"
 
 
 class Forgetting:

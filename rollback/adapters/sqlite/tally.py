@@ -20,6 +20,12 @@ ENDED = """
     SELECT service, phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback'
     GROUP BY service, phase
 """
+TOOK = f"""
+    SELECT service, phase, {forgetting.WITHIN}, count(*) FROM rollbacks
+    WHERE finished_at IS NOT NULL AND kind = 'rollback' GROUP BY service, phase, {forgetting.WITHIN}
+    UNION ALL SELECT service, phase, 'sum', CAST(round(sum({forgetting.SECONDS})) AS INTEGER) FROM rollbacks
+    WHERE finished_at IS NOT NULL AND kind = 'rollback' GROUP BY service, phase
+"""  # noqa: S608
 VERDICTS = """
     SELECT service, verdict, count(*) FROM rollbacks WHERE verdict IS NOT NULL GROUP BY service, verdict
 """
@@ -48,6 +54,7 @@ class Counts:
             services = [tuple(row) for row in connection.execute(SERVICES)]
             return Tally(
                 rollbacks=_by_key(connection, ENDED, forgetting.ROLLBACKS_ENDED),
+                durations=_by_key(connection, TOOK, forgetting.TOOK),
                 decisions=_by_key(connection, DECISIONS, forgetting.DECIDED),
                 verifications=_by_key(connection, VERDICTS, forgetting.VERDICTS),
                 notices={state: count for (state,), count in told.items()},

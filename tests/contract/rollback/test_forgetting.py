@@ -104,7 +104,7 @@ def test_what_is_old_goes_and_no_count_of_it(store: SqliteStore, make: Any) -> N
     assert forget_all(store, day(200)) > 500
 
     after, few = store.tally(), {table: rows(store, table) for table in TABLES}
-    for name in ("rollbacks", "decisions", "verifications", "notices", "quarantined"):
+    for name in ("rollbacks", "durations", "decisions", "verifications", "notices", "quarantined"):
         assert getattr(after, name) == getattr(before, name), name
     assert few["quarantine"] == few["notices"] == few["ledger"] == 0
     assert all(few[table] < many[table] for table in TABLES), (few, many)

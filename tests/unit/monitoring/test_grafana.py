@@ -16,7 +16,7 @@ def panels(text: str) -> list[dict[str, Any]]:
 
 
 def one(text: str) -> dict[str, Any]:
-    _, panel = panels(f"      - {text}\n")
+    _, panel = panels(f"      - {text.replace('{title: P,', '{title: P, description: D,')}\n")
     return panel
 
 
@@ -81,7 +81,11 @@ def test_a_state_has_two_colours(bad: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{title: P, show: {a: NoSuchAlert}}", "an expression or the name of an alert, found 'NoSuchAlert'"),
+        ("{title: P , show: {a: up}}", "a description, found none"),
+        (
+            "{title: P, show: {a: NoSuchAlert}}",
+            "an expression or the name of an alert, found 'NoSuchAlert'",
+        ),
         ("{title: P, units: s, show: {a: up}}", "unit, weight, found 'units'"),
         ("{title: P, kind: pie, show: {a: up}}", "stat, table, found 'pie'"),
     ],
@@ -89,3 +93,37 @@ def test_a_state_has_two_colours(bad: str, expected: list[str]) -> None:
 def test_what_a_panel_cannot_be_is_refused(text: str, message: str) -> None:
     with pytest.raises(CatalogError, match=f"panel 'P': expected .*{message}"):
         one(text)
+
+
+@pytest.mark.parametrize(
+    ("alert", "expected"),
+    [
+        ("CriticalErrorRate", [(None, "green"), (0.2, "red")]),
+        ("PrometheusNotConnectedToAlertmanager", [(None, "red"), (1, "green")]),
+    ],
+)
+def test_a_number_is_red_on_the_side_where_its_alert_fires(
+    alert: str, expected: list[tuple[float | None, str]]
+) -> None:
+    assert colours(one(f"{{title: P, kind: stat, show: {{a: {alert}}}}}")) == expected
+
+
+def test_what_an_objective_allows_is_read_from_the_promises() -> None:
+    panel = one("{title: P, show: {a: up / ALLOWED(availability)}}")
+
+    assert panel["targets"][0]["expr"] == "up / 0.001"
+
+
+def test_nought_is_drawn_on_an_axis_to_one() -> None:
+    panel = one("{title: P, show: {a: up}}")
+
+    assert panel["fieldConfig"]["defaults"]["custom"]["axisSoftMax"] == 1
+
+
+def test_bad_words_are_red_and_the_last_that_fits_wins() -> None:
+    panel = one("{title: P, show: {a: up}}")
+    found = [each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]]
+
+    assert found.index("/succeeded|fixed|healthy|^sent|success|up$/i") < next(
+        number for number, pattern in enumerate(found) if "not_fixed" in pattern
+    )

@@ -118,6 +118,24 @@ def test_counters_exist_at_zero_before_anything_happens(scraped: Scraped) -> Non
     assert found["mita_rollback_config_last_reload_success_timestamp_seconds"] == 5
 
 
+def test_how_long_rollbacks_take_is_counted(scraped: Scraped, make: Any) -> None:
+    def counted() -> list[float]:
+        found, name = scraped.all(), "mita_rollback_duration_seconds"
+        buckets = (
+            f'{name}_bucket{{application="shop",le="{each}",result="succeeded"}}'
+            for each in ("30", "60", "+Inf")
+        )
+        return [found[each] for each in (*buckets, f'{name}_sum{{application="shop",result="succeeded"}}')]
+
+    assert counted() == [0, 0, 0, 0]
+
+    scraped.arrive(make.alert())
+    scraped.clock.move(0.7)
+    scraped.end(Phase.SUCCEEDED, VerificationVerdict.FIXED)
+
+    assert counted() == [0, 1, 1, 42]
+
+
 def test_a_watchdog_that_was_never_heard_is_as_old_as_the_daemon(scraped: Scraped, make: Any) -> None:
     name = "mita_rollback_last_watchdog_timestamp_seconds"
     born = scraped.clock.now().timestamp()
