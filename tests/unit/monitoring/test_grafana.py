@@ -38,7 +38,9 @@ def colours(panel: dict[str, Any]) -> list[tuple[float | None, str]]:
 def test_panels_fill_their_row_at_most_three_abreast(
     weights: list[int], expected: list[tuple[int, int, int]]
 ) -> None:
-    text = "".join(f"      - {{title: P, weight: {weight}, show: {{a: up}}}}\n" for weight in weights)
+    text = "".join(
+        f"      - {{title: P, description: D, weight: {weight}, show: {{a: up}}}}\n" for weight in weights
+    )
     row, *found = panels(text)
 
     assert row["gridPos"] == {"h": 1, "w": 24, "x": 0, "y": 0}
