@@ -101,5 +101,8 @@ if (process.env.LISTEN_FDS) server.listen({ fd: 3 });
 else server.listen(Number(process.env.MITA_PORT || 8080), process.env.MITA_HOST || '0.0.0.0');
 process.on('SIGTERM', () => {
   leaving = true; // clients are told to leave; then what is in flight is answered
-  setTimeout(() => server.close(() => process.exit(0)), 1000 * Number(process.env.MITA_DRAIN_SECONDS || 0));
+  setTimeout(() => {
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+  }, 1000 * Number(process.env.MITA_DRAIN_SECONDS || 0));
 });
