@@ -2,6 +2,7 @@
 'use strict';
 const fs = require('node:fs');
 const http = require('node:http');
+const net = require('node:net');
 const os = require('node:os');
 
 const version = process.env.MITA_VERSION;
@@ -27,6 +28,36 @@ function observe(labels, seconds, step = 1) {
   add(`${histogram}_sum`, labels, seconds * step);
   add(`${histogram}_count`, labels, step);
 }
+
+// The site's Redis: one connection, asked once a second. A release without one, after a release that had it, would
+// be taken for broken.
+const components = { process: { health: 1, response_time_ms: 0 } };
+const resp = (...words) => `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
+function connect(address) {
+  const socket = net.connect(Number(address.port || 6379), address.hostname);
+  let asked = 0;
+  const ask = () => {
+    asked = Date.now();
+    socket.write(resp('PING'));
+  };
+  const asking = setInterval(ask, 1000);
+  if (address.password) socket.write(resp('AUTH', decodeURIComponent(address.password)));
+  ask();
+  socket.on('data', (answer) => {
+    if (String(answer).includes('+PONG')) components.redis = { health: 1, response_time_ms: Date.now() - asked };
+  });
+  socket.on('error', () => {}); // it is closed then, and tried again
+  socket.on('close', () => {
+    clearInterval(asking);
+    components.redis = { health: 0, response_time_ms: 0 };
+    setTimeout(connect, 1000, address);
+  });
+}
+if (process.env.REDIS_URL) {
+  components.redis = { health: 0, response_time_ms: 0 };
+  connect(new URL(process.env.REDIS_URL));
+}
+const health = () => Object.values(components).reduce((sum, each) => sum + each.health, 0) / Object.keys(components).length;
 
 // What users do. Each entry: the path as the metrics name it, the status, the counters, the answer.
 const routes = {
@@ -60,7 +91,10 @@ function serve(request, response) {
   // Probes and scrapes are no requests of users: they are not counted.
   if (url.pathname === '/metrics') return response.setHeader('Content-Type', 'text/plain; version=0.0.4').end(metrics());
   if (url.pathname === '/health/live') return response.end(JSON.stringify({ version }));
-  if (url.pathname === '/health/ready') return response.end(JSON.stringify({ version, components: { store: { health: 1 } } }));
+  if (url.pathname === '/health/ready') {
+    response.statusCode = Object.values(components).every((each) => each.health > 0) ? 200 : 503;
+    return response.end(JSON.stringify({ version, components }));
+  }
   const route = `${request.method} ${template(url.pathname)}`;
   const [status, counters, answer] = routes[route] || unmatched;
   const labels = { method: request.method, path: routes[route] ? template(url.pathname) : 'unmatched' };
@@ -80,9 +114,11 @@ function metrics() {
   const disk = fs.statfsSync('.');
   const [pages] = fs.readFileSync('/proc/self/statm', 'utf8').split(' ');
   set('daily_active_users', {}, values.get('user_registration_success_total'));
-  set('mita_middleware_health_status', {}, 1);
-  set('mita_middleware_component_health', { component: 'store' }, 1);
-  set('mita_middleware_component_response_time_ms', { component: 'store' }, 0.1);
+  set('mita_middleware_health_status', {}, health());
+  for (const [component, found] of Object.entries(components)) {
+    set('mita_middleware_component_health', { component }, found.health);
+    set('mita_middleware_component_response_time_ms', { component }, found.response_time_ms);
+  }
   set('mita_cpu_usage_percent', {}, Math.min(100, (100 * os.loadavg()[0]) / os.cpus().length));
   set('mita_memory_usage_percent', {}, 100 * (1 - os.freemem() / os.totalmem()));
   set('mita_disk_usage_percent', {}, 100 * (1 - disk.bavail / disk.blocks));
