@@ -168,6 +168,7 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("up", 1.0),
         ("mita_rollback_in_progress", 0.0),
         ("mita_rollback_known_good_available", 1.0),
+        ("mita_rollback_release_known", 1.0),
         ("mita_rollback_last_watchdog_timestamp_seconds", 4e9),
         ("mita_rollback_started_timestamp_seconds", 0.0),
         ("mita_rollback_held", 0.0),

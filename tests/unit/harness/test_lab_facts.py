@@ -95,7 +95,8 @@ def test_packages_come_from_every_component_each_once(tmp_path: Path) -> None:
     exporters = tmp_path / "exporters"
     exporters.mkdir()
     (exporters / "c.yml").write_text(
-        "{__exporter_jobs: {c: {groups: [all], port: 1}}, __exporter_program: {packages: [y, z]}}"
+        "{__exporter_jobs: {c: {groups: [all], port: 1}}, __exporter_program: {packages: [y, z]}, "
+        "__exporter_own: {}}"
     )
 
     assert image.component_packages(path, exporters) == ["x", "y", "z"]
