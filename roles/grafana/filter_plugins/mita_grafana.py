@@ -1,6 +1,7 @@
 """Filters that turn the repository's dashboards and the inventory into the files of one Grafana."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleFilterError
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring.grafana import ADDRESSES
+
 File = dict[str, Any]
 Access = Mapping[str, Any]
 UID = "mita-prometheus"
-PORT = "9090"
-EVERYWHERE = ("", "0.0.0.0", "[::]")  # noqa: S104 - compared, not opened
-LOOPBACK = ("127.", "localhost", "[::1]")
 
 
 def settings(ours: Mapping[str, Mapping[str, Any]], site: Any) -> str:
@@ -43,8 +45,8 @@ def _value(section: str, key: str, value: Any) -> str:
     return f'"""{text}"""' if any(mark in text for mark in "#;`") else text
 
 
-def dashboards(directory: str) -> list[File]:
-    """Return the dashboards of the content in *directory*, which Grafana looks for by itself."""
+def dashboards(directory: str, links: Any = None) -> list[File]:
+    """Return the dashboards of the content in *directory*, with the addresses of a site in their links."""
     found = {path.name: _dashboard(path) for path in sorted(Path(directory, "dashboards").glob("*.json"))}
     uids = Counter(json.loads(text)["uid"] for text in found.values())
     if not found or any(count > 1 for count in uids.values()):
@@ -53,7 +55,30 @@ def dashboards(directory: str) -> list[File]:
             f"expected dashboards with a uid of their own in {directory}/dashboards, "
             f"found {f'{twice[0]} twice' if twice else 'none'}"
         )
-    return [{"path": f"dashboards/{name}", "content": text, "apply": "none"} for name, text in found.items()]
+    known = _links(links or {})
+    return [
+        {"path": f"dashboards/{name}", "content": _linked(text, known), "apply": "none"}
+        for name, text in found.items()
+    ]
+
+
+def _links(given: Any) -> dict[str, str]:
+    known = given if isinstance(given, Mapping) else {"": given}
+    if not all(name in ADDRESSES and _is_link(url) for name, url in known.items()):
+        raise AnsibleFilterError(
+            f"grafana_links: expected addresses of {', '.join(ADDRESSES)}, found {given!r}"
+        )
+    return {name: str(url).rstrip("/") for name, url in known.items() if url}
+
+
+def _is_link(url: Any) -> bool:
+    return not url or str(url).startswith(("http://", "https://"))
+
+
+def _linked(text: str, links: Mapping[str, str]) -> str:
+    for name, url in links.items():
+        text = text.replace(json.dumps(ADDRESSES[name]), json.dumps(url))
+    return text
 
 
 def _dashboard(path: Path) -> str:
@@ -86,24 +111,16 @@ def provider(directory: str) -> str:
     return yaml.safe_dump({"apiVersion": 1, "providers": [one]}, sort_keys=False)
 
 
-def source(
-    hostvars: Mapping[str, Mapping[str, Any]],
-    monitor: str,
-    *,
-    here: str,
-    url: str = "",
-    access: Access | None = None,
-) -> list[File]:
-    """Return the file with the data source: the Prometheus of *monitor*, or the one at *url*."""
-    if not url and not monitor:
+def source(near: Mapping[str, Any], url: str = "", access: Access | None = None) -> list[File]:
+    """Return the file with the data source: the Prometheus that is *near*, or the one that is said."""
+    asked = url or near.get("url", "")
+    if not asked:
         raise AnsibleFilterError(
             "expected a host in the group monitoring, or grafana_prometheus_url, found neither; "
             "Grafana has nothing to show without a Prometheus"
         )
-    known = hostvars[monitor] if monitor else {}
-    given = _plain(access or known.get("prometheus_access", {}).get("prometheus", {}))
-    one = _prometheus(url or _address(known, monitor, here), given)
-    content = {"apiVersion": 1, "datasources": [one]}
+    given = _plain(access or near)
+    content = {"apiVersion": 1, "datasources": [_prometheus(asked, given)]}
     return [
         {
             "path": "provisioning/datasources/mita.yml",
@@ -111,24 +128,6 @@ def source(
             "secret": "password" in given,
         }
     ]
-
-
-def _address(known: Mapping[str, Any], monitor: str, here: str) -> str:
-    """Return where the Prometheus of *monitor* is asked from *here*; a certificate is asked by its name."""
-    said, encrypted = (
-        str(known.get("prometheus_listen_address", "")),
-        bool(known.get("prometheus_web_tls_cert")),
-    )
-    host, _, port = (said or f":{PORT}").rpartition(":")
-    if monitor == here and not encrypted:
-        return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
-    if host.startswith(LOOPBACK) or not (said or encrypted):
-        raise AnsibleFilterError(
-            f"expected the Prometheus of {monitor} to listen where Grafana on {here} can ask it, found it on "
-            f"loopback; set prometheus_listen_address for {monitor}, such as 0.0.0.0:{PORT}, and say who may"
-        )
-    address = str(known.get("internal_address", monitor))
-    return f"{'https' if encrypted else 'http'}://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 def _prometheus(url: str, given: Access) -> dict[str, Any]:

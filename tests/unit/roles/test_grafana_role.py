@@ -11,59 +11,57 @@ from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
 from devtools.playbook import run_playbook
-from roles.grafana.filter_plugins.mita_grafana import provider, settings, source
+from monitoring.grafana import ADDRESSES
+from roles.grafana.filter_plugins.mita_grafana import dashboards, provider, settings, source
 
-Known = dict[str, Any]
-
-
-def asked(known: Known, here: str = "monitor", **given: Any) -> Mapping[str, Any]:
-    (file,) = source({"monitor": known}, "monitor", here=here, **given)
-    found: Mapping[str, Any] = yaml.safe_load(file["content"])["datasources"][0]
-    return found
+CONTENT = str(REPO / "monitoring")
 
 
-@pytest.mark.parametrize(
-    ("known", "here", "url"),
-    [
-        ({}, "monitor", "http://127.0.0.1:9090"),
-        ({"prometheus_listen_address": "0.0.0.0:9091"}, "monitor", "http://127.0.0.1:9091"),
-        ({"prometheus_listen_address": "[fd00::1]:9090"}, "monitor", "http://[fd00::1]:9090"),
-        ({"prometheus_listen_address": "0.0.0.0:9090"}, "other", "http://monitor:9090"),
-        (
-            {"prometheus_listen_address": ":9090", "internal_address": "fd00::1"},
-            "other",
-            "http://[fd00::1]:9090",
-        ),
-        ({"prometheus_web_tls_cert": "PEM"}, "monitor", "https://monitor:9090"),
-    ],
-)
-def test_prometheus_is_asked_where_it_listens(known: Known, here: str, url: str) -> None:
-    assert asked(known, here)["url"] == url
+def asked(near: dict[str, Any], **given: Any) -> tuple[Mapping[str, Any], bool]:
+    (file,) = source(near, **given)
+    return yaml.safe_load(file["content"])["datasources"][0], file["secret"]
 
 
-@pytest.mark.parametrize("known", [{}, {"prometheus_listen_address": "127.0.0.1:9090"}])
-def test_prometheus_on_the_loopback_of_another_host_is_refused(known: Known) -> None:
-    with pytest.raises(AnsibleFilterError, match=r"found it on loopback; set prometheus_listen_address"):
-        asked(known, "other")
+def test_the_nearest_prometheus_is_asked_unless_the_site_says_another() -> None:
+    near = {"url": "http://127.0.0.1:9090", "username": "u", "password": "a$b"}
+    given = {"url": "https://other:9090", "access": {"ca": "PEM", "server_name": "other"}}
+    one, secret = asked(near)
+    other, open_ = asked(near, **given)
+
+    assert (one["url"], one["basicAuthUser"], secret) == ("http://127.0.0.1:9090", "u", True)
+    assert one["secureJsonData"] == {"basicAuthPassword": "a$$b"}
+    assert (other["url"], other["jsonData"]["serverName"], open_) == ("https://other:9090", "other", False)
+    assert "basicAuth" not in other
 
 
 def test_a_grafana_without_a_prometheus_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="found neither"):
-        source({}, "", here="grafana")
+        source({})
 
 
-def test_what_prometheus_asks_of_itself_grafana_is_told_too() -> None:
-    access = {"prometheus": {"username": "u", "password": "a$b", "ca": "PEM", "server_name": "monitor"}}
-    (file,) = source({"monitor": {"prometheus_access": access}}, "monitor", here="monitor")
-    (one,) = yaml.safe_load(file["content"])["datasources"]
+def test_the_links_of_dashboards_lead_to_what_the_site_has() -> None:
+    links = {"runbooks": "https://monitor:8000/runbooks/", "alertmanager": ""}
+    text = next(each["content"] for each in dashboards(CONTENT, links) if "mita-main" in each["path"])
+    constants = {
+        one["name"]: one["query"]
+        for one in json.loads(text)["templating"]["list"]
+        if one["type"] == "constant"
+    }
 
-    assert file["secret"]
-    assert (one["basicAuthUser"], one["jsonData"]["serverName"]) == ("u", "monitor")
-    assert one["secureJsonData"] == {"basicAuthPassword": "a$$b", "tlsCACert": "PEM"}
+    assert constants["runbooks"] == "https://monitor:8000/runbooks"
+    assert constants["alertmanager"] == ADDRESSES["alertmanager"]
+
+
+@pytest.mark.parametrize("links", [{"runbook": "https://a"}, {"daemon": "monitor:8000"}, ["https://a"]])
+def test_a_link_that_is_none_is_refused(links: Any) -> None:
+    with pytest.raises(
+        AnsibleFilterError, match="expected addresses of runbooks, alertmanager, daemon, found"
+    ):
+        dashboards(CONTENT, links)
 
 
 def test_settings_of_the_site_lie_over_ours() -> None:
-    ours: dict[str, Known] = {
+    ours: dict[str, dict[str, Any]] = {
         "server": {"http_port": "3000", "cert_file": None},
         "users": {"allow_sign_up": False},
     }
