@@ -115,15 +115,15 @@ def draw(page: Page, script: Path, picture: Path | None = None) -> dict[str, Any
         file.write_text(text, encoding="utf-8")
         found = REPORT.search(_chromium(file, page, "--dump-dom"))
         if picture:
-            _chromium(file, page, f"--screenshot={picture}")
+            _chromium(file, page, f"--screenshot={picture}", "--force-device-scale-factor=0.75")
     if not found:
         raise UserError(f"expected {page.uid} to be drawn, found that the page did not get so far")
     return dict(json.loads(html.unescape(found[1])))
 
 
-def _chromium(file: Path, page: Page, what: str) -> str:
+def _chromium(file: Path, page: Page, *what: str) -> str:
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in page.panels)
     size = f"--window-size={WIDTH},{bottom * UNIT + 60}"
     profile = f"--user-data-dir={file.parent / 'profile'}"
-    argv = ["chromium", *FLAGS, size, profile, what, file.as_uri()]
+    argv = ["chromium", *FLAGS, size, profile, *what, file.as_uri()]
     return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False).stdout

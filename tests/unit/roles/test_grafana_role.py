@@ -42,11 +42,8 @@ def test_a_grafana_without_a_prometheus_is_refused() -> None:
 def test_the_links_of_dashboards_lead_to_what_the_site_has() -> None:
     links = {"runbooks": "https://monitor:8000/runbooks/", "alertmanager": ""}
     text = next(each["content"] for each in dashboards(CONTENT, links) if "mita-main" in each["path"])
-    constants = {
-        one["name"]: one["query"]
-        for one in json.loads(text)["templating"]["list"]
-        if one["type"] == "constant"
-    }
+    variables = json.loads(text)["templating"]["list"]
+    constants = {one["name"]: one["query"] for one in variables if one["type"] == "constant"}
 
     assert constants["runbooks"] == "https://monitor:8000/runbooks"
     assert constants["alertmanager"] == ADDRESSES["alertmanager"]
