@@ -289,3 +289,47 @@ def test_certificate_makes_tls_the_only_way_in(installed: Run, play: Play, scrat
     assert ask(scratch, "/metrics", "scraper:planted-metrics", trust, url)[0] == 200
     assert scratch.host.run(f"curl --silent {URL}/api/health").rc != 0
     assert play(**tls, **metrics).ok().changed() == []
+
+
+PACKAGE = """
+set -e
+rm -rf /srv/repo /tmp/deb
+mkdir -p /srv/repo /tmp/deb/DEBIAN /tmp/deb/usr/share
+cp -r /opt/grafana/10.4.99 /tmp/deb/usr/share/grafana
+cat > /tmp/deb/DEBIAN/control <<'EOF'
+Package: grafana
+Version: 10.4.97
+Architecture: all
+Maintainer: x <x@example.org>
+Description: x
+EOF
+dpkg-deb --build /tmp/deb /srv/repo/grafana.deb
+cat /tmp/deb/DEBIAN/control > /srv/repo/Packages
+printf 'Filename: ./grafana.deb\nSize: %s\nSHA256: %s\n' $(stat -c %s /srv/repo/grafana.deb) \
+    $(sha256sum /srv/repo/grafana.deb | cut -d' ' -f1) >> /srv/repo/Packages
+echo 'deb [trusted=yes] file:/srv/repo ./' > /etc/apt/sources.list.d/site.list
+only=sources.list.d/site.list
+apt-get update -o Dir::Etc::sourcelist=$only -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
+"""
+
+
+def test_package_of_the_hosts_own_sources_takes_the_archives_place(
+    installed: Run, play: Play, scratch: Scratch
+) -> None:
+    """As from a mirror of the vendor's repository; the vendor's own cannot be had here."""
+    scratch.host.check_output("bash -c %s", PACKAGE)
+    package = {"grafana_install_method": "package", "grafana_version": "10.4.97"}
+
+    play(**package).ok()
+
+    arguments = scratch.host.check_output(f"tr '\\0' ' ' < /proc/{pid(scratch)}/cmdline")
+    assert "/usr/share/grafana/bin/grafana server --homepath=/usr/share/grafana" in arguments
+    assert {one["uid"] for one in as_admin(scratch, "/api/search")[1]} == UIDS
+    assert play(**package).ok().changed() == []
+
+
+def test_repository_of_the_vendor_is_known_with_its_key(installed: Run, play: Play, scratch: Scratch) -> None:
+    shown = play("--check", "--diff", grafana_install_method="package", grafana_repository_key="KEY")
+
+    assert "URIs: https://apt.grafana.com" in shown.output
+    assert "Signed-By: /etc/apt/keyrings/mita-grafana.asc" in shown.output
