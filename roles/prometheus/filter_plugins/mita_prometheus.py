@@ -43,7 +43,8 @@ def prometheus_files(
     """
     source = Path(directory)
     try:
-        text = (source / "prometheus.yml").read_text(encoding="utf-8").replace(USUAL, prober)
+        text = (source / "prometheus.yml").read_text(encoding="utf-8")
+        text = text if prober == USUAL else text.replace(USUAL, json.dumps(prober))
         config = _config(text, time_scale, _plain(overrides or {}), _plain(own or {}))
         rules = catalog.render_rules(
             source / "rules",

@@ -1,0 +1,216 @@
+"""Who asks a service of this site asks it where the inventory has it, as it wants to be asked."""
+
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from devtools.paths import REPO
+from harness.scratch.certificates import self_signed
+from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.program.filter_plugins.mita_endpoints import (
+    database_host,
+    database_place,
+    neighbour,
+    own_url,
+    place,
+)
+from roles.program.filter_plugins.mita_exporters import asked, inputs, instances, listens
+from roles.program.filter_plugins.mita_inputs import wrong_inputs
+from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
+from roles.prometheus.filter_plugins.mita_prometheus import (
+    alertmanagers,
+    expected_targets,
+    heartbeat,
+    prometheus_files,
+    scrape_plan,
+)
+from roles.rollback.filter_plugins.mita_rollback import neighbours
+
+PEM = self_signed("watch.example.org")[0]
+CONTENT = str(REPO / "monitoring")
+GROUPS = {"monitoring": ["watch"], "rollback": ["watch"], "application": ["app"]}
+SECRETS = dict.fromkeys(("pagerduty_critical_key", "pagerduty_error_key", "rollback_webhook_secret"), "x") | {
+    "slack_webhook_url": "https://hooks.example.org/x"
+}
+MAIL = {"to": "a@x", "from": "b@x", "smarthost": "x:25"}
+USERS = [{"name": "site", "password": "secret"}]
+
+
+def routes(daemon: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The receivers by name, and the other files by path."""
+    files = alertmanager_files(CONTENT, secrets=SECRETS, mail=MAIL, daemon=daemon)
+    texts = {file["path"]: file["content"] for file in files}
+    config = yaml.safe_load(texts["alertmanager.yml"])
+    return {one["name"]: one for one in config["receivers"]}, texts
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "url"),
+    [
+        ("prometheus", {}, "http://127.0.0.1:9090"),
+        ("prometheus", {"prometheus_listen_address": "[::]:1"}, "http://127.0.0.1:1"),
+        ("alertmanager", {"alertmanager_listen_address": "[fd5e::4]:2"}, "http://[fd5e::4]:2"),
+        ("alertmanager", {"alertmanager_external_url": "https://x/a/"}, "http://127.0.0.1:9093/a"),
+        (
+            "mita-rollback",
+            {"rollback_listen_address": "10.0.0.5", "rollback_listen_port": 3},
+            "http://10.0.0.5:3",
+        ),
+        ("mita-rollback", {"rollback_settings": {"listen_port": 4}}, "http://127.0.0.1:4"),
+        ("mita-rollback", {"rollback_web_tls_cert": PEM}, "https://127.0.0.1:8000"),
+    ],
+)
+def test_a_role_asks_its_own_service_where_that_listens(name: str, variables: Any, url: str) -> None:
+    assert own_url(name, variables) == url
+
+
+def test_alertmanager_posts_to_the_daemon_where_it_listens() -> None:
+    found = neighbour("mita-rollback", GROUPS, {"watch": {"rollback_listen_port": 8100}}, "watch")
+
+    receivers, _ = routes(found)
+
+    (hook,) = receivers["rollback"]["webhook_configs"]
+    assert hook["url"] == "http://127.0.0.1:8100/api/admin/rollback/trigger"
+    assert hook["http_config"]["basic_auth"]["username"] == "alertmanager"
+
+
+def test_alertmanager_trusts_the_daemon_and_shows_it_a_certificate() -> None:
+    shown = {
+        "rollback_web_tls_client_ca": "CA",
+        "rollback_client_tls_cert": "C",
+        "rollback_client_tls_key": "K",
+    }
+    variables = {"watch": {"rollback_web_tls_cert": PEM, **shown}}
+
+    receivers, files = routes(neighbour("mita-rollback", GROUPS, variables, "watch"))
+
+    for name in ("rollback", "rollback-heartbeat"):
+        (hook,) = receivers[name]["webhook_configs"]
+        assert hook["url"].startswith("https://127.0.0.1:8000/")
+        assert hook["http_config"]["tls_config"] == {
+            "ca_file": "daemon/ca.crt",
+            "server_name": "watch.example.org",
+            "cert_file": "daemon/client.crt",
+            "key_file": "secrets/daemon-client-key",
+        }
+        assert hook["http_config"]["basic_auth"]
+    assert files["daemon/ca.crt"] == PEM and files["secrets/daemon-client-key"] == "K\n"
+
+
+def test_a_site_without_a_daemon_posts_to_none_and_needs_no_secret_of_it() -> None:
+    assert neighbour("mita-rollback", {"monitoring": ["watch"]}, {"watch": {}}, "watch") == {}
+
+    receivers, _ = routes({})
+
+    assert "webhook_configs" not in receivers["rollback"]
+    assert "webhook_configs" not in receivers["rollback-heartbeat"]
+
+
+def test_the_daemon_asks_prometheus_and_alertmanager_where_they_listen() -> None:
+    variables = {
+        "prometheus_web_tls_cert": PEM,
+        "prometheus_web_users": USERS,
+        "prometheus_external_url": "https://x/p",
+    }
+    hostvars = {"watch": {**variables, "alertmanager_listen_address": "10.0.0.9:1"}}
+    names = ["prometheus", "alertmanager"]
+
+    found = neighbours(names, [neighbour(name, GROUPS, hostvars, "watch", named=True) for name in names])
+
+    assert found["settings"] == {
+        "prometheus_url": "https://watch.example.org:9090/p",
+        "prometheus_username": "site",
+        "prometheus_password_file": "secrets/prometheus_password",
+        "prometheus_ca_file": "web/prometheus-ca.crt",
+        "alertmanager_url": "http://10.0.0.9:1",
+    }
+    assert found["secrets"] == {"prometheus_password": "secret"}
+    assert found["files"] == [{"path": "web/prometheus-ca.crt", "content": PEM}]
+
+
+def test_a_neighbour_on_the_loopback_of_another_host_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="set prometheus_listen_address for watch"):
+        neighbour("prometheus", GROUPS, {"watch": {}}, "daemon")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "host"),
+    [
+        (["localhost"], "127.0.0.1"),
+        (["127.0.0.1", "-::1"], "127.0.0.1"),
+        (["10.0.0.5", "*"], "127.0.0.1"),
+        (["10.0.0.5"], "10.0.0.5"),
+        (["-fd5e::4"], "fd5e::4"),
+    ],
+)
+def test_a_database_is_asked_where_it_listens(addresses: list[str], host: str) -> None:
+    assert database_host(addresses) == host
+    assert database_place(addresses, 5432) == place(host, 5432)
+
+
+def test_prometheus_delivers_over_the_path_of_alertmanager_and_shows_its_certificates() -> None:
+    access = {"mita-rollback": {"ca": "CA", "cert": "C", "key": "K"}}
+
+    patch = access_overrides(access, CONTENT, {}, "/alerts")
+
+    (delivery,) = patch["alerting"]["alertmanagers"]
+    assert delivery["path_prefix"] == "/alerts" and delivery["file_sd_configs"]
+    (job,) = patch["scrape_configs"]
+    assert job["tls_config"]["cert_file"] == "access/mita-rollback.client.crt"
+    files = {file["path"]: file.get("secret", False) for file in access_files(access)}
+    assert files["secrets/access-mita-rollback.key"] and not files["access/mita-rollback.client.crt"]
+
+
+def test_the_probes_go_to_the_exporter_where_it_listens() -> None:
+    config = prometheus_files(CONTENT, prober="[fd5e::9]:9119")[0]["content"]
+
+    assert config.count("[fd5e::9]:9119") == 2 and "127.0.0.1:9115" not in config
+
+
+def test_everything_that_was_installed_is_expected_to_answer() -> None:
+    jobs = {
+        "alertmanager": {"groups": ["monitoring"], "port": 9093},
+        "mita-backend": {"groups": ["application"], "port": 8080},
+        "shop": {"groups": ["application"], "port": 1},
+    }
+    hosts = {
+        "watch": {"alertmanager_web_users": USERS, "alertmanager_external_url": "https://x/a"},
+        "app": {},
+    }
+    plan = scrape_plan(jobs, GROUPS, hosts, environment="x", here="watch")
+    content = prometheus_files(CONTENT)
+
+    assert expected_targets(plan, content) == [
+        {"job": "alertmanager", "instance": "watch", "may_be_off": False},
+        {"job": "mita-backend", "instance": "app", "may_be_off": True},
+    ]
+    assert heartbeat(content) == "Watchdog"
+    assert alertmanagers(plan, "/etc/prometheus") == [
+        {"url": "http://127.0.0.1:9093/a", "username": "site", "password": "secret"}
+    ]
+
+
+def test_an_exporter_is_told_and_asked_as_the_inventory_says() -> None:
+    given = {"node": {"version": "1.9.0"}, "pg2": {"kind": "postgres", "listen_address": ":9188"}}
+
+    assert inputs("node", given, "app") == {"version": "1.9.0"} and inputs("redis", given, "app") == {}
+    assert inputs("pg2", given, "app") == {"listen_address": ":9188"}
+    assert instances("app", {"app": {"exporter_instances": given}}, GROUPS) == [
+        {"name": "node", "kind": "node"},
+        {"name": "pg2", "kind": "postgres"},
+    ]
+    assert listens("node", GROUPS, "app", "fd5e::4", "") == "[fd5e::4]:9100"
+    assert asked(":9188") == "127.0.0.1:9188" and asked("[fd5e::4]:1") == "[fd5e::4]:1"
+
+
+def test_inputs_of_another_shape_are_named_without_their_content() -> None:
+    hosts = {"watch": {"prometheus_secrets": "planted", "redis_settings": "x", "prometheus_version": 2.5}}
+
+    found = wrong_inputs(hosts, {"monitoring": ["watch"], "all": ["watch"]})
+
+    assert found == [
+        'prometheus_version of watch: expected a version in quotes, "2.5", found the number 2.5',
+        "prometheus_secrets of watch: expected a dictionary, found a text",
+    ]
