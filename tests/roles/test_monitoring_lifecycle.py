@@ -102,6 +102,13 @@ def test_alerts_pass_their_unit_tests_with_the_promtool_that_hosts_have(
     assert answer.stdout.count("SUCCESS") == len(list((REPO / "tests/rules").glob("*.test.yml")))
 
 
+def test_what_another_hand_wrote_was_copied_before_it_was_replaced(installed: Run, scratch: Scratch) -> None:
+    copy = scratch.host.file("/var/lib/mita/replaced/prometheus/etc/prometheus/prometheus.yml")
+
+    assert "scrape_configs" in copy.content_string and "targets/node.yml" not in copy.content_string
+    assert (copy.user, copy.mode) == ("root", 0o600)
+
+
 @every_service
 def test_sandbox_keeps_the_exposure_within_budget(installed: Run, scratch: Scratch, unit: str) -> None:
     report = scratch.host.check_output(f"systemd-analyze security --no-pager {unit}.service | tail -1")

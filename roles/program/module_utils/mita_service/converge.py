@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import disk, manifest, report, runtime, stage, systemd
+from . import disk, foreign, manifest, report, runtime, stage, systemd
 from .disk import Found
 from .lock import held
 from .manifest import Manifest
@@ -87,7 +87,10 @@ def converge(service: Service, *, check_mode: bool) -> Result:
         situation = look(service)
         _check_staged(situation, check_mode)
         if not check_mode:
-            _act(situation)
+            try:
+                _act(situation)
+            except foreign.NoSpaceError as error:
+                raise RefusedError(str(error)) from error
     return _result(situation)
 
 
@@ -101,6 +104,10 @@ def _check_staged(now: Situation, check_mode: bool) -> None:
             stage.check(now.service, root, systemd.run)
     except CommandError as error:
         raise RefusedError(f"the new configuration was refused and nothing was replaced: {error}") from error
+    except OSError as error:
+        raise RefusedError(
+            f"the new configuration could not be tried, nothing was replaced: {error}"
+        ) from error
 
 
 def _act(now: Situation) -> None:
@@ -109,6 +116,8 @@ def _act(now: Situation) -> None:
     if not now.changed:
         _confirm(now)
         return
+    foreign.require_space(now.plan.writes)
+    foreign.keep(now.service.name, now.plan.writes, now.found, now.stored)
     with _everything_back_on_failure(now):
         manifest.save(now.service.name, now.stored.begun(now.service))
         before, after = now.plan.split()
