@@ -103,7 +103,7 @@ def test_alerts_pass_their_unit_tests_with_the_promtool_that_hosts_have(
 
 
 def test_what_another_hand_wrote_was_copied_before_it_was_replaced(installed: Run, scratch: Scratch) -> None:
-    copy = scratch.host.file("/var/lib/mita/replaced/prometheus/etc/prometheus/prometheus.yml")
+    copy = scratch.host.file("/var/backups/mita/prometheus/etc/prometheus/prometheus.yml")
 
     assert "scrape_configs" in copy.content_string and "targets/node.yml" not in copy.content_string
     assert (copy.user, copy.mode) == ("root", 0o600)

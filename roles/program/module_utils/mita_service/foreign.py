@@ -11,7 +11,7 @@ from .disk import Found
 from .manifest import Manifest
 from .model import File
 
-KEPT = Path("/var/lib/mita/replaced")
+KEPT = Path("/var/backups/mita")
 BLOCK = 4096  # what even a short file takes
 
 
