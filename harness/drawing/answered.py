@@ -41,7 +41,7 @@ def page(client: Prometheus, path: Path) -> Page:
     ]
     data = {
         "title": board["title"],
-        "about": f"{board['description']} Last {since / 3600:g} h.",
+        "about": f"{board['description']} Last {since / 3600:.0f} h.",
         "from": (END - since) * 1000,
         "to": END * 1000,
         "marks": marks,
