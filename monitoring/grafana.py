@@ -36,7 +36,9 @@ def generate(uid: str, text: str) -> str:
         "templating": {"list": _variables(page)},
     }
     lines = [f"  {json.dumps(key)}: {_text(value)}" for key, value in head.items()]
-    panels = ",\n".join(f"    {_text(panel)}" for panel in _panels(page["rows"]))
+    panels = ",\n".join(
+        f"    {_text(panel)}" for panel in _panels(page["rows"], "host" if "hosts" in page else "service")
+    )
     return "{\n" + ",\n".join([*lines, f'  "panels": [\n{panels}\n  ]']) + "\n}\n"
 
 
@@ -119,7 +121,7 @@ def _variable(name: str, label: str, query: str) -> Json:
     }
 
 
-def _panels(rows: list[Json]) -> Iterator[Json]:
+def _panels(rows: list[Json], by: str) -> Iterator[Json]:
     """Rows with their panels below, at most three abreast, each as wide as its `weight` says."""
     number, top = 0, 0
     for row in rows:
@@ -142,7 +144,7 @@ def _panels(rows: list[Json]) -> Iterator[Json]:
                 done += panel.get("weight", 1)
                 width = _WIDTH * done // weights - left
                 place = {"h": height, "w": width, "x": left, "y": top}
-                yield {"id": number, **panel_of(panel), "gridPos": place}
+                yield {"id": number, **panel_of(panel, by), "gridPos": place}
                 left += width
             top += height
 

@@ -7,7 +7,7 @@ of the alerts on what it shows, so neither an expression nor a limit needs a sec
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -22,7 +22,6 @@ from monitoring.promql_parse import parse
 
 Json = dict[str, Any]
 PROMETHEUS = {"type": "prometheus", "uid": "${datasource}"}
-_CHOSEN = Matcher("service", "=~", "$service")
 _LEGEND = {"legend": {"displayMode": "list", "placement": "bottom"}}
 _ALLOWED = re.compile(r"ALLOWED\((\w+)\)")
 _WORDS = {
@@ -44,8 +43,8 @@ _WORDS = {
 }
 
 
-def panel_of(panel: Json) -> Json:
-    """The panel without its number and its place."""
+def panel_of(panel: Json, by: str = "service") -> Json:
+    """The panel without its number and its place; its alerts are shown for what is chosen *by* a label."""
     title = panel["title"]
     kind = panel.get("kind", "state-timeline" if "states" in panel else "timeseries")
     if unknown := panel.keys() - _WORDS:
@@ -54,7 +53,7 @@ def panel_of(panel: Json) -> Json:
         raise CatalogError(f"panel {title!r}: expected one of {', '.join(_KINDS)}, found {kind!r}")
     if not panel.get("description"):
         raise CatalogError(f"panel {title!r}: expected a description, found none")
-    asked = {legend: _expression(title, text) for legend, text in panel["show"].items()}
+    asked = {legend: _expression(title, text, by) for legend, text in panel["show"].items()}
     defaults, rest = _KINDS[kind](panel, _limits(asked.values()))
     about = {"type": kind, "title": title, "description": panel["description"], "datasource": PROMETHEUS}
     defaults = {"unit": panel.get("unit", "short"), **_only(panel, "decimals"), **defaults}
@@ -173,14 +172,14 @@ def _steps(first: str, limits: Iterable[Json] = ()) -> Json:
     return {"mode": "absolute", "steps": [{"color": first, "value": None}, *limits]}
 
 
-def _expression(title: str, text: str) -> str:
+def _expression(title: str, text: str, by: str) -> str:
     """What a panel asks: the words themselves, or what the alert of that name measures."""
     if not (text[0].isupper() and text.isalnum()):
         return _ALLOWED.sub(lambda found: _allowed()[found[1]], " ".join(text.split()))
     found = [tree for name, _, tree in _alerts() if name == text]
     if not found:
         raise CatalogError(f"panel {title!r}: expected an expression or the name of an alert, found {text!r}")
-    return str(transform(panel_expression(measures(found[0])[0]), _chosen))
+    return str(transform(panel_expression(measures(found[0])[0]), partial(_chosen, by)))
 
 
 @cache
@@ -190,8 +189,10 @@ def _allowed() -> dict[str, str]:
     return {each["name"]: f"{round(1 - each['objective'], 9):g}" for each in objectives}
 
 
-def _chosen(node: Node) -> Node:
-    return replace(node, matchers=(*node.matchers, _CHOSEN)) if isinstance(node, Selector) else node
+def _chosen(by: str, node: Node) -> Node:
+    if not isinstance(node, Selector):
+        return node
+    return replace(node, matchers=(*node.matchers, Matcher(by, "=~", f"${by}")))
 
 
 def _limits(expressions: Iterable[str]) -> list[Json]:

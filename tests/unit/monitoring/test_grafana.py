@@ -129,3 +129,14 @@ def test_bad_words_are_red_and_the_last_that_fits_wins() -> None:
     assert found.index("/succeeded|fixed|healthy|^sent|success|up$/i") < next(
         number for number, pattern in enumerate(found) if "not_fixed" in pattern
     )
+
+
+def test_a_page_about_hosts_shows_what_alerts_measure_for_the_chosen_host() -> None:
+    head = 'title: T\ndescription: D\nhosts: label_values(up{job="node"}, host)\nrows:\n  - row: R\n    panels:\n'
+    page = json.loads(
+        generate("mita-x", f"{head}      - {{title: P, description: D, show: {{a: HostOomKill}}}}\n")
+    )
+    names = [each["name"] for each in page["templating"]["list"]]
+
+    assert "host" in names
+    assert 'host=~"$host"' in page["panels"][1]["targets"][0]["expr"]
