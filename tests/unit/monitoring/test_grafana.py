@@ -132,7 +132,7 @@ def test_bad_words_are_red_and_the_last_that_fits_wins() -> None:
 
 
 def test_a_page_about_hosts_shows_what_alerts_measure_for_the_chosen_host() -> None:
-    head = 'title: T\ndescription: D\nhosts: label_values(up{job="node"}, host)\nrows:\n  - row: R\n    panels:\n'
+    head = "title: T\ndescription: D\nhosts: label_values(up, host)\nrows:\n  - row: R\n    panels:\n"
     page = json.loads(
         generate("mita-x", f"{head}      - {{title: P, description: D, show: {{a: HostOomKill}}}}\n")
     )
