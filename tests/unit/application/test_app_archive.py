@@ -1,6 +1,8 @@
 """An archive is the pinned one and says what it was asked to be, or nothing of it reaches the host."""
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,29 @@ def test_release_of_another_language_needs_no_python_that_fits(layout: Layout, b
     (release / "latest").unlink()
     (release / "latest").symlink_to("bin/up")
     assert unpack(layout, archive)
+
+
+def test_archive_that_tar_made_of_a_directory_is_as_good(layout: Layout, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    (code / "bin").mkdir(parents=True)
+    (code / "bin/server").write_text("#!/bin/sh\n")
+    (code / "bin/server").chmod(0o755)
+    said = {"name": NAME, "version": "1.0.0", "rollback_safe": True, "start": ["bin/server"]}
+    (code / "manifest.json").write_text(json.dumps(said))
+    path = tmp_path / "made.tar.gz"
+    subprocess.run(["tar", "-czf", str(path), "-C", str(code), "."], check=True)
+
+    assert unpack(layout, (path, archive.sha256(path)))
+
+    assert (layout.releases / "1.0.0/bin/server").read_text() == "#!/bin/sh\n"
+
+
+def test_archive_without_a_manifest_is_refused(layout: Layout, tmp_path: Path) -> None:
+    path = tmp_path / "made.tar.gz"
+    subprocess.run(["tar", "-czf", str(path), "-C", str(tmp_path), "--files-from=/dev/null"], check=True)
+
+    with pytest.raises(ReleaseError, match=r"expected manifest\.json at its top, found none"):
+        unpack(layout, (path, archive.sha256(path)))
 
 
 def test_everything_that_is_wrong_is_said_at_once(layout: Layout, build: Build) -> None:

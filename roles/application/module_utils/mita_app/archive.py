@@ -70,13 +70,22 @@ def read(path: Path) -> tuple[dict[str, Any], list[tarfile.TarInfo]]:
     """Return what the archive says about itself, and its members."""
     try:
         with tarfile.open(path, "r:gz") as archive:
-            content = archive.getmembers()
-            stream = archive.extractfile(MANIFEST)
+            content = [_named(member) for member in archive.getmembers()]
+            described = next((member for member in content if member.name == MANIFEST), None)
+            stream = archive.extractfile(described) if described else None
             found = json.load(stream) if stream else None
     except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
         raise ReleaseError(
             f"{path.name}: expected a gzipped tar archive with {MANIFEST}, found {error}; build it again"
         ) from error
+    if stream is None:
+        raise ReleaseError(f"{path.name}: expected {MANIFEST} at its top, found none; pack it again")
     if not isinstance(found, dict):
         raise ReleaseError(f"{path.name}: expected an object in {MANIFEST}, found {found!r}; build it again")
     return found, content
+
+
+def _named(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The member without the `./` that tar writes before each name when it packs a directory as a whole."""
+    member.name = member.name.removeprefix("./")
+    return member
