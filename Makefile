@@ -30,7 +30,7 @@ test: ## test-offline, mutants of changed rules, kills and faults of the daemon,
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 
-test-full: ## `test` with the mutants of all rules, every incident and four rounds of chaos; about an hour more
+test-full: ## `test` with the mutants of all rules, whole sites at other addresses, every incident, four rounds of chaos; over an hour more
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test --full
 

@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
         outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus(), steps.nights()])
     if not arguments.offline:
         outcomes += runner.run_together([steps.hard(every=arguments.full)])
-        outcomes += runner.run_together(steps.on_scratch_hosts(), workers=2)
+        outcomes += runner.run_together(steps.on_scratch_hosts(every=arguments.full), workers=2)
         outcomes += runner.run_live(steps.on_lab(every=arguments.full))
     return runner.sum_up(outcomes)
 

@@ -10,6 +10,8 @@ from devtools.paths import REPO, REPORTS_DIR, VENV
 NOT_HARD = ("-m", "not hard and not long")
 """Leaves out what takes minutes."""
 IN_MEMORY = {"unit", "consistency", "rules"}
+WHOLE_SITES = {"test_addresses"}
+"""Tests of roles that install everything several times over, which takes minutes."""
 QUICK = ("-m", "not slow and not hard and not long")
 """Leaves out what takes seconds, too."""
 
@@ -93,9 +95,13 @@ def chaos() -> Step:
     return Step("chaos", argv)
 
 
-def on_scratch_hosts() -> list[Step]:
-    """The tests of roles: each file has a host of its own, so they run side by side, the longest first."""
+def on_scratch_hosts(*, every: bool) -> list[Step]:
+    """The tests of roles: each file has a host of its own, so they run side by side, the longest first.
+
+    Those that play the whole site several times come only with *every*.
+    """
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
+    files = [path for path in files if every or path.stem not in WHOLE_SITES]
     return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path]) for path in files]
 
 
