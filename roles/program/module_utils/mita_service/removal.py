@@ -18,6 +18,11 @@ BIN = Path("/usr/local/bin")
 """Where links into a removed tree may be."""
 STAMPS = Path("/var/lib/systemd/timers")
 """When systemd last ran what a timer starts."""
+SHARED = {
+    *("/etc/apt", "/etc/systemd", "/etc/ssh", "/usr/bin", "/usr/lib", "/usr/local", "/usr/share"),
+    *("/var/backups", "/var/cache", "/var/lib", "/var/log", "/var/spool"),
+}
+"""Folders of the system: a site that keeps data right in one has others' data there too."""
 UNITS = (".service", ".timer", ".socket")
 
 
@@ -63,8 +68,11 @@ def remove(leaving: Leaving, *, check_mode: bool, manifests: Path = manifest.DIR
 def _refuse_broad(leaving: Leaving) -> None:
     """A variable that is empty by mistake must not take a whole system away."""
     for path in (*leaving.paths, *leaving.data):
-        if not path.startswith("/") or ".." in path or len(Path(path).parts) < 3:
-            raise RequestError(f"expected a path like /opt/name, found {path!r}; nothing was removed")
+        shared = str(Path(path)) in SHARED
+        if not path.startswith("/") or ".." in path or len(Path(path).parts) < 3 or shared:
+            raise RequestError(
+                f"expected a folder of its own like /opt/name, found {path!r}; nothing was removed"
+            )
 
 
 def _known(manifests: Path) -> list[str]:
