@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 REFERENCE = re.compile(r"\bvault_\w+\b(?!\s*\|\s*default\b)")
+EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
+"""Where a name means a variable; elsewhere it may be a path or a word of a sentence."""
 ALONE = re.compile(r"\s*\{\{\s*(vault_\w+)\s*\}\}\s*")
 LEAST = {
     "rollback_webhook_secret": 10,
@@ -38,7 +40,7 @@ def problems(name: str, value: Any, variables: Variables) -> Iterator[tuple[str,
     if name.startswith("vault_"):
         return
     for text in strings(value):
-        for secret in REFERENCE.findall(text):
+        for secret in REFERENCE.findall(" ".join(EXPRESSION.findall(text))):
             if not _text(variables.get(secret)).strip():
                 yield secret, f"expected a secret for {name}, found none"
     alone = ALONE.fullmatch(value) if isinstance(value, str) else None

@@ -76,6 +76,11 @@ def test_what_has_a_default_may_be_missing() -> None:
     assert told(rollback_reader_secret="{{ vault_a | default('') }}") == []
 
 
+def test_a_word_that_only_begins_so_is_no_secret() -> None:
+    assert told(path="/etc/vault_keys/a", note="ask whoever keeps vault_a") == []
+    assert len(told(text="{% if vault_a %}x{% endif %}")) == 1
+
+
 def test_each_host_has_its_own_secrets_and_one_sentence_is_enough() -> None:
     hosts = Hosts(
         a={"x": "{{ vault_a }}", "vault_a": "there"}, b={"x": "{{ vault_a }}"}, c={"x": "{{ vault_a }}"}
