@@ -296,6 +296,16 @@ def test_a_second_daemon_is_refused_the_database_of_the_first(daemon: Any) -> No
     daemon.start()
 
 
+def test_a_lock_that_cannot_be_opened_is_not_taken_for_a_free_one(daemon: Any) -> None:
+    database = Path(daemon.configure().settings["database"])
+    database.with_name(f"{database.name}.lock").mkdir(parents=True)
+    command = [sys.executable, "-m", "rollback.app", "--settings", str(daemon.file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    assert done.returncode == 2
+    assert "database: expected to open its lock" in done.stderr
+
+
 def test_a_slow_prometheus_gets_nobody_killed_and_loses_nothing(daemon: Any, alert: Alert) -> None:
     """Seventy alerts of five services, two and a half seconds an answer, and impatient watchdogs.
 
