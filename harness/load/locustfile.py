@@ -15,11 +15,12 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from gevent.pool import Pool
+from geventhttpclient.response import HTTPConnectionClosed
 from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from harness.load.journeys import REGISTRATION, Users, choose, lab_headers
+from harness.load.journeys import REGISTRATION, Call, Users, choose, lab_headers
 from harness.load.meter import Meter, judge
 from harness.load.options import add_inner_options
 from harness.load.profiles import Plan
@@ -28,6 +29,7 @@ from harness.load.targets import ForbiddenTargetError, permitted
 VOID_EXIT_CODE = 3
 REFUSED_EXIT_CODE = 2
 DRAIN_S = 12.0
+ENDED_UNANSWERED = (HTTPConnectionClosed, ConnectionResetError, BrokenPipeError)
 GOLDEN = 0.6180339887  # multiples of it spread evenly over a second, however many there are
 
 
@@ -74,10 +76,28 @@ class Run:
             self.random, error_ratio=self.options.error_ratio, added_latency=self.options.added_latency
         )
         began = time.perf_counter()
-        answer = user.client.request(call.method, call.path, name=call.name, json=call.body, headers=headers)
+        answer = self._send(user, call, headers)
         self.meter.response(time.time(), time.perf_counter() - began, answer.status_code or 0, str(user.host))
         if call.name == REGISTRATION and (user_id := _object(answer).get("user_id")) is not None:
             self.users.add(str(user_id))
+
+    def _send(self, user: "Visitor", call: Call, headers: dict[str, str]) -> Any:
+        """Send a request; once more where the connection ended before any answer, as browsers do.
+
+        A server may close a kept connection in the moment in which a client sends on it. The library repeats
+        by itself what HTTP calls idempotent; the rest is repeated here and counted.
+        """
+
+        def once() -> Any:
+            return user.client.request(
+                call.method, call.path, name=call.name, json=call.body, headers=headers
+            )
+
+        answer = once()
+        if not isinstance(getattr(answer, "error", None), ENDED_UNANSWERED):
+            return answer
+        self.meter.again(time.time())
+        return once()
 
     def _write_seconds(self) -> None:
         while not self.over.wait(1):

@@ -9,7 +9,10 @@ MOST_LATE_S = 1.0  # an arrival launched later than this does not count as achie
 
 @dataclass
 class Second:
-    """Counts of one wall-clock second: bad is an error answer or a slow one, lost is no answer at all."""
+    """Counts of one wall-clock second: bad is an error answer or a slow one, lost is no answer at all.
+
+    `again` counts requests that were sent a second time, because a kept connection ended before any answer.
+    """
 
     t: int
     sent: int = 0
@@ -17,6 +20,7 @@ class Second:
     failed: int = 0
     slow: int = 0
     lost: int = 0
+    again: int = 0
     first_bad: float | None = None
     last_bad: float | None = None
     first_good: float | None = None
@@ -60,6 +64,10 @@ class Meter:
     def drop(self) -> None:
         """Count one request that was not launched because too many were in flight."""
         self.dropped += 1
+
+    def again(self, at: float) -> None:
+        """Count one request that is sent a second time."""
+        self._second(at).again += 1
 
     def response(self, at: float, seconds: float, status: int, target: str) -> None:
         """Count the end of one request; *status* 0 means that no answer came."""

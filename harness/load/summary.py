@@ -7,7 +7,9 @@ from typing import Any
 def totals(seconds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the sums over *seconds*; `error_ratio` counts error answers among all answers."""
     rows = list(seconds)
-    sums = {key: sum(int(row[key]) for row in rows) for key in ("sent", "ok", "failed", "slow", "lost")}
+    sums = {
+        key: sum(int(row[key]) for row in rows) for key in ("sent", "ok", "failed", "slow", "lost", "again")
+    }
     answered = sums["ok"] + sums["failed"] + sums["slow"]
     p95 = sorted(row["p95"] for row in rows if row["p95"] is not None)
     return {
@@ -32,7 +34,7 @@ def lines(seconds: Iterable[Mapping[str, Any]], verdict: Mapping[str, Any]) -> l
     ratio, p95 = sums["error_ratio"], sums["median_p95"]
     return [
         f"sent {sums['sent']} in {sums['seconds']} s: {sums['ok']} good, {sums['failed']} errors, "
-        f"{sums['slow']} slow, {sums['lost']} without an answer",
+        f"{sums['slow']} slow, {sums['lost']} without an answer, {sums['again']} sent again",
         "error ratio "
         + ("unknown" if ratio is None else f"{ratio:.1%}")
         + ", p95 of the median second "

@@ -33,6 +33,8 @@ from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
 from monitoring.catalog import Alert, load
 
 DAEMON_DATABASE = "/var/lib/mita-rollback/rollback.db"
+MOST_SENT_AGAIN = 2
+"""A lossless load may meet so many kept connections that ended in the moment in which it sent."""
 
 
 class Stack:
@@ -167,7 +169,7 @@ class Stack:
     def load(self, error_ratio: float = 0.0, *, lossless: bool = False) -> Iterator[Running]:
         """Press both hosts for the length of the block; with *error_ratio*, this share is asked to fail.
 
-        *lossless*: not one request may fail. A host without power answers nobody: what is sent to it is lost,
+        *lossless*: not one request may fail, and hardly one may be sent again. A host without power answers nobody: what is sent to it is lost,
         and the load is not judged.
         """
         if error_ratio:
@@ -178,7 +180,8 @@ class Stack:
             verdict, seconds = load.end(), load.seconds()
         assert self._powerless or verdict["valid"], verdict["sentence"]
         sums = totals(seconds)
-        assert not lossless or sums["failed"] + sums["lost"] == 0, sums
+        lost = sums["failed"] + sums["lost"]
+        assert not lossless or (lost == 0 and sums["again"] <= MOST_SENT_AGAIN), sums
 
     def deliver_again(self, alertname: str) -> dict[str, Any]:
         """Deliver the firing alert once more, as the twin of an HA pair would; return the daemon's answer."""

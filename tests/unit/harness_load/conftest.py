@@ -14,6 +14,10 @@ class Handler(BaseHTTPRequestHandler):
         """Answer as the headers ask."""
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append(self.path)  # type: ignore[attr-defined]
+        if self.server.hangs_up > 0:  # type: ignore[attr-defined]
+            self.server.hangs_up -= 1  # type: ignore[attr-defined]
+            self.close_connection = True
+            return
         threading.Event().wait(float(self.headers.get("X-Mita-Delay", "0")))
         body = b'{"user_id": 1}'
         self.send_response(500 if self.headers.get("X-Mita-Fail") else self.server.status)  # type: ignore[attr-defined]
@@ -36,6 +40,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[str] = []
         self.status = 200
+        self.hangs_up = 0  # how many of the next requests get no answer, only the end of their connection
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 

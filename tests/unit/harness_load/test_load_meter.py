@@ -91,6 +91,7 @@ def test_summary_counts_errors_among_answers_only() -> None:
         "failed": 2,
         "slow": 0,
         "lost": 2,
+        "again": 3,
         "p95": 0.2,
         "first_bad": 5.0,
         "last_bad": 6.0,
@@ -101,13 +102,19 @@ def test_summary_counts_errors_among_answers_only() -> None:
         "failed": 0,
         "slow": 0,
         "lost": 0,
+        "again": 0,
         "p95": None,
         "first_bad": None,
         "last_bad": None,
     }
 
     sums = totals([row, quiet])
-    assert (sums["error_ratio"], sums["lost"], sums["median_p95"]) == (round(2 / 9, 4), 2, 0.2)
+    assert (sums["error_ratio"], sums["lost"], sums["again"], sums["median_p95"]) == (
+        round(2 / 9, 4),
+        2,
+        3,
+        0.2,
+    )
     assert (sums["first_bad"], sums["last_bad"]) == (5.0, 6.0)
     assert "error ratio 22.2%" in lines([row, quiet], {"sentence": "Valid."})[1]
 

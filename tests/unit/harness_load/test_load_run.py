@@ -87,6 +87,20 @@ def test_redirect_is_not_followed(server: Any, tmp_path: Path) -> None:
     assert totals(load.seconds())["lost"] == 0
 
 
+@pytest.mark.parametrize(("hangs_up", "again", "lost"), [(1, 1, 0), (2, 1, 1)])
+def test_request_whose_connection_ends_unanswered_is_sent_again_once_and_counted(
+    server: Any, tmp_path: Path, hangs_up: int, again: int, lost: int
+) -> None:
+    """The first request of a run is a registration, which the library does not repeat by itself."""
+    server.hangs_up = hangs_up
+    with running(Wanted(targets=[server.url], out=tmp_path, rate=1, duration=2)) as load:
+        load.wait()
+
+    sums = totals(load.seconds())
+    assert (sums["again"], sums["lost"]) == (again, lost)
+    assert sums["ok"] == sums["sent"] - lost
+
+
 def test_leaving_the_block_ends_locust_and_its_verdict_counts_what_was_planned_until_then(
     server: Any, tmp_path: Path
 ) -> None:
