@@ -169,8 +169,8 @@ class Stack:
     def load(self, error_ratio: float = 0.0, *, lossless: bool = False) -> Iterator[Running]:
         """Press both hosts for the length of the block; with *error_ratio*, this share is asked to fail.
 
-        *lossless*: not one request may fail, and hardly one may be sent again. A host without power answers nobody: what is sent to it is lost,
-        and the load is not judged.
+        *lossless*: not one request may fail, and hardly one may be sent again. A host without power answers
+        nobody: what is sent to it is lost, and the load is not judged.
         """
         if error_ratio:
             self.breach_share = error_ratio * TEST_RATE / (TEST_RATE + ORDINARY_RATE)
