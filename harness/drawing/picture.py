@@ -10,11 +10,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from devtools import apt
 from devtools.errors import UserError
 from devtools.paths import CACHE
 from devtools.system import locked, say
 from harness.drawing.answered import Page
 
+PROGRAMS = {
+    "npm": "npm",
+    "chromium": "chromium",
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
+}
 HERE = Path(__file__).parent / "page"
 SOURCES = sorted(path for path in HERE.iterdir() if path.suffix in (".js", ".jsx"))
 WIDTH, UNIT = 1592, 38
@@ -42,11 +48,10 @@ class UnavailableError(UserError):
 
 def bundle() -> Path:
     """The script that draws a page, made once for each version of its sources."""
-    for program in ("npm", "chromium"):
-        if shutil.which(program) is None:
-            raise UnavailableError(
-                f"drawing needs {program}, found none on this machine; install the package {program}"
-            )
+    try:
+        apt.ensure(PROGRAMS)
+    except UserError as error:
+        raise UnavailableError(f"drawing needs programs that this machine lacks: {error}") from error
     with locked("drawing"):
         room = _room()
         made = room / f"{_digest(SOURCES)}.js"
