@@ -188,8 +188,19 @@ class Scene:
         return Active(self._alerts[labels["alertname"]], own, sample.labels["alertstate"], since, began)
 
     def _ask(self, questions: Sequence[Question]) -> None:
-        """Let promtool answer what is not known yet."""
+        """Let promtool answer what is not known yet.
+
+        A run costs far more than its questions, so an expression that is asked about alone is asked at every
+        moment of the scene that was asked about before.
+        """
         new = [each for each in dict.fromkeys(questions) if each not in self._known]
+        if len(new) == 1:
+            [(expression, _)] = new
+            new += [
+                (expression, at)
+                for at in {at for _, at in self._known}
+                if (expression, at) not in {*new, *self._known}
+            ]
         if new:
             with tempfile.TemporaryDirectory(prefix="scene-") as directory:
                 self._known.update(self._run(Path(directory), new))
