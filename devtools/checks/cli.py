@@ -31,12 +31,14 @@ def _run(arguments: argparse.Namespace) -> int:
         say("bringing the lab up")
         # First: it may start this process anew, and a lab that cannot come up is better known at once.
         arguments.bring_up_lab()
-    outcomes = runner.run_together(_with_checkers([*steps.without_lab(), *_mutants(arguments)]))
+    together = [*steps.without_lab(every=arguments.full), *_mutants(arguments)]
+    if not arguments.offline:
+        together += steps.on_scratch_hosts(every=arguments.full)
+    outcomes = runner.run_together(_with_checkers(together))
     if arguments.full:
         outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus(), steps.nights()])
     if not arguments.offline:
         outcomes += runner.run_together([steps.hard(every=arguments.full)])
-        outcomes += runner.run_together(steps.on_scratch_hosts(every=arguments.full), workers=2)
         outcomes += runner.run_live(steps.on_lab(every=arguments.full))
     return runner.sum_up(outcomes)
 

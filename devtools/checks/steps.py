@@ -56,13 +56,13 @@ def quick() -> list[Step]:
     ]
 
 
-def without_lab() -> list[Step]:
-    """All that needs no lab host and no engine, the longest first."""
+def without_lab(*, every: bool) -> list[Step]:
+    """All that needs no lab host and no engine, the longest first. Siblings of scenes only with *every*."""
     slow_linters, others = lint()[:2], lint()[2:]
     return [
-        *rules(),
-        *whole("drawing"),
         *parts("contract", *NOT_HARD),
+        *rules(every=every),
+        *whole("drawing"),
         *whole("unit", *NOT_HARD),
         *slow_linters,
         *whole("consistency"),
@@ -117,11 +117,15 @@ def hard(*, every: bool) -> Step:
     return _pytest("hard", folders, "-m", "hard or long" if every else "hard")
 
 
-def rules() -> list[Step]:
+def rules(*, every: bool) -> list[Step]:
     """The tests of the rules in two steps of like length: the scenes and nights, and all others."""
+    scenes = ("-m", "not hard") if every else NOT_HARD
     paths = sorted((REPO / "tests" / "rules").glob("test_*.py"))
     long = [path for path in paths if re.search("scenes|few_requests|nights", path.name)]
-    return [_pytest("rules-scenes", long), _pytest("rules", [path for path in paths if path not in long])]
+    return [
+        _pytest("rules-scenes", long, *scenes),
+        _pytest("rules", [path for path in paths if path not in long]),
+    ]
 
 
 def whole(folder: str, *options: str) -> list[Step]:

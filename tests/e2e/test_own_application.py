@@ -11,7 +11,7 @@ from harness.lab import addresses
 from harness.release.pack import Wish, pack
 from harness.stack import Stack
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.incident]
 SHOP = REPO / "tests" / "own_application"
 NEEDS = {"application_packages": ["nodejs"], "application_sandbox": {"MemoryDenyWriteExecute": None}}
 FAILING = 0.5

@@ -6,7 +6,7 @@ from harness.faults import FAULTS
 from harness.incident.story import Stage
 from harness.stack import Stack
 
-pytestmark = [pytest.mark.lab, pytest.mark.factor1]
+pytestmark = [pytest.mark.lab, pytest.mark.factor1, pytest.mark.incident]
 
 
 @pytest.mark.proves("CriticalErrorRate")

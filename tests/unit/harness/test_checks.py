@@ -103,7 +103,11 @@ def test_reasons_to_skip_are_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_file_of_tests_is_run_by_exactly_one_step() -> None:
     reporting = [
         step
-        for step in (*steps.without_lab(), *steps.on_scratch_hosts(every=True), *steps.on_lab(every=True))
+        for step in (
+            *steps.without_lab(every=True),
+            *steps.on_scratch_hosts(every=True),
+            *steps.on_lab(every=True),
+        )
         if step.report
     ]
     argued = [Path(word) for step in reporting for word in step.argv if word.startswith("tests/")]
