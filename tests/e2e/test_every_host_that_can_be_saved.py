@@ -42,7 +42,9 @@ def test_a_host_that_dies_in_the_middle_is_brought_back_to_the_same_version(stac
 
 
 @pytest.mark.incident
-def test_a_release_that_lies_on_one_host_only_is_brought_to_the_other(stack: Stack) -> None:
+def test_a_release_that_lies_on_one_host_only_is_brought_to_the_other_by_the_next_deployment(
+    stack: Stack,
+) -> None:
     with stack.load():
         stack.deploy("2.0.0")
         stack.run_on("app2", "rm", "-rf", "/opt/mita-backend/releases/1.0.0")

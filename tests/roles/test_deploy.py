@@ -720,6 +720,62 @@ def test_releases_that_the_daemon_wants_stay_on_every_host_and_rejected_ones_go(
     daemon.answer = {"id": 10}
 
 
+def rebuild(site: Site, name: str) -> None:
+    """Leave the host as the installation makes it, before any release."""
+    site.run(name, f"systemctl stop mita-backend; rm -r {ROOT}")
+    site.play("application", "--limit", name).ok()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this controller keeps archives: nothing at first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "mita-monitoring" / "archives"
+
+
+def test_rebuilt_host_gets_the_way_back_at_its_first_deployment_and_goes_back_with_the_others(
+    rolled_back: Rehearsed, site: Site, cache: Path
+) -> None:
+    assert set(site.live().values()) == {"2.0.0"}
+    rebuild(site, "scratch2")
+
+    site.deploy("2.0.0").ok()
+
+    for kept in ("releases", "archives"):
+        assert site.run("scratch2", f"ls {ROOT}/{kept}") == site.run("scratch", f"ls {ROOT}/{kept}")
+    assert "restored in part" not in site.play("rollback").ok().output
+    assert site.live() == {"scratch": "1.0.0", "scratch2": "1.0.0"}
+
+
+def test_way_back_that_nobody_can_give_is_said_and_the_others_go_back_without_that_host(
+    rolled_back: Rehearsed, site: Site, cache: Path
+) -> None:
+    site.deploy("4.0.0").ok()
+    rebuild(site, "scratch2")
+    site.run("scratch", f"rm {ROOT}/archives/1.0.0.tar.gz")
+
+    deployed = site.deploy("4.0.0").ok()
+    back = site.play("rollback").ok()
+
+    told = f"put its archive at {cache / checksum(site, '1.0.0').rpartition(':')[2]}.tar.gz and deploy again"
+    assert told in " ".join(deployed.output.split())
+    assert "restored in part: 1 of 2 hosts run 1.0.0, not scratch2" in back.output
+    assert site.live() == {"scratch": "1.0.0", "scratch2": "4.0.0"}
+
+
+def test_archive_on_the_controller_mends_that_host(rolled_back: Rehearsed, site: Site, cache: Path) -> None:
+    assert "1.0.0" not in site.run("scratch2", f"ls {ROOT}/releases").split()
+    cache.mkdir(parents=True)
+    digest = checksum(site, "1.0.0").rpartition(":")[2]
+    (cache / f"{digest}.tar.gz").write_bytes(site.archives["1.0.0"].read_bytes())
+
+    site.deploy("4.0.0").ok()
+
+    assert "1.0.0" in site.run("scratch2", f"ls {ROOT}/releases").split()
+    site.play("rollback").ok()
+    assert site.live() == {"scratch": "1.0.0", "scratch2": "1.0.0"}
+
+
 BY_HAND = {
     "id": 3,
     "from_version": "2.0.0",

@@ -57,8 +57,11 @@ def ended(answer: Answer) -> str:
     lines = [f"{host}: {step['status']}{_in_brackets(step.get('detail'))}" for host, step in ends.items()]
     verdict = answer.get("verification")
     said = verdict.get("verdict", verdict) if isinstance(verdict, Mapping) else verdict
+    waiting = [host for host, step in ends.items() if step["status"] in ("lacking", "unreachable")]
+    partly = f" in part, without {', '.join(waiting)}" if waiting and answer.get("phase") != "failed" else ""
     phase = (
         f"rollback {answer.get('id', '')} {answer.get('phase', 'was not heard of again: rollbackctl status')}"
+        f"{partly}"
     )
     return "\n".join([f"{phase}{_in_brackets(said)}{_after_colon(answer.get('detail'))}", *lines])
 

@@ -1,6 +1,9 @@
-"""Filters that decide which host a rollback restores, in which way, and what came of it. Pure."""
+"""Filters that decide which host a rollback restores, in which way, and what came of it. Pure.
 
-from collections.abc import Mapping, Sequence
+A deployment asks the same beforehand: which host lacks what a rollback would go back to.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Survey = Mapping[str, Any]  # what app_release says with state: survey, or why it could not be asked
@@ -8,14 +11,22 @@ Result = Mapping[str, Any]  # how a host's switch ended, as Ansible registered i
 
 RESTORE, BRING, ALREADY = "restore", "bring", "already"  # the host gets or has the target
 LACKING, UNREACHABLE, FAILED = "lacking", "unreachable", "failed"  # it does not, and nothing is done to it
+BAD = ("rejected", "failed")  # how a host's history names a release that it left or that never got ready
+WAYS_BACK = 2  # of those that the daemon wants to keep: the live release, and the last good one before it
 
 
 def restore_plan(
-    surveys: Mapping[str, Survey], version: str, leaving: str, checksum: str, only: Sequence[str]
+    surveys: Mapping[str, Survey],
+    version: str,
+    leaving: str,
+    checksum: str,
+    only: Sequence[str],
+    cached: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return what happens to each host, or why nothing may happen to any.
 
     *surveys* has every host of the service: one that is not to be restored may still give its archive.
+    *cached* are the digests of the archives that lie where the playbook runs.
     """
     scope = {host: surveys[host] for host in only or surveys}
     answering = {host: survey for host, survey in scope.items() if "current" in survey}
@@ -24,7 +35,8 @@ def restore_plan(
     pinned = checksum.rpartition(":")[2]
     wanted = pinned or _known_checksum(surveys, target)
     donor = _donor(surveys, target, wanted)
-    hosts = {host: _one(survey, target, pinned, wanted, donor) for host, survey in scope.items()}
+    given = bool(donor) or wanted in cached
+    hosts = {host: _one(survey, target, pinned, wanted, given) for host, survey in scope.items()}
     steps = [_step(host, *found) for host, found in hosts.items() if found[0] not in (RESTORE, BRING)]
     return {
         "version": target,
@@ -38,21 +50,62 @@ def restore_plan(
 
 
 def agreed_target(surveys: Mapping[str, Survey]) -> tuple[str, str]:
-    """Return what every host that answers would go back to by itself, or why there is no such release."""
-    live = {host: survey["current"] for host, survey in surveys.items()}
+    """Return what every host that has been elsewhere would go back to, or why there is no such release.
+
+    A host that joined or was rebuilt has nothing live, or nothing before that: it has no say.
+    """
+    live = {host: survey["current"] for host, survey in surveys.items() if survey["current"]}
     if len(set(live.values())) > 1:
         return "", (
             f"expected one release to be live everywhere, found {described(live)}; "
             "say with -e app_version=... which one all should run"
         )
-    targets = {host: survey["known_good"] for host, survey in surveys.items()}
-    if len(set(targets.values())) != 1 or None in targets.values():
+    targets = {host: surveys[host]["known_good"] for host in live}
+    found = {target for target in targets.values() if target}
+    left = any(surveys[host]["status"].get(target) in BAD for host in live for target in found)
+    if len(found) != 1 or left:
         return "", (
             "expected one earlier release that was good on every host, "
-            f"found {described(targets) or 'no host'}; "
+            f"found {described(targets) or 'no host with a release'}; "
             "say with -e app_version=... which one to go back to, or deploy one"
         )
-    return str(next(iter(targets.values()))), ""
+    return str(found.pop()), ""
+
+
+def ways_back(
+    surveys: Mapping[str, Survey],
+    version: str,
+    registered: Mapping[str, Any] | None,
+    cached: Collection[str] = (),
+) -> list[dict[str, Any]]:
+    """Return the releases that a rollback from *version* may need, each with the hosts that lack it.
+
+    *registered* is what the daemon said; without it the hosts' own histories tell. An archive comes from the
+    host `donor`, or is `cached` where the playbook runs; where neither is so, nobody can give it.
+    """
+    found = [_way_back(surveys, name, cached) for name in _wanted_later(surveys, version, registered)]
+    return [way for way in found if way["hosts"]]
+
+
+def _wanted_later(
+    surveys: Mapping[str, Survey], version: str, registered: Mapping[str, Any] | None
+) -> list[str]:
+    if registered is not None:
+        return [name for name in registered["keep"] if name != version][:WAYS_BACK]
+    told = [survey[what] for what in ("current", "known_good") for survey in surveys.values()]
+    bad = {name for survey in surveys.values() for name, event in survey["status"].items() if event in BAD}
+    return [name for name in dict.fromkeys(told) if name and name != version and name not in bad]
+
+
+def _way_back(surveys: Mapping[str, Survey], target: str, cached: Collection[str]) -> dict[str, Any]:
+    wanted = _known_checksum(surveys, target)
+    return {
+        "version": target,
+        "checksum": f"sha256:{wanted}" if wanted else "",
+        "donor": _donor(surveys, target, wanted),
+        "cached": wanted in cached,
+        "hosts": [host for host, survey in surveys.items() if target not in survey["complete"]],
+    }
 
 
 def described(versions: Mapping[str, Any]) -> str:
@@ -80,13 +133,13 @@ def restore_outcome(
     """Return how each host ended, whether the rollback did what it could, and a sentence for each host."""
     ends = {host: _end(host, plan, unbrought, switches) for host in plan["hosts"]}
     statuses = [status for status, _ in ends.values()]
-    return {
-        "hosts": {host: status for host, (status, _) in ends.items()},
-        "ok": FAILED not in statuses and "untouched" not in statuses and "done" in statuses,
-        "lines": [
-            f"{host}: {status}{f' ({detail})' if detail else ''}" for host, (status, detail) in ends.items()
-        ],
-    }
+    ok = FAILED not in statuses and "untouched" not in statuses and "done" in statuses
+    lines = [f"{host}: {status}{f' ({detail})' if detail else ''}" for host, (status, detail) in ends.items()]
+    waiting = [host for host, (status, _) in ends.items() if status in (LACKING, UNREACHABLE)]
+    if ok and waiting:
+        share = f"{len(ends) - len(waiting)} of {len(ends)} hosts run {plan['version']}"
+        lines = [f"restored in part: {share}, not {', '.join(waiting)}", *lines]
+    return {"hosts": {host: status for host, (status, _) in ends.items()}, "ok": ok, "lines": lines}
 
 
 def registered(hostvars: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Result]:
@@ -135,7 +188,7 @@ def _donor(surveys: Mapping[str, Survey], target: str, wanted: str) -> str:
     return next(iter(vouched + same), "") if wanted else ""
 
 
-def _one(survey: Survey, target: str, pinned: str, wanted: str, donor: str) -> tuple[str, str]:
+def _one(survey: Survey, target: str, pinned: str, wanted: str, given: bool) -> tuple[str, str]:
     """Return what happens to one host, and what there is to say about it."""
     if survey.get("unreachable"):
         return UNREACHABLE, _one_line(survey)
@@ -153,7 +206,7 @@ def _one(survey: Survey, target: str, pinned: str, wanted: str, donor: str) -> t
     )
     if survey["current"] == target:
         return FAILED, f"{target} is live here, does not answer, and is not whole: {problem}"
-    if wanted and (survey["own_archive"] == wanted or donor):
+    if wanted and (survey["own_archive"] == wanted or given):
         return BRING, problem
     return LACKING, f"{problem}, and no host keeps its archive"
 
@@ -210,4 +263,5 @@ class FilterModule:
             "mita_restore_switched": switched,
             "mita_restore_brought": brought,
             "mita_restore_outcome": restore_outcome,
+            "mita_ways_back": ways_back,
         }

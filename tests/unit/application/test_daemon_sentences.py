@@ -52,7 +52,7 @@ def test_end_names_each_hosts_last_status() -> None:
 
     said = ended({"id": 3, "phase": "succeeded", "verification": {"verdict": "fixed"}, "steps": steps})
 
-    assert said == "rollback 3 succeeded (fixed)\na: done\nb: unreachable (no route)"
+    assert said == "rollback 3 succeeded in part, without b (fixed)\na: done\nb: unreachable (no route)"
     assert ended({"id": 3, "phase": "failed", "detail": "why"}) == "rollback 3 failed: why"
 
 

@@ -9,6 +9,7 @@ from roles.application.filter_plugins.mita_restore import (
     restore_outcome,
     restore_plan,
     too_many_failed,
+    ways_back,
 )
 
 SHA = {version: version * 64 for version in "12"}
@@ -21,6 +22,7 @@ def survey(current: str | None, *complete: str, **other: Any) -> dict[str, Any]:
         "known_good": "1",
         "complete": {version: SHA.get(version, "f" * 64) for version in complete},
         "archives": list(complete),
+        "status": {},
         "damage": "",
         "own_archive": "",
         **other,
@@ -105,9 +107,10 @@ def test_hosts_that_run_something_else_stop_everything_and_are_named() -> None:
     ("surveys", "words"),
     [
         ({"a": survey("2", "1"), "b": survey("1", "1")}, "found 2 on a, 1 on b; say with -e"),
-        ({"a": survey("2", "1"), "b": survey("2", "1", known_good=None)}, "found 1 on a, none on b"),
+        ({"a": survey("2", "1"), "b": survey("2", known_good=None, status={"1": "rejected"})}, "none on b"),
+        ({"a": survey("2", "2", known_good=None), "b": survey(None)}, "found none on a;"),
         ({"a": survey("2", "1"), "b": survey("2", "1", known_good="0")}, "found 1 on a, 0 on b"),
-        ({"a": GONE}, "found no host"),
+        ({"a": GONE}, "found no host with a release"),
     ],
 )
 def test_target_that_hosts_do_not_agree_on_has_to_be_named(surveys: dict[str, Any], words: str) -> None:
@@ -119,6 +122,56 @@ def test_hosts_that_agree_need_no_version_and_a_dead_one_has_no_say() -> None:
 
     assert (made["version"], made["refusal"]) == ("1", "")
     assert planned(made) == "to 1; a: goes back; b: goes back; gone: does not answer"
+
+
+@pytest.mark.parametrize("joined", [survey("2", "2", known_good=None), survey(None, known_good=None)])
+def test_host_that_joined_does_not_keep_the_others_from_going_back(joined: dict[str, Any]) -> None:
+    made = plan({"a": BAD, "new": joined}, version="", leaving="")
+
+    assert (made["version"], made["refusal"]) == ("1", "")
+    assert made["hosts"] == {"a": "restore", "new": "bring"}
+
+
+def test_archive_in_the_cache_of_the_playbook_is_as_good_as_a_hosts() -> None:
+    surveys = {"a": survey("2", "1", "2", archives=[]), "new": survey("2", "2")}
+
+    assert plan(surveys, cached=[SHA["2"]])["hosts"]["new"] == "lacking"
+    assert plan(surveys, cached=[SHA["1"]])["hosts"]["new"] == "bring"
+
+
+def test_deployment_finds_who_lacks_the_way_back_and_who_can_give_it() -> None:
+    surveys = {"old": survey("1", "0", "1", known_good="0"), "new": survey(None, known_good=None)}
+
+    assert ways_back(surveys, "2", None) == [
+        {"version": "1", "checksum": f"sha256:{SHA['1']}", "donor": "old", "cached": False, "hosts": ["new"]},
+        {"version": "0", "checksum": "sha256:" + "f" * 64, "donor": "old", "cached": False, "hosts": ["new"]},
+    ]
+    assert [way["version"] for way in ways_back(surveys, "1", None)] == ["0"]
+    assert ways_back({"old": surveys["old"]}, "2", None) == []
+
+
+def test_daemon_says_what_is_wanted_later_and_only_the_nearest_is_brought() -> None:
+    surveys = {"a": survey("3", "0", "1", "2", "3"), "new": survey(None)}
+    keep = {"keep": ["3", "2", "1", "0"]}
+
+    assert [way["version"] for way in ways_back(surveys, "4", keep)] == ["3", "2"]
+    assert [way["version"] for way in ways_back(surveys, "3", keep)] == ["2", "1"]
+
+
+def test_release_that_a_host_left_as_bad_is_no_way_back() -> None:
+    surveys = {"a": survey("1", "1", status={"1": "failed"}), "new": survey(None, known_good=None)}
+
+    assert ways_back(surveys, "2", None) == []
+
+
+def test_way_back_that_nobody_keeps_is_named_without_a_source() -> None:
+    surveys = {"a": survey("2", "1", "2", archives=[]), "new": survey("2", "2", known_good=None)}
+
+    [way] = ways_back(surveys, "2", None, cached=[SHA["2"]])
+
+    assert (way["version"], way["donor"], way["cached"], way["hosts"]) == ("1", "", False, ["new"])
+    assert ways_back(surveys, "2", None, cached=[SHA["1"]])[0]["cached"]
+    assert ways_back({"new": surveys["new"]}, "2", {"keep": ["1"]})[0]["checksum"] == ""
 
 
 FAILED, DONE = {"failed": True, "msg": "expected it to get ready\nits journal"}, {"changed": True}
@@ -154,6 +207,8 @@ def test_host_that_dies_or_lacks_is_no_failure_of_the_rollback() -> None:
     ends, ok = outcome(made, {"c": FAILED}, {"a": DONE, "b": GONE})
 
     assert (ends, ok) == ({"a": "done", "b": "unreachable", "c": "lacking", "gone": "unreachable"}, True)
+    lines = restore_outcome(made, {"c": FAILED}, {"a": DONE, "b": GONE})["lines"]
+    assert lines[:2] == ["restored in part: 1 of 4 hosts run 1, not b, c, gone", "a: done"]
 
 
 @pytest.mark.parametrize(
