@@ -255,19 +255,47 @@ def test_failed_reload_fails_the_play_and_puts_the_old_files_back(
     assert state_of(scratch) == before
 
 
+def processes(scratch: Scratch) -> dict[str, str]:
+    return {unit: scratch.host.check_output(f"systemctl show -P MainPID {unit}") for unit in UNITS}
+
+
 @pytest.fixture(scope="module")
-def start_failed(reload_failed: Run, play: Play) -> Run:
+def running(reload_failed: Run, scratch: Scratch) -> dict[str, str]:
+    return processes(scratch)
+
+
+@pytest.fixture(scope="module")
+def unknown_flag(running: dict[str, str], play: Play) -> Run:
     return play(changes={unit: {"extra_flags": ["--no-such-flag"]} for unit in UNITS})
+
+
+@every_service
+def test_unknown_flag_is_said_in_the_programs_words_and_leaves_the_running_one(
+    unknown_flag: Run, running: dict[str, str], scratch: Scratch, unit: str
+) -> None:
+    message = unknown_flag.failure(unit)
+
+    assert "refuses its flags and nothing was replaced: " in message
+    assert "no-such-flag" in message.partition("nothing was replaced: ")[2]
+    assert len(message) < 500
+    assert processes(scratch)[unit] == running[unit]
+
+
+@pytest.fixture(scope="module")
+def start_failed(unknown_flag: Run, play: Play) -> Run:
+    """An address that this host does not have: only a start shows that."""
+    flag = "--web.listen-address=203.0.113.1:1"
+    return play(changes={unit: {"extra_flags": [flag]} for unit in UNITS})
 
 
 @every_service
 def test_service_that_does_not_start_is_put_back(start_failed: Run, scratch: Scratch, unit: str) -> None:
     message = start_failed.failure(unit)
 
-    assert "no-such-flag" in message
+    assert "203.0.113.1" in message or "web.listen-address" in message
     assert f"The previous files are back; {unit}.service is active." in message
     assert scratch.host.service(unit).is_running
-    assert "no-such-flag" not in scratch.host.file(f"/etc/systemd/system/{unit}.service").content_string
+    assert "203.0.113.1" not in scratch.host.file(f"/etc/systemd/system/{unit}.service").content_string
 
 
 # What left the repository or the inventory leaves the host; what others wrote stays.

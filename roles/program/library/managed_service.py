@@ -59,6 +59,11 @@ options:
     elements: list
     default: []
     description: Programs (argv lists) that judge the staged tree, whose path replaces C({root}).
+  command:
+    type: list
+    elements: str
+    default: []
+    description: What the unit starts. The program must know all of its flags before anything is replaced.
   apply: {type: str, choices: [none, watched, reload, restart], default: reload, description: "For others."}
   restart_token: {type: str, default: "", description: "Any text; a new one restarts the service."}
   reload_metric: {type: str, description: "Must read 1, with a new time, after a reload."}
@@ -118,6 +123,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "directories": {"type": "list", "elements": "dict", "default": [], "options": OPENED},
     "check": {"type": "list", "elements": "list", "default": []},
+    "command": {"type": "list", "elements": "str", "default": []},
     "apply": {**APPLY, "default": "reload"},
     "restart_token": {"type": "str", "default": "", "no_log": False},
     "reload_metric": {"type": "str"},

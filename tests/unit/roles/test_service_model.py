@@ -24,6 +24,7 @@ PARAMS: dict[str, Any] = {
     "files": [FILE],
     "directories": [{"path": "/var/lib/x", "owner": "x", "group": None, "mode": None, "opened": False}],
     "check": [["xtool", "{root}/x.yml"]],
+    "command": ["xd", "--flag"],
     "apply": "reload",
     "restart_token": "",
     "reload_metric": None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import disk, foreign, manifest, report, runtime, stage, systemd
+from . import disk, flags, foreign, manifest, report, runtime, stage, systemd
 from .disk import Found
 from .lock import held
 from .manifest import Manifest
@@ -85,6 +85,7 @@ def converge(service: Service, *, check_mode: bool) -> Result:
     """Bring the host to what *service* asks for, or raise RefusedError with the host as it was."""
     with held(service.name, check_mode=check_mode):
         situation = look(service)
+        _check_flags(situation, check_mode)
         _check_staged(situation, check_mode)
         if not check_mode:
             try:
@@ -92,6 +93,19 @@ def converge(service: Service, *, check_mode: bool) -> Result:
             except foreign.NoSpaceError as error:
                 raise RefusedError(str(error)) from error
     return _result(situation)
+
+
+def _check_flags(now: Situation, check_mode: bool) -> None:
+    """Refuse flags that the program does not know before the one that runs is ended for them."""
+    restarts = now.plan.apply is Apply.RESTART
+    other_program = now.stored.restart_token != now.service.restart_token  # in check mode not installed yet
+    if not now.service.command or not restarts or (check_mode and other_program):
+        return
+    if said := flags.complaint(now.service.command):
+        raise RefusedError(
+            f"{now.service.command[0]} refuses its flags and nothing was replaced: {said}; "
+            "mend the flags that the inventory gives it"
+        )
 
 
 def _check_staged(now: Situation, check_mode: bool) -> None:

@@ -80,6 +80,7 @@ class Service:
     config_root: str | None = None
     root_group: str = "root"
     checks: tuple[tuple[str, ...], ...] = ()
+    command: tuple[str, ...] = ()
     restart_token: str = ""
     reload_metric: str | None = None
     metrics_url: str | None = None
@@ -108,6 +109,7 @@ def parse(params: dict[str, Any]) -> Service:
         config_root=params["config_root"],
         root_group=params["group"],
         checks=tuple(tuple(argv) for argv in params["check"]),
+        command=tuple(params["command"]),
         restart_token=params["restart_token"],
         reload_metric=params["reload_metric"],
         metrics_url=params["metrics_url"],
