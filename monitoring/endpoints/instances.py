@@ -15,7 +15,8 @@ Kinds = Mapping[str, Exporter]
 
 INPUT = "exporter_instances"
 COMMON = {
-    **dict.fromkeys(("install_method", "version", "archive_url", "archive_checksum", "listen_address"), str),
+    **dict.fromkeys(("install_method", "version", "listen_address"), str),
+    **dict.fromkeys(("archive_url", "archive_checksum"), (str, Mapping)),
     **dict.fromkeys(("web_tls_cert", "web_tls_key"), str),
     **dict.fromkeys(("extra_flags", "web_users"), list),
 }
@@ -75,10 +76,13 @@ def _check_entry(kinds: Kinds, place: str, name: str, entry: Any) -> None:
         if key not in known:
             raise CatalogError(f"{place}: expected some of {', '.join(sorted(known))}, found {key!r}")
         if not isinstance(value, known[key]):
-            shape = "a list" if known[key] is list else "a text"
-            raise CatalogError(f"{place}: expected {key} as {shape}, found {value!r}")
+            raise CatalogError(f"{place}: expected {key} as {_shape(known[key])}, found {value!r}")
     if name != kind and not entry.get("listen_address"):
         raise CatalogError(f"{place}: expected the listen_address of one more {kind} exporter, found none")
+
+
+def _shape(expected: object) -> str:
+    return {list: "a list", str: "a text"}.get(expected, "a text, or one by architecture")  # type: ignore[call-overload]
 
 
 def _refuse_shared(host: str, variables: Vars, found: list[Instance]) -> None:
