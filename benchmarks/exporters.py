@@ -192,6 +192,7 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
     ):
         named = {"application": "mita-backend"} if name in PER_APPLICATION else {}
         named |= {"door": "webhook"} if label == "code" else {}
+        named |= {"trigger": "error_rate_threshold"} if name == "mita_rollback_total" else {}
         for each in values:
             yield Series({"__name__": name, label: each, **named, **labels}, Shape(0, counter=True))
     for name, label, values in (

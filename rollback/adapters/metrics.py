@@ -204,9 +204,7 @@ class _Records(prometheus_client.registry.Collector):
 
 def _counts(tally: Tally, applications: set[str], triggers: set[str], born: datetime) -> Iterator[Metric]:
     named = (*applications, OTHER)
-    ended = product(named, (phase for phase in Phase if phase not in ACTIVE))
-    text, counts = "Rollbacks by how they ended.", _by_application(tally.rollbacks, applications)
-    yield _counter("mita_rollback", text, ["application", "result"], ended, counts)
+    yield _rollbacks(tally, applications, triggers)
     yield _durations(_by_application(tally.durations, applications), named)
     measured = product(named, VerificationVerdict)
     text, counts = (
@@ -232,6 +230,18 @@ def _counts(tally: Tally, applications: set[str], triggers: set[str], born: date
         "When the always-firing alert last arrived, or the daemon's start if not since then.",
         max(tally.last_heartbeat or born, born).timestamp(),
     )
+
+
+def _rollbacks(tally: Tally, applications: set[str], triggers: set[str]) -> Metric:
+    counts: Counter[Key] = Counter()
+    for (service, phase, *asked), count in tally.rollbacks.items():
+        trigger = asked[0] if asked else OTHER  # counted by an earlier version, which did not note it
+        named = _of(trigger, triggers) if trigger else str(Reason.BY_HAND)
+        counts[_of(service, applications), phase, named] += count
+    ended = [phase for phase in Phase if phase not in ACTIVE]
+    known = product((*applications, OTHER), ended, (*triggers, str(Reason.BY_HAND), OTHER))
+    text = "Rollbacks by how they ended, and by the trigger of the alert that asked; by_hand: a person did."
+    return _counter("mita_rollback", text, ["application", "result", "trigger"], known, counts)
 
 
 def _durations(counts: Mapping[Key, int], named: Iterable[str]) -> Metric:

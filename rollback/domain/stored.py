@@ -231,7 +231,7 @@ class WaitingNotice:
 class Tally:
     """Counts read from the durable records, so that a restart neither loses nor repeats one."""
 
-    rollbacks: dict[tuple[str, ...], int]  # by service and phase
+    rollbacks: dict[tuple[str, ...], int]  # by service, phase and trigger, which the oldest lack
     durations: dict[tuple[str, ...], int]  # by service, phase and the limit within which they were; their sum
     decisions: dict[tuple[str, ...], int]  # by service, verdict, reason and trigger
     verifications: dict[tuple[str, ...], int]  # by service and verdict

@@ -121,8 +121,9 @@ COUNTED = {
     },
     "rollbacks": {
         ROLLBACKS_ENDED: """
-            SELECT json_array(service, phase) AS key, count(*) AS count FROM rollbacks
-            WHERE id IN {ids} AND kind = 'rollback' GROUP BY service, phase
+            SELECT json_array(r.service, r.phase, d.rollback_trigger) AS key, count(*) AS count
+            FROM rollbacks AS r JOIN decisions AS d ON d.id = r.decision_id
+            WHERE r.id IN {ids} AND r.kind = 'rollback' GROUP BY r.service, r.phase, d.rollback_trigger
         """,
         TOOK: f"""
             SELECT json_array(service, phase, {WITHIN}) AS key, count(*) AS count FROM rollbacks

@@ -17,8 +17,9 @@ from rollback.domain.errors import StoreUnavailable
 from rollback.domain.stored import ServiceState, Tally
 
 ENDED = """
-    SELECT service, phase, count(*) FROM rollbacks WHERE finished_at IS NOT NULL AND kind = 'rollback'
-    GROUP BY service, phase
+    SELECT r.service, r.phase, d.rollback_trigger, count(*)
+    FROM rollbacks AS r JOIN decisions AS d ON d.id = r.decision_id
+    WHERE r.finished_at IS NOT NULL AND r.kind = 'rollback' GROUP BY r.service, r.phase, d.rollback_trigger
 """
 TOOK = f"""
     SELECT service, phase, {forgetting.WITHIN}, count(*) FROM rollbacks

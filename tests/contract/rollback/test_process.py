@@ -121,7 +121,8 @@ def test_stopped_and_killed_while_the_playbook_runs_exactly_one_rollback_is_reco
     rollback = daemon.until_phase("succeeded", "unverified", "failed")
     assert (rollback["phase"], rollback["attempt"]) == ("succeeded", 3)
     assert len(daemon.ask("/rollbacks")["rollbacks"]) == 1
-    assert daemon.metric('mita_rollback_total{application="shop",result="succeeded"}') == 1
+    asked = 'result="succeeded",trigger="error_rate_threshold"'
+    assert daemon.metric(f'mita_rollback_total{{application="shop",{asked}}}') == 1
     kinds = [entry["kind"] for entry in daemon.ledger()]
     assert (kinds.count("rollback_started"), kinds.count("rollback_resumed")) == (1, 2)
 

@@ -788,7 +788,7 @@ def test_counts_come_from_the_records(scene: Scene) -> None:
 
     tally = scene.store.tally()
 
-    assert tally.rollbacks == {("shop", "succeeded"): 1}
+    assert tally.rollbacks == {("shop", "succeeded", "error_rate_threshold"): 1}
     assert tally.verifications == {("shop", "fixed"): 1}
     assert tally.decisions == {
         ("shop", "roll_back", "accepted", "error_rate_threshold"): 1,

@@ -97,8 +97,9 @@ def test_counters_exist_at_zero_before_anything_happens(scraped: Scraped) -> Non
 
     zeros = [
         *(
-            f'mita_rollback_total{{application="shop",result="{r}"}}'
+            f'mita_rollback_total{{application="shop",result="{r}",trigger="{t}"}}'
             for r in ("succeeded", "unverified", "failed", "called_off")
+            for t in ("error_rate_threshold", "by_hand", "other")
         ),
         *(
             f'mita_rollback_verifications_total{{application="shop",verdict="{v}"}}'
@@ -205,10 +206,25 @@ def test_what_happened_is_counted_and_shown_per_application(scraped: Scraped, ma
     scraped.end(Phase.SUCCEEDED, VerificationVerdict.FIXED)
 
     found = scraped.all()
-    assert scraped.of("total", 'result="succeeded"') == 1
-    assert found['mita_rollback_total{application="bank",result="succeeded"}'] == 0
+    asked = 'result="succeeded",trigger="error_rate_threshold"'
+    assert scraped.of("total", asked) == 1
+    assert found[f'mita_rollback_total{{application="bank",{asked}}}'] == 0
     assert scraped.of("verifications_total", 'verdict="fixed"') == 1
     assert found['mita_rollback_verifications_total{application="bank",verdict="fixed"}'] == 0
+
+
+def test_rollback_by_hand_and_one_counted_before_triggers_were_noted_are_not_lost(
+    scraped: Scraped, make: Any, tmp_path: Path
+) -> None:
+    scraped.arrive(make.alert())
+    scraped.end(Phase.SUCCEEDED, VerificationVerdict.FIXED)
+    with sqlite3.connect(tmp_path / "rollback.db") as connection:
+        connection.execute("UPDATE decisions SET rollback_trigger = ''")
+        old = ("rollbacks", '["shop","failed"]', 3)
+        connection.execute("INSERT INTO tallies (name, key, count) VALUES (?, ?, ?)", old)
+
+    assert scraped.of("total", 'result="succeeded",trigger="by_hand"') == 1
+    assert scraped.of("total", 'result="failed",trigger="other"') == 3
 
 
 def test_what_happened_in_an_environment_of_before_is_still_counted(scraped: Scraped, make: Any) -> None:
@@ -219,7 +235,8 @@ def test_what_happened_in_an_environment_of_before_is_still_counted(scraped: Scr
     scraped.restart(environment="renamed")
 
     found = scraped.all()
-    assert found['mita_rollback_total{application="other",result="succeeded"}'] == 1
+    asked = 'result="succeeded",trigger="error_rate_threshold"'
+    assert found[f'mita_rollback_total{{application="other",{asked}}}'] == 1
     assert found['mita_rollback_verifications_total{application="other",verdict="fixed"}'] == 1
 
 
