@@ -19,8 +19,10 @@ from monitoring.measures import measures, panel_expression, shows
 from monitoring.promises import promises
 from monitoring.promql import Matcher, Node, Selector, transform
 from monitoring.promql_parse import parse
+from monitoring.slo import allowed
 
 Json = dict[str, Any]
+HERE = Path(__file__).parent
 PROMETHEUS = {"type": "prometheus", "uid": "${datasource}"}
 _LEGEND = {"legend": {"displayMode": "list", "placement": "bottom"}}
 _ALLOWED = re.compile(r"ALLOWED\((\w+)\)")
@@ -175,18 +177,19 @@ def _steps(first: str, limits: Iterable[Json] = ()) -> Json:
 def _expression(title: str, text: str, by: str) -> str:
     """What a panel asks: the words themselves, or what the alert of that name measures."""
     if not (text[0].isupper() and text.isalnum()):
-        return _ALLOWED.sub(lambda found: _allowed()[found[1]], " ".join(text.split()))
+        return _ALLOWED.sub(lambda found: _allowed(found[1]), " ".join(text.split()))
     found = [tree for name, _, tree in _alerts() if name == text]
     if not found:
         raise CatalogError(f"panel {title!r}: expected an expression or the name of an alert, found {text!r}")
     return str(transform(panel_expression(measures(found[0])[0]), partial(_chosen, by)))
 
 
-@cache
-def _allowed() -> dict[str, str]:
-    """The share of failures that each objective of slo.yml allows."""
-    objectives = promises((Path(__file__).parent / "slo.yml").read_text(encoding="utf-8"), None)["objectives"]
-    return {each["name"]: f"{round(1 - each['objective'], 9):g}" for each in objectives}
+def _allowed(name: str) -> str:
+    """What an objective allows, as Prometheus has it recorded: a site lays its own over slo.yml."""
+    known = [each["name"] for each in promises((HERE / "slo.yml").read_text(encoding="utf-8"))["objectives"]]
+    if name not in known:
+        raise CatalogError(f"ALLOWED({name}): expected an objective of slo.yml, {', '.join(known)}")
+    return f"scalar(max({allowed(name)}))"
 
 
 def _chosen(by: str, node: Node) -> Node:
@@ -209,5 +212,5 @@ def _limits(expressions: Iterable[str]) -> list[Json]:
 
 @cache
 def _alerts() -> tuple[tuple[str, str, Node], ...]:
-    rules = load(Path(__file__).parent / "rules")
+    rules = load(HERE / "rules")
     return tuple((alert.name, alert.labels["severity"], alert.tree) for alert in rules)

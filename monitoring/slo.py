@@ -79,6 +79,11 @@ def _name(objective: dict[str, Any]) -> str:
     return f"slo:{objective['name']}"
 
 
+def allowed(name: str) -> str:
+    """The series with the share that an objective allows: dashboards read it, and so follow a site's own."""
+    return f"slo:{name}:allowed:ratio"
+
+
 def _by(objective: dict[str, Any]) -> str:
     return ", ".join(["service", "env", *objective.get("by", [])])
 
@@ -105,7 +110,7 @@ def _errors(objective: dict[str, Any], window: str) -> str:
 def _recordings(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:
     name = _name(objective)
     counted = ["5m", *(burn["long"] for burn in _burns(objective, document) if burn["long"] in DIRECT)]
-    rules = []
+    rules = [_record(allowed(objective["name"]), f"vector({_budget(objective)})")]
     for window in counted:
         rules.append(_record(f"{name}:total:increase{window}", _total(objective, window)))
         rules.append(_record(f"{name}:errors:increase{window}", _errors(objective, window)))

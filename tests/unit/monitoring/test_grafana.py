@@ -110,10 +110,17 @@ def test_a_number_is_red_on_the_side_where_its_alert_fires(
     assert colours(one(f"{{title: P, kind: stat, show: {{a: {alert}}}}}")) == expected
 
 
-def test_what_an_objective_allows_is_read_from_the_promises() -> None:
+def test_what_an_objective_allows_is_read_from_the_sites_prometheus() -> None:
     panel = one("{title: P, show: {a: up / ALLOWED(availability)}}")
 
-    assert panel["targets"][0]["expr"] == "up / 0.001"
+    assert panel["targets"][0]["expr"] == "up / scalar(max(slo:availability:allowed:ratio))"
+
+
+def test_objective_that_nobody_promised_is_refused() -> None:
+    with pytest.raises(
+        CatalogError, match=r"ALLOWED\(speed\): expected an objective of slo.yml, availability"
+    ):
+        one("{title: P, show: {a: up / ALLOWED(speed)}}")
 
 
 def test_nought_is_drawn_on_an_axis_to_one() -> None:

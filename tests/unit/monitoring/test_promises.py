@@ -51,6 +51,7 @@ def test_a_site_promises_other_numbers_and_the_scale_applies_to_them() -> None:
     assert "0.005" in alert["expr"] and ">= 50" in alert["expr"]
     assert alert["annotations"]["query"] == " ".join(alert["expr"].split())
     assert "0.99" not in found["SloLatencyFastBurn"]["expr"]
+    assert found["slo:availability:allowed:ratio"]["expr"] == "vector(0.005)"  # what the dashboards read
 
 
 def test_without_a_patch_the_file_is_the_repositorys() -> None:
