@@ -7,7 +7,7 @@ from typing import Any
 from devtools.system import say
 from harness.application.faults import FAULTS
 from harness.release.build import PYTHONS, build
-from harness.release.pack import MOST_MIB, NAME, Wish, pack
+from harness.release.pack import MOST_MIB, Wish, pack
 
 
 def add_commands(subparsers: Any) -> None:
@@ -58,9 +58,6 @@ def _add_pack(actions: Any) -> None:
         metavar="PATTERN",
         help="files to leave out; may be repeated",
     )
-    parser.add_argument(
-        "--name", default=NAME, help="the service, as the hosts call it (default: %(default)s)"
-    )
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIRECTORY", help="default: here")
     parser.add_argument("--most-mib", type=int, default=MOST_MIB, metavar="N", help="default: %(default)s")
     parser.set_defaults(run=pack_one)
@@ -85,7 +82,6 @@ def pack_one(arguments: argparse.Namespace) -> int:
             version=arguments.version,
             start=arguments.start,
             rollback_safe=arguments.rollback_safe == "yes",
-            name=arguments.name,
             environment=arguments.env,
             socket=arguments.socket,
             exclude=arguments.exclude,

@@ -21,6 +21,7 @@ from roles.application.module_utils.mita_app.errors import ReleaseError
 from roles.application.module_utils.mita_app.layout import MARKER, check_version
 
 NAME = "mita-backend"
+"""What hosts call every application: no other name could be deployed."""
 MOST_MIB = 512
 
 
@@ -32,7 +33,6 @@ class Wish:
     version: str
     start: str
     rollback_safe: bool
-    name: str = NAME
     environment: Sequence[str] = ()
     socket: bool = False
     exclude: Sequence[str] = ()
@@ -73,16 +73,14 @@ def pack(wish: Wish) -> Packed:
     """Write the archive, or say everything that is in its way."""
     if not wish.directory.is_dir():
         raise UserError(f"expected a directory to pack, found none at {wish.directory}")
-    path = wish.out.resolve() / f"{wish.name}-{wish.version}.tar.gz"
+    path = wish.out.resolve() / f"{NAME}-{wish.version}.tar.gz"
     tree = trees.read(wish.directory, [*wish.exclude, *_earlier(wish, path)], wish.most_mib)
     wrong: list[str] = []
     described = manifest(wish, wrong)
     wrong += tree.wrong
     wrong += (f"expected no {each} in {wish.directory}: a release has its own" for each in _taken(tree))
     wrong += members.complaints(tree.infos)
-    wrong += manifests.complaints(
-        described, members.executables(tree.infos), name=wish.name, version=wish.version
-    )
+    wrong += manifests.complaints(described, members.executables(tree.infos), name=NAME, version=wish.version)
     if wrong:
         raise UserError(members.shortened(wrong))
     write(path, tree, described)
@@ -104,7 +102,7 @@ def manifest(wish: Wish, wrong: list[str]) -> dict[str, Any]:
             wrong.append(f"expected --env NAME=VALUE, found {pair!r}")
         environment[name] = value
     return {
-        "name": wish.name,
+        "name": NAME,
         "version": wish.version,
         "rollback_safe": wish.rollback_safe,
         "start": _words(wish.start, wrong),
@@ -158,4 +156,4 @@ def _taken(tree: Tree) -> list[str]:
 def _earlier(wish: Wish, path: Path) -> list[str]:
     """Archives of earlier packings, where they lie in the directory that is packed."""
     inside = path.is_relative_to(wish.directory.resolve())
-    return [f"{wish.name}-*.tar.gz", f"{wish.name}-*.tar.gz.sha256"] if inside else []
+    return [f"{NAME}-*.tar.gz", f"{NAME}-*.tar.gz.sha256"] if inside else []
