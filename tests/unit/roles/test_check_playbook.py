@@ -92,6 +92,14 @@ def test_missing_secret_stops_site_yml_at_once(tmp_path: Path) -> None:
     assert "planted" not in told
 
 
+def test_site_without_a_daemon_needs_no_secret_of_it(tmp_path: Path) -> None:
+    secrets = {name: value for name, value in SECRETS.items() if not name.startswith("rollback")}
+
+    told = play("playbooks/check.yml", tmp_path, alertmanager_secrets=secrets, alertmanager_mail=MAIL)
+
+    assert "rollback_webhook_secret" not in told and "FAILED" not in told
+
+
 def test_site_that_does_not_say_where_its_mail_goes_stops_site_yml_at_once(tmp_path: Path) -> None:
     told = play(
         "site.yml", tmp_path, alertmanager_secrets=SECRETS, alertmanager_mail={"to": "ops@example.org"}
