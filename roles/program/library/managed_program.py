@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mita_program import system
 from ansible.module_utils.mita_program.converge import converge
 from ansible.module_utils.mita_program.model import ProgramError, parse, untested
 
@@ -25,6 +26,7 @@ options:
   linked: {type: bool, default: true, description: "Whether /usr/local/bin shows the archive's programs."}
   replaces: {type: list, elements: str, default: [], description: "Returned as it is, for managed_service."}
   tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
+  python: {type: str, default: "", description: "The least version of Python that the component needs here."}
   user: {type: str, description: "System user to create."}
   home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
   tree: {type: str, default: "", description: "Unpack the whole archive; its directory with the programs."}
@@ -40,6 +42,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "archive": {"type": "path"},
     "replaces": {"type": "list", "elements": "str", "default": []},
     "tested": {"type": "dict", "default": {}},
+    "python": {"type": "str", "default": ""},
     "linked": {"type": "bool", "default": True},
     "user": {"type": "str"},
     "home": {"type": "str", "default": "/nonexistent"},
@@ -51,15 +54,18 @@ def main() -> None:
     """Run the task."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     fetched = Path(module.params["archive"]) if module.params["archive"] else None
+    name, here = module.params["name"], system.found()
     try:
+        system.require_python(module.params["python"], name, here)
         outcome = converge(parse(module.params), fetched, check_mode=module.check_mode)
     except ProgramError as error:
         module.fail_json(msg=str(error))
     finally:
         if fetched and not module.check_mode:
             fetched.unlink(missing_ok=True)
-    if warning := untested(module.params["name"], outcome.version, module.params["tested"]):
-        module.warn(warning)
+    told = untested(name, outcome.version, module.params["tested"], here.codename, here.name)
+    if told:
+        module.warn(told)
     module.exit_json(
         changed=bool(outcome.did) and (module.check_mode or not outcome.missing),
         paths=outcome.paths,

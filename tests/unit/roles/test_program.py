@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roles.program.module_utils.mita_program import archive, links, packages
+from roles.program.module_utils.mita_program import archive, links, packages, system
 from roles.program.module_utils.mita_program.model import Program, ProgramError, parse, untested
 
 PARAMS: dict[str, Any] = {
@@ -208,15 +208,42 @@ TESTED = {"bookworm": "2.42", "trixie": "2.53"}
     ],
 )
 def test_a_version_that_is_not_tested_is_warned_about(version: str, known: bool) -> None:
-    told = untested("prometheus", version, TESTED)
+    told = untested("prometheus", version, TESTED, "trixie", "Debian 13")
 
     assert (told == "") == known
     if not known:
         assert f"2.42 (bookworm) and 2.53 (trixie), found {version}; " in told
 
 
+def test_a_distribution_that_is_not_tested_is_named_whatever_the_version() -> None:
+    told = untested("prometheus", "2.53.3", TESTED, "noble", "Ubuntu 24.04 LTS")
+
+    assert "expected a host of a release that this repository is tested on, with prometheus 2.42" in told
+    assert "found Ubuntu 24.04 LTS with 2.53.3; it may well work" in told
+    assert untested("prometheus", "2.53.3", TESTED, "", "") == ""  # it does not say what it is
+
+
+def test_host_says_what_it_runs(tmp_path: Path) -> None:
+    said = tmp_path / "os-release"
+    said.write_text('PRETTY_NAME="Ubuntu 24.04 LTS"\nVERSION_CODENAME=noble\n')
+
+    assert system.found(said) == system.System("noble", "Ubuntu 24.04 LTS")
+    assert system.found(tmp_path / "none") == system.System()
+
+
+def test_python_that_is_too_old_is_refused_with_the_distribution() -> None:
+    host = system.System("jammy", "Ubuntu 22.04 LTS")
+
+    with pytest.raises(
+        ProgramError, match=r"Python 3.11 or newer for x, found 3.10 on Ubuntu 22.04 LTS; take"
+    ):
+        system.require_python("3.11", "x", host, (3, 10))
+    system.require_python("3.11", "x", host, (3, 11))
+    system.require_python("", "x", host, (3, 5))
+
+
 def test_a_component_without_tested_versions_is_not_warned_about() -> None:
-    assert untested("application", "1.0", {}) == ""
+    assert untested("application", "1.0", {}, "noble", "Ubuntu 24.04") == ""
 
 
 def test_what_is_installed_says_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

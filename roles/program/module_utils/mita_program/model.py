@@ -66,13 +66,23 @@ def parse(params: dict[str, Any]) -> Program:
     )
 
 
-def untested(name: str, version: str, tested: dict[str, str]) -> str:
-    """Return the sentence about a version that this repository is not tested with, or nothing."""
-    if not version or not tested or any(_is_of(version, series) for series in tested.values()):
+def untested(name: str, version: str, tested: dict[str, str], codename: str, system: str) -> str:
+    """Return the sentence about a version or a distribution that is not tested here, or nothing.
+
+    *tested* has the version by the codename of the distribution's release; *system* is its name for people.
+    """
+    if not version or not tested:
         return ""
     known = " and ".join(f"{series} ({release})" for release, series in tested.items())
+    if codename and codename not in tested:
+        wanted = f"a host of a release that this repository is tested on, with {name} {known}"
+        there = f"{system} with {version}"
+    elif any(_is_of(version, series) for series in tested.values()):
+        return ""
+    else:
+        wanted, there = f"{name} of a version that this repository is tested with, {known}", version
     return (
-        f"expected {name} of a version that this repository is tested with, {known}, found {version}; "
+        f"expected {wanted}, found {there}; "
         "it may well work: try its configuration and alerts on a host that matters less first"
     )
 
