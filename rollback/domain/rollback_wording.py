@@ -16,7 +16,8 @@ LATER = "What waits is restored, or proposed to you, when that becomes possible"
 def headline(rollback: Rollback) -> tuple[str, str]:
     """The first line about the end of a rollback or a repair, and its colour."""
     where, moved = wording.place(rollback.service, rollback.env), change(rollback)
-    after = moved if rollback.kind is Kind.REPAIR else f"going back from {versions(rollback)}"
+    partly = "in part " if rollback.waiting else ""
+    after = moved if rollback.kind is Kind.REPAIR else f"going back {partly}from {versions(rollback)}"
     if rollback.phase is Phase.CALLED_OFF:
         return f"Called off before a host was touched: {moved}: {wording.cut(rollback.detail)}", GOOD
     if rollback.phase is Phase.FAILED:

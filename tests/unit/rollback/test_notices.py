@@ -186,6 +186,7 @@ def test_a_cure_that_left_a_host_out_says_so(make: Any) -> None:
         ended(make, Phase.SUCCEEDED, VerificationVerdict.FIXED, results=(DONE, AWAY)), hosts=HOSTS
     )
 
+    assert "again after going back in part from 2 to 1" in notice.text
     assert "Hosts: app2 did not answer" in notice.text
     assert "Now: app1 runs 1, app2 does not answer, app3 runs 2 (not ready)" in notice.text
     assert "What waits is restored, or proposed to you, when that becomes possible" in notice.text
