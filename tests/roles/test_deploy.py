@@ -759,6 +759,9 @@ def test_way_back_that_nobody_can_give_is_said_and_the_others_go_back_without_th
 
     told = f"put its archive at {cache / checksum(site, '1.0.0').rpartition(':')[2]}.tar.gz and deploy again"
     assert told in " ".join(deployed.output.split())
+    assert {event.host for event in deployed.events if "Have the release live and ready" in event.task} == {
+        *site.hosts
+    }
     assert "restored in part: 1 of 2 hosts run 1.0.0, not scratch2" in back.output
     assert site.live() == {"scratch": "1.0.0", "scratch2": "4.0.0"}
 
