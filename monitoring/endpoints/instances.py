@@ -14,7 +14,7 @@ from monitoring.exporters import Exporter
 Kinds = Mapping[str, Exporter]
 
 INPUT = "exporter_instances"
-COMMON = {
+COMMON: dict[str, Any] = {
     **dict.fromkeys(("install_method", "version", "listen_address"), str),
     **dict.fromkeys(("archive_url", "archive_checksum"), (str, Mapping)),
     **dict.fromkeys(("web_tls_cert", "web_tls_key"), str),
@@ -81,8 +81,9 @@ def _check_entry(kinds: Kinds, place: str, name: str, entry: Any) -> None:
         raise CatalogError(f"{place}: expected the listen_address of one more {kind} exporter, found none")
 
 
-def _shape(expected: object) -> str:
-    return {list: "a list", str: "a text"}.get(expected, "a text, or one by architecture")  # type: ignore[call-overload]
+def _shape(expected: Any) -> str:
+    known = {list: "a list", str: "a text"}
+    return known.get(expected, "a text, or one by architecture")
 
 
 def _refuse_shared(host: str, variables: Vars, found: list[Instance]) -> None:

@@ -552,6 +552,13 @@ def test_person_rolls_back_by_hand_as_any_user_with_sudo_and_reads_the_plan_firs
     assert "to 1.0.0; scratch: goes back; scratch2: goes back" in run.output
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this controller keeps archives: nothing at first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "mita-monitoring" / "archives"
+
+
 def test_release_that_a_host_lost_comes_from_its_archive_and_else_from_another_host(
     rolled_back: Rehearsed, site: Site
 ) -> None:
@@ -569,7 +576,7 @@ def test_release_that_a_host_lost_comes_from_its_archive_and_else_from_another_h
 
 
 def test_host_that_lacks_the_release_is_named_and_the_other_is_restored(
-    rolled_back: Rehearsed, site: Site
+    rolled_back: Rehearsed, site: Site, cache: Path
 ) -> None:
     site.deploy("4.0.0").ok()
     site.run("scratch", f"rm {ROOT}/archives/1.0.0.tar.gz")
@@ -724,13 +731,6 @@ def rebuild(site: Site, name: str) -> None:
     """Leave the host as the installation makes it, before any release."""
     site.run(name, f"systemctl stop mita-backend; rm -r {ROOT}")
     site.play("application", "--limit", name).ok()
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this controller keeps archives: nothing at first."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "mita-monitoring" / "archives"
 
 
 def test_rebuilt_host_gets_the_way_back_at_its_first_deployment_and_goes_back_with_the_others(

@@ -81,7 +81,7 @@ def ways_back(
     """Return the releases that a rollback from *version* may need, each with the hosts that lack it.
 
     *registered* is what the daemon said; without it the hosts' own histories tell. An archive comes from the
-    host `donor`, or is `cached` where the playbook runs; where neither is so, nobody can give it.
+    host `donor`, or is *cached* where the playbook runs; otherwise it is not `given`.
     """
     found = [_way_back(surveys, name, cached) for name in _wanted_later(surveys, version, registered)]
     return [way for way in found if way["hosts"]]
@@ -99,11 +99,12 @@ def _wanted_later(
 
 def _way_back(surveys: Mapping[str, Survey], target: str, cached: Collection[str]) -> dict[str, Any]:
     wanted = _known_checksum(surveys, target)
+    donor = _donor(surveys, target, wanted)
     return {
         "version": target,
         "checksum": f"sha256:{wanted}" if wanted else "",
-        "donor": _donor(surveys, target, wanted),
-        "cached": wanted in cached,
+        "donor": donor,
+        "given": bool(donor) or wanted in cached,
         "hosts": [host for host, survey in surveys.items() if target not in survey["complete"]],
     }
 

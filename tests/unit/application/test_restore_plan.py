@@ -143,8 +143,8 @@ def test_deployment_finds_who_lacks_the_way_back_and_who_can_give_it() -> None:
     surveys = {"old": survey("1", "0", "1", known_good="0"), "new": survey(None, known_good=None)}
 
     assert ways_back(surveys, "2", None) == [
-        {"version": "1", "checksum": f"sha256:{SHA['1']}", "donor": "old", "cached": False, "hosts": ["new"]},
-        {"version": "0", "checksum": "sha256:" + "f" * 64, "donor": "old", "cached": False, "hosts": ["new"]},
+        {"version": "1", "checksum": f"sha256:{SHA['1']}", "donor": "old", "given": True, "hosts": ["new"]},
+        {"version": "0", "checksum": "sha256:" + "f" * 64, "donor": "old", "given": True, "hosts": ["new"]},
     ]
     assert [way["version"] for way in ways_back(surveys, "1", None)] == ["0"]
     assert ways_back({"old": surveys["old"]}, "2", None) == []
@@ -169,8 +169,8 @@ def test_way_back_that_nobody_keeps_is_named_without_a_source() -> None:
 
     [way] = ways_back(surveys, "2", None, cached=[SHA["2"]])
 
-    assert (way["version"], way["donor"], way["cached"], way["hosts"]) == ("1", "", False, ["new"])
-    assert ways_back(surveys, "2", None, cached=[SHA["1"]])[0]["cached"]
+    assert (way["version"], way["donor"], way["given"], way["hosts"]) == ("1", "", False, ["new"])
+    assert ways_back(surveys, "2", None, cached=[SHA["1"]])[0]["given"]
     assert ways_back({"new": surveys["new"]}, "2", {"keep": ["1"]})[0]["checksum"] == ""
 
 
