@@ -292,7 +292,7 @@ def start_failed(unknown_flag: Run, play: Play) -> Run:
 def test_service_that_does_not_start_is_put_back(start_failed: Run, scratch: Scratch, unit: str) -> None:
     message = start_failed.failure(unit)
 
-    assert "203.0.113.1" in message or "web.listen-address" in message
+    assert "203.0.113.1" in message or "prometheus.service ended instead of getting ready" in message
     assert f"The previous files are back; {unit}.service is active." in message
     assert scratch.host.service(unit).is_running
     assert "203.0.113.1" not in scratch.host.file(f"/etc/systemd/system/{unit}.service").content_string
