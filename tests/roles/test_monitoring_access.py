@@ -1,6 +1,7 @@
 """TLS and Basic authentication on every monitoring port, and programs from archives instead of packages."""
 
 import json
+import platform
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def pinned(archives: Mapping[str, Archive], **change: str) -> dict[str, dict[str
             "install_method": "archive",
             "version": archive.version,
             "archive_url": str(archive.path),
-            "archive_checksum": archive.checksum,
+            "archive_checksum": {platform.machine(): archive.checksum},
             **change,
         }
         for unit, archive in archives.items()

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """Ansible module `managed_program`: the programs and the user of one component."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mita_program import system
+from ansible.module_utils.mita_program.architecture import for_machine
 from ansible.module_utils.mita_program.converge import converge
 from ansible.module_utils.mita_program.model import ProgramError, parse, untested
 
@@ -21,7 +23,8 @@ options:
   version: {type: str, default: "", description: "An archive needs it; a pin for a package."}
   packages: {type: list, elements: str, default: [], description: "The main one first."}
   binaries: {type: dict, default: {}, description: "Upstream's program names to the distribution's."}
-  checksum: {type: str, default: "", description: "sha256 of the archive."}
+  url: {type: raw, default: "", description: "Of the archive, with {arch} or by architecture; returned."}
+  checksum: {type: raw, default: "", description: "sha256 of the archive, or one by architecture; returned."}
   archive: {type: path, description: "The fetched archive on this host; removed afterwards."}
   linked: {type: bool, default: true, description: "Whether /usr/local/bin shows the archive's programs."}
   replaces: {type: list, elements: str, default: [], description: "Returned as it is, for managed_service."}
@@ -38,7 +41,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "version": {"type": "str", "default": ""},
     "packages": {"type": "list", "elements": "str", "default": []},
     "binaries": {"type": "dict", "default": {}},
-    "checksum": {"type": "str", "default": ""},
+    "url": {"type": "raw", "default": ""},
+    "checksum": {"type": "raw", "default": ""},
     "archive": {"type": "path"},
     "replaces": {"type": "list", "elements": "str", "default": []},
     "tested": {"type": "dict", "default": {}},
@@ -50,6 +54,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+def for_this_machine(params: dict[str, Any]) -> None:
+    """Choose the archive of this host's architecture; of no interest where it comes from packages."""
+    for part in ("url", "checksum"):
+        what = f"archive_{part} of {params['name']}"
+        archive = params["method"] == "archive"
+        params[part] = for_machine(params[part], platform.machine(), what) if archive else ""
+
+
 def main() -> None:
     """Run the task."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -57,6 +69,7 @@ def main() -> None:
     name, here = module.params["name"], system.found()
     try:
         system.require_python(module.params["python"], name, here)
+        for_this_machine(module.params)
         outcome = converge(parse(module.params), fetched, check_mode=module.check_mode)
     except ProgramError as error:
         module.fail_json(msg=str(error))
@@ -71,6 +84,8 @@ def main() -> None:
         paths=outcome.paths,
         token=outcome.token,
         missing=outcome.missing,
+        url=module.params["url"],
+        checksum=module.params["checksum"],
         replaces=module.params["replaces"],
         diff={"before": "", "after": "".join(f"{step}\n" for step in outcome.did)},
     )

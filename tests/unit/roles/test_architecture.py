@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from roles.program.filter_plugins.mita_architecture import for_architecture, needs_architecture
+from roles.program.module_utils.mita_program.architecture import for_machine
+from roles.program.module_utils.mita_program.model import ProgramError
 
 PLACED = "/srv/x.linux-{arch}.tar.gz"
 
@@ -24,21 +24,16 @@ PLACED = "/srv/x.linux-{arch}.tar.gz"
     ],
 )
 def test_text_is_the_one_of_the_hosts_architecture(value: Any, machine: str, found: str) -> None:
-    assert for_architecture(value, machine, "archive_url of x", "app1") == found
+    assert for_machine(value, machine, "archive_url of x") == found
 
 
 def test_host_whose_architecture_has_no_entry_is_named() -> None:
-    words = "^archive_url of x on pi: expected an entry for its architecture, arm64 or aarch64, found amd64"
-    with pytest.raises(AnsibleFilterError, match=words):
-        for_architecture({"amd64": "one"}, "aarch64", "archive_url of x", "pi")
+    words = "^archive_url of x: expected an entry for this host's architecture, arm64 or aarch64, found amd64"
+    with pytest.raises(ProgramError, match=words):
+        for_machine({"amd64": "one"}, "aarch64", "archive_url of x")
 
 
 @pytest.mark.parametrize("value", [["one"], {"amd64": 3}, None])
 def test_what_is_no_text_is_refused(value: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match="expected a text, or one by architecture, found"):
-        for_architecture(value, "x86_64", "archive_url of x", "app1")
-
-
-def test_host_is_asked_only_where_it_matters() -> None:
-    assert needs_architecture(PLACED) and needs_architecture({})
-    assert not needs_architecture("") and not needs_architecture("/srv/x.tar.gz")
+    with pytest.raises(ProgramError, match="expected a text, or one by architecture, found"):
+        for_machine(value, "x86_64", "archive_url of x")
