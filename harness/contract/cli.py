@@ -16,7 +16,7 @@ from harness.contract.questions import Asked, ask
 from harness.contract.readers import readers
 from monitoring import contract
 
-NARROWEST = 120
+NARROWEST = 140
 COLOURS = {State.THERE: "green", State.ACCEPTED: "yellow", State.MISSING: "red", State.WRONG: "red"}
 
 
@@ -71,7 +71,7 @@ def _show(
     table.columns[0].min_width = max(len(each.name) for each in findings)
     for each in findings:
         blind = (
-            "" if each.state is State.THERE else ", ".join(alerts[each.name]) or "none: dashboards read it"
+            "" if each.state is State.THERE else "\n".join(alerts[each.name]) or "none: dashboards read it"
         )
         table.add_row(each.name, f"[{COLOURS[each.state]}]{each.state}[/]", each.words, blind)
     console.print(table)

@@ -183,6 +183,17 @@ def test_command_names_what_is_missing_and_who_is_blind(served: Served, words: W
     assert f"{len(PROMISED) - 2} there, 1 missing, 1 accepted" in said
 
 
+def test_command_shows_whole_names_of_blind_alerts(served: Served, words: Words) -> None:
+    served.answers["/metrics"] = 200, 'mita_build_info{version="1.0.0"} 1\n'
+
+    assert main(["contract", served.url]) == 1
+
+    missing = [name for name in readers(PROMISED) if name != "mita_build_info"]
+    blind = {alert for name in missing for alert in readers(PROMISED)[name]}
+    said = set(words().split())
+    assert sorted(blind - said) == []
+
+
 @pytest.mark.parametrize(
     ("path", "answer", "expected"),
     [
