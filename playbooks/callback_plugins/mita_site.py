@@ -33,6 +33,9 @@ GREETING = " mita-lab="
 """What stands in a lab host's SSH greeting before the clone that made it."""
 PATIENCE_S = 2
 SHOWN = 10
+HOW_TO_OPEN = (
+    "give the vault's password: --ask-vault-pass, or ANSIBLE_VAULT_PASSWORD_FILE=FILE before the command"
+)
 LONGEST = 63
 """How long the name of a site may be: as long as a label of a host name."""
 HERE = socket.gethostname().lower()
@@ -93,7 +96,8 @@ def judged(inventory: Any, variables: Any, shown: str) -> tuple[str, str]:
         wrong = refusal(hosts, shown) or mixture(named_apart(inventory, variables._loader), shown)
     except Exception as error:
         found = " ".join(str(error).split())
-        return "", f"expected {shown} to say the site and the address of each host, found {found}"
+        hint = f"; {HOW_TO_OPEN}" if "no vault secrets" in found else ""
+        return "", f"expected {shown} to say the site and the address of each host, found {found}{hint}"
     return hosts[0].site if hosts else "", wrong
 
 

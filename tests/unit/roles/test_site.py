@@ -126,6 +126,15 @@ def test_a_site_that_cannot_be_read_is_refused(tmp_path: Path, site: dict[str, A
     assert found in told
 
 
+def test_a_vault_without_its_password_is_refused_with_the_way_to_give_it(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+
+    code, told = play(tmp_path, {"app1": here(closed_port())}, site_name="mysite")
+
+    assert (code, "--ask-vault-pass" in told, "TASK" in told) == (1, True, False)
+
+
 def test_a_site_name_that_says_nothing_is_none(tmp_path: Path) -> None:
     for nothing in (None, "", "  "):
         code, told = play(tmp_path, {"app1": here(closed_port())}, site_name=nothing)
