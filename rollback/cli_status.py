@@ -157,10 +157,10 @@ def _rollback(rollback: Json) -> str:
     by = f", asked for by {rollback['by']}" if rollback["by"] else ""
     why = rollback["hosts"] or rollback["detail"]
     ended = rollback["finished_at"]
-    at = f"at {moment(ended)}" if ended else f"since {moment(rollback['requested_at'])}"
+    at = f" at {moment(ended)}" if ended else f", begun {moment(rollback['requested_at'])}"
     return (
         f"{rollback['kind']} {rollback['id']}, {rollback['from_version']} to {rollback['to_version']}: "
-        f"{rollback['phase']}{verdict} {at}{by}" + (f"; {why}" if why else "")
+        f"{rollback['phase']}{verdict}{at}{by}" + (f"; {why}" if why else "")
     )
 
 

@@ -254,7 +254,7 @@ def test_an_open_proposal_is_shown_until_it_is_answered(night: Night) -> None:
 def test_a_rollback_under_way_is_shown_once_with_its_beginning(night: Night) -> None:
     night.arrive(night.make.alert())
 
-    assert "ROLLING BACK rollback 1, 2 to 1: pending since 2026-03-01 12:05:00Z" in night.page
+    assert "ROLLING BACK rollback 1, 2 to 1: pending, begun 2026-03-01 12:05:00Z" in night.page
     assert "  last" not in night.page
 
 
