@@ -52,7 +52,8 @@ class Packed:
     @property
     def summary(self) -> str:
         """What was packed and what to type next."""
-        contents = f"{len(self.tree.members)} files, {trees.mib(self.tree.size)}"
+        count = len(self.tree.members)
+        contents = f"{count} file{'s' * (count != 1)}, {trees.mib(self.tree.size)}"
         left = f"left out: {', '.join(self.tree.left_out)}\n" if self.tree.left_out else ""
         return f"{self.path}: {contents}\n{left}{self.checksum}\ndeploy it:\n{self.deploy_command}"
 
