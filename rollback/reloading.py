@@ -67,12 +67,14 @@ def load(file: Path) -> Loaded:
         tls=_tls(settings, directory),
         prometheus=Endpoint(
             url=settings.prometheus_url,
+            others=tuple(settings.prometheus_other_urls),
             username=settings.prometheus_username,
             password=_optional(directory, settings.prometheus_password_file, "prometheus_password_file"),
             ca_file=_file(directory, settings.prometheus_ca_file, "prometheus_ca_file"),
         ),
         alertmanager=Endpoint(
             url=settings.alertmanager_url,
+            others=tuple(settings.alertmanager_other_urls),
             username=settings.alertmanager_username,
             password=_optional(directory, settings.alertmanager_password_file, "alertmanager_password_file"),
             ca_file=_file(directory, settings.alertmanager_ca_file, "alertmanager_ca_file"),

@@ -15,6 +15,7 @@ from rollback.setting_types import (
     Line,
     Model,
     Name,
+    Other,
     Severities,
     Url,
     Username,
@@ -179,6 +180,11 @@ class NeighbourSettings(OwnSettings):
         description="Prometheus. Empty: not asked, so nothing is rolled back but by hand, and nothing can be "
         "verified.",
     )
+    prometheus_other_urls: list[Other] = Field(
+        default=[],
+        description="More Prometheus servers of the site, with the same login and certificates: one is asked "
+        "when the former does not answer, and from then on until it does not answer in its turn.",
+    )
     prometheus_username: Name = Field(default="", description="Basic authentication to Prometheus.")
     prometheus_password_file: Path | None = Field(default=None, description="File with the password for it.")
     prometheus_ca_file: Path | None = Field(default=None, description="Certificates to trust for Prometheus.")
@@ -186,6 +192,10 @@ class NeighbourSettings(OwnSettings):
         default="http://127.0.0.1:9093",
         description="Alertmanager. Empty: alerts only arrive by webhook, and what is on hold is decided "
         "again only when it is delivered again.",
+    )
+    alertmanager_other_urls: list[Other] = Field(
+        default=[],
+        description="The same of Alertmanager.",
     )
     alertmanager_username: Name = Field(default="", description="Basic authentication to Alertmanager.")
     alertmanager_password_file: Path | None = Field(

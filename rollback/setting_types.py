@@ -70,6 +70,13 @@ def base(text: str) -> str:
     return text
 
 
+def some(text: str) -> str:
+    """The web address, or ValueError for none."""
+    if not text:
+        raise ValueError("expected a web address such as http://127.0.0.1:9090, found ''")
+    return text
+
+
 def _is_host(text: str) -> bool:
     with suppress(ValueError):
         return bool(ip_address(text))
@@ -128,6 +135,8 @@ Severities = Annotated[
 Username = Annotated[Name, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(address)]
 Base = Annotated[Url, AfterValidator(base)]
+Other = Annotated[Base, AfterValidator(some)]
+"""One of several: that there is none is said by an empty list."""
 
 
 class Model(BaseModel):

@@ -27,9 +27,13 @@ FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where a system answers and how to prove who asks; an empty URL means that there is none."""
+    """Where a system answers and how to prove who asks; an empty URL means that there is none.
+
+    `others` are its like at the same site: one of them is asked, in the same way, while it does not answer.
+    """
 
     url: str
+    others: tuple[str, ...] = ()
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None
@@ -41,6 +45,7 @@ class HttpSource:
     def __init__(self, name: str, endpoint: Callable[[], Endpoint]) -> None:
         self._name, self._endpoint = name, endpoint
         self._lock = threading.Lock()
+        self._last = ""  # who answered is asked first the next time: a dead one costs its time once
         self._state = SourceState(name=name, reachable=None, failures=0)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -60,9 +65,30 @@ class HttpSource:
         endpoint = self._endpoint()
         if not endpoint.url:
             raise Blind(f"No {self._name}_url is configured.")
+        problems: list[str] = []
+        for url in sorted((endpoint.url, *endpoint.others), key=lambda one: one != self._last):
+            try:
+                answer = self._ask(url, endpoint, path, params, parse)
+            except Blind as problem:
+                problems.append(str(problem))
+                continue
+            with self._lock:
+                self._last = url
+                self._state = SourceState(name=self._name, reachable=True, failures=self._state.failures)
+            return answer
+        raise self._failed("; ".join(dict.fromkeys(problems)))
+
+    def _ask(
+        self,
+        url: str,
+        endpoint: Endpoint,
+        path: str,
+        params: dict[str, str],
+        parse: Callable[[bytes], Any],
+    ) -> Any:
         try:
             response = self._session.get(
-                endpoint.url.rstrip("/") + path,
+                url.rstrip("/") + path,
                 params=params,
                 timeout=TIMEOUT,
                 allow_redirects=False,
@@ -74,13 +100,11 @@ class HttpSource:
             answered = response.status_code == requests.codes.ok
             answer = parse(body) if answered and whole else None
         except (*FAILURES, RecursionError) as error:
-            raise self._failed(f"{self._name} did not answer: {type(error).__name__}") from error
+            raise Blind(f"{self._name} did not answer: {type(error).__name__}") from error
         if not answered:
-            raise self._failed(f"{self._name} answered {response.status_code} to {path}")
+            raise Blind(f"{self._name} answered {response.status_code} to {path}")
         if not whole:
-            raise self._failed(f"{self._name} answered too slowly or too much to {path}")
-        with self._lock:
-            self._state = SourceState(name=self._name, reachable=True, failures=self._state.failures)
+            raise Blind(f"{self._name} answered too slowly or too much to {path}")
         return answer
 
     def _failed(self, problem: str) -> Blind:

@@ -18,6 +18,7 @@ from rollback.adapters.monitoring import HttpMonitoring
 from rollback.adapters.probes import HttpProbes
 from rollback.domain.errors import Blind
 from rollback.domain.facts import HostSeen
+from rollback.domain.ports import SourceState
 
 DEEP = b"[" * 100_000
 
@@ -233,3 +234,47 @@ def test_hosts_are_asked_one_after_the_other_where_there_are_no_threads(
     assert [one.version for one in HttpProbes(lambda: {"shop": hosts}, lambda: None).hosts("shop")] == [
         "2.0"
     ] * 3
+
+
+@pytest.fixture
+def twin() -> Iterator[Answering]:
+    found = Answering()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def pair(answering: Answering, twin: Answering) -> HttpSource:
+    """A source of which the twin is asked where the first does not answer; each says who it is."""
+    answering.says({"i": "first"})
+    twin.says({"i": "twin"})
+    return HttpSource("prometheus", lambda: Endpoint(url=answering.url, others=(twin.url,)))
+
+
+def test_the_twin_is_asked_while_the_first_does_not_answer_and_until_it_fails_itself(
+    pair: HttpSource, answering: Answering, twin: Answering
+) -> None:
+    told = [pair.get("/", {})]
+    answering.says(b"{")
+    told.append(pair.get("/", {}))
+    answering.says({"i": "first"})
+    told.append(pair.get("/", {}))
+    twin.says(b"{")
+    told.append(pair.get("/", {}))
+
+    assert [one["i"] for one in told] == ["first", "twin", "twin", "first"]
+    assert pair.state == SourceState(name="prometheus", reachable=True, failures=0)
+
+
+def test_a_pair_of_which_none_answers_is_blind_once(
+    pair: HttpSource, answering: Answering, twin: Answering
+) -> None:
+    answering.says(b"{")
+    twin.server.shutdown()
+    twin.server.server_close()
+
+    with pytest.raises(Blind, match="did not answer: JSONDecodeError; prometheus did not answer: Connection"):
+        pair.get("/", {})
+
+    assert (pair.state.reachable, pair.state.failures) == (False, 1)

@@ -75,6 +75,7 @@ def test_the_documentation_says_which_durations_are_scaled() -> None:
         ("web_tls_cert: a.crt", "web_tls_cert and web_tls_key must be given together"),
         ("environment: ''", "environment: String should have at least 1 character"),
         ("traffic_series: up{}", "traffic_series: String should match pattern"),
+        ("prometheus_other_urls: ['']", "prometheus_other_urls.0: expected a web address such as http"),
         ("prometheus_url: ftp://x", "prometheus_url: expected a web address such as http://127.0.0.1:9090"),
         ("cooldown: 3000000d", "cooldown: expected at most 3660d, found 3000000d"),
         ("cooldown: " + "9" * 5000 + "d", "cooldown: expected a duration such as 30m"),
