@@ -10,7 +10,7 @@ from devtools.paths import REPO, REPORTS_DIR, VENV
 NOT_HARD = ("-m", "not hard and not long")
 """Leaves out what takes minutes."""
 IN_MEMORY = {"unit", "consistency", "rules"}
-WHOLE_SITES = {"test_addresses", "test_without_daemon"}
+WHOLE_SITES = {"test_addresses", "test_pair", "test_without_daemon"}
 """Tests of roles that install everything several times over, which takes minutes."""
 QUICK = ("-m", "not slow and not hard and not long")
 """Leaves out what takes seconds, too."""

@@ -76,7 +76,7 @@ def _endpoint(name: str, job: Job, host: str, site: Inventory) -> Endpoint:
     """What a job asks on a host: a service that is known, or a port that only the job knows."""
     known = name if name in GROUPS else str(job.get("service", "")) if "url_path" in job else ""
     if known in GROUPS:
-        return _at(service(known, host, site.variables(host)), job, PORTS[known])
+        return _at(service(known, host, site.variables(host), site.groups), job, PORTS[known])
     return _elsewhere(name, host, job)
 
 

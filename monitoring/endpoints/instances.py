@@ -8,6 +8,7 @@ from typing import Any
 from monitoring.endpoints import address
 from monitoring.endpoints.endpoint import Endpoint, Vars
 from monitoring.endpoints.known_services import first_login
+from monitoring.endpoints.pair import internal_or_every
 from monitoring.errors import CatalogError
 from monitoring.exporters import Exporter
 
@@ -146,5 +147,4 @@ def default_host(host: str, variables: Vars, groups: Mapping[str, Iterable[str]]
     """Loopback where the only Prometheus is; elsewhere the address by which others reach it, if it is one."""
     if list(groups.get("monitoring", ())) == [host] and not certificate:
         return "127.0.0.1"
-    internal = str(variables.get("internal_address") or "")
-    return internal if address.is_address(internal) else "0.0.0.0"  # noqa: S104
+    return internal_or_every(variables)

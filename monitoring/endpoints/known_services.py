@@ -1,12 +1,13 @@
 """What an inventory says of each service that is no exporter, with what holds where it says nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from monitoring.endpoints import address
 from monitoring.endpoints.endpoint import Endpoint, Vars
+from monitoring.endpoints.pair import Groups, default_host
 
 GROUPS = {
     "prometheus": "monitoring",
@@ -25,16 +26,16 @@ PORTS = {
 }
 
 
-def service(name: str, host: str, variables: Vars) -> Endpoint:
-    """The endpoint of a service of this name on a host with these variables."""
-    return _KNOWN[name](name, host, variables)
+def service(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
+    """The endpoint of a service of this name on a host with these variables and *groups*."""
+    return _KNOWN[name](name, host, variables, groups)
 
 
-def _web(name: str, host: str, variables: Vars) -> Endpoint:
+def _web(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
     """Prometheus and Alertmanager, whose inputs have the same names."""
     certificate = str(variables.get(f"{name}_web_tls_cert") or "").strip()
     setting = f"{name}_listen_address"
-    usual = f"{'0.0.0.0' if certificate else '127.0.0.1'}:{PORTS[name]}"  # noqa: S104
+    usual = address.join(default_host(variables, groups, certificate), PORTS[name])
     place = str(variables.get(setting, usual))
     listens, port = address.split(place, setting, PORTS[name])
     return Endpoint(
@@ -49,15 +50,16 @@ def _web(name: str, host: str, variables: Vars) -> Endpoint:
     )
 
 
-def _grafana(name: str, host: str, variables: Vars) -> Endpoint:
+def _grafana(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
     """Grafana, which has its metrics beside its path, not below it, and a login for them alone."""
     login = variables.get("grafana_metrics_user")
-    found = _web(name, host, _of(variables, name, "listen_address", "web_tls_cert"))
+    said = _of(variables, f"{name}_listen_address", f"{name}_web_tls_cert", "internal_address")
+    found = _web(name, host, said, groups)
     return replace(found, login=first_login([login]) if login else {})
 
 
-def _of(variables: Vars, name: str, *inputs: str) -> Vars:
-    return {f"{name}_{one}": variables[f"{name}_{one}"] for one in inputs if f"{name}_{one}" in variables}
+def _of(variables: Vars, *names: str) -> Vars:
+    return {name: variables[name] for name in names if name in variables}
 
 
 def _path(external_url: Any, flags: Any) -> str:
@@ -76,14 +78,14 @@ def first_login(users: Any) -> dict[str, str]:
     return {"username": str(first["name"]), "password": str(first["password"])}
 
 
-def _daemon(name: str, host: str, variables: Vars) -> Endpoint:
+def _daemon(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
     certificate = str(variables.get("rollback_web_tls_cert") or "").strip()
     settings = variables.get("rollback_settings")
     settings = settings if isinstance(settings, Mapping) else {}
     listens = str(
         settings.get("listen_address")
         or variables.get("rollback_listen_address")
-        or ("0.0.0.0" if certificate else "127.0.0.1")  # noqa: S104
+        or default_host(variables, groups, certificate)
     )
     return Endpoint(
         service=name,
@@ -108,7 +110,7 @@ def _client(variables: Vars) -> dict[str, str]:
     return {name: str(text) for name, text in pair.items() if text}
 
 
-def _application(name: str, host: str, variables: Vars) -> Endpoint:
+def _application(name: str, host: str, variables: Vars, _groups: Groups) -> Endpoint:
     return Endpoint(
         service=name,
         host=host,
@@ -126,7 +128,7 @@ def _pair(variables: Vars, username: str, password: str) -> dict[str, str]:
     return {"username": str(variables[username]), "password": str(variables.get(password) or "")}
 
 
-_KNOWN: Mapping[str, Callable[[str, str, Vars], Endpoint]] = {
+_KNOWN: Mapping[str, Callable[[str, str, Vars, Groups], Endpoint]] = {
     "prometheus": _web,
     "alertmanager": _web,
     "mita-rollback": _daemon,
@@ -135,7 +137,6 @@ _KNOWN: Mapping[str, Callable[[str, str, Vars], Endpoint]] = {
 }
 
 
-def nearest(name: str, groups: Mapping[str, Iterable[str]], here: str) -> str | None:
-    """The host whose service of this name *here* asks: its own, or else the first."""
-    hosts = list(groups.get(GROUPS[name], ()))
-    return here if here in hosts else next(iter(hosts), None)
+def by_nearness(name: str, groups: Groups, here: str) -> list[str]:
+    """The hosts with a service of this name in the order in which *here* asks them: its own first."""
+    return sorted(groups.get(GROUPS[name], ()), key=lambda host: host != here)

@@ -9,17 +9,18 @@ from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from monitoring.endpoints import access, address, endpoint
+from monitoring.endpoints import access, address, endpoint, pair
 from monitoring.endpoints import known_services as services
 from monitoring.errors import CatalogError
 
 Vars = Mapping[str, Any]
+Groups = Mapping[str, Iterable[str]]
 
 
 def own_url(name: str, variables: Vars) -> str:
     """Return where a service is asked on its own host: on loopback if it listens everywhere."""
     try:
-        found = services.service(name, "this host", variables)
+        found = services.service(name, "this host", variables, {})
     except CatalogError as error:
         raise AnsibleFilterError(str(error)) from error
     return endpoint.url(found, "127.0.0.1" if address.is_everywhere(found.listens) else found.listens)
@@ -27,24 +28,37 @@ def own_url(name: str, variables: Vars) -> str:
 
 def neighbour(
     name: str,
-    groups: Mapping[str, Iterable[str]],
+    groups: Groups,
     hostvars: Mapping[str, Vars],
     here: str,
     named: bool = False,
+    twins: bool = False,
 ) -> dict[str, Any]:
     """Return how *here* asks the nearest service of this name, its `url` and access; else nothing.
 
     *named* is for a client that expects the name of the address in the certificate, and can be told no other.
+    One that asks *twins* when the nearest does not answer is also given `others`, with an access to all.
     """
-    host = services.nearest(name, groups, here)
-    if host is None:
+    hosts = services.by_nearness(name, groups, here)[: None if twins else 1]
+    if not hosts:
         return {}
     try:
-        found = services.service(name, host, hostvars[host])
-        asked = (found.asked_by_name_at if named else found.asked_near)(here, hostvars[host])
-        return {"url": endpoint.url(found, asked), **access.access(name, [(found, asked)], {})}
+        found = [services.service(name, host, hostvars[host], groups) for host in hosts]
+        asked = [(one, _asked(one, here, hostvars[one.host], named)) for one in found]
+        first, *others = [endpoint.url(*one) for one in asked]
+        way = access.access(name, asked, {})
     except CatalogError as error:
         raise AnsibleFilterError(str(error)) from error
+    return {"url": first, **({"others": others} if others else {}), **way}
+
+
+def _asked(one: endpoint.Endpoint, here: str, variables: Vars, named: bool) -> str:
+    return (one.asked_by_name_at if named else one.asked_near)(here, variables)
+
+
+def default_host(groups: Groups, internal: str, certificate: str) -> str:
+    """Return where a service listens unless the inventory says more; *internal* is the `internal_address`."""
+    return pair.default_host({"internal_address": internal}, groups, certificate)
 
 
 def place(host: str, port: int | str) -> str:
@@ -72,6 +86,7 @@ class FilterModule:
         return {
             "mita_database_host": database_host,
             "mita_database_place": database_place,
+            "mita_default_host": default_host,
             "mita_neighbour": neighbour,
             "mita_own_url": own_url,
             "mita_place": place,

@@ -60,6 +60,7 @@ def neighbours(names: Sequence[str], asked: Iterable[Vars]) -> dict[str, Any]:
     files: list[dict[str, str]] = []
     for name, one in zip(names, asked, strict=True):
         settings |= {f"{name}_url": one["url"]} if one else {}
+        settings |= {f"{name}_other_urls": one["others"]} if "others" in one else {}
         if "username" in one:
             settings |= {f"{name}_username": one["username"]}
             settings |= {f"{name}_password_file": f"secrets/{name}_password"}

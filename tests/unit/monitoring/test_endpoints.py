@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.scratch.certificates import self_signed
-from monitoring.endpoints import access, address, certificate, endpoint
+from monitoring.endpoints import access, address, certificate, cluster, endpoint
 from monitoring.endpoints import known_services as services
 from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.endpoint import Endpoint
@@ -26,16 +26,24 @@ JOBS: dict[str, dict[str, Any]] = {
     "prometheus": {"groups": ["monitoring"], "port": 9090},
     "alertmanager": {"groups": ["monitoring"], "port": 9093},
     "mita-rollback": {"groups": ["rollback"], "port": 8000},
+    "grafana": {"groups": ["grafana"], "port": 3000},
     "mita-backend": {"groups": ["application"], "port": 8080},
     "probe": {"groups": ["application"], "port": 8080, "url_path": "/up", "service": "mita-backend"},
     **{job: dict(spec) for one in KINDS.values() for job, spec in one.jobs.items()},
 }
 
 
-def plan(access: Mapping[str, Any] | None = None, **hosts: Mapping[str, Any]) -> dict[str, Any]:
+PAIR = {"monitoring": ["watch", "watch2"], "rollback": ["watch2"], "grafana": ["watch2"]}
+
+
+def plan(
+    access: Mapping[str, Any] | None = None,
+    groups: Mapping[str, list[str]] = GROUPS,
+    **hosts: Mapping[str, Any],
+) -> dict[str, Any]:
     """What the Prometheus on `watch` asks, where the hosts have these variables."""
-    names = {host for listed in GROUPS.values() for host in listed}
-    site = Inventory(GROUPS, {name: hosts.get(name, {}) for name in names}, "watch", KINDS, "lab")
+    names = {host for listed in groups.values() for host in listed}
+    site = Inventory(groups, {name: hosts.get(name, {}) for name in names}, "watch", KINDS, "lab")
     return scrapes(JOBS, site, access or {})
 
 
@@ -105,7 +113,7 @@ def test_a_path_before_every_other_is_asked() -> None:
 def test_a_flag_can_take_the_path_of_the_external_url_away(flag: str) -> None:
     said = {"prometheus_external_url": "https://mon.example.org/x", "prometheus_extra_flags": [flag]}
 
-    assert services.service("prometheus", "watch", said).path == ""
+    assert services.service("prometheus", "watch", said, GROUPS).path == ""
 
 
 def test_ports_that_are_closed_are_asked_with_their_certificate_and_their_first_user() -> None:
@@ -192,9 +200,9 @@ def test_a_certificate_is_good_for_its_names(name: str, host: str, good: bool) -
 
 
 def test_a_client_that_can_be_told_no_name_asks_by_one_in_the_certificate() -> None:
-    closed = services.service("prometheus", "watch", {"prometheus_web_tls_cert": PEM})
-    named = services.service("prometheus", "watch.example.org", {"prometheus_web_tls_cert": PEM})
-    open_ = services.service("prometheus", "watch", {"prometheus_listen_address": "0.0.0.0:9090"})
+    closed = services.service("prometheus", "watch", {"prometheus_web_tls_cert": PEM}, GROUPS)
+    named = services.service("prometheus", "watch.example.org", {"prometheus_web_tls_cert": PEM}, GROUPS)
+    open_ = services.service("prometheus", "watch", {"prometheus_listen_address": "0.0.0.0:9090"}, GROUPS)
 
     assert closed.asked_by_name_at("watch", {"internal_address": "10.0.0.1"}) == "watch.example.org"
     assert named.asked_by_name_at("daemon", {}) == "watch.example.org"
@@ -210,3 +218,58 @@ def test_alertmanagers_that_differ_are_refused() -> None:
 
     with pytest.raises(CatalogError, match="watch and watch2 to differ"):
         scrapes({"alertmanager": JOBS["alertmanager"]}, inventory, {})
+
+
+def test_two_monitoring_hosts_ask_each_other_where_nothing_is_said_of_addresses() -> None:
+    found = plan(groups=PAIR, watch2={"internal_address": "fd5e::2"})
+
+    wanted = {"prometheus": 9090, "alertmanager": 9093, "blackbox": 9115, "node": 9100}
+    assert {job: asked(found, job) for job in wanted} == {
+        job: [f"watch:{port}", f"[fd5e::2]:{port}"] for job, port in wanted.items()
+    }
+    assert (asked(found, "mita-rollback"), asked(found, "grafana")) == (
+        ["[fd5e::2]:8000"],
+        ["[fd5e::2]:3000"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("prometheus_listen_address", "127.0.0.1:9090"),
+        ("alertmanager_listen_address", "[::1]:9093"),
+        ("rollback_listen_address", "127.0.0.1"),
+        ("grafana_listen_address", "localhost:3000"),
+    ],
+)
+def test_one_of_two_that_keeps_to_its_loopback_is_told_what_to_set(setting: str, value: str) -> None:
+    with pytest.raises(CatalogError, match=f"where watch can ask it, .* set {setting} for watch2"):
+        plan(groups=PAIR, watch2={setting: value})
+
+
+def test_a_single_alertmanager_has_no_cluster() -> None:
+    assert cluster.place({"internal_address": "10.0.0.1"}, GROUPS) == ""
+    assert cluster.peers("watch", {"watch": {}}, GROUPS) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "listens", "reached"),
+    [
+        ({}, "0.0.0.0:9094", ["watch2:9094"]),
+        ({"internal_address": "10.0.0.2"}, "10.0.0.2:9094", ["10.0.0.2:9094"]),
+        ({"internal_address": "fd5e::2"}, "[fd5e::2]:9094", ["[fd5e::2]:9094"]),
+        ({"internal_address": "inside.example.org"}, "0.0.0.0:9094", ["inside.example.org:9094"]),
+        ({cluster.SETTING: "[::]:9194", "internal_address": "fd5e::2"}, "[::]:9194", ["[fd5e::2]:9194"]),
+        ({cluster.SETTING: ""}, "", []),
+    ],
+)
+def test_two_alertmanagers_are_a_cluster(said: dict[str, str], listens: str, reached: list[str]) -> None:
+    assert cluster.place(said, PAIR) == listens
+    assert cluster.peers("watch", {"watch": {}, "watch2": said}, PAIR) == reached
+
+
+def test_a_member_that_its_peers_cannot_reach_is_told_what_to_set() -> None:
+    said = {"watch": {}, "watch2": {cluster.SETTING: "127.0.0.1:9094"}}
+
+    with pytest.raises(CatalogError, match=f"the cluster of alertmanager on watch2 .*set {cluster.SETTING}"):
+        cluster.peers("watch", said, PAIR)

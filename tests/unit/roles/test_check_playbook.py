@@ -28,10 +28,13 @@ SECRETS = {
 }
 
 
-def play(playbook: str, tmp_path: Path, **variables: object) -> str:
+PAIR = {name: {"ansible_host": "192.0.2.1"} for name in ("monitor1", "monitor2")}
+
+
+def play(playbook: str, tmp_path: Path, inventory_of: object = HOSTS, **variables: object) -> str:
     """What ansible-playbook says, after it ended as it should: with a failure exactly if it says so."""
     inventory = tmp_path / "hosts.json"
-    inventory.write_text(json.dumps(HOSTS))
+    inventory.write_text(json.dumps(inventory_of))
     done = run_playbook(playbook, inventory=inventory, variables=variables)
     told = done.output
     assert bool(done.returncode) == ("FAILED" in told), told
@@ -172,3 +175,35 @@ def test_a_secret_that_is_no_address_is_refused_without_being_shown(tmp_path: Pa
 
     assert "expected slack_webhook_url to be a web address" in told
     assert "planted" not in told
+
+
+@pytest.mark.parametrize(
+    ("daemons", "said", "says"),
+    [
+        (["monitor2"], {}, "failed=0"),
+        (["monitor1", "monitor2"], {}, "rollback: expected one host in this group, found monitor1, monitor2"),
+        (["monitor2"], {"rollback_listen_address": "::1"}, "set rollback_listen_address for monitor2"),
+        (
+            ["monitor2"],
+            {"alertmanager_listen_address": "127.0.0.1:9093"},
+            "set alertmanager_listen_address for",
+        ),
+        (
+            ["monitor2"],
+            {"alertmanager_cluster_listen_address": "127.0.0.1:9094"},
+            "set alertmanager_cluster_listen_address for",
+        ),
+    ],
+)
+def test_two_monitoring_hosts_need_only_their_names_unless_the_site_keeps_them_apart(
+    tmp_path: Path, daemons: list[str], said: dict[str, object], says: str
+) -> None:
+    children = {"monitoring": {"hosts": PAIR}, "rollback": {"hosts": {name: {} for name in daemons}}}
+    site = {"all": {"vars": {"site_name": "nowhere"}, "children": children}}
+    secrets = {"rollback_webhook_secret": "planted-webhook", "rollback_admin_secret": "planted-admin"}
+    inputs = {"alertmanager_secrets": SECRETS, "alertmanager_mail": MAIL, **secrets, **said}
+
+    told = play("playbooks/check.yml", tmp_path, site, **inputs)
+
+    assert says in told
+    assert "unreachable=0" in told

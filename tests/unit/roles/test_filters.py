@@ -229,7 +229,7 @@ def test_a_port_with_a_certificate_is_asked_by_the_name_that_the_certificate_has
         ({"rollback": ["daemon"]}, {}, "mita-rollback on daemon .* set rollback_listen_address for daemon"),
         (
             {"monitoring": ["watch", "watch2"]},
-            {},
+            {"watch2": {"alertmanager_listen_address": "127.0.0.1:9093"}},
             "alertmanager on watch2 .* set alertmanager_listen_address",
         ),
         (
@@ -249,8 +249,7 @@ def test_what_is_on_the_loopback_of_another_host_is_refused(
 
 
 def test_exporters_of_two_monitoring_hosts_ask_each_other() -> None:
-    open_ = {"prometheus_listen_address": "0.0.0.0:9090", "alertmanager_listen_address": "0.0.0.0:9093"}
-    hosts: dict[str, dict[str, object]] = {"watch": {**open_}, "watch2": {**open_}, "app1": {}}
+    hosts: dict[str, dict[str, object]] = {"watch": {}, "watch2": {}, "app1": {}}
 
     found = scraped(hosts, {**ALONE, "monitoring": ["watch", "watch2"]})
 

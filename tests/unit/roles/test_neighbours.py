@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 from devtools.paths import REPO
 from harness.scratch.certificates import self_signed
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.alertmanager.filter_plugins.mita_cluster import told_to_peers
 from roles.program.filter_plugins.mita_endpoints import (
     database_host,
     database_place,
@@ -128,6 +129,58 @@ def test_the_daemon_asks_prometheus_and_alertmanager_where_they_listen() -> None
     }
     assert found["secrets"] == {"prometheus_password": "secret"}
     assert found["files"] == [{"path": "web/prometheus-ca.crt", "content": PEM}]
+
+
+def test_the_daemon_asks_the_twin_where_the_nearest_does_not_answer() -> None:
+    groups = {"monitoring": ["watch", "watch2"]}
+    hostvars = {host: {"prometheus_web_users": USERS} for host in groups["monitoring"]}
+    hostvars["watch"]["internal_address"] = "10.0.0.1"
+
+    near = neighbour("prometheus", groups, hostvars, "watch2", named=True, twins=True)
+
+    assert neighbours(["prometheus"], [near])["settings"] == {
+        "prometheus_url": "http://127.0.0.1:9090",
+        "prometheus_other_urls": ["http://10.0.0.1:9090"],
+        "prometheus_username": "site",
+        "prometheus_password_file": "secrets/prometheus_password",
+    }
+
+
+def test_both_alertmanagers_of_a_pair_post_to_the_one_daemon() -> None:
+    groups = {"monitoring": ["watch", "watch2"], "rollback": ["watch"]}
+    hostvars = {"watch": {"internal_address": "10.0.0.1"}, "watch2": {}}
+
+    found = [neighbour("mita-rollback", groups, hostvars, here) for here in groups["monitoring"]]
+
+    assert [one["url"] for one in found] == ["http://10.0.0.1:8000"] * 2
+
+
+def test_a_daemon_of_a_pair_that_keeps_to_its_loopback_is_refused() -> None:
+    groups = {"monitoring": ["watch", "watch2"], "rollback": ["watch"]}
+    hostvars = {"watch": {"rollback_listen_address": "127.0.0.1"}, "watch2": {}}
+
+    with pytest.raises(AnsibleFilterError, match="set rollback_listen_address for watch"):
+        neighbour("mita-rollback", groups, hostvars, "watch2")
+
+
+@pytest.mark.parametrize(
+    ("place", "internal", "facts", "told"),
+    [
+        ("", "10.0.0.1", {}, ""),
+        ("10.0.0.1:9094", "10.0.0.1", {}, ""),
+        ("0.0.0.0:9194", "10.0.0.1", {"default_ipv4": {"address": "192.0.2.1"}}, "10.0.0.1:9194"),
+        ("0.0.0.0:9094", "inside.example.org", {"default_ipv4": {"address": "192.0.2.1"}}, "192.0.2.1:9094"),
+        ("[::]:9094", "", {"default_ipv4": {}, "default_ipv6": {"address": "fd5e::1"}}, "[fd5e::1]:9094"),
+        ("0.0.0.0:9094", "", {}, ""),
+    ],
+)
+def test_peers_are_told_an_address(place: str, internal: str, facts: dict[str, Any], told: str) -> None:
+    assert told_to_peers(place, internal, facts) == told
+
+
+def test_a_place_of_the_cluster_without_a_port_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="alertmanager_cluster_listen_address: expected an address"):
+        told_to_peers("10.0.0.1", "", {})
 
 
 def test_a_neighbour_on_the_loopback_of_another_host_is_refused() -> None:

@@ -1,7 +1,7 @@
 """What is not as it must be after an installation, one sentence each."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..mita_service import probe
@@ -33,7 +33,7 @@ class SilentError(Exception):
 def troubles(site: Site) -> list[str]:
     """Return what is wrong now, nothing once all is well."""
     try:
-        return [*_targets(site), *_databases(site), *_alerts(site)]
+        return [*_targets(site), *_databases(site), *_alerts(site), *_cluster(site.alertmanagers)]
     except SilentError as error:
         return [str(error)]
 
@@ -65,6 +65,17 @@ def _alerts(site: Site) -> Iterator[str]:
         names = {alert["labels"]["alertname"] for alert in alerts} if site.heartbeat else set()
         if site.heartbeat and site.heartbeat not in names:
             yield f"Alertmanager ({one.url}) has no {site.heartbeat}, which Prometheus always sends"
+
+
+def _cluster(members: Sequence[Ready]) -> Iterator[str]:
+    """Several Alertmanagers that do not know each other tell people everything several times."""
+    for one in members if len(members) > 1 else ():
+        known = len(_get(one, "/api/v2/status")["cluster"].get("peers") or [])
+        if known < len(members):
+            yield (
+                f"Alertmanager ({one.url}) knows {known} of the {len(members)} members of its cluster, "
+                "itself included; let the others reach its alertmanager_cluster_listen_address, TCP and UDP"
+            )
 
 
 def _get(asked: Ready, path: str) -> Any:
