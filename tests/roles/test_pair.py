@@ -253,13 +253,3 @@ def test_an_alert_is_told_once_while_the_second_host_is_dead(without_the_second:
 
 def test_nothing_earlier_was_told_again(without_the_second: str, pair: Pair) -> None:
     assert {name: (len(pair.told(name)), pair.rows(name)) for name in ALERTS} == dict.fromkeys(ALERTS, (1, 1))
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [("prometheus_listen_address", "127.0.0.1:9090"), ("rollback_listen_address", "127.0.0.1")],
-)
-def test_a_pair_that_cannot_work_is_told_what_to_set(pair: Pair, setting: str, value: str) -> None:
-    told = pair.play("playbooks/check.yml", "-e", f"{setting}={value}").failure()
-
-    assert f"set {setting} for {FIRST}" in told or f"set {setting} for {SECOND}" in told
