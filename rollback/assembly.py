@@ -181,7 +181,13 @@ def assemble(
 
 
 def _site(settings: Settings) -> Site:
-    return Site(name=settings.site_name, inventory=settings.site_inventory, hosts=settings.site_hosts)
+    asked = ("prometheus_url", "alertmanager_url")
+    return Site(
+        name=settings.site_name,
+        inventory=settings.site_inventory,
+        hosts=settings.site_hosts,
+        addresses={str(Settings.model_fields[name].default): getattr(settings, name) for name in asked},
+    )
 
 
 def _tellers(store: SqliteStore, clock: Clock, loaded: Callable[[], Loaded]) -> dict[str, Teller]:

@@ -2,7 +2,7 @@
 
 Pages are the files of one folder, read when the daemon starts; an address names a page, never a path. They
 hold no secret, and raw HTML in them is shown as text. Where they speak of a site in general, the pages show
-the inventory and the hosts of the daemon's own, so that a command can be typed as it stands.
+the inventory, the hosts and the addresses of the daemon's own, so that a command can be typed as it stands.
 """
 
 import re
@@ -72,15 +72,18 @@ td, th {{ text-align: left; padding-right: 2em; }}
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Whose runbooks these are: name, inventory as people type it, hosts by their name in the pages."""
+    """Whose runbooks these are: name, inventory as people type it, hosts and addresses as pages have them."""
 
     name: str = ""
     inventory: str = ""
     hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def own(self, text: str) -> str:
-        """The text of a page with the site's own inventory."""
-        return text.replace(ANY_INVENTORY, self.inventory) if self.inventory else text
+        """The text of a page with the site's own inventory and addresses."""
+        for usual, own in {ANY_INVENTORY: self.inventory, **self.addresses}.items():
+            text = text.replace(usual, own) if own else text
+        return text
 
     def header(self) -> str:
         """What stands above each page."""

@@ -93,7 +93,7 @@ def test_commands_say_on_which_host_they_run_and_are_not_changed(daemon: Any) ->
 
     assert "<figcaption>on app1</figcaption>" in text
     assert (
-        "promtool query instant http://127.0.0.1:9090 &#x27;topk(5, sum by (path, status) (rate("
+        " &#x27;topk(5, sum by (path, status) (rate("
         "http_requests_total{status=~&quot;5..&quot;}[2m])))&#x27;" in text
     )
 
@@ -137,6 +137,17 @@ def test_the_site_of_the_settings_is_shown(running: Callable[..., Any], tmp_path
 
     assert "<p>Site a&lt;b</p>" in text
     assert "<figcaption>on web&lt;1</figcaption>" in text
+
+
+def test_pages_ask_where_the_daemon_asks(running: Callable[..., Any], tmp_path: Path) -> None:
+    with running(
+        tmp_path, prometheus_url="http://10.0.0.5:9090", alertmanager_url="http://[fd5e::5]:9093"
+    ) as daemon:
+        text = opened(daemon, "/runbooks/Watchdog").text
+
+    assert "promtool query instant http://10.0.0.5:9090 " in text
+    assert "curl -sSG http://[fd5e::5]:9093/api/v2/alerts" in text
+    assert "127.0.0.1:909" not in text
 
 
 def test_an_unknown_page_is_answered_with_the_nearest(daemon: Any) -> None:
