@@ -103,7 +103,9 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scratc
     one, two = (tmp_path_factory.mktemp(name) for name in (FIRST, SECOND))
     with scratch_host(FIRST, one) as first, scratch_host(SECOND, two) as second:
         found = {FIRST: first, SECOND: second}
-        lines = "".join(f"{host.host.check_output('hostname -i')} {name}\n" for name, host in found.items())
+        lines = "".join(
+            f"{host.host.check_output('hostname -i').split()[0]} {name}\n" for name, host in found.items()
+        )
         for host in found.values():
             host.host.check_output("printf %%s %s >> /etc/hosts", lines)
         yield found
