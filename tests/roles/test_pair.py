@@ -131,7 +131,10 @@ def pair(hosts: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) ->
     known = {
         name: yaml.safe_load(host.inventory.read_text())["all"]["hosts"][name] for name, host in hosts.items()
     }
-    children = {"monitoring": {"hosts": {FIRST: {}, SECOND: {}}}, "rollback": {"hosts": {FIRST: {}}}}
+    children: dict[str, Any] = {
+        "monitoring": {"hosts": {FIRST: {}, SECOND: {}}},
+        "rollback": {"hosts": {FIRST: {}}},
+    }
     inventory = place / "hosts.yml"
     inventory.write_text(
         yaml.safe_dump({"all": {"hosts": known, "children": children, "vars": variables(place)}})

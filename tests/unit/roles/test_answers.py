@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from roles.program.module_utils.mita_service import probe
 from roles.program.module_utils.mita_target import answers
 
 WATCH = {"url": "http://watch:9093"}, {"url": "http://watch2:9093"}
@@ -18,8 +19,8 @@ def troubles(monkeypatch: pytest.MonkeyPatch, *clusters: Any) -> list[str]:
     told = {
         f"{one['url']}/api/v2/status": {"cluster": each} for one, each in zip(WATCH, clusters, strict=False)
     }
-    rest = {"data": {"activeTargets": [], "result": []}}
-    monkeypatch.setattr(answers.probe, "get", lambda url, *_: (200, json.dumps(told.get(url, rest))))
+    rest: dict[str, Any] = {"data": {"activeTargets": [], "result": []}}
+    monkeypatch.setattr(probe, "get", lambda url, *_: (200, json.dumps(told.get(url, rest))))
     given = {"prometheus": {"url": "http://watch:9090"}, "targets": [], "heartbeat": ""}
     return answers.troubles(answers.Site({**given, "alertmanagers": WATCH[: len(clusters)]}))
 

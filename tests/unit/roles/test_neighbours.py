@@ -133,7 +133,9 @@ def test_the_daemon_asks_prometheus_and_alertmanager_where_they_listen() -> None
 
 def test_the_daemon_asks_the_twin_where_the_nearest_does_not_answer() -> None:
     groups = {"monitoring": ["watch", "watch2"]}
-    hostvars = {host: {"prometheus_web_users": USERS} for host in groups["monitoring"]}
+    hostvars: dict[str, dict[str, Any]] = {
+        host: {"prometheus_web_users": USERS} for host in groups["monitoring"]
+    }
     hostvars["watch"]["internal_address"] = "10.0.0.1"
 
     near = neighbour("prometheus", groups, hostvars, "watch2", named=True, twins=True)
