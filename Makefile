@@ -30,7 +30,7 @@ test: ## test-offline, mutants of changed rules, kills and faults of the daemon,
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test
 
-test-full: ## `test` with all mutants and scenes, whole sites at other addresses, every incident, production timing, chaos; over an hour more
+test-full: ## `test` with all mutants and scenes, whole sites at other addresses, exporters of real servers, every incident, production timing, chaos; over an hour more
 	$(BOOTSTRAP) --lab
 	$(HARNESS) test --full
 

@@ -10,8 +10,8 @@ from devtools.paths import REPO, REPORTS_DIR, VENV
 NOT_HARD = ("-m", "not hard and not long")
 """Leaves out what takes minutes."""
 IN_MEMORY = {"unit", "consistency", "rules"}
-WHOLE_SITES = {"test_addresses", "test_pair", "test_without_daemon"}
-"""Tests of roles that install everything several times over, which takes minutes."""
+WHOLE_SITES = {"test_addresses", "test_other_exporters", "test_pair", "test_without_daemon"}
+"""Tests of roles that install everything several times over, or servers of others: that takes minutes."""
 QUICK = ("-m", "not slow and not hard and not long")
 """Leaves out what takes seconds, too."""
 
@@ -98,7 +98,7 @@ def chaos() -> Step:
 def on_scratch_hosts(*, every: bool) -> list[Step]:
     """The tests of roles: each file has a host of its own, so they run side by side, the longest first.
 
-    Those that play the whole site several times come only with *every*.
+    Those of WHOLE_SITES come only with *every*.
     """
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
     files = [path for path in files if every or path.stem not in WHOLE_SITES]

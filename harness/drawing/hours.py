@@ -21,6 +21,7 @@ from devtools.wait import until
 from harness.clients import Prometheus
 from harness.drawing.curves import END, LENGTH, MOMENTS, STEP, Labels, Series, exposition
 from harness.drawing.machines import machines
+from harness.drawing.servers import servers
 from harness.drawing.users import application, month
 from harness.drawing.watchers import watchers
 from monitoring.durations import parse_duration
@@ -36,7 +37,7 @@ Rule = Mapping[str, Any]
 
 def everything() -> list[Series]:
     """Every series of the site that its targets expose, and how many targets there are."""
-    found = [*application(), *machines(), *watchers()]
+    found = [*application(), *machines(), *servers(), *watchers()]
     jobs = {
         (one.labels["job"], one.labels["service"], one.labels["env"]) for one in found if one.name == "up"
     }

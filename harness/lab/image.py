@@ -29,7 +29,11 @@ BASE_PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo"),
     *("ca-certificates", "iproute2", "procps", "curl"),
 )
-OTHER_PACKAGES = ("nodejs",)  # what runs tests/own_application, which is not ours
+OTHER_PACKAGES = (
+    "nodejs",  # runs tests/own_application, which is not ours
+    *("nginx-light", "mariadb-server"),  # what exporters of ours watch, and no role of ours installs
+    "prometheus-process-exporter",  # is installed as a site adds an exporter of its own
+)
 CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
 
 

@@ -1,6 +1,5 @@
 """The exporters of one host: one of each kind that its groups call for, and those that the inventory adds."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from monitoring.endpoints.endpoint import Endpoint, Vars
 from monitoring.endpoints.known_services import first_login
 from monitoring.endpoints.pair import internal_or_every
 from monitoring.errors import CatalogError
-from monitoring.exporters import Exporter
+from monitoring.exporters import NAME, Exporter
 
 Kinds = Mapping[str, Exporter]
 
@@ -24,7 +23,6 @@ COMMON: dict[str, Any] = {
 """What every exporter may be told, and as what."""
 FOR_ONE = ("version", "archive_url", "archive_checksum", "listen_address", "extra_flags")
 """What fits only one exporter of a host: `exporter_NAME` says it where there is no other."""
-NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)

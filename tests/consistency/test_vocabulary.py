@@ -93,8 +93,10 @@ def test_a_page_uses_only_words_that_the_daemon_has(name: str) -> None:
 
 
 def known_elsewhere(word: str) -> bool:
-    """A setting of an exporter, a role or a database, as the pages name them."""
-    return word.startswith(("redis_", "pg_", "mita_", "node_", "http_", "group_", "repeat_", "prometheus_"))
+    """A setting of an exporter, a role, a database or nginx, as the pages name them."""
+    ours = ("mita_", "http_", "exporter_", "prometheus_")
+    others = ("redis_", "pg_", "node_", "group_", "repeat_", "worker_", "max_")
+    return word.startswith(ours + others)
 
 
 def subcommands() -> set[str]:

@@ -78,6 +78,15 @@ def database_host(listens: Iterable[str]) -> str:
     return "127.0.0.1" if near or not hosts else hosts[0]
 
 
+def server(place: str, setting: str, usual: int) -> dict[str, Any]:
+    """Return the `host` and `port` of a server; a sentence about another form of *place* names *setting*."""
+    try:
+        host, port = address.split(place, setting, usual)
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return {"host": host, "port": port}
+
+
 class FilterModule:
     """What Ansible loads."""
 
@@ -90,4 +99,5 @@ class FilterModule:
             "mita_neighbour": neighbour,
             "mita_own_url": own_url,
             "mita_place": place,
+            "mita_server": server,
         }

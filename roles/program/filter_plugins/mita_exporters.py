@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from monitoring.endpoints import address
 from monitoring.endpoints import instances as found_on
 from monitoring.errors import CatalogError
-from monitoring.exporters import Exporter, load_exporters
+from monitoring.exporters import Exporter, load_exporters, site_files
 from monitoring.patch import merge
 
 PROBERS = ("http", "tcp", "icmp", "dns", "grpc")
@@ -24,14 +24,26 @@ VARS = Path(__file__).resolve().parents[2] / "exporter" / "vars"
 Vars = Mapping[str, Any]
 
 
-def exporters(_: object) -> list[str]:
-    """Return the names of all exporters."""
-    return list(_kinds())
+def exporters(files: Iterable[str]) -> list[str]:
+    """Return the names of all exporters, also of those in the *files* of the site."""
+    return list(_kinds(files))
 
 
-def exporter_jobs(_: object) -> dict[str, Mapping[str, Any]]:
+def data_file(name: str, files: Iterable[str]) -> str:
+    """Return the data file of an exporter."""
+    return next((str(path) for path in files if Path(path).stem == name), str(VARS / f"{name}.yml"))
+
+
+def exporter_jobs(groups: Mapping[str, Iterable[str]], hostvars: Mapping[str, Vars]) -> dict[str, Any]:
     """Return the scrape jobs of every exporter, as `prometheus_jobs` holds a job."""
-    return {job: spec for one in _kinds().values() for job, spec in one.jobs.items()}
+    kinds = _site_kinds(hostvars, groups)
+    for kind in kinds.keys() - _kinds(()).keys():
+        if not kinds[kind].describes(groups):
+            raise AnsibleFilterError(
+                f"exporter_files: expected {kind} to describe a group of this inventory, "
+                f"found {', '.join(kinds[kind].jobs[kind]['groups']) or 'none'}"
+            )
+    return {job: spec for one in kinds.values() for job, spec in one.jobs.items()}
 
 
 def instances(
@@ -39,16 +51,16 @@ def instances(
 ) -> list[dict[str, str]]:
     """Return the exporters of a host, each with its `name` and `kind`."""
     try:
-        found = found_on.endpoints(_kinds(), host, hostvars[host], groups)
+        found = found_on.endpoints(_site_kinds(hostvars, groups), host, hostvars[host], groups)
     except CatalogError as error:
         raise AnsibleFilterError(str(error)) from error
     return [{"name": one.name, "kind": one.kind} for one, _ in found]
 
 
-def inputs(name: str, given: Any, host: str) -> dict[str, Any]:
+def inputs(name: str, given: Any, host: str, files: Iterable[str] = ()) -> dict[str, Any]:
     """Return what *given*, the inventory's `exporter_instances`, says of one exporter."""
     try:
-        found_on.check(_kinds(), host, given)
+        found_on.check(_kinds(files), host, given)
     except CatalogError as error:
         raise AnsibleFilterError(str(error)) from error
     said = {key: value for key, value in (given.get(name) or {}).items() if key != "kind"}
@@ -56,11 +68,16 @@ def inputs(name: str, given: Any, host: str) -> dict[str, Any]:
 
 
 def listens(
-    kind: str, groups: Mapping[str, Iterable[str]], host: str, internal: str, certificate: str
+    kind: str,
+    groups: Mapping[str, Iterable[str]],
+    host: str,
+    internal: str,
+    certificate: str,
+    files: Iterable[str] = (),
 ) -> str:
     """Return where an exporter of this kind listens unless the inventory says more."""
     found = found_on.default_host(host, {"internal_address": internal}, groups, certificate)
-    return address.join(found, _kinds()[kind].port)
+    return address.join(found, _kinds(files)[kind].port)
 
 
 def asked(place: str) -> str:
@@ -88,12 +105,24 @@ def blackbox(text: str, modules: Any) -> str:
     return yaml.safe_dump(config, sort_keys=False) if plain else text
 
 
-@cache
-def _kinds() -> dict[str, Exporter]:
+def _site_kinds(hostvars: Mapping[str, Vars], groups: Mapping[str, Iterable[str]]) -> dict[str, Exporter]:
+    hosts = dict.fromkeys(host for hosts in groups.values() for host in hosts)
     try:
-        return load_exporters(VARS)
+        return _kinds(site_files(hostvars, hosts))
     except CatalogError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def _kinds(files: Iterable[str]) -> dict[str, Exporter]:
+    try:
+        return _read(tuple(str(path) for path in files))
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+@cache
+def _read(files: tuple[str, ...]) -> dict[str, Exporter]:
+    return load_exporters(VARS, files)
 
 
 class FilterModule:
@@ -104,6 +133,7 @@ class FilterModule:
         return {
             "mita_blackbox": blackbox,
             "mita_exporter_asked": asked,
+            "mita_exporter_file": data_file,
             "mita_exporter_inputs": inputs,
             "mita_exporter_instances": instances,
             "mita_exporter_jobs": exporter_jobs,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from monitoring import catalog, own_rules, own_scrapes
 from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
-from monitoring.exporters import load_exporters
+from monitoring.exporters import load_exporters, site_files
 from monitoring.patch import merge
 
 File = dict[str, Any]
@@ -135,7 +135,8 @@ def scrape_plan(
     """
     seen = {**_by_host(hostvars, groups), here: ChainMap(dict(own or {}), hostvars.get(here, {}))}
     try:
-        site = Inventory(groups, seen, here, load_exporters(EXPORTERS), environment)
+        kinds = load_exporters(EXPORTERS, site_files(seen, seen))
+        site = Inventory(groups, seen, here, kinds, environment)
         plan = scrapes(jobs, site, access or {})
     except catalog.CatalogError as error:
         raise AnsibleFilterError(str(error)) from error

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from devtools.errors import UserError
 from harness.lab import image, spec
 from harness.lab.hosts import HOSTS, host, os_release
+from monitoring.exporters import PARTS
 
 MODERN = "CapInh:\t0000000000000000\nCapBnd:\t000001ffffffffff\n"
 WITHOUT_SYS_RESOURCE = "CapInh:\t0000000000000000\nCapBnd:\t000001fffeffffff\n"
@@ -94,9 +96,10 @@ def test_packages_come_from_every_component_each_once(tmp_path: Path) -> None:
     path.write_text("program_components: {a: {packages: [x, y]}, b: {packages: [x]}}")
     exporters = tmp_path / "exporters"
     exporters.mkdir()
+    jobs, program = {"c": {"groups": ["all"], "port": 1}}, {"packages": ["y", "z"], "binaries": {"c": "c"}}
+    data = {"jobs": jobs, "program": program, "own": {}, **dict.fromkeys(PARTS)}
     (exporters / "c.yml").write_text(
-        "{__exporter_jobs: {c: {groups: [all], port: 1}}, __exporter_program: {packages: [y, z]}, "
-        "__exporter_own: {}}"
+        yaml.safe_dump({f"__exporter_{part}": each for part, each in data.items()})
     )
 
     assert image.component_packages(path, exporters) == ["x", "y", "z"]

@@ -142,7 +142,7 @@ def test_probed_targets_are_urls() -> None:
 
 
 def test_a_job_that_a_site_takes_away_is_not_scraped() -> None:
-    jobs = all_jobs(exporter_jobs(""), {"node": None, "postgres": None})
+    jobs = all_jobs(exporter_jobs({}, {}), {"node": None, "postgres": None})
 
     found = target_files(jobs, {"postgresql": ["data"], "redis": ["data"]}, {"data": {}}, environment="lab")
 

@@ -16,6 +16,7 @@ from roles.program.filter_plugins.mita_endpoints import (
     neighbour,
     own_url,
     place,
+    server,
 )
 from roles.program.filter_plugins.mita_exporters import asked, inputs, instances, listens
 from roles.program.filter_plugins.mita_inputs import wrong_inputs
@@ -269,3 +270,11 @@ def test_inputs_of_another_shape_are_named_without_their_content() -> None:
         'prometheus_version of watch: expected a version in quotes, "2.5", found the number 2.5',
         "prometheus_secrets of watch: expected a dictionary, found a text",
     ]
+
+
+def test_a_server_has_a_host_and_a_port() -> None:
+    assert server("[fd5e::4]:3307", "exporter_mysqld_address", 3306) == {"host": "fd5e::4", "port": 3307}
+    with pytest.raises(
+        AnsibleFilterError, match=r"exporter_mysqld_address: expected .* \[::1\]:3306, found db1"
+    ):
+        server("db1", "exporter_mysqld_address", 3306)

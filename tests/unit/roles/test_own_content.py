@@ -9,9 +9,10 @@ from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
-from roles.program.filter_plugins.mita_exporters import blackbox, exporter_jobs
+from roles.program.filter_plugins.mita_exporters import blackbox, data_file, exporter_jobs, instances
 from roles.prometheus.filter_plugins.mita_prometheus import (
     all_jobs,
+    expected_files,
     prometheus_files,
     public_modules,
     scrape_plan,
@@ -35,7 +36,7 @@ def scrape(config: dict[str, Any], job: str) -> dict[str, Any]:
 
 
 def test_a_job_of_a_site_is_scraped_beside_ours() -> None:
-    jobs = all_jobs(exporter_jobs(""), {"shop": SHOP}, ["shop"])
+    jobs = all_jobs(exporter_jobs({}, {}), {"shop": SHOP}, ["shop"])
 
     config = rendered(jobs=jobs)
 
@@ -46,6 +47,42 @@ def test_a_job_of_a_site_is_scraped_beside_ours() -> None:
     assert scrape(config, "node")
     (file,) = scrape_plan({"shop": SHOP}, {"shop": ["s1"]}, {"s1": {}}, environment="x")["files"]
     assert file["path"] == "targets/shop.yml"
+
+
+OWN = {"exporter_files": [str(REPO / "tests" / "own_exporter" / "process.yml")]}
+
+
+def test_an_exporter_of_a_site_runs_is_scraped_and_expected() -> None:
+    groups, hosts = {"process": ["p1"], "monitoring": ["watch"]}, {"p1": OWN, "watch": OWN}
+
+    jobs = exporter_jobs(groups, hosts)
+
+    assert {"name": "process", "kind": "process"} in instances("p1", hosts, groups)
+    assert scrape(rendered(jobs=jobs), "process")["file_sd_configs"] == [{"files": ["targets/process.yml"]}]
+    plan = scrape_plan({"process": jobs["process"]}, groups, hosts, environment="x", here="watch")
+    assert [entry["targets"] for entry in plan["targets"]["process"]] == [["p1:9256"]]
+    assert "process" in plan["known"]
+    assert data_file("process", OWN["exporter_files"]) == OWN["exporter_files"][0]
+
+
+def test_an_exporter_of_a_site_that_describes_no_group_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"expected process to describe a group .* found process"):
+        exporter_jobs({"monitoring": ["watch"]}, {"watch": OWN})
+
+
+def test_an_exporter_that_no_group_calls_for_is_neither_installed_nor_expected() -> None:
+    """nginx, MySQL and the gateway are in no group of this site, which may not even know the groups."""
+    groups: dict[str, list[str]] = {"application": ["a1"], "monitoring": ["watch"], "nginx": []}
+    hosts: dict[str, dict[str, Any]] = {"a1": {}, "watch": {}}
+
+    plan = scrape_plan(exporter_jobs(groups, hosts), groups, hosts, environment="x", here="watch")
+
+    found = {one["kind"] for host in hosts for one in instances(host, hosts, groups)}
+    assert found == {"node", "blackbox"}
+    assert not {"nginx", "mysqld", "pushgateway"} & plan["targets"].keys()
+    assert not [
+        rule for rule in expected_files(plan["files"], prometheus_files(CONTENT)) if "nginx" in str(rule)
+    ]
 
 
 def test_a_job_says_how_it_is_scraped() -> None:

@@ -10,6 +10,8 @@ from ..mita_service.model import Ready
 DATABASES = {
     "pg_up": "the exporter cannot ask its PostgreSQL",
     "redis_up": "the exporter cannot ask its Redis",
+    "mysql_up": "the exporter cannot ask its MySQL",
+    "nginx_up": "the exporter cannot ask its nginx",
 }
 """Series that are 0 where an exporter answers and what it describes does not."""
 OFF = "connection refused"
