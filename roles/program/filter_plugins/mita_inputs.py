@@ -1,4 +1,7 @@
-"""Filter `mita_wrong_inputs`: what an inventory gives the roles in another shape than they take."""
+"""Filter `mita_wrong_inputs`: what an inventory gives the roles in another shape than they take.
+
+Each role would refuse it, too, but only when its turn comes: other hosts are changed by then.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -6,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 
 ROLES = Path(__file__).resolve().parents[2]
 GROUPS = {
@@ -19,8 +24,25 @@ GROUPS = {
     "grafana": "grafana",
 }
 """The group of the hosts on which a role runs."""
-SHAPES: Mapping[str, tuple[type, ...]] = {"list": (list, tuple), "dict": (Mapping,)}
-WORDS = {"list": "a list", "dict": "a dictionary"}
+SHAPES: Mapping[str, tuple[type, ...]] = {
+    "list": (list, tuple),
+    "dict": (Mapping,),
+    "str": (str, int, float),
+    "path": (str,),
+}
+CONVERSIONS = {"int": check_type_int, "float": check_type_float, "bool": check_type_bool}
+"""How Ansible reads what an inventory may write as a number or as a text."""
+WORDS = {
+    "list": "a list",
+    "dict": "a dictionary",
+    "str": "a text",
+    "path": "a path",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
+
+Option = Mapping[str, Any]
 
 
 def wrong_inputs(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Iterable[str]]) -> list[str]:
@@ -35,31 +57,67 @@ def wrong_inputs(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str,
 
 
 def _wrong(role: str, host: str, variables: Mapping[str, Any]) -> Iterator[str]:
-    for name, kind in _inputs(role).items():
-        if name not in variables:
-            continue
-        if kind in SHAPES and not isinstance(value := variables[name], SHAPES[kind]):
-            yield f"{name} of {host}: expected {WORDS[kind]}, found {_shape(value)}"
-        elif name.endswith("_version") and isinstance(value := variables[name], int | float):
-            yield f'{name} of {host}: expected a version in quotes, "{value}", found the number {value}'
+    for name, option in _inputs(role).items():
+        if name in variables:
+            place = f"{name} of {host}"
+            try:
+                yield from list(_complaints(place, name, variables[name], option))
+            except AnsibleError as error:
+                yield f"{place}: expected {WORDS.get(option['type'], 'a value')}, found: {error}"
+
+
+def _complaints(place: str, name: str, value: Any, option: Option) -> Iterator[str]:
+    kind = option.get("type", "raw")
+    if value is None:
+        yield f"{place}: expected {WORDS.get(kind, 'a value')}, found nothing; leave the line out"
+    elif name.endswith("_version") and isinstance(value, int | float):
+        yield f'{place}: expected a version in quotes, "{value}", found the number {value}'
+    elif not _fits(kind, value):
+        yield f"{place}: expected {WORDS[kind]}, found {_shape(value)}"
+    elif value not in (choices := option.get("choices", [value])):
+        yield f"{place}: expected one of {', '.join(map(repr, choices))}, found {value!r}"
+    elif kind == "list":
+        inner = {"type": option.get("elements", "raw"), "options": option.get("options")}
+        for number, each in enumerate(value, 1):
+            yield from _complaints(f"{place}, item {number}", "", each, inner)
+    elif option.get("options"):
+        yield from _keys(place, value, option["options"])
+
+
+def _keys(place: str, value: Mapping[str, Any], options: Mapping[str, Option]) -> Iterator[str]:
+    for key in value:
+        if key not in options:
+            yield f"{place}: expected some of {', '.join(options)}, found {key}"
+    for key, option in options.items():
+        if key in value:
+            yield from _complaints(f"{place}, {key}", key, value[key], option)
+        elif option.get("required"):
+            yield f"{place}: expected {key}, found only {', '.join(map(str, value)) or 'nothing'}"
+
+
+def _fits(kind: str, value: Any) -> bool:
+    if kind in SHAPES:
+        return isinstance(value, SHAPES[kind]) and not (kind == "str" and isinstance(value, bool))
+    try:
+        CONVERSIONS.get(kind, bool)(value)
+    except (TypeError, ValueError):
+        return False
+    return not (kind in ("int", "float") and isinstance(value, bool))
 
 
 def _shape(value: Any) -> str:
     """What a value is, without its content: it may be a secret."""
-    found = (WORDS[kind] for kind, types in SHAPES.items() if isinstance(value, types))
-    return next(found, "a text" if isinstance(value, str) else "a number" if value is not None else "nothing")
+    if isinstance(value, bool):
+        return "true or false, which YAML makes of some words without quotes"
+    known = {"a list": (list, tuple), "a dictionary": Mapping, "a text": str}
+    return next((words for words, kinds in known.items() if isinstance(value, kinds)), "a number")
 
 
 @cache
-def _inputs(role: str) -> dict[str, str]:
-    """The inputs of a role whose shape matters, with their types."""
+def _inputs(role: str) -> dict[str, Option]:
+    """The inputs of a role."""
     document = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    options = document["argument_specs"]["main"]["options"]
-    return {
-        name: option["type"]
-        for name, option in options.items()
-        if option["type"] in SHAPES or name.endswith("_version")
-    }
+    return dict(document["argument_specs"]["main"]["options"])
 
 
 class FilterModule:

@@ -19,7 +19,6 @@ from roles.program.filter_plugins.mita_endpoints import (
     server,
 )
 from roles.program.filter_plugins.mita_exporters import asked, inputs, instances, listens
-from roles.program.filter_plugins.mita_inputs import wrong_inputs
 from roles.prometheus.filter_plugins.mita_access import access_files, access_overrides
 from roles.prometheus.filter_plugins.mita_prometheus import (
     alertmanagers,
@@ -259,17 +258,6 @@ def test_an_exporter_is_told_and_asked_as_the_inventory_says() -> None:
     ]
     assert listens("node", GROUPS, "app", "fd5e::4", "") == "[fd5e::4]:9100"
     assert asked(":9188") == "127.0.0.1:9188" and asked("[fd5e::4]:1") == "[fd5e::4]:1"
-
-
-def test_inputs_of_another_shape_are_named_without_their_content() -> None:
-    hosts = {"watch": {"prometheus_secrets": "planted", "redis_settings": "x", "prometheus_version": 2.5}}
-
-    found = wrong_inputs(hosts, {"monitoring": ["watch"], "all": ["watch"]})
-
-    assert found == [
-        'prometheus_version of watch: expected a version in quotes, "2.5", found the number 2.5',
-        "prometheus_secrets of watch: expected a dictionary, found a text",
-    ]
 
 
 def test_a_server_has_a_host_and_a_port() -> None:

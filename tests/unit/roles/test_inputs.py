@@ -1,0 +1,71 @@
+"""An input that no role could read is named before any host is touched, without its content."""
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+
+from roles.program.filter_plugins.mita_inputs import wrong_inputs
+
+GROUPS = {group: ["watch"] for group in ("monitoring", "postgresql", "redis", "rollback", "grafana", "all")}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"prometheus_retention": None}, "expected a text, found nothing; leave the line out"),
+        ({"prometheus_retention": ["15d"]}, "expected a text, found a list"),
+        ({"prometheus_retention": True}, "expected a text, found true or false, which YAML makes"),
+        ({"prometheus_version": 2.5}, 'expected a version in quotes, "2.5", found the number 2.5'),
+        ({"prometheus_rule_files": "a"}, "expected a list, found a text"),
+        ({"prometheus_rule_files": ["a", {}]}, ", item 2: expected a text, found a dictionary"),
+        ({"prometheus_secrets": "planted"}, "expected a dictionary, found a text"),
+        ({"prometheus_time_scale": "planted"}, "expected a number, found a text"),
+        ({"rollback_listen_port": "planted"}, "expected a whole number, found a text"),
+        ({"rollback_listen_port": 80.5}, "expected a whole number, found a number"),
+        ({"prometheus_install_method": "docker"}, "expected one of 'package', 'archive', found 'docker'"),
+        ({"prometheus_web_users": [{"nam": "planted"}]}, ", item 1: expected some of name, password"),
+        ({"postgresql_roles": [{"name": "x"}]}, ", item 1: expected password, found only name"),
+        (
+            {"postgresql_roles": [{"name": "x", "password": None}]},
+            ", password: expected a text, found nothing",
+        ),
+        ({"alertmanager_mail": {"user": "x"}}, "expected some of to, from, smarthost, username, found user"),
+    ],
+)
+def test_an_input_of_another_shape_is_named(given: dict[str, Any], says: str) -> None:
+    (name,) = given
+
+    found = wrong_inputs({"watch": given}, GROUPS)
+
+    assert found[0].startswith(f"{name} of watch")
+    assert says in found[0]
+    assert "planted" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prometheus_retention": "15d", "prometheus_verify_timeout": "60", "prometheus_time_scale": 1},
+        {"redis_settings": {}, "redis_save": [], "redis_port": 6380, "redis_password": 12345678},
+        {"prometheus_web_users": [{"name": "x", "password_hash": "y"}], "a_word_of_the_site": None},
+        {"exporter_instances": {"blackbox": None}},
+    ],
+)
+def test_inputs_that_roles_take_pass(given: dict[str, Any]) -> None:
+    assert wrong_inputs({"watch": given}, GROUPS) == []
+
+
+def test_an_input_that_cannot_be_read_keeps_none_of_the_others_from_being_named() -> None:
+    class Broken(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            if name == "prometheus_retention":
+                raise AnsibleError("'no_such' is undefined")
+            return super().__getitem__(name)
+
+    given = Broken(prometheus_retention="{{ no_such }}", prometheus_rule_files="x")
+
+    assert wrong_inputs({"watch": given}, GROUPS) == [
+        "prometheus_retention of watch: expected a text, found: 'no_such' is undefined",
+        "prometheus_rule_files of watch: expected a list, found a text",
+    ]
