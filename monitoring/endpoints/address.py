@@ -1,11 +1,16 @@
 """Addresses as services listen on them and as clients write them."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
 
 from monitoring.errors import CatalogError
 
-_PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]*):([0-9]{1,5})")
+_PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]*):([0-9]+)")
+_NAME = re.compile(r"(?=.*[A-Za-z])[\w-]+(\.[\w-]+)*\.?", re.ASCII)
+HIGHEST_PORT = 65535
 
 
 def split(place: str, setting: str, port: int) -> tuple[str, int]:
@@ -16,7 +21,45 @@ def split(place: str, setting: str, port: int) -> tuple[str, int]:
             f"{setting}: expected an address with its port, such as 0.0.0.0:{port} or [::1]:{port}, "
             f"found {place}"
         )
-    return found[1].strip("[]"), int(found[2])
+    return found[1].strip("[]"), port_of(found[2], setting)
+
+
+def port_of(given: Any, setting: str) -> int:
+    """The port that *given* is, a number or its digits; the sentence names *setting*."""
+    if not str(given).isdecimal() or not 0 < int(given) <= HIGHEST_PORT:
+        raise CatalogError(f"{setting}: expected a port from 1 to {HIGHEST_PORT}, found {given!r}")
+    return int(given)
+
+
+def of_host(host: str, variables: Mapping[str, Any]) -> str:
+    """The address by which others reach a host: what the inventory says, or else its name."""
+    found = str(variables.get("internal_address") or host)
+    if not (_NAME.fullmatch(found) or (is_address(found) and "%" not in found)):
+        raise CatalogError(
+            f"internal_address of {host}: expected what others reach it by and no port, such as 10.0.0.11, "
+            f"fd5e::4 or a name, found {found}"
+        )
+    return found
+
+
+def external(url: Any, setting: str) -> str:
+    """The path before every other one in the address that people type; the sentence names *setting*."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(str(url))
+        web = parts.scheme in ("http", "https") and _NAME.fullmatch(parts.hostname or "")
+        web = web or is_address(parts.hostname or "")
+        right = (
+            web and (parts.port or 1) and not (parts.query or parts.fragment or re.search(r"\s", str(url)))
+        )
+    except ValueError:
+        right = False
+    if not right:
+        raise CatalogError(
+            f"{setting}: expected an address such as https://mon.example.org/path, found {url!r}"
+        )
+    return parts.path
 
 
 def join(host: str, port: int) -> str:

@@ -69,7 +69,7 @@ def _exporters(kind: str, job: Job, site: Inventory) -> Iterable[tuple[Endpoint,
 
 def _elsewhere(name: str, host: str, job: Job) -> Endpoint:
     """A port that no role of ours opens."""
-    return Endpoint(service=name, host=host, listens="", port=int(job["port"]), setting="")
+    return Endpoint(service=name, host=host, listens="", port=_stated(name, job), setting="")
 
 
 def _endpoint(name: str, job: Job, host: str, site: Inventory) -> Endpoint:
@@ -82,8 +82,12 @@ def _endpoint(name: str, job: Job, host: str, site: Inventory) -> Endpoint:
 
 def _at(found: Endpoint, job: Job, usual: int) -> Endpoint:
     """The port that a job states, unless that is only the usual one: then the service knows better."""
-    stated = int(job.get("port", usual))
+    stated = _stated(found.service, {"port": usual, **job})
     return found if stated == usual else replace(found, port=stated)
+
+
+def _stated(name: str, job: Job) -> int:
+    return address.port_of(job["port"], f"prometheus_jobs: the port of {name}")
 
 
 def _target(one: Endpoint, suffix: str, site: Inventory, encrypted: bool) -> Target:

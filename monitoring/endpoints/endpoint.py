@@ -38,7 +38,7 @@ class Endpoint:
     def asked_at(self, here: str, variables: Vars) -> str:
         """The address by which *here* asks it; CatalogError where that host cannot reach it."""
         if address.is_everywhere(self.listens):
-            return str(variables.get("internal_address") or self.host)
+            return address.of_host(self.host, variables)
         if address.is_loopback(self.listens) and here != self.host:
             raise CatalogError(
                 f"expected {self.service} on {self.host} to listen where {here} can ask it, "
@@ -57,7 +57,7 @@ class Endpoint:
             return self.asked_near(here, variables)
         known = [
             self.asked_at(here, variables),
-            str(variables.get("internal_address") or self.host),
+            address.of_host(self.host, variables),
             self.host,
         ]
         named = [host for host in known if certificate.covers(self.names, host)]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from monitoring.endpoints import address
 from monitoring.endpoints.endpoint import Endpoint, Vars
@@ -44,7 +43,7 @@ def _web(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
         listens=listens,
         port=port,
         setting=setting,
-        path=_path(variables.get(f"{name}_external_url"), variables.get(f"{name}_extra_flags")),
+        path=_path(name, variables),
         certificate=certificate,
         login=first_login(variables.get(f"{name}_web_users")),
     )
@@ -53,6 +52,7 @@ def _web(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
 def _grafana(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
     """Grafana, which has its metrics beside its path, not below it, and a login for them alone."""
     login = variables.get("grafana_metrics_user")
+    address.external(variables.get("grafana_external_url"), "grafana_external_url")
     said = _of(variables, f"{name}_listen_address", f"{name}_web_tls_cert", "internal_address")
     found = _web(name, host, said, groups)
     return replace(found, login=first_login([login]) if login else {})
@@ -62,11 +62,13 @@ def _of(variables: Vars, *names: str) -> Vars:
     return {name: variables[name] for name in names if name in variables}
 
 
-def _path(external_url: Any, flags: Any) -> str:
+def _path(name: str, variables: Vars) -> str:
     """The path before every other one: that of the external URL, unless a flag says another."""
-    said = [flag for flag in flags or () if str(flag).startswith("--web.route-prefix=")]
-    path = str(said[-1]).partition("=")[2] if said else urlsplit(str(external_url or "")).path
-    path = path.strip("/")
+    setting = f"{name}_external_url"
+    external = address.external(variables.get(setting), setting)
+    flags = variables.get(f"{name}_extra_flags") or ()
+    said = [flag for flag in flags if str(flag).startswith("--web.route-prefix=")]
+    path = (str(said[-1]).partition("=")[2] if said else external).strip("/")
     return f"/{path}" if path else ""
 
 
@@ -91,7 +93,10 @@ def _daemon(name: str, host: str, variables: Vars, groups: Groups) -> Endpoint:
         service=name,
         host=host,
         listens=listens.strip("[]"),
-        port=int(settings.get("listen_port") or variables.get("rollback_listen_port") or PORTS[name]),
+        port=address.port_of(
+            settings.get("listen_port") or variables.get("rollback_listen_port", PORTS[name]),
+            f"rollback_listen_port of {host}",
+        ),
         setting="rollback_listen_address",
         certificate=certificate,
         login=_pair(variables, "rollback_web_auth_username", "rollback_web_auth_password"),
@@ -115,7 +120,7 @@ def _application(name: str, host: str, variables: Vars, _groups: Groups) -> Endp
         service=name,
         host=host,
         listens=str(variables.get("application_listen_address") or "0.0.0.0").strip("[]"),  # noqa: S104
-        port=int(variables.get("application_port") or PORTS[name]),
+        port=address.port_of(variables.get("application_port", PORTS[name]), f"application_port of {host}"),
         setting="application_listen_address",
         certificate=str(variables.get("application_web_tls_cert") or "").strip(),
         login=_pair(variables, "application_metrics_user", "application_metrics_password"),

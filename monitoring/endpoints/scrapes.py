@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitoring.endpoints import clashes
 from monitoring.endpoints.asked_targets import Inventory, Target, access_of, entries, targets
 from monitoring.endpoints.known_services import GROUPS
 from monitoring.errors import CatalogError
@@ -24,6 +25,8 @@ def scrapes(jobs: Given, site: Inventory, given: Given) -> dict[str, Any]:
     found = {
         name: targets(name, job, site, _encrypted(given.get(name, {}))) for name, job in sorted(jobs.items())
     }
+    known = [name for name in found if name in GROUPS or name in site.kinds]
+    clashes.refuse({name: found[name] for name in known})
     _refuse_two_ways(found.get(ALERTS, []))
     listed = {name: entries(name, jobs[name], found[name], site) for name in found}
     asked = {name: _ways(name, jobs[name], found, site, given) for name in found}
@@ -32,7 +35,7 @@ def scrapes(jobs: Given, site: Inventory, given: Given) -> dict[str, Any]:
     return {
         "targets": {name: each for name, each in listed.items() if each},
         "access": {name: way for name, way in asked.items() if way},
-        "known": [name for name in found if name in GROUPS or name in site.kinds],
+        "known": known,
         "prober": probers[0].place if probers else USUAL,
         "alerts_path": next((one.endpoint.path for one in found.get(ALERTS, [])), ""),
     }
