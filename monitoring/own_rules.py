@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from monitoring import own_rule_shapes
 from monitoring.errors import CatalogError
-from monitoring.promql_parse import parse
 from monitoring.rule_files import read, read_yaml
 
 SUFFIX = ".rules.yml"
@@ -39,15 +39,9 @@ def _read(path: Path) -> str:
 
 
 def _checked(path: Path, document: Any) -> list[str]:
-    """The names of the alerts, once every expression is one."""
+    """The names of the alerts, once Prometheus could load the file."""
     try:
-        rules = [rule for group in document["groups"] for rule in group["rules"] if group["name"]]
-        for rule in rules:
-            parse(str(rule["expr"]))
-    except (KeyError, TypeError) as error:
-        raise CatalogError(
-            f"{path}: expected groups with name and rules, each with expr, found {error!r}"
-        ) from error
+        own_rule_shapes.check(document)
     except CatalogError as error:
         raise CatalogError(f"{path}: {error}") from error
     return _alerts(document)

@@ -48,14 +48,12 @@ def external(url: Any, setting: str) -> str:
         return ""
     try:
         parts = urlsplit(str(url))
-        web = parts.scheme in ("http", "https") and _NAME.fullmatch(parts.hostname or "")
-        web = web or is_address(parts.hostname or "")
-        right = (
-            web and (parts.port or 1) and not (parts.query or parts.fragment or re.search(r"\s", str(url)))
-        )
+        host = parts.hostname or ""
+        named = _NAME.fullmatch(host) or is_address(host)
+        right = parts.scheme in ("http", "https") and named and (parts.port or 1) and not parts.query
     except ValueError:
         right = False
-    if not right:
+    if not right or re.search(r"[\s#]", str(url)):
         raise CatalogError(
             f"{setting}: expected an address such as https://mon.example.org/path, found {url!r}"
         )

@@ -65,14 +65,24 @@ def _own(paths: Any, taken: Mapping[str, str]) -> dict[str, str]:
     """Return the text of each of the site's template files by its name."""
     if not isinstance(paths, Sequence) or isinstance(paths, str):
         raise AnsibleFilterError(f"alertmanager_template_files: expected a list of paths, found {paths!r}")
-    found = {Path(path).name: Path(path) for path in paths}
-    for name, path in found.items():
-        if path.suffix != ".tmpl" or name in taken or not path.is_file():
+    found: dict[str, str] = {}
+    for path in map(Path, paths):
+        if path.suffix != ".tmpl" or path.name in {**taken, **found} or not path.is_file():
             raise AnsibleFilterError(
                 f"alertmanager_template_files: expected a file with a name of its own ending with .tmpl, "
                 f"found {path}"
             )
-    return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
+        found[path.name] = _read(path)
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnsibleFilterError(
+            f"alertmanager_template_files: expected a text in UTF-8 at {path}, found: {error}"
+        ) from error
 
 
 def _refuse_missing_secrets(config: str, secrets: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from monitoring import catalog, own_rules, own_scrapes
+from monitoring import catalog, own_jobs, own_rules, own_scrapes
 from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
 from monitoring.exporters import load_exporters, site_files
@@ -88,9 +88,18 @@ def all_jobs(ours: Mapping[str, Any], site: Any, groups: Iterable[str] = ()) -> 
                 "prometheus_jobs: expected each job by its name as {groups: [...], port: NUMBER}, with also: "
                 f"[{{target: ...}}] for what is no inventory host; found {name or 'no names'}: {job!r}"
             )
+        if job is not None:
+            _check(name, job)
         if name not in ours:
             _refuse_unknown(name, job, [*groups])
     return {name: job for name, job in {**ours, **given}.items() if job is not None}
+
+
+def _check(name: str, job: Mapping[str, Any]) -> None:
+    try:
+        own_jobs.check(name, job)
+    except catalog.CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def _laid_over(ours: Mapping[str, Any] | None, job: Any) -> Any:

@@ -209,6 +209,23 @@ def test_templates_that_cannot_be_are_refused(paths: Any) -> None:
         templates(paths)
 
 
+def test_two_templates_of_one_name_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "shop.tmpl").write_bytes(b"\xe9")
+
+    with pytest.raises(AnsibleFilterError, match="expected a text in UTF-8 at "):
+        templates([str(tmp_path / "a" / "shop.tmpl")])
+    (tmp_path / "b" / "shop.tmpl").write_text("x")
+    with pytest.raises(AnsibleFilterError, match="expected a file with a name of its own"):
+        templates([str(tmp_path / place / "shop.tmpl") for place in ("b", "b")])
+
+
+def test_a_job_that_could_not_be_asked_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="shop: expected url_path to begin with /"):
+        all_jobs({}, {"shop": {**SHOP, "url_path": "up"}}, ["shop"])
+
+
 def test_modules_of_a_site_are_beside_ours() -> None:
     text = blackbox(BLACKBOX, {"shop": {"prober": "tcp"}, "http_2xx": {"timeout": "9s"}})
 
