@@ -34,7 +34,7 @@ def port_of(given: Any, setting: str) -> int:
 def of_host(host: str, variables: Mapping[str, Any]) -> str:
     """The address by which others reach a host: what the inventory says, or else its name."""
     found = str(variables.get("internal_address") or host)
-    if not (_NAME.fullmatch(found) or (is_address(found) and "%" not in found)):
+    if not (_NAME.fullmatch(found) or is_address(found)):
         raise CatalogError(
             f"internal_address of {host}: expected what others reach it by and no port, such as 10.0.0.11, "
             f"fd5e::4 or a name, found {found}"
@@ -71,12 +71,12 @@ def bracketed(host: str) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address and no name."""
+    """Whether it is an IP address and no name; one with a zone (`fe80::1%eth0`) means nothing to others."""
     try:
         ip_address(host)
     except ValueError:
         return False
-    return True
+    return "%" not in host
 
 
 def is_everywhere(host: str) -> bool:

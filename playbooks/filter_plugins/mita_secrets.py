@@ -25,7 +25,7 @@ Variables = Mapping[str, Any]
 
 
 def secret_problems(hostvars: Any) -> list[str]:
-    """One sentence for each secret that is missing, empty or too short, with the input that needs it."""
+    """One sentence for each secret that is missing, too short or spaced, with the input that needs it."""
     found: dict[str, str] = {}
     for host in sorted(hostvars):
         variables = hostvars.raw_get(host)
@@ -43,11 +43,22 @@ def problems(name: str, value: Any, variables: Variables) -> Iterator[tuple[str,
         for secret in REFERENCE.findall(" ".join(EXPRESSION.findall(text))):
             if not _text(variables.get(secret)).strip():
                 yield secret, f"expected a secret for {name}, found none"
+            elif _is_spaced(variables.get(secret)):
+                yield (
+                    secret,
+                    f"expected one line without space around it for {name}, found space or a line's end",
+                )
     alone = ALONE.fullmatch(value) if isinstance(value, str) else None
     secret = _text(variables.get(alone[1])) if alone else ""
     if alone and "{{" not in secret and 0 < len(secret.strip()) < LEAST.get(name, 0):
         found = len(secret.strip())
         yield alone[1], f"expected at least {LEAST[name]} characters for {name}, found {found}"
+
+
+def _is_spaced(secret: Any) -> bool:
+    """Whether one program would send the space around a secret that another leaves away; a key has lines."""
+    text = _text(secret)
+    return text != text.strip() and "\n" not in text.strip() and "{{" not in text
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -4,6 +4,7 @@ Each role would refuse it, too, but only when its turn comes: other hosts are ch
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,23 @@ Option = Mapping[str, Any]
 
 
 def wrong_inputs(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return a sentence for each input that no role could read, each once."""
+    """Return a sentence for each group and each input with which no role could work, each once."""
     found = (
         sentence
         for role, group in GROUPS.items()
         for host in groups.get(group, ())
         for sentence in _wrong(role, host, hostvars[host])
     )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*_wrong_groups(groups), *found]))
+
+
+def _wrong_groups(groups: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """A group whose name is misspelt: nothing would be installed, and nobody told."""
+    known = {*GROUPS.values()}
+    for name in groups:
+        meant = [] if name in known else get_close_matches(name, known, n=1, cutoff=0.85)
+        if meant and not groups.get(meant[0]):
+            yield f"the group {name}: expected a host in {meant[0]}, found none; is {meant[0]} meant?"
 
 
 def _wrong(role: str, host: str, variables: Mapping[str, Any]) -> Iterator[str]:

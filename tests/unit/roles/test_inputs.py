@@ -56,6 +56,21 @@ def test_inputs_that_roles_take_pass(given: dict[str, Any]) -> None:
     assert wrong_inputs({"watch": given}, GROUPS) == []
 
 
+def test_a_misspelt_group_is_named() -> None:
+    groups = {"monitorin": ["watch"], "redis": [], "rediss": [], "all": ["watch"]}
+
+    assert wrong_inputs({"watch": {}}, groups) == [
+        "the group monitorin: expected a host in monitoring, found none; is monitoring meant?",
+        "the group rediss: expected a host in redis, found none; is redis meant?",
+    ]
+
+
+def test_groups_of_a_site_may_be_called_as_it_likes() -> None:
+    groups = {"application": ["app1"], "applications": ["app1"], "rollback": ["watch"], "shop": ["app1"]}
+
+    assert wrong_inputs({"app1": {}, "watch": {}}, groups) == []
+
+
 def test_an_input_that_cannot_be_read_keeps_none_of_the_others_from_being_named() -> None:
     class Broken(dict[str, Any]):
         def __getitem__(self, name: str) -> Any:

@@ -72,6 +72,20 @@ def test_a_secret_is_as_long_as_the_daemon_wants_it(variables: dict[str, str], p
     assert told(rollback_admin_secret="{{ vault_a }}", **variables) == problems
 
 
+@pytest.mark.parametrize("value", [" planted", "planted\n", "planted "])
+def test_space_around_a_secret_is_no_part_of_it(value: str) -> None:
+    (problem,) = told(redis_password="{{ vault_a }}", vault_a=value)
+
+    assert problem.startswith("vault_a: expected one line without space around it for redis_password")
+    assert "planted" not in problem
+
+
+def test_a_key_has_lines_and_a_secret_that_is_looked_up_is_not_known_here() -> None:
+    variables = {"vault_a": "BEGIN\nEND\n", "vault_b": "{{ lookup('env', 'A') }}\n"}
+
+    assert told(key="{{ vault_a }}", password="{{ vault_b }}", **variables) == []
+
+
 def test_what_has_a_default_may_be_missing() -> None:
     assert told(rollback_reader_secret="{{ vault_a | default('') }}") == []
 
