@@ -1,4 +1,4 @@
-"""Filter `mita_wrong_inputs`: what an inventory gives the roles in another shape than they take.
+"""Filters about inputs: what an inventory gives the roles in another shape than they take, or misspells.
 
 Each role would refuse it, too, but only when its turn comes: other hosts are changed by then.
 """
@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
+from ansible.utils.display import Display
+from jinja2 import Undefined, UndefinedError
 
 ROLES = Path(__file__).resolve().parents[2]
 GROUPS = {
@@ -43,6 +45,8 @@ WORDS = {
     "bool": "true or false",
 }
 
+HIGHEST_PORT = 65535
+
 Option = Mapping[str, Any]
 
 
@@ -55,6 +59,21 @@ def wrong_inputs(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str,
         for sentence in _wrong(role, host, hostvars[host])
     )
     return list(dict.fromkeys([*_wrong_groups(groups), *found]))
+
+
+def misspelt_inputs(hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Warn of variables that are almost an input's name: a site may mean its own. Return the sentences."""
+    known = {name for role in GROUPS for name in _inputs(role)}
+    found = {
+        f"no role reads {name}; is {meant[0]} meant?": None
+        for host in hostvars
+        for name in hostvars[host]
+        if name.partition("_")[0] in GROUPS and name not in known
+        if (meant := get_close_matches(name, known, n=1, cutoff=0.93))
+    }
+    for sentence in found:
+        Display().warning(sentence)
+    return list(found)
 
 
 def _wrong_groups(groups: Mapping[str, Iterable[str]]) -> Iterator[str]:
@@ -71,12 +90,23 @@ def _wrong(role: str, host: str, variables: Mapping[str, Any]) -> Iterator[str]:
         if name in variables:
             place = f"{name} of {host}"
             try:
-                yield from list(_complaints(place, name, variables[name], option))
-            except AnsibleError as error:
+                yield from [
+                    *_complaints(place, name, variables[name], option),
+                    *_half_pair(place, name, variables),
+                ]
+            except (AnsibleError, UndefinedError) as error:
                 yield f"{place}: expected {WORDS.get(option['type'], 'a value')}, found: {error}"
 
 
+def _half_pair(place: str, name: str, variables: Mapping[str, Any]) -> Iterator[str]:
+    key = f"{name.removesuffix('cert')}key"
+    if name.endswith("_tls_cert") and bool(variables[name]) != bool(variables.get(key)):
+        yield f"{place}: expected it together with {key}, found one of them alone"
+
+
 def _complaints(place: str, name: str, value: Any, option: Option) -> Iterator[str]:
+    if isinstance(value, Undefined):
+        str(value)  # raises what Ansible says of an expression that has no value
     kind = option.get("type", "raw")
     if value is None:
         yield f"{place}: expected {WORDS.get(kind, 'a value')}, found nothing; leave the line out"
@@ -84,6 +114,8 @@ def _complaints(place: str, name: str, value: Any, option: Option) -> Iterator[s
         yield f'{place}: expected a version in quotes, "{value}", found the number {value}'
     elif not _fits(kind, value):
         yield f"{place}: expected {WORDS[kind]}, found {_shape(value)}"
+    elif name.endswith("_port") and not 0 < int(value) <= HIGHEST_PORT:
+        yield f"{place}: expected a port from 1 to {HIGHEST_PORT}, found {value}"
     elif value not in (choices := option.get("choices", [value])):
         yield f"{place}: expected one of {', '.join(map(repr, choices))}, found {value!r}"
     elif kind == "list":
@@ -135,4 +167,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
-        return {"mita_wrong_inputs": wrong_inputs}
+        return {"mita_misspelt_inputs": misspelt_inputs, "mita_wrong_inputs": wrong_inputs}

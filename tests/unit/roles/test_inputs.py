@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
+from jinja2 import StrictUndefined
 
-from roles.program.filter_plugins.mita_inputs import wrong_inputs
+from roles.program.filter_plugins.mita_inputs import misspelt_inputs, wrong_inputs
 
 GROUPS = {group: ["watch"] for group in ("monitoring", "postgresql", "redis", "rollback", "grafana", "all")}
 
@@ -30,6 +31,8 @@ GROUPS = {group: ["watch"] for group in ("monitoring", "postgresql", "redis", "r
             {"postgresql_roles": [{"name": "x", "password": None}]},
             ", password: expected a text, found nothing",
         ),
+        ({"redis_port": 99999}, "expected a port from 1 to 65535, found 99999"),
+        ({"redis_tls_cert": "planted"}, "expected it together with redis_tls_key, found one of them alone"),
         ({"alertmanager_mail": {"user": "x"}}, "expected some of to, from, smarthost, username, found user"),
     ],
 )
@@ -56,6 +59,12 @@ def test_inputs_that_roles_take_pass(given: dict[str, Any]) -> None:
     assert wrong_inputs({"watch": given}, GROUPS) == []
 
 
+def test_a_misspelt_input_is_a_warning() -> None:
+    hosts = {"watch": {"prometheus_retension": "1d", "prometheus_password_of_ours": "x", "colour": "red"}}
+
+    assert misspelt_inputs(hosts) == ["no role reads prometheus_retension; is prometheus_retention meant?"]
+
+
 def test_a_misspelt_group_is_named() -> None:
     groups = {"monitorin": ["watch"], "redis": [], "rediss": [], "all": ["watch"]}
 
@@ -69,6 +78,14 @@ def test_groups_of_a_site_may_be_called_as_it_likes() -> None:
     groups = {"application": ["app1"], "applications": ["app1"], "rollback": ["watch"], "shop": ["app1"]}
 
     assert wrong_inputs({"app1": {}, "watch": {}}, groups) == []
+
+
+def test_an_expression_without_a_value_is_told_in_its_own_words() -> None:
+    given = {"prometheus_rule_files": [StrictUndefined(name="no_such")]}
+
+    assert wrong_inputs({"watch": given}, GROUPS) == [
+        "prometheus_rule_files of watch: expected a list, found: 'no_such' is undefined",
+    ]
 
 
 def test_an_input_that_cannot_be_read_keeps_none_of_the_others_from_being_named() -> None:
