@@ -1,15 +1,20 @@
 """What a running application answers, or one sentence about why it does not."""
 
+import json
 import re
+import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from devtools.errors import UserError
 from roles.application.module_utils.mita_app.readiness import Answer, parse
 
 TIMEOUT_S = 10.0
+MOST_MIB = 64
+"""How long an answer may take as a whole, and how large it may be: some never end."""
 WRAPPING = re.compile(r"^(\S*Connection\w*\(.*?\): )?(Failed to establish a new connection: )?")
 
 
@@ -24,11 +29,15 @@ class Asked:
 def ask(url: str, login: tuple[str, str] | None, ca: str) -> Asked:
     """Return what the application at this address says; UserError where it cannot be asked."""
     base = checked(url)
-    metrics = _get(f"{base}/metrics", login, ca)
-    if metrics.status_code != 200:
-        raise UserError(f"expected 200 from {base}/metrics, found {metrics.status_code}{_hint(metrics)}")
-    ready = _get(f"{base}/health/ready", None, ca)
-    return Asked(metrics.text, parse(ready.status_code, _json(ready)))
+    status, metrics = _get(f"{base}/metrics", login, ca)
+    if status != 200:
+        hint = "; say --user and --password-file" if status == 401 else ""
+        raise UserError(f"expected 200 from {base}/metrics, found {status}{hint}")
+    status, ready = _get(f"{base}/health/ready", None, ca)
+    try:
+        return Asked(metrics.decode("utf-8"), parse(status, _json(ready)))
+    except UnicodeDecodeError as error:
+        raise UserError(f"expected text in UTF-8 at {base}/metrics, found: {error}") from error
 
 
 def checked(url: str) -> str:
@@ -36,6 +45,7 @@ def checked(url: str) -> str:
     try:
         parts = urlsplit(url)
         right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        right = right and not (parts.query or parts.fragment)
     except ValueError:
         right = False
     if not right or parts.username is not None:
@@ -46,10 +56,23 @@ def checked(url: str) -> str:
     return url.rstrip("/").removesuffix("/metrics")
 
 
-def _get(url: str, login: tuple[str, str] | None, ca: str) -> requests.Response:
+def _get(url: str, login: tuple[str, str] | None, ca: str) -> tuple[int, bytes]:
+    """The status and the body."""
+    until = time.monotonic() + TIMEOUT_S
+    body = bytearray()
     try:
-        return requests.get(url, auth=login, verify=ca or True, timeout=TIMEOUT_S)
-    except requests.RequestException as error:
+        with requests.get(url, auth=login, verify=ca or True, timeout=TIMEOUT_S, stream=True) as answer:
+            while part := answer.raw.read1(
+                2**16, decode_content=True
+            ):  # as it comes: a read would wait for all
+                body += part
+                if len(body) > MOST_MIB * 2**20 or time.monotonic() > until:
+                    raise UserError(
+                        f"expected an answer of {MOST_MIB} MiB at most within {TIMEOUT_S:g} s from {url}, "
+                        f"found one that goes on after {len(body)} bytes"
+                    )
+            return answer.status_code, bytes(body)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise UserError(f"expected an application at {url}, found: {reason(error)}") from error
 
 
@@ -63,15 +86,11 @@ def reason(error: BaseException) -> str:
     return WRAPPING.sub("", str(error))
 
 
-def _json(answer: requests.Response) -> object:
+def _json(body: bytes) -> object:
     try:
-        return answer.json()
+        return json.loads(body)
     except ValueError:
-        return answer.text
-
-
-def _hint(answer: requests.Response) -> str:
-    return "; say --user and --password-file" if answer.status_code == 401 else ""
+        return body.decode("utf-8", errors="replace")
 
 
 def _without_secret(url: str) -> str:

@@ -3,15 +3,16 @@
 import http.server
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
 
 from devtools.paths import REPO
 from harness.cli import main
-from harness.contract import scraped
+from harness.contract import questions, scraped
 from harness.contract.compliance import Finding, State, judge
 from harness.contract.readers import readers
 from monitoring import contract
@@ -126,23 +127,32 @@ class Served:
 
     url: str
     answers: dict[str, tuple[int, str]]
+    goes_on: bytes = b""
+    """What follows each answer again and again, if anything."""
 
 
 @contextmanager
 def serving(answers: dict[str, tuple[int, str]]) -> Iterator[Served]:
+    found = Served("", answers)
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, text = answers.get(self.path, (404, "nothing here"))
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(text.encode())
+            self.wfile.write(text.encode("latin-1"))
+            with suppress(OSError):
+                while found.goes_on:
+                    self.wfile.write(found.goes_on)
+                    time.sleep(0.001)
 
         def log_message(self, *_: object) -> None:
             """Be silent."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Served(f"http://127.0.0.1:{server.server_address[1]}", answers)
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield found
     server.shutdown()
 
 
@@ -202,6 +212,7 @@ def test_command_shows_whole_names_of_blind_alerts(served: Served, words: Words)
         ("/health/ready", (200, '{"status": "ready"}'), "found ready with version None"),
         ("/metrics", (500, ""), "expected 200 from"),
         ("/metrics", (401, ""), "say --user and --password-file"),
+        ("/metrics", (200, 'a{b="\xe9"} 1'), "expected text in UTF-8 at"),
         ("/metrics", (200, "<html>"), "the text format of Prometheus at /metrics"),
     ],
 )
@@ -215,6 +226,18 @@ def test_answer_that_is_of_no_use_is_a_sentence(
     assert expected in words()
 
 
+@pytest.mark.parametrize(("most", "seconds"), [("MOST_MIB", 0), ("TIMEOUT_S", 0.2)])
+def test_an_answer_without_an_end_is_a_sentence(
+    served: Served, words: Words, monkeypatch: pytest.MonkeyPatch, most: str, seconds: float
+) -> None:
+    served.goes_on = b"a 1\n"
+    monkeypatch.setattr(questions, most, seconds)
+
+    assert main(["contract", served.url]) == 1
+
+    assert "found one that goes on after" in words()
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
@@ -222,6 +245,7 @@ def test_answer_that_is_of_no_use_is_a_sentence(
         ("http://planted:secret@127.0.0.1", "--password-file"),
         ("http://127.0.0.1:9", "found: [Errno 111] Connection refused"),
         ("http://127.0.0.1:99999", "an address such as"),
+        ("http://127.0.0.1:9/?a=b", "an address such as"),
     ],
 )
 def test_address_that_cannot_be_asked_is_a_sentence(words: Words, url: str, expected: str) -> None:
