@@ -101,6 +101,8 @@ def manifest(wish: Wish, wrong: list[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             wrong.append(f"expected --env NAME=VALUE, found {pair!r}")
+        elif name in environment:
+            wrong.append(f"expected --env {name}=VALUE once, found it twice")
         environment[name] = value
     return {
         "name": NAME,
@@ -115,7 +117,14 @@ def manifest(wish: Wish, wrong: list[str]) -> dict[str, Any]:
 def write(path: Path, tree: Tree, described: dict[str, Any]) -> None:
     """Put the archive at the path in one step; the same files and manifest give the same bytes."""
     text = (json.dumps(described, indent=2, sort_keys=True) + "\n").encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, tree, text)
+    except OSError as error:
+        raise UserError(f"expected to write {path}, found: {error}; say another --out") from error
+
+
+def _write(path: Path, tree: Tree, text: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pack.", delete=False) as scratch:
         try:
             _fill(scratch, tree, text)

@@ -112,6 +112,10 @@ def spoil_dangling(code: Path) -> None:
     (code / "lost").symlink_to("nowhere")
 
 
+def spoil_circle(code: Path) -> None:
+    (code / "round").symlink_to("round")
+
+
 def spoil_pipe(code: Path) -> None:
     os.mkfifo(code / "pipe")
 
@@ -135,12 +139,19 @@ def spoil_manifest(code: Path) -> None:
         (spoil_link, {}, "stay inside the release, found passwords -> /etc/passwd"),
         (spoil_upward, {}, "stay inside the release, found up -> ../other"),
         (spoil_dangling, {}, "found lost, which leads to nothing"),
+        (spoil_circle, {}, "found round, which leads to nothing"),
         (spoil_pipe, {}, "found a pipe at pipe"),
         (spoil_socket, {}, "found a socket at socket"),
         (spoil_name, {}, "names in UTF-8, found 'caf\\udce9'"),
         (spoil_manifest, {}, "expected no manifest.json in"),
         (None, {"version": "latest"}, "expected a version such as 2.0.0"),
         (None, {"environment": ["LEVEL"]}, "expected --env NAME=VALUE, found 'LEVEL'"),
+        (None, {"environment": ["LEVEL=1", "LEVEL=2"]}, "expected --env LEVEL=VALUE once, found it twice"),
+        (
+            None,
+            {"out": Path("/dev/null/out")},
+            "expected to write /dev/null/out/mita-backend-2.0.0.tar.gz, found",
+        ),
         (None, {"environment": ["MITA_PORT=1"]}, "the host does not set itself, found MITA_PORT"),
         (None, {"start": "bin/gone"}, "a file of the release"),
         (None, {"start": "static/style.css"}, "chmod +x static/style.css"),
