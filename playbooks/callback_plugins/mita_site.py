@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ansible import constants as configured
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
@@ -81,12 +82,23 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         shown = shown_source(inventory._sources)
         if not self.site:
             self.site, wrong = judged(inventory, variables, shown)
+            wrong = misplaced() or wrong
             if wrong:
                 self._display.error(wrong)
                 raise SystemExit(1)
         names = [host.name for host in inventory.get_hosts(play.hosts, order=play.order)]
         if names:
             self._display.display(f"site: {self.site} ({shown}), hosts: {shortened(names)}")
+
+
+def misplaced() -> str:
+    """Why Ansible would not find the roles, which ansible.cfg tells it of; empty where it does."""
+    if any(Path(place, "application").is_dir() for place in configured.DEFAULT_ROLES_PATH):
+        return ""
+    return (
+        f"expected the configuration {REPOSITORY / 'ansible.cfg'}, found {configured.CONFIG_FILE or 'none'}; "
+        f"run this in {REPOSITORY}, which nobody else may write to, or set ANSIBLE_CONFIG to that file"
+    )
 
 
 def judged(inventory: Any, variables: Any, shown: str) -> tuple[str, str]:

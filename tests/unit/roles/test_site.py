@@ -292,3 +292,17 @@ def test_open_connections_of_two_labs_are_apart() -> None:
     for playbook in ("rollback", "rehearse"):
         text = (REPO / "playbooks" / f"{playbook}.yml").read_text()
         assert 'ansible_control_path: "%(directory)s/r-%%C"' in text
+
+
+def test_a_play_that_would_not_find_the_roles_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(
+        yaml.safe_dump({"all": {"vars": {"site_name": "x"}, "hosts": {"a": {}}}})
+    )
+    argv = [str(VENV / "bin" / "ansible-playbook"), "-i", "hosts.yml", str(REPO / "playbooks" / "check.yml")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert f"expected the configuration {REPO / 'ansible.cfg'}, found none" in " ".join(done.stderr.split())
+    assert "TASK" not in done.stdout
