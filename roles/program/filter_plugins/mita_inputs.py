@@ -151,8 +151,9 @@ def _shape(value: Any) -> str:
     """What a value is, without its content: it may be a secret."""
     if isinstance(value, bool):
         return "true or false, which YAML makes of some words without quotes"
-    known = {"a list": (list, tuple), "a dictionary": Mapping, "a text": str}
-    return next((words for words, kinds in known.items() if isinstance(value, kinds)), "a number")
+    if isinstance(value, str):
+        return WORDS["str"]
+    return next((WORDS[kind] for kind in ("list", "dict") if isinstance(value, SHAPES[kind])), "a number")
 
 
 @cache

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from devtools.paths import REPO
 
 pytestmark = pytest.mark.slow
 
-HOSTS = {"all": {"hosts": {"watch": {}}}}
+HOSTS: dict[str, Any] = {"all": {"hosts": {"watch": {}}}}
 WORD = "word\n"
 """A line of one word, which would be a host."""
 
