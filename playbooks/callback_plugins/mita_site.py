@@ -132,7 +132,7 @@ def known(name: str, host: Any, variables: Any) -> Known:
         lab_clone=str(value("lab_clone")),
         # Like the SSH connection of Ansible: its older names count where both are said.
         address=str(value("ansible_ssh_host", "ansible_host", default=name)),
-        port=int(value("ansible_ssh_port", "ansible_port", default=22)),
+        port=numbered(value("ansible_ssh_port", "ansible_port", default=22), name),
     )
 
 
@@ -143,6 +143,13 @@ def named(site: Any, host: str) -> str:
             f"the site_name {shortened_text(repr(site))} of {host}, which is no short line of text"
         )
     return site.strip()
+
+
+def numbered(port: Any, host: str) -> int:
+    """The port, if it is one."""
+    if not str(port).isdecimal():
+        raise ValueError(f"the ansible_port {shortened_text(repr(port))} of {host}, which is no number")
+    return int(port)
 
 
 def named_apart(inventory: Any, loader: Any) -> list[str]:

@@ -111,7 +111,7 @@ def test_two_sites_in_one_run_are_refused(tmp_path: Path) -> None:
     [
         ({"site_name": "{{ not_there }}"}, "'not_there' is undefined"),
         ({"site_name": "{{ 1 + }}"}, "Syntax error in template"),
-        ({"site_name": "bench", "ansible_port": "ssh"}, "'ssh'"),
+        ({"site_name": "bench", "ansible_port": "ssh"}, "the ansible_port 'ssh' of app1, which is no number"),
         ({"site_name": ["a", "b"]}, "the site_name ['a', 'b'] of app1, which is no short line of text"),
         ({"site_name": "a\nb"}, "the site_name 'a\\nb' of app1"),
         ({"site_name": "x" * 64}, "xxx... of app1"),
