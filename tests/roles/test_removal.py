@@ -80,6 +80,9 @@ def test_nobody_is_removed_by_mistake(installed: Run, remove: Remove, scratch: S
 def test_a_host_that_leaves_keeps_only_what_was_collected(
     installed: Run, bare: State, remove: Remove, scratch: Scratch
 ) -> None:
+    left_open = "systemd-run --quiet --uid=mita-deploy sleep 900"  # as the daemon leaves its connections
+    scratch.host.check_output(left_open)
+
     remove("-e", "remove=scratch").ok()
 
     collected = ["/var/backups/mita-rollback", "/var/lib/mita-rollback"]

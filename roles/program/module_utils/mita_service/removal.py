@@ -1,8 +1,11 @@
 """What services leave on a host is taken away: what manifests list, and what their roles name besides."""
 
 import fnmatch
+import os
 import pwd
 import shutil
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +26,8 @@ SHARED = {
     *("/var/backups", "/var/cache", "/var/lib", "/var/log", "/var/spool"),
 }
 """Folders of the system: a site that keeps data right in one has others' data there too."""
+LONGEST_END_S = 5.0
+"""How long processes that were killed may take to be gone."""
 UNITS = (".service", ".timer", ".socket")
 
 
@@ -59,10 +64,30 @@ def remove(leaving: Leaving, *, check_mode: bool, manifests: Path = manifest.DIR
         if names:
             systemd.run(["systemctl", "daemon-reload"])
         for user in users:
+            _end_processes(user)
             systemd.run(["userdel", user])
         for name in names:
             (manifests / f"{name}.json").unlink()
     return [*names, *files, *trees, *users]
+
+
+def _end_processes(user: str) -> None:
+    """A session that somebody left open, such as the daemon's to `mita-deploy`, would keep its user."""
+    uid, until = pwd.getpwnam(user).pw_uid, time.monotonic() + LONGEST_END_S
+    while (left := _processes(uid)) and time.monotonic() < until:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def _processes(uid: int) -> list[int]:
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it may end meanwhile
+            if place.stat().st_uid == uid:
+                found.append(int(place.name))
+    return found
 
 
 def _refuse_broad(leaving: Leaving) -> None:
