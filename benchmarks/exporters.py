@@ -68,7 +68,8 @@ def _probe(number: int, host: str) -> Iterator[Series]:
 
 
 def data_series(owner: str) -> Iterator[Series]:
-    """One PostgreSQL and one Redis."""
+    """One PostgreSQL, one Redis, and what a site may have besides: nginx, MySQL and a gateway for jobs."""
+    yield from _other_series(owner)
     labels = target("postgres", owner, f"{owner}-data:9187", f"{owner}-data")
     for name, value in (
         ("up", 1),
@@ -109,6 +110,29 @@ def data_series(owner: str) -> Iterator[Series]:
         yield level(name, amount, labels)
     yield count("redis_evicted_keys_total", 0, labels)
     yield count("redis_rejected_connections_total", 0, labels)
+
+
+def _other_series(owner: str) -> Iterator[Series]:
+    labels = target("nginx", owner, f"{owner}-data:9113", f"{owner}-data")
+    for name in ("up", "nginx_up"):
+        yield level(name, 1, labels)
+    for name in ("accepted", "handled"):
+        yield count(f"nginx_connections_{name}", 20, labels)
+    labels = target("mysqld", owner, f"{owner}-data:9104", f"{owner}-data")
+    for name, amount in (
+        ("up", 1),
+        ("mysql_up", 1),
+        ("mysql_global_status_threads_connected", 12),
+        ("mysql_global_variables_max_connections", 150),
+        ("mysql_slave_status_slave_io_running", 1),
+        ("mysql_slave_status_slave_sql_running", 1),
+        ("mysql_slave_status_seconds_behind_master", 0),
+        ("mysql_slave_status_sql_delay", 0),
+    ):
+        yield level(name, amount, labels)
+    labels = target("pushgateway", owner, f"{owner}-data:9091", f"{owner}-data")
+    for name, amount in (("up", 1), ("push_time_seconds", 4e9), ("push_failure_time_seconds", 0)):
+        yield level(name, amount, labels)
 
 
 def monitoring_series() -> Iterator[Series]:
