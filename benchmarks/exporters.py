@@ -131,7 +131,7 @@ def _other_series(owner: str) -> Iterator[Series]:
     ):
         yield level(name, amount, labels)
     labels = target("pushgateway", owner, f"{owner}-data:9091", f"{owner}-data")
-    for name, amount in (("up", 1), ("push_time_seconds", 4e9), ("push_failure_time_seconds", 0)):
+    for name, amount in (("up", 1), ("push_time_seconds", 4_000_000_000), ("push_failure_time_seconds", 0)):
         yield level(name, amount, labels)
 
 
