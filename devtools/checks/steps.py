@@ -102,7 +102,8 @@ def on_scratch_hosts(*, every: bool) -> list[Step]:
     """
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
     files = [path for path in files if every or path.stem not in WHOLE_SITES]
-    return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path]) for path in files]
+    which = () if every else ("-m", "not long")
+    return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path], *which) for path in files]
 
 
 def on_lab(*, every: bool) -> list[Step]:

@@ -19,6 +19,17 @@ from harness.scratch.roles import Part, Play, play_roles
 from harness.scratch.services import PLANTED, Service
 from harness.scratch.services import services as table
 
+FURTHER = ("mysqld-exporter", "nginx-exporter", "postgres-exporter", "pushgateway-exporter", "redis-exporter")
+"""Exporters that the role handles as it handles the node exporter."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is asked of each service as long for these: only `make test-full` asks it of all."""
+    for item in items:
+        asked = getattr(item, "callspec", None)
+        if asked and asked.params.get("unit") in FURTHER:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(scope="session")
 def lab_is_up() -> None:
