@@ -8,6 +8,9 @@ from devtools.checks import runner, steps
 from devtools.system import say
 from devtools.tools import CHECKERS, tool
 
+LONGEST = 3
+"""So many of the first steps without the lab take a quarter of an hour, as the first tests of roles do."""
+
 
 def add_commands(subparsers: Any, bring_up_lab: Callable[[], None]) -> None:
     """`harness test` is known to the command line."""
@@ -32,8 +35,8 @@ def _run(arguments: argparse.Namespace) -> int:
         # First: it may start this process anew, and a lab that cannot come up is better known at once.
         arguments.bring_up_lab()
     together = [*steps.without_lab(every=arguments.full), *_mutants(arguments)]
-    if not arguments.offline:
-        together += steps.on_scratch_hosts(every=arguments.full)
+    if not arguments.offline:  # after the longest of the others, so that nothing long is left for the end
+        together[LONGEST:LONGEST] = steps.on_scratch_hosts(every=arguments.full)
     outcomes = runner.run_together(_with_checkers(together))
     if arguments.full:
         outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus(), steps.nights()])

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from devtools.wait import until
 from harness.lab.hosts import os_release
 from harness.scratch.archives import Archive, make_archive
 from harness.scratch.certificates import self_signed
-from harness.scratch.host import Scratch
+from harness.scratch.host import GROUPS, Scratch, scratch_host
 from harness.scratch.roles import play_roles
 from harness.scratch.services import PLANTED, UNITS, Service
 
@@ -27,6 +27,14 @@ KNOWS_USERS = tuple(unit for unit in UNITS if unit != "redis-exporter" or os_rel
 JOBS = {unit: unit.removesuffix("-exporter") for unit in UNITS}
 every_service = pytest.mark.parametrize("unit", UNITS)
 every_login = pytest.mark.parametrize("unit", KNOWS_USERS)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """A host in every group, so that every exporter is scraped."""
+    groups = (*GROUPS, "nginx", "mysql", "pushgateway")
+    with scratch_host("scratch", tmp_path_factory.mktemp("scratch"), groups) as host:
+        yield host
 
 
 @pytest.fixture(scope="module")

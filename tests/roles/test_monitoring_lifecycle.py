@@ -87,6 +87,7 @@ def test_service_runs_as_its_own_user_and_answers(
     assert scratch.host.run(f"curl --fail --silent http://127.0.0.1:{port}{ready}").succeeded
 
 
+@pytest.mark.long
 def test_alerts_pass_their_unit_tests_with_the_promtool_that_hosts_have(
     installed: Run, scratch: Scratch
 ) -> None:
