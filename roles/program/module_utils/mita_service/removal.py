@@ -5,13 +5,12 @@ import os
 import pwd
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import manifest, systemd
+from . import manifest, systemd, wait
 from .lock import held
 from .model import UNIT_DIRECTORY, RequestError
 
@@ -73,12 +72,16 @@ def remove(leaving: Leaving, *, check_mode: bool, manifests: Path = manifest.DIR
 
 def _end_processes(user: str) -> None:
     """A session that somebody left open, such as the daemon's to `mita-deploy`, would keep its user."""
-    uid, until = pwd.getpwnam(user).pw_uid, time.monotonic() + LONGEST_END_S
-    while (left := _processes(uid)) and time.monotonic() < until:
+    uid = pwd.getpwnam(user).pw_uid
+
+    def gone() -> bool:
+        left = _processes(uid)
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.1)
+        return not left
+
+    wait.until(gone, seconds=LONGEST_END_S)  # where one stays, userdel says which
 
 
 def _processes(uid: int) -> list[int]:
