@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.endpoints import access, address, endpoint, pair
 from monitoring.endpoints import known_services as services
+from monitoring.endpoints.pair import Groups
 from monitoring.errors import CatalogError
 
 Vars = Mapping[str, Any]
-Groups = Mapping[str, Iterable[str]]
 
 
 def own_url(name: str, variables: Vars) -> str:

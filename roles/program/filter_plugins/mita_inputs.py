@@ -3,6 +3,7 @@
 Each role would refuse it, too, but only when its turn comes: other hosts are changed by then.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -14,6 +15,10 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 from ansible.utils.display import Display
 from jinja2 import Undefined, UndefinedError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring.endpoints.address import HIGHEST_PORT
 
 ROLES = Path(__file__).resolve().parents[2]
 GROUPS = {
@@ -44,8 +49,6 @@ WORDS = {
     "float": "a number",
     "bool": "true or false",
 }
-
-HIGHEST_PORT = 65535
 
 Option = Mapping[str, Any]
 
