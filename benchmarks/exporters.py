@@ -25,7 +25,8 @@ def host_series(number: int) -> Iterator[Series]:
         yield level("node_filesystem_files", 2.6e6, labels, **where)
         yield level("node_filesystem_files_free", 2.4e6, labels, **where)
         yield level("node_filesystem_readonly", 0, labels, **where)
-    for name, value in (
+    yield from _levels(
+        labels,
         ("up", 1.0),
         ("node_memory_MemAvailable_bytes", 3e9),
         ("node_memory_MemTotal_bytes", 8e9),
@@ -33,14 +34,18 @@ def host_series(number: int) -> Iterator[Series]:
         ("node_timex_maxerror_seconds", 0.02),
         ("node_nf_conntrack_entries", 300),
         ("node_nf_conntrack_entries_limit", 262144),
-    ):
-        yield level(name, value, labels)
+    )
     yield count("node_vmstat_oom_kill", 0, labels)
     yield from _devices(labels)
     yield from _units(labels)
     yield from _probe(number, host)
     for name, value in (("mita_rollback_switching", 0), ("mita_rollback_rehearsal_ok", 1)):
         yield level(name, value, DAEMON, target_host=host, application=service_of(number))
+
+
+def _levels(labels: Mapping[str, str], *values: tuple[str, float]) -> Iterator[Series]:
+    for name, value in values:
+        yield level(name, value, labels)
 
 
 def _devices(labels: Mapping[str, str]) -> Iterator[Series]:
@@ -71,15 +76,15 @@ def data_series(owner: str) -> Iterator[Series]:
     """One PostgreSQL, one Redis, and what a site may have besides: nginx, MySQL and a gateway for jobs."""
     yield from _other_series(owner)
     labels = target("postgres", owner, f"{owner}-data:9187", f"{owner}-data")
-    for name, value in (
+    yield from _levels(
+        labels,
         ("up", 1),
         ("pg_up", 1),
         ("pg_settings_max_connections", 100),
         ("pg_replication_lag_seconds", 1),
         ("pg_replication_lag", 1),
         ("pg_exporter_last_scrape_error", 0),
-    ):
-        yield level(name, value, labels)
+    )
     for collector in ("database", "locks", "replication", "stat_bgwriter", "stat_database", "wal"):
         yield level("pg_scrape_collector_success", 1, labels, collector=collector)
     for datname in ("mita", "postgres", "template0", "template1"):
@@ -98,7 +103,8 @@ def data_series(owner: str) -> Iterator[Series]:
         ):
             yield count(f"pg_stat_database_{name}", rate, labels, datname=datname)
     labels = target("redis", owner, f"{owner}-data:9121", f"{owner}-data")
-    for name, amount in (
+    yield from _levels(
+        labels,
         ("up", 1),
         ("redis_up", 1),
         ("redis_connected_clients", 26),
@@ -106,8 +112,7 @@ def data_series(owner: str) -> Iterator[Series]:
         ("redis_memory_max_bytes", 1e9),
         ("redis_memory_used_bytes", 2e8),
         ("redis_rdb_last_bgsave_status", 1),
-    ):
-        yield level(name, amount, labels)
+    )
     yield count("redis_evicted_keys_total", 0, labels)
     yield count("redis_rejected_connections_total", 0, labels)
 
@@ -119,7 +124,8 @@ def _other_series(owner: str) -> Iterator[Series]:
     for name in ("accepted", "handled"):
         yield count(f"nginx_connections_{name}", 20, labels)
     labels = target("mysqld", owner, f"{owner}-data:9104", f"{owner}-data")
-    for name, amount in (
+    yield from _levels(
+        labels,
         ("up", 1),
         ("mysql_up", 1),
         ("mysql_global_status_threads_connected", 12),
@@ -128,11 +134,9 @@ def _other_series(owner: str) -> Iterator[Series]:
         ("mysql_slave_status_slave_sql_running", 1),
         ("mysql_slave_status_seconds_behind_master", 0),
         ("mysql_slave_status_sql_delay", 0),
-    ):
-        yield level(name, amount, labels)
+    )
     labels = target("pushgateway", owner, f"{owner}-data:9091", f"{owner}-data")
-    for name, amount in (("up", 1), ("push_time_seconds", 4_000_000_000), ("push_failure_time_seconds", 0)):
-        yield level(name, amount, labels)
+    yield from _levels(labels, ("up", 1), ("push_time_seconds", 4e9), ("push_failure_time_seconds", 0))
 
 
 def monitoring_series() -> Iterator[Series]:
@@ -188,7 +192,8 @@ def _expected() -> Iterator[Series]:
 
 
 def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
-    for name, value in (
+    yield from _levels(
+        labels,
         ("up", 1.0),
         ("mita_rollback_in_progress", 0.0),
         ("mita_rollback_known_good_available", 1.0),
@@ -204,8 +209,7 @@ def _daemon(labels: Mapping[str, str]) -> Iterator[Series]:
         ("mita_rollback_notices_waiting", 0.0),
         ("mita_rollback_notices_oldest_seconds", 0.0),
         ("mita_rollback_store_up", 1.0),
-    ):
-        yield level(name, value, labels)
+    )
     for name, label, values in (
         ("mita_rollback_total", "result", ("succeeded", "failed")),
         ("mita_rollback_decisions_total", "reason", ("blind", "cooldown", "evidence_unknown")),
