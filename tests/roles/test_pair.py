@@ -91,6 +91,9 @@ class Pair:
         """Wait until people and the daemon know of it, and the second Alertmanager has had its turn."""
         until(f"{alert} to be told", lambda: self.told(alert), deadline_s=90)
         until(f"{alert} to be stored", lambda: self.rows(alert), deadline_s=30)
+        self.until_both_had_their_turn()
+
+    def until_both_had_their_turn(self) -> None:
         known = monotonic()
         until("both turns to be over", lambda: monotonic() > known + PEER_TIMEOUT_S + 5, deadline_s=60)
 
@@ -226,8 +229,7 @@ def test_a_test_alert_is_posted_to_both_and_told_once(first_alert: str, pair: Pa
     pair.play("playbooks/test_alert.yml", "-e", "severity=critical").ok()
 
     until("it to be told", lambda: pair.told("MitaTestAlert"), deadline_s=30)
-    known = monotonic()
-    until("both turns to be over", lambda: monotonic() > known + PEER_TIMEOUT_S + 5, deadline_s=60)
+    pair.until_both_had_their_turn()
     assert len(pair.told("MitaTestAlert")) == 1
 
 
