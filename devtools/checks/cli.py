@@ -9,7 +9,7 @@ from devtools.system import say
 from devtools.tools import CHECKERS, tool
 
 LONGEST = 3
-"""So many of the first steps without the lab take a quarter of an hour, as the first tests of roles do."""
+"""After so many of the steps without the lab come the tests of roles, of which the first take as long."""
 
 
 def add_commands(subparsers: Any, bring_up_lab: Callable[[], None]) -> None:
