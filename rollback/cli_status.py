@@ -176,11 +176,15 @@ def _hold(hold: Json) -> str:
 def _would(would: Json) -> str:
     what = {
         "roll_back": f"{would['from_version']} would be rolled back to {would['to_version']}",
-        "propose": f"going back to {would['to_version'] or 'nothing known'} would be proposed",
+        "propose": f"a person would be asked {_asked(would['to_version'])}",
         "hold": "it would be on hold",
         "ignore": "nothing would be done",
     }[would["verdict"]]
     return f"{what}: {would['sentence']} ({would['reason']})"
+
+
+def _asked(earlier: str) -> str:
+    return f"to go back to {earlier}" if earlier else "what to do, because no earlier release is known to be good"
 
 
 def _rows(rows: Iterator[tuple[str, str]]) -> list[str]:

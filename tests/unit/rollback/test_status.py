@@ -357,6 +357,24 @@ def test_the_page_says_what_would_happen_now_and_why(
     assert not night.store.decisions(None, 10)
 
 
+def test_a_proposal_says_what_there_is_to_go_back_to(night: Night) -> None:
+    only_proposed(night)
+
+    assert "if it fired a person would be asked to go back to 1: " in " ".join(night.page.split())
+
+
+def test_a_proposal_says_that_there_is_nothing_to_go_back_to(
+    store: SqliteStore, clock: Any, monitoring: Any, probes: Any, make: Any
+) -> None:
+    make.live(store, "2", minutes=0)
+    first = Night(store, clock, monitoring, probes, make, make.policy())
+
+    assert (
+        "if it fired a person would be asked what to do, because no earlier release is known to be good: "
+        in " ".join(first.page.split())
+    )
+
+
 class Slow:
     """A neighbour that hangs for longer than anybody waits."""
 
