@@ -184,7 +184,9 @@ def _would(would: Json) -> str:
 
 
 def _asked(earlier: str) -> str:
-    return f"to go back to {earlier}" if earlier else "what to do, because no earlier release is known to be good"
+    if not earlier:
+        return "what to do, because no earlier release is known to be good"
+    return f"to go back to {earlier}"
 
 
 def _rows(rows: Iterator[tuple[str, str]]) -> list[str]:
