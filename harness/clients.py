@@ -221,7 +221,7 @@ class Webhook(Http):
 
 
 class Receivers(Http):
-    """The recording Slack, PagerDuty, webhook and mail servers."""
+    """The recording Slack, PagerDuty, webhook and mail servers, and the dead-man switch."""
 
     def requests(self, after: int = 0, receiver: str | None = None) -> list[Json]:
         """Return every record newer than *after*, oldest first."""
@@ -231,6 +231,10 @@ class Receivers(Http):
             found += page
             after = int(page[-1]["seq"])
         return found
+
+    def hearts(self) -> Json:
+        """Return what the dead-man switch heard of each heart."""
+        return dict(self.ask("GET", "/hearts"))
 
     def reset(self) -> int:
         """Forget all records, let all behave well, and return the last sequence number."""

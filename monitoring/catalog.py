@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from monitoring import slo
+from monitoring.delivery.inputs import laid_over
 from monitoring.detection import detection_bounds
 from monitoring.errors import CatalogError
 from monitoring.links import Links
-from monitoring.mailing import addressed, require_addresses
 from monitoring.overrides import Overrides, check, override
 from monitoring.patch import merge
 from monitoring.rule_files import Alert, Recording, load, load_recordings, read_yaml, rule_files
@@ -94,20 +94,15 @@ def render_prometheus(text: str, *, time_scale: float = 1, overrides: Mapping[st
 
 
 def render_alertmanager(
-    text: str,
-    *,
-    time_scale: float = 1,
-    overrides: Mapping[str, Any] | None = None,
-    mail: Mapping[str, str] | None = None,
+    text: str, *, time_scale: float = 1, said: Mapping[str, Any] | None = None, whole: bool = True
 ) -> str:
-    """alertmanager.yml with `overrides` merged over it (receivers by name), then the time scale.
+    """alertmanager.yml with what a site *said* in the inputs of `monitoring.delivery`, then the time scale.
 
-    With `mail` the site's addresses take the place of the file's; a site that says none is refused.
+    Without, it is no site's: the file of the repository, with the addresses of the requirements.
+    A file that is to be installed is *whole*.
     """
-    if mail is None:
-        return _render(text, overrides, time_scale, scale_alertmanager)
-    sited = partial(addressed, mail=mail)
-    return _render(text, overrides, time_scale, scale_alertmanager, sited, require_addresses)
+    sited = partial(laid_over, said=said, whole=whole) if said is not None else dict
+    return _render(text, None, time_scale, scale_alertmanager, sited)
 
 
 def _render(
@@ -116,7 +111,6 @@ def _render(
     time_scale: float,
     scale: Callable[[Any, float], Any],
     sited: Callable[[Any], Any] = dict,
-    require: Callable[[Any], object] = bool,
 ) -> str:
     check_factor(time_scale)
     original = read_yaml(text)
@@ -128,7 +122,6 @@ def _render(
             f"expected overrides as a mapping laid over the configuration, found {overrides!r}"
         )
     document = merge(sited(original), overrides)
-    require(document)
     if time_scale != 1:
         document = scale(document, time_scale)
     return text if document == original else _dump(document)

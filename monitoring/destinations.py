@@ -45,7 +45,9 @@ def _slack(receiver: str, entry: Integration) -> Iterator[Destination]:
 
 
 def _mail(receiver: str, entry: Integration) -> Iterator[Destination]:
-    yield Destination("smtp", _value(receiver, "email", entry, "to"))
+    """One message goes to all addresses."""
+    addresses = _value(receiver, "email", entry, "to").split(",")
+    yield Destination("smtp", ",".join(address.strip() for address in addresses))
 
 
 def _pagerduty(receiver: str, entry: Integration) -> Iterator[Destination]:

@@ -27,11 +27,13 @@ def addressed(config: Mapping[str, Any], mail: Mapping[str, str]) -> dict[str, A
 def _texts(mail: Any) -> dict[str, str]:
     """What is said, by name; CatalogError where something else than the four texts is."""
     said = {name: value for name, value in mail.items() if value} if isinstance(mail, Mapping) else {"": mail}
+    if isinstance(to := said.get("to"), list) and all(isinstance(one, str) and "@" in one for one in to):
+        said["to"] = ", ".join(to)
     for name, value in said.items():
         if name not in {"to", *GLOBAL} or not isinstance(value, str):
             raise CatalogError(
                 "expected alertmanager_mail as {to: ..., from: ..., smarthost: HOST:PORT, username: ...}, "
-                f"each a text, found {f'{name}: ' if name else ''}{value!r}"
+                f"each a text (`to` may be a list), found {f'{name}: ' if name else ''}{value!r}"
             )
     if "smarthost" in said and not re.fullmatch(r"\S+:\w+", said["smarthost"]):
         raise CatalogError(
@@ -53,8 +55,8 @@ def require_addresses(config: Mapping[str, Any]) -> None:
         raise CatalogError(
             "expected the site to say where its mail goes, found no "
             f"{' and no '.join(name for name in NEEDED if name in lacking)}; set alertmanager_mail: "
-            "{to: ..., from: ..., smarthost: HOST:PORT} for the group monitoring, or remove email_configs "
-            "from the receivers with alertmanager_overrides"
+            "{to: ..., from: ..., smarthost: HOST:PORT} for the group monitoring, or say that this site has "
+            "no mail: alertmanager_without: {mail: why}"
         )
 
 

@@ -12,6 +12,7 @@ from monitoring.routing import Delivery, Labels, deliveries, inhibited
 
 Record = Mapping[str, Any]
 ALERTMANAGER = "alertmanager"
+DEAD_MAN = "dead-man"
 RESOLVED = "[RESOLVED]"  # how monitoring/templates begin a title that ends an alert
 
 
@@ -38,7 +39,9 @@ class Receipt:
 
 
 def sender(record: Record) -> str:
-    """Return `alertmanager`, or `daemon` for everything else that talks to the receivers."""
+    """Return `alertmanager`, `dead-man` for that switch's own words, or `daemon` for all else."""
+    if record["receiver"] == DEAD_MAN:
+        return DEAD_MAN
     agent = {k.lower(): v for k, v in record["headers"].items()}.get("user-agent", "")
     return ALERTMANAGER if agent.startswith("Alertmanager") or record["receiver"] == "smtp" else "daemon"
 

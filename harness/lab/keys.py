@@ -26,7 +26,16 @@ _PLAIN = (
     "smtp_password",
     "grafana_admin_password",
 )
-SECRETS = (*_PLAIN, "slack_webhook_url")
+SLACK = {
+    "slack_webhook_url": "#mita-alerts",
+    "slack_incidents_url": "#mita-incidents",
+    "slack_database_url": "#mita-database",
+    "slack_security_url": "#mita-security",
+    "slack_finance_url": "#mita-finance-team",
+    "slack_deployments_url": "#mita-deployments",
+}
+"""The channel of each address of the lab's Slack, as the address of a Slack app has one."""
+SECRETS = (*_PLAIN, *SLACK)
 """The names of all secrets of the lab: each is a file, and a variable of its inventory."""
 
 
@@ -60,7 +69,8 @@ def ensure_secrets(directory: Path) -> None:
     """Every secret of the lab is a file there that only this user may read; those that exist are kept."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     values = {name: secrets.token_hex(16) for name in _PLAIN}
-    values["slack_webhook_url"] = f"http://receivers:9080/services/T000/B000/{secrets.token_hex(12)}"
+    for number, name in enumerate(SLACK):
+        values[name] = f"http://receivers:9080/services/T000/B{number:03}/{secrets.token_hex(12)}"
     for name, value in values.items():
         if not (directory / name).exists():
             _write(directory / name, value)

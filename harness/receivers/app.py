@@ -1,7 +1,9 @@
 """The HTTP side: the services to send to, and the control API that tests and `harness demo` read."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -9,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from .behaviour import Behaviours, UnknownBehaviourError
+from .dead_man import PATH, DeadMan
 from .received import Answer, Store
 from .settings import Settings
 from .stand_ins import HTTP
@@ -44,6 +47,41 @@ class Services:
             return _reply(answer)
 
         return take
+
+
+class Hearts:
+    """The dead-man switch, which is asked to look all the time: nobody posts to say that nobody posts."""
+
+    LOOKS_EVERY_S = 0.2
+
+    def __init__(self, dead_man: DeadMan, behaviours: Behaviours) -> None:
+        self._dead_man, self._behaviours = dead_man, behaviours
+
+    async def beat(self, request: Request) -> Response:
+        """Take a heartbeat, unless the switch says that it is refused."""
+        if forced := await self._behaviours.status_for(DeadMan.NAME):
+            return PlainTextResponse("forced by the switch", status_code=forced)
+        return _reply(self._dead_man.beat(str(request.path_params["place"]), self._now()))
+
+    async def show(self, _request: Request) -> Response:
+        """Show every heart."""
+        self._dead_man.look(self._now())
+        return JSONResponse(self._dead_man.as_json(self._now()))
+
+    @asynccontextmanager
+    async def watched(self, _app: Starlette) -> AsyncIterator[None]:
+        """Look as long as the application serves."""
+        watch = asyncio.create_task(self._watch())
+        yield
+        watch.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            self._dead_man.look(self._now())
+            await asyncio.sleep(self.LOOKS_EVERY_S)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
 
 class Control:
@@ -84,12 +122,16 @@ class Control:
 def build(settings: Settings, store: Store, behaviours: Behaviours) -> Starlette:
     """Return the application over *store*; the mail server shares it."""
     services, control = Services(settings, store, behaviours), Control(store, behaviours)
+    hearts = Hearts(DeadMan(settings.dead_man, store), behaviours)
     return Starlette(
+        lifespan=hearts.watched,
         routes=[
             *services.routes(),
+            Route(PATH, hearts.beat, methods=["POST"]),
+            Route("/hearts", hearts.show),
             Route("/requests", control.requests),
             Route("/reset", control.reset, methods=["POST"]),
             Route("/behaviour", control.behaviour, methods=["POST"]),
             Route("/health", control.health),
-        ]
+        ],
     )

@@ -1,7 +1,7 @@
 """What the receivers know: which tokens, keys and passwords are good. Read once from a 0640 JSON file."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ class SettingsError(Exception):
 class Settings:
     credentials: dict[
         str, Any
-    ]  # what is good at each service: Slack's tokens, PagerDuty's keys with their urgency
+    ]  # what is good at each service: Slack's addresses by channel, PagerDuty's keys by urgency
     smtp_username: str
     smtp_password: str
+    dead_man: dict[str, float] = field(default_factory=dict)  # how many seconds each heart may be silent
     address: str = "0.0.0.0"  # noqa: S104  the other lab hosts send here
     http_port: int = 9080
     smtp_port: int = 1025

@@ -1,8 +1,10 @@
-"""Incoming webhooks as Slack answers them: plain-text errors, `ok` for what is taken. Pure."""
+"""Incoming webhooks of a Slack app as Slack answers them: plain-text errors, `ok` for what is taken. Pure.
+
+Each address belongs to one channel. The one that a message names is ignored, and noted.
+"""
 
 import json
-import re
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from .received import Answer
 
@@ -11,11 +13,10 @@ PATH = "/services/{place:path}"
 MOST_ATTACHMENTS = 100
 MOST_BLOCKS = 50
 LONGEST_TEXT = 40_000
-CHANNEL = re.compile(r"#[a-z0-9_-]{1,79}|@[a-z0-9._-]{1,79}|[CDGU][A-Z0-9]{8,}")
 
 
-def _refuse(status: int, error: str, detail: str, channel: str = "") -> Answer:
-    return Answer(status=status, body=error, problems=(f"{error}: {detail}",), facts={"channel": channel})
+def _refuse(status: int, error: str, detail: str, facts: Mapping[str, str]) -> Answer:
+    return Answer(status=status, body=error, problems=(f"{error}: {detail}",), facts=facts)
 
 
 def _content_problem(message: dict[str, object]) -> tuple[str, str] | None:
@@ -38,23 +39,28 @@ def _content_problem(message: dict[str, object]) -> tuple[str, str] | None:
     return None
 
 
-def answer(raw: bytes, place: str, tokens: Collection[str]) -> tuple[Answer, object]:
-    """Return Slack's answer to *raw* posted to `/services/<place>`, and the body as it was understood."""
-    team, _, rest = place.partition("/")
-    hook, _, token = rest.partition("/")
-    if not (team.startswith("T") and hook.startswith("B") and token):
-        return _refuse(404, "no_service", "expected /services/T.../B.../token"), None
-    if token not in tokens:
-        return _refuse(403, "invalid_token", "the token of this address is not known"), None
+def answer(raw: bytes, place: str, channels: Mapping[str, str]) -> tuple[Answer, object]:
+    """Return Slack's answer to *raw* posted to `/services/<place>`, and the body as it was understood.
+
+    *channels* has the channel of each address, which is written as `T.../B.../token`.
+    """
+    hook, _, token = place.rpartition("/")
+    nowhere = {"channel": ""}
+    if not token or hook not in {known.rpartition("/")[0] for known in channels}:
+        return _refuse(404, "no_service", "no webhook has this address", nowhere), None
+    if place not in channels:
+        return _refuse(403, "invalid_token", "the token of this address is not known", nowhere), None
+    facts = {"channel": channels[place]}
     try:
         message = json.loads(raw)
     except ValueError:
-        return _refuse(400, "invalid_payload", "expected a JSON body"), raw.decode("utf-8", "replace")
+        return _refuse(400, "invalid_payload", "expected a JSON body", facts), raw.decode("utf-8", "replace")
     if not isinstance(message, dict):
-        return _refuse(400, "invalid_payload", f"expected an object, found {type(message).__name__}"), message
-    channel = message.get("channel", "")
-    if channel and not (isinstance(channel, str) and CHANNEL.fullmatch(channel)):
-        return _refuse(404, "channel_not_found", f"found {channel!r}", str(channel)), message
+        return _refuse(
+            400, "invalid_payload", f"expected an object, found {type(message).__name__}", facts
+        ), message
+    if asked := message.get("channel"):
+        facts["asked"] = str(asked)
     if problem := _content_problem(message):
-        return _refuse(400, *problem, channel=channel), message
-    return Answer(status=200, body="ok", facts={"channel": channel}), message
+        return _refuse(400, *problem, facts), message
+    return Answer(status=200, body="ok", facts=facts), message

@@ -27,6 +27,10 @@ PLANTED = {
 MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "127.0.0.1:25", "username": "x"}
 
 
+WITHOUT = {"dead_man": "a host of a test"}
+"""What a site must give or refuse in words."""
+
+
 @dataclass(frozen=True)
 class Service:
     """One service: how it is installed, where it lives, how it is asked, and what may be changed about it."""
@@ -97,6 +101,7 @@ def services(secrets: str, content: str) -> dict[str, Service]:
                 "alertmanager_secrets": {name: secret(name, secrets) for name in _ALERTMANAGER},
                 "alertmanager_content_dir": content,
                 "alertmanager_mail": MAIL,
+                "alertmanager_without": WITHOUT,
                 "alertmanager_overrides": {"global": {"smtp_hello": "monitor"}},
             },
             secrets={f"secrets/{name}": "0640" for name in _ALERTMANAGER},

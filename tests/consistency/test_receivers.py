@@ -35,3 +35,19 @@ def test_a_place_that_people_look_at_has_a_stand_in(receiver: str) -> None:
     services = {delivery.destination.service for delivery in deliveries(alone, {})}
 
     assert services <= {*RECEIVERS}, f"expected a stand-in for {services} in harness/receivers/stand_ins.py"
+
+
+def test_every_channel_has_an_address_in_the_lab_and_in_the_example() -> None:
+    """The address of a Slack app belongs to one channel: one that has none would be read elsewhere."""
+    channels = {
+        entry["channel"] for receiver in TREE["receivers"] for entry in receiver.get("slack_configs", [])
+    }
+    assert channels == {*keys.SLACK.values()}, "expected each channel in SLACK of harness/lab/keys.py"
+
+    for site in SITES:
+        said = yaml.safe_load((REPO / site).read_text())
+        named = {name: given["address"] for name, given in said["alertmanager_channels"].items()}
+        own = {secret: f"#mita-{name}" for name, secret in named.items()} | {
+            "slack_webhook_url": "#mita-alerts"
+        }
+        assert own == keys.SLACK, f"expected the same addresses in alertmanager_channels of {site}"

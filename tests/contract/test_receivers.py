@@ -21,6 +21,7 @@ from devtools.wait import until
 
 TOKEN, KEY, PASSWORD = secrets.token_hex(12), secrets.token_hex(16), secrets.token_hex(12)
 TIMEOUT = 5
+PATIENCE_S = 0.5
 
 
 def free_port() -> int:
@@ -63,8 +64,8 @@ class Running:
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(free_port(), free_port())
     settings = tmp_path_factory.mktemp("receivers") / "settings.json"
-    credentials = {"slack": [TOKEN], "pagerduty": {KEY: "critical"}}
-    values = {"credentials": credentials, "smtp_username": "apikey"}
+    credentials = {"slack": {f"T000/B000/{TOKEN}": "#mita-alerts"}, "pagerduty": {KEY: "critical"}}
+    values = {"credentials": credentials, "smtp_username": "apikey", "dead_man": {"lab": PATIENCE_S}}
     ports = {
         "address": "127.0.0.1",
         "http_port": int(running.url.rpartition(":")[2]),
@@ -113,6 +114,31 @@ def test_pagerduty_event_is_taken_and_its_key_not_shown(receivers: Running) -> N
     [record] = receivers.records()
     assert (record["urgency"], record["dedup_key"]) == ("critical", answer.json()["dedup_key"])
     assert KEY not in json.dumps(record)
+
+
+def test_a_heart_that_stops_is_told_once_and_so_is_its_return(receivers: Running) -> None:
+    def heart() -> dict[str, Any]:
+        return dict(requests.get(receivers.url + "/hearts", timeout=TIMEOUT).json()["lab"])
+
+    def told() -> list[str]:
+        return [record["event"] for record in receivers.records(receiver="dead-man")]
+
+    assert (heart()["state"], told()) == ("new", [])
+    assert receivers.post("/ping/lab", {}).text == "OK"
+    assert (heart()["state"], told()) == ("beating", [])
+    until("the silence to be told", told, deadline_s=TIMEOUT)
+    assert (heart()["state"], told()) == ("silent", ["silent"])
+    assert receivers.post("/ping/lab", {}).text == "OK"
+    assert (heart()["state"], heart()["beats"], told()) == ("beating", 2, ["silent", "back"])
+    assert receivers.post("/ping/other", {}).status_code == 404
+
+
+def test_a_heartbeat_that_is_refused_is_none(receivers: Running) -> None:
+    receivers.post("/behaviour", {"receiver": "dead-man", "status": 500})
+    before = requests.get(receivers.url + "/hearts", timeout=TIMEOUT).json()["lab"]["beats"]
+
+    assert receivers.post("/ping/lab", {}).status_code == 500
+    assert requests.get(receivers.url + "/hearts", timeout=TIMEOUT).json()["lab"]["beats"] == before
 
 
 def test_webhook_is_taken_under_its_name(receivers: Running) -> None:

@@ -45,6 +45,14 @@ def test_the_runbook_of_a_firing_alert_opens_from_its_notification(installed: Or
     assert "<h1>Watchdog</h1>" in page.text
 
 
+def test_the_heartbeat_is_heard_outside(installed: OrdinaryDay) -> None:
+    until(
+        "a heartbeat at the switch outside",
+        lambda: addresses.receivers().hearts()["lab"]["beats"],
+        deadline_s=60,
+    )
+
+
 def test_a_person_sees_who_is_told(stack: Stack) -> None:
     """The play says which receivers, their places hear of it, and nothing is decided."""
     receivers = addresses.receivers()

@@ -10,7 +10,7 @@ import pytest
 from devtools.playbook import Run, run_playbook
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch
-from harness.scratch.services import MAIL, PLANTED
+from harness.scratch.services import MAIL, PLANTED, WITHOUT
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-site"
@@ -34,6 +34,7 @@ def plain(address: str) -> Site:
         "alertmanager_cluster_listen_address": "0.0.0.0:9094",
         "alertmanager_cluster_peers": [f"{address}:9094"],
         "alertmanager_mail": MAIL,
+        "alertmanager_without": WITHOUT,
         "alertmanager_secrets": {
             name: PLANTED[name] for name in (*PLANTED,) if name not in ("postgres", "redis", "web")
         },

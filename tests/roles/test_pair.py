@@ -13,7 +13,7 @@ import yaml
 from devtools.playbook import Run, run_playbook
 from devtools.wait import until
 from harness.scratch.host import Scratch, scratch_host
-from harness.scratch.services import MAIL, PLANTED
+from harness.scratch.services import PLANTED, WITHOUT
 
 pytestmark = pytest.mark.lab
 FIRST, SECOND = "monitor1", "monitor2"
@@ -152,12 +152,13 @@ def pair(hosts: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) ->
 def variables(place: Path) -> dict[str, Any]:
     """What any site says, and nothing about a pair: where the recorder and the store are, and secrets."""
     secrets = {name: text for name, text in PLANTED.items() if name not in ("postgres", "redis", "web")}
-    people = dict.fromkeys(("pagerduty_configs", "slack_configs", "email_configs"))
-    people |= {"webhook_configs": [{"url": f"http://{FIRST}:9800/"}]}
+    recorder = {"name": "recorder", "webhook_configs": [{"url": f"http://{FIRST}:9800/"}]}
+    instead = dict.fromkeys(("pagerduty", "slack", "mail"), "what records stands for people")
     return {
-        "alertmanager_mail": MAIL,
+        "alertmanager_without": {**WITHOUT, **instead},
         "alertmanager_secrets": secrets,
-        "alertmanager_overrides": {"receivers": [{"name": "critical", **people}]},
+        "alertmanager_receivers": [recorder],
+        "alertmanager_routes": [{"receiver": "recorder"}],
         "alertmanager_time_scale": 15,
         "prometheus_time_scale": 15,
         "prometheus_jobs": {"tried": {"groups": [], "also": [{"target": f"{FIRST}:9800"}]}},

@@ -7,6 +7,7 @@ import pytest
 from devtools.playbook import Run, run_playbook
 from harness.lab import addresses, lab
 from harness.lab.containers import get
+from harness.lab.keys import SLACK
 from harness.stack.rollout import RECEIVERS_PLAY
 
 pytestmark = pytest.mark.lab
@@ -30,7 +31,7 @@ def test_second_run_changes_nothing(second_run: Run) -> None:
 
 
 def test_secrets_are_not_shown(second_run: Run) -> None:
-    names = ("smtp_password", "pagerduty_critical_key", "pagerduty_error_key", "slack_webhook_url")
+    names = ("smtp_password", "pagerduty_critical_key", "pagerduty_error_key", *SLACK)
 
     assert not [name for name in names if addresses.secret(name).rpartition("/")[2] in second_run.output]
 

@@ -10,13 +10,14 @@ import pytest
 from devtools.playbook import Run, run_playbook
 from devtools.wait import until
 from harness.scratch.host import Scratch, scratch_host
-from harness.scratch.services import MAIL, PLANTED
+from harness.scratch.services import MAIL, PLANTED, WITHOUT
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-site"
 NEEDED = ("slack_webhook_url", "pagerduty_critical_key", "pagerduty_error_key", "smtp_password")
 SITE = {
     "alertmanager_mail": MAIL,
+    "alertmanager_without": WITHOUT,
     "alertmanager_secrets": {name: PLANTED[name] for name in NEEDED},
     "redis_password": PASSWORD,
     "exporter_redis_password": PASSWORD,

@@ -9,13 +9,16 @@ from urllib.parse import urlsplit
 
 import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring import catalog
+from monitoring.delivery.channels import entries, shared_address
+from monitoring.delivery.inputs import refuse_cuts
+from monitoring.delivery.line import questions
+from monitoring.delivery.saying import SECRETS
 from monitoring.endpoints.daemon_webhook import USUAL, delivered, webhook_files
-
-SECRETS = "/etc/alertmanager/secrets/"
 
 File = dict[str, Any]
 
@@ -25,27 +28,26 @@ def alertmanager_files(
     *,
     secrets: Mapping[str, str],
     time_scale: float = 1,
-    overrides: Mapping[str, Any] | None = None,
-    mail: Mapping[str, str] | None = None,
+    said: Mapping[str, Any] | None = None,
     daemon: Mapping[str, Any] | None = None,
     own_templates: Sequence[str] = (),
 ) -> list[File]:
     """Return alertmanager.yml, its templates and its secrets; raise if a secret or an address is missing.
 
-    *daemon* is how the rollback daemon is asked, empty where a site has none; *own_templates* are
-    files of its own.
+    *said* are the inputs about messages by name; *daemon* is how the rollback daemon is asked, empty
+    where a site has none; *own_templates* are files of its own.
     """
-    source = Path(directory)
+    source, said = Path(directory), _plain(said or {})
     daemon = {"url": USUAL.rstrip("/")} if daemon is None else daemon
     try:
         text = delivered((source / "alertmanager.yml").read_text(encoding="utf-8"), _plain(daemon))
-        config = catalog.render_alertmanager(
-            text, time_scale=time_scale, overrides=_plain(overrides or {}), mail=_plain(mail or {})
-        )
+        config = catalog.render_alertmanager(text, time_scale=time_scale, said=said)
+        refuse_cuts(yaml.safe_load(text), said, _alerts(source), daemon=bool(daemon))
         templates = {path.name: path.read_text(encoding="utf-8") for path in source.glob("templates/*.tmpl")}
         templates |= _own(own_templates, templates)
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Alertmanager content in {directory} was refused: {error}") from error
+    _warn_of_shared_address(yaml.safe_load(config))
     _refuse_missing_secrets(config, secrets)
     _refuse_no_address(secrets)
     files: list[File] = [{"path": "alertmanager.yml", "content": config}]
@@ -59,6 +61,49 @@ def alertmanager_files(
             for name in sorted(secrets)
         ]
     )
+
+
+def routing_checks(files: Sequence[File], directory: str, amtool: str) -> list[list[str]]:
+    """Return the commands with which amtool says of the file on the host that the line holds there."""
+    (text,) = (file["content"] for file in files if file["path"] == "alertmanager.yml")
+    return [
+        [amtool, "config", "routes", "test", "--config.file={root}/alertmanager.yml", *question]
+        for question in questions(yaml.safe_load(text), _alerts(Path(directory)))
+    ]
+
+
+def slack_addresses(files: Sequence[File]) -> list[dict[str, str]]:
+    """Return each channel with the name of its address and the address itself, each pair once."""
+    texts = {file["path"]: file["content"] for file in files}
+    config = yaml.safe_load(texts["alertmanager.yml"])
+    common = (config.get("global") or {}).get("slack_api_url_file", "")
+    found = {}
+    for entry in entries(config):
+        name = str(entry.get("api_url_file", common)).removeprefix(SECRETS)
+        url = entry.get("api_url") or texts.get(f"secrets/{name}", "").strip()
+        found[entry["channel"], url] = {"channel": entry["channel"], "name": name or "api_url", "url": url}
+    return list(found.values())
+
+
+def slack_answers(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each message that was posted, without its address."""
+    return [
+        f"{one['item']['channel']} by {one['item']['name']}: {str(one.get('content') or 'no answer')[:80]}"
+        for one in results
+    ]
+
+
+def _alerts(source: Path) -> list[Mapping[str, str]]:
+    """Return the labels of the rules beside the configuration."""
+    return [{**alert.labels, "alertname": alert.name} for alert in catalog.load(source / "rules")]
+
+
+def _warn_of_shared_address(config: Mapping[str, Any]) -> None:
+    if shared := shared_address(config):
+        Display().warning(
+            f"one address of Slack is that of {', '.join(shared)}: a Slack app's belongs to one channel, "
+            "where all of them would arrive. Give each its own with alertmanager_channels"
+        )
 
 
 def _own(paths: Any, taken: Mapping[str, str]) -> dict[str, str]:
@@ -129,4 +174,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
-        return {"mita_alertmanager_files": alertmanager_files}
+        return {
+            "mita_alertmanager_files": alertmanager_files,
+            "mita_routing_checks": routing_checks,
+            "mita_slack_addresses": slack_addresses,
+            "mita_slack_answers": slack_answers,
+        }

@@ -19,7 +19,7 @@ def louder_below(content: Content) -> Iterator[Finding]:
             what = (
                 f"{below} calls {_called(louder)}, {above} only {_called(loud)}: the lesser alert is louder"
             )
-            mend = "swap the `pretext` of the two receivers with alertmanager_overrides if the site agrees"
+            mend = "a site swaps them with alertmanager_mentions: {critical: channel, error: here}"
             names = [each["name"] for each in content.routes["receivers"]]
             yield content.at_routing(("receivers", names.index(receiver)), what, mend, Level.WARNING)
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from monitoring.catalog import CatalogError, Links, render_alertmanager, render_rules
+from monitoring.delivery.inputs import INPUTS
 from monitoring.overrides import Overrides
 from monitoring.rule_files import read_yaml
 from ruletools.errors import RulesError
@@ -24,8 +25,6 @@ REPOSITORY: Mapping[str, Any] = {
     "prometheus_time_scale": 1,
     "prometheus_runbooks_url": "",
     "prometheus_dashboards_url": "",
-    "alertmanager_overrides": {},
-    "alertmanager_mail": {},
     "alertmanager_time_scale": 1,
 }
 
@@ -46,6 +45,11 @@ class Site:
     @property
     def links(self) -> Links:
         return Links(self.values["prometheus_runbooks_url"], self.values["prometheus_dashboards_url"])
+
+    @property
+    def messages(self) -> Mapping[str, Any] | None:
+        """What is said about messages, by input; None where nobody asks about a site."""
+        return {name: self.values[name] for name in INPUTS} if self.inventory else None
 
     @property
     def checked_overrides(self) -> Overrides:
@@ -103,12 +107,7 @@ class Site:
             self._number("alertmanager_time_scale"),
         )
         try:
-            rendered = render_alertmanager(
-                text,
-                time_scale=scale,
-                overrides=self.values["alertmanager_overrides"],
-                mail=self.values["alertmanager_mail"] or None,
-            )
+            rendered = render_alertmanager(text, time_scale=scale, said=self.messages, whole=False)
         except CatalogError as error:
             raise RulesError(f"{self.inventory}: {error}") from None
         return dict(read_yaml(rendered))

@@ -18,7 +18,7 @@ def test_secrets_are_private_distinct_and_kept(tmp_path: Path) -> None:
     keys.ensure_secrets(directory)
 
     assert {path.name: path.read_text() for path in directory.iterdir()} == first
-    assert len(set(first.values())) == len(first) == 10
+    assert len(set(first.values())) == len(first) == len(keys.SECRETS)
     assert {_mode(path) for path in directory.iterdir()} == {0o600}
     assert _mode(directory) == 0o700
 

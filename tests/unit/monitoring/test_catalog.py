@@ -133,8 +133,8 @@ def test_a_directory_without_rules_is_an_error(tmp_path: Path) -> None:
 
 
 def test_configuration_overrides_are_a_mapping() -> None:
-    with pytest.raises(CatalogError, match="expected overrides as a mapping"):
-        render_alertmanager("route: {}", overrides=[1])  # type: ignore[arg-type]
+    with pytest.raises(CatalogError, match="expected alertmanager_overrides as a mapping"):
+        render_alertmanager("route: {}", said={"alertmanager_overrides": [1]}, whole=False)
 
 
 @pytest.mark.parametrize(

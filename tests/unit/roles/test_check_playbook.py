@@ -21,6 +21,7 @@ HOSTS = {
 }
 
 NAMES = ("pagerduty_critical_key", "pagerduty_error_key", "rollback_webhook_secret", "slack_webhook_url")
+NO_SWITCH = {"dead_man": "a site of a test"}
 MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mail.example.org:587"}
 SECRETS = {
     **dict.fromkeys((*NAMES, "smtp_password"), "planted"),
@@ -35,7 +36,9 @@ def play(playbook: str, tmp_path: Path, inventory_of: object = HOSTS, **variable
     """What ansible-playbook says, after it ended as it should: with a failure exactly if it says so."""
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps(inventory_of))
-    done = run_playbook(playbook, inventory=inventory, variables=variables)
+    done = run_playbook(
+        playbook, inventory=inventory, variables={"alertmanager_without": NO_SWITCH, **variables}
+    )
     told = done.output
     assert bool(done.returncode) == ("FAILED" in told), told
     return told
@@ -64,6 +67,13 @@ def play(playbook: str, tmp_path: Path, inventory_of: object = HOSTS, **variable
             "prometheus_public_endpoints of nowhere: expected a list, found a number",
         ),
         ({"prometheus_listen_address": "10.0.0.1"}, "such as 0.0.0.0:9090 or [::1]:9090, found 10.0.0.1"),
+        (
+            {"alertmanager_mail": MAIL, "alertmanager_overrides": {"route": {"routes": [{"receiver": "x"}]}}},
+            "it would replace all our routes; add yours with alertmanager_routes",
+        ),
+        ({"alertmanager_without": {}}, "expected {url: https://...}, the address of a service outside that"),
+        ({"alertmanager_channels": {"databse": "#dba"}}, "found 'databse'; is database meant?"),
+        ({"alertmanager_mentions": {"critcal": "here"}}, "expected some of critical, error, warning, found"),
         ({"alertmanager_overrides": [1]}, "alertmanager_overrides of nowhere: expected a dictionary"),
         (
             {"prometheus_extra_flags": "--x"},

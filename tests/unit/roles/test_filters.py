@@ -355,7 +355,10 @@ def test_alertmanager_without_a_secret_that_it_reads_is_refused() -> None:
         alertmanager_files(
             str(REPO / "monitoring"),
             secrets={"slack_webhook_url": "http://x", "smtp_password": " "},
-            mail={"to": "a@x", "from": "b@x", "smarthost": "x:25", "username": "x"},
+            said={
+                "alertmanager_mail": {"to": "a@x", "from": "b@x", "smarthost": "x:25", "username": "x"},
+                "alertmanager_without": {"dead_man": "a test"},
+            },
         )
 
 
@@ -363,4 +366,6 @@ def test_alertmanager_without_addresses_of_the_site_is_refused() -> None:
     with pytest.raises(
         AnsibleFilterError, match="found no to and no from and no smarthost; set alertmanager_mail"
     ):
-        alertmanager_files(str(REPO / "monitoring"), secrets={})
+        alertmanager_files(
+            str(REPO / "monitoring"), secrets={}, said={"alertmanager_without": {"dead_man": "a test"}}
+        )

@@ -36,12 +36,13 @@ SECRETS = dict.fromkeys(("pagerduty_critical_key", "pagerduty_error_key", "rollb
     "slack_webhook_url": "https://hooks.example.org/x"
 }
 MAIL = {"to": "a@x", "from": "b@x", "smarthost": "x:25"}
+SAID = {"alertmanager_mail": MAIL, "alertmanager_without": {"dead_man": "a test"}}
 USERS = [{"name": "site", "password": "secret"}]
 
 
 def routes(daemon: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The receivers by name, and the other files by path."""
-    files = alertmanager_files(CONTENT, secrets=SECRETS, mail=MAIL, daemon=daemon)
+    files = alertmanager_files(CONTENT, secrets=SECRETS, said=SAID, daemon=daemon)
     texts = {file["path"]: file["content"] for file in files}
     config = yaml.safe_load(texts["alertmanager.yml"])
     return {one["name"]: one for one in config["receivers"]}, texts

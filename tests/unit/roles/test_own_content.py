@@ -21,6 +21,7 @@ from roles.prometheus.filter_plugins.mita_prometheus import (
 CONTENT = str(REPO / "monitoring")
 BLACKBOX = (REPO / "monitoring" / "blackbox.yml").read_text()
 MAIL = {"to": "a@x", "from": "b@x", "smarthost": "x:25"}
+SAID = {"alertmanager_mail": MAIL, "alertmanager_without": {"dead_man": "a test"}}
 SECRETS = ("pagerduty_critical_key", "pagerduty_error_key", "rollback_webhook_secret", "slack_webhook_url")
 SHOP: dict[str, Any] = {"groups": ["shop"], "port": 9000}
 
@@ -190,7 +191,7 @@ def test_rules_that_cannot_be_are_refused(tmp_path: Path, alert: str, expression
 
 def templates(paths: Any) -> dict[str, str]:
     secrets = dict.fromkeys(SECRETS, "https://example.org/")
-    files = alertmanager_files(CONTENT, secrets=secrets, mail=MAIL, own_templates=paths)
+    files = alertmanager_files(CONTENT, secrets=secrets, said=SAID, own_templates=paths)
     return {file["path"]: file["content"] for file in files if file["path"].startswith("templates/")}
 
 
