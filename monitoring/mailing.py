@@ -11,7 +11,7 @@ LOGIN = ("smtp_auth_username", "smtp_auth_password_file")
 NEEDED = ("to", "from", "smarthost")
 
 
-def addressed(config: Mapping[str, Any], mail: Mapping[str, str]) -> dict[str, Any]:
+def addressed(config: Mapping[str, Any], mail: Any) -> dict[str, Any]:
     """The configuration with the site's addresses instead of the example's; what is not said is left out."""
     said = _texts(mail)
     named = {setting: said.get(name) for name, setting in GLOBAL.items()}

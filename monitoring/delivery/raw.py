@@ -35,7 +35,7 @@ def check(config: Mapping[str, Any], overrides: Any) -> None:
         raise _refused(
             "inhibit_rules", f"it would replace all of ours; add yours with {additions.INHIBITIONS}"
         )
-    if "templates" in overrides:
+    if "templates" in overrides and not {*config.get("templates", ())} <= {*(overrides["templates"] or ())}:
         raise _refused("templates", "it would replace our texts; add yours with alertmanager_template_files")
     if any(_named(overrides.get(key), HOURS_NAME) for key in ("time_intervals", "mute_time_intervals")):
         raise _refused(HOURS_NAME, "use alertmanager_mute_hours")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with subprocess.Popen([str(program), *watching], cwd=program.parent) as alertmanager:
             try:
                 for asked in (f"{recorder}/health", f"{url}/-/ready"):
-                    until(f"{asked} to answer", lambda at=asked: _answers(at), deadline_s=20)
+                    until(f"{asked} to answer", partial(_answers, asked), deadline_s=20)
                 yield Site(url, recorder, place / "alertmanager.yml", alertmanager)
             finally:
                 alertmanager.terminate()

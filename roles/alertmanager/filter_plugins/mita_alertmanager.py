@@ -19,6 +19,7 @@ from monitoring.delivery.inputs import refuse_cuts
 from monitoring.delivery.line import questions
 from monitoring.delivery.saying import SECRETS
 from monitoring.endpoints.daemon_webhook import USUAL, delivered, webhook_files
+from monitoring.rule_files import read_yaml, rule_files
 
 File = dict[str, Any]
 
@@ -94,8 +95,11 @@ def slack_answers(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _alerts(source: Path) -> list[Mapping[str, str]]:
-    """Return the labels of the rules beside the configuration."""
-    return [{**alert.labels, "alertname": alert.name} for alert in catalog.load(source / "rules")]
+    """Return the labels of the rules beside it; whether Prometheus takes them, its own role asks."""
+    texts = (path.read_text(encoding="utf-8") for path in rule_files(source / "rules"))
+    groups = (group for text in texts for group in read_yaml(text)["groups"])
+    rules = (rule for group in groups for rule in group["rules"] if "alert" in rule)
+    return [{**rule.get("labels", {}), "alertname": rule["alert"]} for rule in rules]
 
 
 def _warn_of_shared_address(config: Mapping[str, Any]) -> None:

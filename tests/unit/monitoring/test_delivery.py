@@ -153,6 +153,12 @@ def test_an_inhibition_is_added() -> None:
     assert site(inhibit_rules=[rule])["inhibit_rules"] == [*OURS["inhibit_rules"], rule]
 
 
+def test_more_templates_on_the_host_are_read_beside_ours() -> None:
+    both = [*OURS["templates"], "/etc/site.tmpl"]
+
+    assert site(overrides={"templates": both})["templates"] == both
+
+
 def test_what_no_input_names_may_still_be_overridden() -> None:
     config = site(overrides={"global": {"resolve_timeout": "9m"}, "route": {"repeat_interval": "8h"}})
 

@@ -13,7 +13,7 @@ MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mai
 SEED = ("mita.finance", "sendgrid", "apikey")
 
 
-def rendered(mail: dict[str, str], absent: Any = None) -> tuple[str, Any]:
+def rendered(mail: dict[str, Any], absent: Any = None) -> tuple[str, Any]:
     said = {"alertmanager_mail": mail, "alertmanager_without": {"dead_man": "a test", **(absent or {})}}
     text = render_alertmanager(TEXT, said=said)
     return text, yaml.safe_load(text)
