@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from .behaviour import Behaviours, UnknownBehaviourError
-from .dead_man import PATH, DeadMan
+from .heartbeats import PATH, DeadMan
 from .received import Answer, Store
 from .settings import Settings
 from .stand_ins import HTTP

@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from . import pagerduty, slack, webhook
-from .dead_man import DeadMan
+from .heartbeats import DeadMan
 
 HTTP: dict[str, ModuleType] = {"slack": slack, "pagerduty": pagerduty, "webhook": webhook}
 """Each has PATH, the address below the server's, and `answer(raw, place, credentials)`, which is pure."""

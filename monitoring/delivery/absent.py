@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from monitoring.delivery import channels, hours
+from monitoring.delivery import channels, mute_hours
 from monitoring.delivery.saying import Config, changed_entries, mapping, words
 
 INPUT = "alertmanager_without"
@@ -27,4 +27,4 @@ def taken_away(config: Config, absent: Mapping[str, str]) -> Config:
     config = changed_entries(
         config, channels.KIND, lambda entry: None if channels.short(entry["channel"]) in absent else entry
     )
-    return hours.without_hours(config) if MUTE_HOURS in absent else config
+    return mute_hours.without_hours(config) if MUTE_HOURS in absent else config

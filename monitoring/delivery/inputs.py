@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from monitoring.delivery import absent, additions, channels, dead_man, hours, line, raw
+from monitoring.delivery import absent, additions, channels, dead_man, line, mute_hours, raw
 from monitoring.delivery.saying import Config
 from monitoring.errors import CatalogError
 from monitoring.mailing import addressed, require_addresses
@@ -14,7 +14,7 @@ from monitoring.routing import Labels
 MAIL = "alertmanager_mail"
 LISTS = (additions.RECEIVERS, additions.ROUTES, additions.INHIBITIONS)
 INPUTS = (
-    *(channels.MENTIONS, channels.CHANNELS, absent.INPUT, hours.INPUT, dead_man.INPUT, MAIL, raw.INPUT),
+    *(channels.MENTIONS, channels.CHANNELS, absent.INPUT, mute_hours.INPUT, dead_man.INPUT, MAIL, raw.INPUT),
     *LISTS,
 )
 """Every input, in the order in which it is applied. What is added comes last, and sends as ours do."""
@@ -32,7 +32,7 @@ def laid_over(config: Mapping[str, Any], said: Said, *, whole: bool = True) -> C
         lambda now: channels.with_mentions(now, given[channels.MENTIONS]),
         lambda now: absent.taken_away(now, missing),
         lambda now: channels.with_channels(now, given[channels.CHANNELS]),
-        lambda now: hours.with_hours(now, given[hours.INPUT]),
+        lambda now: mute_hours.with_hours(now, given[mute_hours.INPUT]),
         lambda now: dead_man.with_dead_man(now, given[dead_man.INPUT], missing, needed=whole),
         lambda now: addressed(now, given[MAIL]) if whole or given[MAIL] else now,
         lambda now: _overridden(now, given[raw.INPUT]),

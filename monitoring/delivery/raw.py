@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from monitoring.delivery import additions
-from monitoring.delivery.hours import NAME as HOURS_NAME
+from monitoring.delivery.mute_hours import NAME as HOURS_NAME
 from monitoring.errors import CatalogError
 
 INPUT = "alertmanager_overrides"
