@@ -39,7 +39,7 @@ def cuts(config: Mapping[str, Any], alerts: Sequence[Labels], *, daemon: bool, d
 def questions(config: Mapping[str, Any], alerts: Sequence[Labels]) -> list[list[str]]:
     """What to ask amtool about a file: who must be told of each trigger, severity and of the heartbeat."""
     asked = [
-        *(labels for labels in alerts if labels.get("rollback") in ("auto", "propose")),
+        *(_said(labels) for labels in alerts if labels.get("rollback") in ("auto", "propose")),
         *({"severity": severity, "component": ODD} for severity in TOLD),
         HEARTBEAT,
     ]
@@ -50,6 +50,11 @@ def questions(config: Mapping[str, Any], alerts: Sequence[Labels]) -> list[list[
         ]
         for labels in asked
     ]
+
+
+def _said(labels: Labels) -> Labels:
+    """The labels that a rule says itself; what it takes from a series is known only when it fires."""
+    return {name: value for name, value in labels.items() if "{{" not in value}
 
 
 def _daemon(config: Mapping[str, Any], triggers: Sequence[Labels]) -> Iterator[str]:

@@ -100,6 +100,19 @@ def test_a_file_that_cuts_is_told_whatever_made_it(changed: dict[str, Any], says
     assert [sentence for sentence in told if says in sentence] if says else told == []
 
 
+def test_amtool_is_asked_with_the_labels_that_are_known() -> None:
+    alert = {"alertname": "A", "rollback": "auto", "subject": "{{ $labels.host }}", "severity": "critical"}
+
+    first = line.questions(OURS, [alert])[0]
+
+    assert first == [
+        "--verify.receivers=rollback,critical",
+        "alertname=A",
+        "rollback=auto",
+        "severity=critical",
+    ]
+
+
 def test_the_daemon_is_no_person() -> None:
     told = cuts({"route": {"receiver": "rollback", "routes": []}})
 
