@@ -18,13 +18,18 @@ PACKAGES = {
     "prometheus": ("prometheus",),
     "alertmanager": ("prometheus-alertmanager",),
     "promtool-3": ("promtool",),
+    "alertmanager-0.28": ("prometheus-alertmanager",),
 }
 # What a package calls a program that has another name here.
-PLAIN = {"alertmanager": "prometheus-alertmanager", "promtool-3": "promtool"}
+PLAIN = {
+    "alertmanager": "prometheus-alertmanager",
+    "alertmanager-0.28": "prometheus-alertmanager",
+    "promtool-3": "promtool",
+}
 # Where a program looks for what it reads, wherever it was unpacked.
-SHARED = {"alertmanager": "/usr/share/prometheus/alertmanager"}
+SHARED = dict.fromkeys(("alertmanager", "alertmanager-0.28"), "/usr/share/prometheus/alertmanager")
 # Which newer release of the distribution has it.
-NEWER = {"promtool-3": "forky"}
+NEWER = {"promtool-3": "forky", "alertmanager-0.28": "trixie"}
 CHECKERS = ("promtool", "amtool")  # what every test run needs; the servers themselves only a few of them
 
 

@@ -52,6 +52,7 @@ ALERT = """
           severity: error
           component: backend
           symptom: contract_broken
+          subject: '{{ $labels.series }}'
           owner: backend
         annotations:
           summary: '{{ $labels.service }} no longer exports {{ $labels.series }}'

@@ -139,6 +139,11 @@ def _asked(objective: dict[str, Any]) -> list[str]:
     ]
 
 
+def _subject(objective: dict[str, Any]) -> str:
+    """The label that names what spends the budget."""
+    return next(iter(objective.get("by", [])), "service")
+
+
 def _burns(objective: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
     return [document["burns"][name] for name in objective["alerts"]]
 
@@ -189,6 +194,7 @@ def _burn_alert(objective: dict[str, Any], level: str, burn: dict[str, Any]) -> 
         wait=burn["for"],
         severity=burn["severity"],
         symptom=f"slo_{objective['name']}",
+        subject=_subject(objective),
         summary=f"{{{{ $labels.service }}}} spends its {objective['name']} budget too fast",
         description=(
             f"{states}{_requests(objective, burn['long'])}; "
@@ -220,6 +226,7 @@ def _exhausted_alert(objective: dict[str, Any], document: dict[str, Any]) -> str
         wait=exhausted["for"],
         severity=exhausted["severity"],
         symptom="slo_budget",
+        subject=_subject(objective),
         summary="{{ $labels.service }} has spent its error budget",
         description=(
             f"{{{{ $threshold := {_budget(objective)} }}}}{_requests(objective, period)}; "
@@ -247,6 +254,7 @@ def _alert(
     wait: str,
     severity: str,
     symptom: str,
+    subject: str,
     summary: str,
     description: str,
     trigger: str | None = None,
@@ -261,6 +269,7 @@ def _alert(
           severity: {severity}
           component: slo
           symptom: {symptom}
+          subject: '{{{{ $labels.{subject} }}}}'
           owner: backend
 {rolls_back}        annotations:
           summary: '{summary}'

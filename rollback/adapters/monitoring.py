@@ -163,7 +163,10 @@ class HttpMonitoring:
 
 
 def _rule(rule: dict[str, Any], labels: dict[str, str], service: str, env: str) -> Rule:
-    """The rule with its expressions filled in; the two names are all that they may leave open."""
+    """The rule with its expressions filled in; the two names are all that they may leave open.
+
+    A label that is a template is of an alert, not of the rule: what it says depends on the series.
+    """
     annotations = labels_of(rule, "annotations")
 
     def filled(name: str) -> str:
@@ -175,7 +178,7 @@ def _rule(rule: dict[str, Any], labels: dict[str, str], service: str, env: str) 
 
     return Rule(
         name=text(rule.get("name")),
-        labels=labels,
+        labels={label: value for label, value in labels.items() if "{{" not in value},
         evidence=filled("evidence"),
         verify=filled("verify"),
         measures=filled("measures"),

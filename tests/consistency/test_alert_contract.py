@@ -21,7 +21,7 @@ each_alert = pytest.mark.parametrize("alert", ALERTS, ids=[alert.name for alert 
 
 @each_alert
 def test_labels(alert: Alert) -> None:
-    assert {"severity", "component", "symptom", "owner"} <= alert.labels.keys()
+    assert {"severity", "component", "symptom", "subject", "owner"} <= alert.labels.keys()
     assert alert.severity in SEVERITIES
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,26 +11,45 @@ import yaml
 from devtools.paths import REPO
 from monitoring.catalog import Alert, load
 from monitoring.routing import inhibited
+from monitoring.routing import receivers_of as routed
 from ruletools.programs import amtool
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
 ALERTS = load(REPO / "monitoring" / "rules")
-ROUTED_BY = ("severity", "component", "rollback", "symptom")
+ROUTED_BY = ("severity", "component", "rollback", "symptom", "part", "job")
 
 BY_SEVERITY = {
     "critical": ["critical"],
     "error": ["error"],
     "warning": ["warning-slack", "warning-mail"],
     "info": ["nobody"],
-    "none": [],
+    "none": ["nobody"],
 }
+NO_TEAM: list[str] = []
 BY_COMPONENT = {
-    "database": ["slack-database"],
     "authentication": ["slack-security"],
+    "backend": NO_TEAM,
+    "blackbox": NO_TEAM,
+    "business": NO_TEAM,
+    "database": ["slack-database"],
+    "deploy": NO_TEAM,
+    "host": NO_TEAM,
+    "jobs": NO_TEAM,
+    "meta": NO_TEAM,  # but what watches a database: see BY_JOB
+    "middleware": NO_TEAM,  # but what it says about a store or tokens: see BY_PART
+    "nginx": NO_TEAM,
+    "queue": NO_TEAM,
+    "redis": ["slack-database"],
+    "registration": NO_TEAM,
     "revenue": ["slack-finance"],
-    "transactions": ["slack-finance"],
     "rollback": ["slack-deployments"],
+    "slo": NO_TEAM,
+    "system": NO_TEAM,
+    "transactions": ["slack-finance"],
 }
+"""The channel of the team of each component, beside what the severity asks for."""
+BY_PART = {"database": ["slack-database"], "redis": ["slack-database"], "jwt": ["slack-security"]}
+BY_JOB = {name: ["slack-database"] for name in ("postgres", "redis", "mysqld")}
 BY_ROLLBACK = {"auto": ["rollback"], "propose": ["rollback"], "heartbeat": ["dead-man", "rollback-heartbeat"]}
 
 # What each receiver sends: PagerDuty key, Slack channels with the mention before the message, mail.
@@ -66,23 +86,63 @@ def receivers_of(labels: tuple[str, ...]) -> list[str]:
 def asked_for(labels: dict[str, str]) -> list[str]:
     if labels.get("rollback") == "recovering":
         return ["nobody"]
+    if labels.get("rollback") == "heartbeat":
+        return BY_ROLLBACK["heartbeat"]
     both = labels["component"] == "rollback" and labels["symptom"] == "auth"
     return (
         BY_ROLLBACK.get(labels.get("rollback", ""), [])
         + (["slack-security"] if both else [])
-        + BY_COMPONENT.get(labels["component"], [])
+        + (BY_PART.get(labels.get("part", ""), []) if labels["component"] == "middleware" else [])
+        + (BY_JOB.get(labels.get("job", ""), []) if labels["component"] == "meta" else [])
+        + BY_COMPONENT[labels["component"]]
         + BY_SEVERITY[labels["severity"]]
     )
 
 
+def shapes(alert: Alert) -> Iterator[dict[str, str]]:
+    """The labels of an alert with each part or job that a route asks about."""
+    yield dict(alert.labels)
+    for name, known in (("part", BY_PART), ("job", BY_JOB)):
+        yield from ({**alert.labels, name: value} for value in (*known, "other"))
+
+
 @pytest.mark.parametrize("alert", ALERTS, ids=[alert.name for alert in ALERTS])
 def test_an_alert_reaches_exactly_its_receivers(alert: Alert) -> None:
-    labels = tuple(f"{name}={alert.labels[name]}" for name in ROUTED_BY if name in alert.labels)
-    assert receivers_of(labels) == asked_for(dict(alert.labels))
+    for labels in shapes(alert):
+        said = tuple(f"{name}={labels[name]}" for name in ROUTED_BY if name in labels)
+        assert receivers_of(said) == asked_for(labels)
 
 
-def test_an_unknown_severity_still_reaches_a_person() -> None:
+def test_every_component_has_its_place_in_the_table() -> None:
+    assert {alert.labels["component"] for alert in ALERTS} == BY_COMPONENT.keys()
+
+
+def test_what_the_application_and_its_exporter_say_of_a_database_reaches_its_team() -> None:
+    for said in (
+        ("component=middleware", "part=database"),
+        ("component=meta", "job=postgres"),
+        ("component=redis",),
+    ):
+        assert "slack-database" in receivers_of(("severity=critical", *said))
+
+
+TELL_NO_PERSON = {"rollback", "rollback-heartbeat", "dead-man", "nobody"}
+TEAMS = {name for names in [*BY_COMPONENT.values(), *BY_PART.values()] for name in names}
+
+
+@pytest.mark.parametrize("severity", ["critical", "error", "warning", "page", "Critical", "criticl", ""])
+def test_every_severity_reaches_a_person_beside_the_teams_whatever_the_component(severity: str) -> None:
+    for component, rollback in product([*BY_COMPONENT, "unheard-of", ""], ["auto", ""]):
+        labels = {"severity": severity, "component": component, "rollback": rollback, "part": "database"}
+        told = {name for name, _ in routed(configuration(), labels)}
+        assert told - TELL_NO_PERSON - TEAMS, labels
+        assert ("rollback" in told) == (rollback == "auto")
+
+
+def test_an_unknown_severity_reaches_a_person_as_amtool_reads_it() -> None:
     assert receivers_of(("severity=unheard-of",)) == ["unrouted"]
+    assert receivers_of(("severity=page", "component=database")) == ["slack-database", "unrouted"]
+    assert receivers_of(("severity=page", "component=backend", "rollback=auto")) == ["rollback", "unrouted"]
 
 
 def destination(receiver: dict[str, Any]) -> tuple[str | None, dict[str, str], bool]:
@@ -128,9 +188,8 @@ def test_people_get_the_timing_of_the_seed() -> None:
 def test_only_warnings_are_muted_and_all_of_them() -> None:
     muted = [route for route in routes(configuration()["route"]) if "mute_time_intervals" in route]
     assert all(route["matchers"] == ['severity="warning"'] for route in muted)
-    channels = {name for names in BY_COMPONENT.values() for name in names}
     for route in configuration()["route"]["routes"]:
-        if route["receiver"] in channels:
+        if route["receiver"] in TEAMS:
             assert [child["mute_time_intervals"] for child in route["routes"]] == [["off-hours"]]
 
 
@@ -151,7 +210,7 @@ def test_the_night_is_two_ranges_in_local_time_on_every_day() -> None:
 def test_what_inhibits_compares_labels_that_every_alert_has() -> None:
     """Two missing labels count as equal; `env` and `host` come with the series, the others are on all."""
     for rule in configuration()["inhibit_rules"]:
-        assert set(rule.get("equal", [])) <= {"service", "env", "symptom", "host"}
+        assert set(rule.get("equal", [])) <= {"service", "env", "symptom", "subject", "host"}
         assert not any(
             "alertname" in matcher for matcher in rule["source_matchers"] + rule["target_matchers"]
         )

@@ -307,7 +307,9 @@ def test_an_alert_without_a_label_that_an_inhibition_compares_is_found(root: Pat
 
 
 def test_labels_of_every_inhibition_are_read_from_the_file(root: Path) -> None:
-    found = breaks(root, ROUTES, "equal: [service, env, symptom]", "equal: [service, env, symptom, floor]")
+    found = breaks(
+        root, ROUTES, "equal: [service, env, symptom, subject]", "equal: [service, env, subject, floor]"
+    )
 
     assert len({one.what.partition(":")[0] for one in found}) > 50
     assert all("without floor" in one.what for one in found)

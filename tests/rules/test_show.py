@@ -132,7 +132,7 @@ def test_routes_follow_the_labels_and_the_configuration_in_force(site: Site) -> 
 
 def test_what_may_mute_an_alert_is_named() -> None:
     assert effective("HighErrorRate", Site()).muted_by == (
-        "CriticalErrorRate (same service, env, symptom)",
+        "CriticalErrorRate (same service, env, symptom, subject)",
         "RollbackRecovering (same service, env)",
     )
     assert any(one == "HostDown (same host, env)" for one in effective("RedisMemoryHigh", Site()).muted_by)

@@ -22,7 +22,7 @@ from ruletools.lint.refused import refused
 from ruletools.lint.twice import twice
 from ruletools.places import line_of_name, shown
 
-LABELS = ("severity", "component", "symptom", "owner")
+LABELS = ("severity", "component", "symptom", "subject", "owner")
 ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
 
 
