@@ -126,6 +126,7 @@ def _alert(item: Any) -> Alert:
         status=AlertStatus.FIRING,
         labels=labels_of(item, "labels"),
         annotations=labels_of(item, "annotations"),
+        silenced="status" in item and bool(mapping(item, "status").get("silencedBy")),
     )
 
 

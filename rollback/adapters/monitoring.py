@@ -91,11 +91,11 @@ class HttpMonitoring:
     def firing(self) -> tuple[list[Alert], list[Quarantined]]:
         """The alerts for the daemon that are active now, and what of them is unreadable.
 
-        Silenced ones are a person's choice and left out.
+        Silenced ones too: a silence is for people's ears, and a person who wants no rollback freezes it.
         """
         if not self._alertmanager.configured:
             return [], []
-        params = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
+        params = {"active": "true", "silenced": "true", "inhibited": "false", "unprocessed": "false"}
         found = self._alertmanager.get("/api/v2/alerts", {**params, "filter": OURS}, parse=items_of)
         return alerts_from(found)
 

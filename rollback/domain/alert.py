@@ -50,13 +50,17 @@ def beginning(text: str) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """One state of one episode: repeats and the twins of an Alertmanager pair are equal in `identity`."""
+    """One state of one episode: repeats and the twins of an Alertmanager pair are equal in `identity`.
+
+    silenced: a person silenced it in Alertmanager, so nobody is told of it and no webhook was sent.
+    """
 
     fingerprint: str
     starts_at: datetime
     status: AlertStatus
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
+    silenced: bool = False
 
     def __post_init__(self) -> None:
         """Cut `starts_at` to milliseconds: webhooks may carry more digits than the API tells."""

@@ -25,7 +25,8 @@ SILENCE = timedelta(minutes=1)
 
 def authentic(facts: Facts) -> Answer:
     """Passes always: without credentials nothing gets past the edge. Says how the alert came."""
-    return answer("authentic", True, Reason.ACCEPTED, source=facts.source)
+    silenced = {"silenced": True} if facts.alert.silenced else {}
+    return answer("authentic", True, Reason.ACCEPTED, source=facts.source, **silenced)
 
 
 def known_trigger(facts: Facts) -> Answer:

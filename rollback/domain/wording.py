@@ -57,9 +57,10 @@ def because(reason: Reason, evidence: Mapping[str, object]) -> str:
 
 
 def about(alert: Alert) -> str:
-    """The alert's name with its own summary, which has the number."""
+    """The alert's name with its own summary, which has the number, and whether others hear of it."""
     summary = cut(alert.annotations.get("summary") or "")
-    return f"{alert.name}: {summary}" if summary else alert.name
+    said = f"{alert.name}: {summary}" if summary else alert.name
+    return f"{said} (a person silenced it in Alertmanager)" if alert.silenced else said
 
 
 def hosts_now(hosts: Sequence[HostSeen]) -> str:

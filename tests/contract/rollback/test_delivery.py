@@ -439,6 +439,24 @@ def _twice(here: Site, version: str = "1") -> tuple[datetime, datetime]:
     return first, second
 
 
+def silenced_by_a_person(folder: Path, running: Running) -> None:
+    """L. A silence holds the webhook back: the daemon reads the alert for itself, and says that it is silenced."""
+    with site(folder, running) as here:
+        matcher = {"name": "alertname", "value": LABELS["alertname"], "isRegex": False, "isEqual": True}
+        until_when = (now() + timedelta(hours=1)).isoformat()
+        silence = {"matchers": [matcher], "startsAt": now().isoformat(), "endsAt": until_when}
+        silence |= {"createdBy": "a person", "comment": "sleep"}
+        here.am.client.ask("POST", "/api/v2/silences", json=silence)
+        began = now()
+        here.am.tell(began)
+        assert here.until_decided(began) == "reconcile"
+        here.until_flushed()
+        assert here.door.delivered(began) == 0
+        [decision] = here.daemon.decisions("shop")
+        [authentic] = [one for one in decision["guards"] if "authentic" in one.values()]
+        assert '"silenced": true' in json.dumps(authentic)
+
+
 def redirected(folder: Path, running: Running) -> None:
     """G. A redirect that is followed comes as an empty GET and counts as delivered."""
     with site(folder, running, follow_redirects=True) as here:
@@ -530,6 +548,7 @@ CASES: dict[str, Callable[[Path, Running], None]] = {
     "F2": again_in_another_group,
     "G": redirected,
     "I": both_gone,
+    "L": silenced_by_a_person,
     "locked": database_locked,
     "twins": twins,
 }
