@@ -440,7 +440,7 @@ def _twice(here: Site, version: str = "1") -> tuple[datetime, datetime]:
 
 
 def silenced_by_a_person(folder: Path, running: Running) -> None:
-    """L. A silence holds the webhook back: the daemon reads the alert itself, and says that it is silenced."""
+    """L. A silence holds the webhook back: the daemon reads the alert itself, and says it is silenced."""
     with site(folder, running) as here:
         matcher = {"name": "alertname", "value": LABELS["alertname"], "isRegex": False, "isEqual": True}
         until_when = (now() + timedelta(hours=1)).isoformat()
