@@ -10,7 +10,7 @@ import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import Alert, load
-from monitoring.routing import inhibited
+from monitoring.routing import inhibited, routes_of
 from monitoring.routing import receivers_of as routed
 from ruletools.programs import amtool
 
@@ -183,6 +183,19 @@ def test_people_get_the_timing_of_the_seed() -> None:
     assert (root["group_wait"], root["group_interval"]) == ("30s", "5m")
     mail = next(route for route in root["routes"] if route["receiver"] == "warning-mail")
     assert mail["group_interval"] == "15m"
+
+
+def group_of(alert: str, **labels: str) -> tuple[str, ...]:
+    """What makes the group in which people are told: alerts of another one do not wait for it."""
+    own = {**next(each for each in ALERTS if each.name == alert).labels, "alertname": alert, **labels}
+    route = routes_of(configuration(), own)[-1]
+    return route["receiver"], *(own.get(name, "") for name in route["group_by"])
+
+
+def test_a_second_host_that_dies_pages_anew_and_a_second_instance_of_one_bad_release_does_not() -> None:
+    assert group_of("HostDown", subject="app1") != group_of("HostDown", subject="data")
+    assert group_of("MitaSystemUnhealthy", subject="a") == group_of("MitaSystemUnhealthy", subject="b")
+    assert group_of("HostDown")[0] == group_of("MitaSystemUnhealthy")[0] == "critical"
 
 
 def test_only_warnings_are_muted_and_all_of_them() -> None:
