@@ -49,14 +49,14 @@ def questions(config: Mapping[str, Any], alerts: Sequence[Labels]) -> list[list[
     return [
         [
             f"--verify.receivers={','.join(route['receiver'] for route in routes_of(config, labels))}",
-            *(f"{name}={value}" for name, value in labels.items() if "{{" not in value),
+            *(f"{name}={value}" for name, value in labels.items()),
         ]
         for labels in asked
     ]
 
 
 def _said(labels: Labels) -> Labels:
-    """The labels that a rule says itself; what it takes from a series is known only when it fires."""
+    """The labels without those that are a template."""
     return {name: value for name, value in labels.items() if "{{" not in value}
 
 
