@@ -82,6 +82,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(outcome.did) and (module.check_mode or not outcome.missing),
         paths=outcome.paths,
+        version=outcome.version,
         token=outcome.token,
         missing=outcome.missing,
         url=module.params["url"],

@@ -13,7 +13,9 @@ short_description: Every target is up, and Alertmanager has what Prometheus send
 description:
   - Asks a Prometheus until each expected target is up and each Alertmanager has an alert of it.
   - Fails when the time is over, with a sentence for each that is not. Changes nothing.
+  - An agent answers no query, and is asked whether its stores take what it sends instead.
 options:
+  mode: {type: str, choices: [server, agent], default: server, description: "What the Prometheus is."}
   prometheus: {type: dict, required: true, description: "As C(ready) of managed_service; C(url) is its base."}
   alertmanagers: {type: list, elements: dict, default: [], description: "The same of each Alertmanager."}
   targets: {type: list, elements: dict, default: [], description: "What must be up: C(job) and C(instance)."}
@@ -36,6 +38,7 @@ TARGET: dict[str, Any] = {
     "may_be_off": {"type": "bool", "default": False},
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "mode": {"type": "str", "choices": ["server", "agent"], "default": "server"},
     "prometheus": {"type": "dict", "required": True, "options": ASKED},
     "alertmanagers": {"type": "list", "elements": "dict", "default": [], "options": ASKED},
     "targets": {"type": "list", "elements": "dict", "default": [], "options": TARGET},

@@ -21,7 +21,7 @@ def troubles(monkeypatch: pytest.MonkeyPatch, *clusters: Any) -> list[str]:
     }
     rest: dict[str, Any] = {"data": {"activeTargets": [], "result": []}}
     monkeypatch.setattr(probe, "get", lambda url, *_: (200, json.dumps(told.get(url, rest))))
-    given = {"prometheus": {"url": "http://watch:9090"}, "targets": [], "heartbeat": ""}
+    given = {"mode": "server", "prometheus": {"url": "http://watch:9090"}, "targets": [], "heartbeat": ""}
     return answers.troubles(answers.Site({**given, "alertmanagers": WATCH[: len(clusters)]}))
 
 
@@ -39,3 +39,17 @@ def test_two_alertmanagers_that_do_not_know_each_other_are_named(
     (said,) = troubles(monkeypatch, *clusters)
 
     assert said.startswith(f"Alertmanager (http://watch2:9093) knows {known} of the 2 members of its cluster")
+
+
+def test_an_agent_is_asked_for_its_stores_and_never_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def get(url: str, *_: Any) -> tuple[int, str]:
+        asked.append(url.removeprefix("http://watch:9090").partition("?")[0])
+        return 200, "up 1" if url.endswith("/metrics") else json.dumps({"data": {"activeTargets": []}})
+
+    monkeypatch.setattr(probe, "get", get)
+    site = {"mode": "agent", "prometheus": {"url": "http://watch:9090"}, "targets": [], "heartbeat": ""}
+
+    assert answers.troubles(answers.Site({**site, "alertmanagers": []})) == ["Prometheus writes to no store"]
+    assert asked == ["/api/v1/targets", "/metrics"]

@@ -217,3 +217,45 @@ def test_two_monitoring_hosts_need_only_their_names_unless_the_site_keeps_them_a
 
     assert says in told
     assert "unreachable=0" in told
+
+
+AGENT = {"prometheus_mode": "agent", "prometheus_remote_write": [{"url": "https://store.example.org/push"}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"prometheus_remote_write": []}, "prometheus_remote_write: expected a store where prometheus_mode"),
+        ({"prometheus_mode": "agnet"}, "expected one of 'server', 'agent', found 'agnet'"),
+        (
+            {"alert_overrides": {"CriticalErrorRate": {"threshold": 0.3}}},
+            "alert_overrides of nowhere: expected",
+        ),
+        ({"prometheus_overrides": {"remote_read": [{"url": "http://x"}]}}, "expected no remote_read where"),
+    ],
+)
+def test_an_agent_that_could_not_work_stops_site_yml_at_once(
+    tmp_path: Path, said: dict[str, object], says: str
+) -> None:
+    told = play("site.yml", tmp_path, **{**AGENT, **said})
+
+    assert says in told
+    assert "unreachable=0" in told
+
+
+def test_an_agent_needs_no_secret_of_alerts_and_says_that_it_raises_none(tmp_path: Path) -> None:
+    told = play("playbooks/check.yml", tmp_path, **AGENT)
+
+    assert "this site raises no alert" in told and "failed=0" in told
+
+
+def test_a_server_raises_alerts(tmp_path: Path) -> None:
+    told = play("playbooks/check.yml", tmp_path, alertmanager_secrets=SECRETS, alertmanager_mail=MAIL)
+
+    assert "this site raises no alert" not in told and "failed=0" in told
+
+
+def test_nobody_posts_a_test_alert_where_an_agent_is(tmp_path: Path) -> None:
+    told = play("playbooks/test_alert.yml", tmp_path, **AGENT)
+
+    assert "found prometheus_mode agent: this site raises no alert" in told

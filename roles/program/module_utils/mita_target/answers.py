@@ -6,6 +6,7 @@ from typing import Any
 
 from ..mita_service import probe
 from ..mita_service.model import Ready
+from . import stores
 
 DATABASES = {
     "pg_up": "the exporter cannot ask its PostgreSQL",
@@ -22,6 +23,7 @@ class Site:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         """Take the parameters."""
+        self.mode = params["mode"]
         self.prometheus = _asked(params["prometheus"])
         self.alertmanagers = [_asked(one) for one in params["alertmanagers"]]
         self.targets = params["targets"]
@@ -35,7 +37,7 @@ class SilentError(Exception):
 def troubles(site: Site) -> list[str]:
     """Return what is wrong now, nothing once all is well."""
     try:
-        return [*_targets(site), *_databases(site), *_alerts(site), *_cluster(site.alertmanagers)]
+        return [*_targets(site), *_ASKED[site.mode](site), *_alerts(site), *_cluster(site.alertmanagers)]
     except SilentError as error:
         return [str(error)]
 
@@ -61,6 +63,13 @@ def _databases(site: Site) -> Iterator[str]:
             yield f"{one['metric'].get('instance', series)}: {words}, {series} is 0"
 
 
+def _stores(site: Site) -> Iterator[str]:
+    yield from stores.troubles(_read(site.prometheus, "/metrics"))
+
+
+_ASKED = {"server": _databases, "agent": _stores}
+
+
 def _alerts(site: Site) -> Iterator[str]:
     for one in site.alertmanagers:
         alerts = _get(one, "/api/v2/alerts") if site.heartbeat else _get(one, "/api/v2/status")
@@ -80,10 +89,15 @@ def _cluster(members: Sequence[Ready]) -> Iterator[str]:
             )
 
 
-def _get(asked: Ready, path: str) -> Any:
+def _read(asked: Ready, path: str) -> str:
     status, text = probe.get(f"{asked.url}{path}", asked)
     if status != 200:
         raise SilentError(f"{asked.url}{path} answered {status or 'nothing'}: {text.strip()[:300]}")
+    return text
+
+
+def _get(asked: Ready, path: str) -> Any:
+    text = _read(asked, path)
     try:
         return json.loads(text)
     except ValueError as error:
