@@ -73,7 +73,7 @@ def _probe(number: int, host: str) -> Iterator[Series]:
 
 
 def data_series(owner: str) -> Iterator[Series]:
-    """One PostgreSQL, one Redis, and what a site may have besides: nginx, MySQL and a gateway for jobs."""
+    """One PostgreSQL, one Redis, and what a site may have besides: nginx, MySQL, jobs, single programs."""
     yield from _other_series(owner)
     labels = target("postgres", owner, f"{owner}-data:9187", f"{owner}-data")
     yield from _levels(
@@ -137,6 +137,11 @@ def _other_series(owner: str) -> Iterator[Series]:
     )
     labels = target("pushgateway", owner, f"{owner}-data:9091", f"{owner}-data")
     yield from _levels(labels, ("up", 1), ("push_time_seconds", 4e9), ("push_failure_time_seconds", 0))
+    labels = target("process", owner, f"{owner}-data:9256", f"{owner}-data")
+    yield level("up", 1, labels)
+    seen = {**labels, "groupname": "databases"}
+    for name, value in (("num_procs", 1), ("oldest_start_time_seconds", 1.7e9)):
+        yield level(f"namedprocess_namegroup_{name}", value, seen)
 
 
 def monitoring_series() -> Iterator[Series]:

@@ -1,4 +1,4 @@
-"""Servers beside the application in the drawn site: a web server, two MariaDB, and jobs that push."""
+"""Servers beside the application in the drawn site: nginx, two MariaDB, jobs that push, programs."""
 
 from collections.abc import Iterator
 
@@ -14,10 +14,18 @@ from harness.drawing.curves import (
 from harness.drawing.users import target
 
 JOBS = {"backup": 3600.0, "report": 7200.0}
+PROGRAMS = {"databases": 2.0, "queue": 1.0}
+"""How many processes each has."""
 
 
 def servers() -> Iterator[Series]:
     """All that their exporters expose."""
+    watched = target("process", "data")
+    yield gauge("up", watched, 1)
+    for program in PROGRAMS:
+        labels = {**watched, "groupname": program}
+        yield gauge("namedprocess_namegroup_num_procs", labels, PROGRAMS[program])
+        yield gauge("namedprocess_namegroup_oldest_start_time_seconds", labels, 1.7e9)
     gateway = target("pushgateway", "monitor")
     yield gauge("up", gateway, 1)
     yield from _nginx(target("nginx", "app1"))

@@ -32,7 +32,6 @@ BASE_PACKAGES = (
 OTHER_PACKAGES = (
     "nodejs",  # runs tests/own_application, which is not ours
     *("nginx-light", "mariadb-server"),  # what exporters of ours watch, and no role of ours installs
-    "prometheus-process-exporter",  # is installed as a site adds an exporter of its own
 )
 CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
 

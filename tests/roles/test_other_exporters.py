@@ -1,7 +1,7 @@
 """Exporters of servers that the lab does not have, each beside a real server: what rules read is there.
 
-One host with nginx, a gateway for jobs, MariaDB that is a replica of a second one on the same host, and an
-exporter that only a site knows.
+One host with nginx, a gateway for jobs, MariaDB that is a replica of a second one on the same host, a program
+that comes and goes, and an exporter that only a site knows.
 """
 
 import re
@@ -31,12 +31,18 @@ INPUTS: dict[str, dict[str, Any]] = {
     "nginx": {},
     "mysqld": {"exporter_mysqld_password": PASSWORD},
     "pushgateway": {},
+    "process": {
+        "exporter_process_names": [
+            {"name": "databases", "comm": ["mariadbd"]},
+            {"name": "nap", "exe": ["/usr/bin/sleep"], "cmdline": ["4321"]},
+        ]
+    },
 }
-OWN = REPO / "tests" / "own_exporter" / "process.yml"
+OWN = REPO / "tests" / "own_exporter" / "batch.yml"
 KINDS = load_exporters(EXPORTERS, [str(OWN)])
 PARTS = [
     *(Part(kind, "exporter", {"exporter_name": kind, **inputs}) for kind, inputs in INPUTS.items()),
-    Part("process", "exporter", {"exporter_name": "process", "exporter_files": [str(OWN)]}),
+    Part("batch", "exporter", {"exporter_name": "batch", "exporter_files": [str(OWN)]}),
 ]
 RULES = REPO / "monitoring" / "rules"
 SOON_S = 15
@@ -264,7 +270,28 @@ def test_a_push_that_contradicts_another_job_is_dated_as_refused(installed: Run,
 def test_an_exporter_that_only_the_site_knows_is_installed_as_ours_are(
     installed: Run, scratch: Scratch
 ) -> None:
-    pid = scratch.host.check_output("systemctl show -P MainPID process-exporter")
+    pid = scratch.host.check_output("systemctl show -P MainPID batch-exporter")
 
-    assert scratch.host.check_output(f"ps -o user= -p {pid}").startswith("process-")
-    assert value(scratch, "process", "namedprocess_namegroup_num_procs", groupname="databases") >= 1
+    assert scratch.host.check_output(f"ps -o user= -p {pid}").startswith("batch-")
+    assert value(scratch, "batch", "batch_last_success_seconds", batch="example") == 1
+
+
+def test_a_program_is_there_is_gone_and_was_started_anew(installed: Run, scratch: Scratch) -> None:
+    start = "systemctl reset-failed nap.service; systemd-run --unit=nap sleep 4321"
+
+    def naps(series: str) -> float:
+        return value(scratch, "process", f"namedprocess_namegroup_{series}", groupname="nap")
+
+    assert value(scratch, "process", "namedprocess_namegroup_num_procs", groupname="databases") == 2
+    scratch.host.run(start)
+    until("it to be seen", lambda: naps("num_procs") == 1, deadline_s=SOON_S)
+    first = naps("oldest_start_time_seconds")
+    assert first > 1e9
+
+    scratch.host.check_output("systemctl stop nap.service")
+    until("it to be gone", lambda: naps("num_procs") == 0, deadline_s=SOON_S)
+    assert naps("oldest_start_time_seconds") <= 0  # no start: the rule leaves it out
+
+    scratch.host.run(start)
+    until("it to be back", lambda: naps("num_procs") == 1, deadline_s=SOON_S)
+    assert naps("oldest_start_time_seconds") > first

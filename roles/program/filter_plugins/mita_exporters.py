@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from monitoring import watched_programs
 from monitoring.endpoints import address
 from monitoring.endpoints import instances as found_on
 from monitoring.errors import CatalogError
@@ -105,6 +106,19 @@ def blackbox(text: str, modules: Any) -> str:
     return yaml.safe_dump(config, sort_keys=False) if plain else text
 
 
+def watched(names: Any) -> str:
+    """Return what the process exporter reads of the programs that a site names."""
+    try:
+        return watched_programs.config(json.loads(json.dumps(names)))
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def unwatched(hostvars: Mapping[str, Vars], groups: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return a sentence for each host in the group of the process exporter whose programs are not said."""
+    return list(watched_programs.problems(groups, hostvars))
+
+
 def _site_kinds(hostvars: Mapping[str, Vars], groups: Mapping[str, Iterable[str]]) -> dict[str, Exporter]:
     hosts = dict.fromkeys(host for hosts in groups.values() for host in hosts)
     try:
@@ -139,4 +153,6 @@ class FilterModule:
             "mita_exporter_jobs": exporter_jobs,
             "mita_exporter_listens": listens,
             "mita_exporters": exporters,
+            "mita_unwatched": unwatched,
+            "mita_watched_programs": watched,
         }

@@ -259,3 +259,13 @@ def test_nobody_posts_a_test_alert_where_an_agent_is(tmp_path: Path) -> None:
     told = play("playbooks/test_alert.yml", tmp_path, **AGENT)
 
     assert "found prometheus_mode agent: this site raises no alert" in told
+
+
+def test_a_host_whose_programs_are_not_named_stops_site_yml_at_once(tmp_path: Path) -> None:
+    children = {**HOSTS["all"]["children"], "process": {"hosts": {"nowhere": {}}}}  # type: ignore[dict-item]
+    site = {"all": {**HOSTS["all"], "children": children}}
+
+    told = play("site.yml", tmp_path, site, alertmanager_secrets=SECRETS, alertmanager_mail=MAIL)
+
+    assert "nowhere: exporter_process_names: expected each program as" in told
+    assert "unreachable=0" in told

@@ -50,29 +50,29 @@ def test_a_job_of_a_site_is_scraped_beside_ours() -> None:
     assert file["path"] == "targets/shop.yml"
 
 
-OWN = {"exporter_files": [str(REPO / "tests" / "own_exporter" / "process.yml")]}
+OWN = {"exporter_files": [str(REPO / "tests" / "own_exporter" / "batch.yml")]}
 
 
 def test_an_exporter_of_a_site_runs_is_scraped_and_expected() -> None:
-    groups, hosts = {"process": ["p1"], "monitoring": ["watch"]}, {"p1": OWN, "watch": OWN}
+    groups, hosts = {"batch": ["p1"], "monitoring": ["watch"]}, {"p1": OWN, "watch": OWN}
 
     jobs = exporter_jobs(groups, hosts)
 
-    assert {"name": "process", "kind": "process"} in instances("p1", hosts, groups)
-    assert scrape(rendered(jobs=jobs), "process")["file_sd_configs"] == [{"files": ["targets/process.yml"]}]
-    plan = scrape_plan({"process": jobs["process"]}, groups, hosts, environment="x", here="watch")
-    assert [entry["targets"] for entry in plan["targets"]["process"]] == [["p1:9256"]]
-    assert "process" in plan["known"]
-    assert data_file("process", OWN["exporter_files"]) == OWN["exporter_files"][0]
+    assert {"name": "batch", "kind": "batch"} in instances("p1", hosts, groups)
+    assert scrape(rendered(jobs=jobs), "batch")["file_sd_configs"] == [{"files": ["targets/batch.yml"]}]
+    plan = scrape_plan({"batch": jobs["batch"]}, groups, hosts, environment="x", here="watch")
+    assert [entry["targets"] for entry in plan["targets"]["batch"]] == [["p1:9101"]]
+    assert "batch" in plan["known"]
+    assert data_file("batch", OWN["exporter_files"]) == OWN["exporter_files"][0]
 
 
 def test_an_exporter_of_a_site_that_describes_no_group_is_refused() -> None:
-    with pytest.raises(AnsibleFilterError, match=r"expected process to describe a group .* found process"):
+    with pytest.raises(AnsibleFilterError, match=r"expected batch to describe a group .* found batch"):
         exporter_jobs({"monitoring": ["watch"]}, {"watch": OWN})
 
 
 def test_an_exporter_that_no_group_calls_for_is_neither_installed_nor_expected() -> None:
-    """nginx, MySQL and the gateway are in no group of this site, which may not even know the groups."""
+    """nginx, MySQL, the gateway and programs are in no group of this site, which may not even know them."""
     groups: dict[str, list[str]] = {"application": ["a1"], "monitoring": ["watch"], "nginx": []}
     hosts: dict[str, dict[str, Any]] = {"a1": {}, "watch": {}}
 
@@ -80,7 +80,7 @@ def test_an_exporter_that_no_group_calls_for_is_neither_installed_nor_expected()
 
     found = {one["kind"] for host in hosts for one in instances(host, hosts, groups)}
     assert found == {"node", "blackbox"}
-    assert not {"nginx", "mysqld", "pushgateway"} & plan["targets"].keys()
+    assert not {"nginx", "mysqld", "pushgateway", "process"} & plan["targets"].keys()
     assert not [
         rule for rule in expected_files(plan["files"], prometheus_files(CONTENT)) if "nginx" in str(rule)
     ]
