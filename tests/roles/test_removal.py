@@ -1,6 +1,8 @@
 """A host that leaves keeps nothing of ours but what a person asked to keep."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -98,3 +100,24 @@ def test_with_its_data_nothing_is_left(installed: Run, bare: State, remove: Remo
     remove("-e", "remove=scratch", "-e", "remove_data=true").ok()
 
     assert state(scratch) == bare
+
+
+GATEWAY: dict[str, Any] = {
+    "exporter_instances": {"jobs": {"kind": "pushgateway", "listen_address": "127.0.0.1:9191"}}
+}
+
+
+def test_a_gateway_of_another_name_leaves_what_was_pushed_only_if_asked(
+    remove: Remove, scratch: Scratch
+) -> None:
+    inputs = {"exporter_name": "pushgateway", "exporter_instance": "jobs", **GATEWAY}
+    play_roles([Part("jobs", "exporter", inputs)], inventory=scratch.inventory).ok()
+    site = ("-e", "remove=scratch", "-e", json.dumps(GATEWAY))
+    pushed = scratch.host.file("/var/lib/jobs-exporter")
+    assert pushed.is_directory
+
+    remove(*site).ok()
+    assert pushed.is_directory and not scratch.host.file("/etc/jobs-exporter").exists
+
+    remove(*site, "-e", "remove_data=true").ok()
+    assert not pushed.exists and not scratch.host.user("jobs-exporter").exists

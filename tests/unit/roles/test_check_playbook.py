@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,11 +262,27 @@ def test_nobody_posts_a_test_alert_where_an_agent_is(tmp_path: Path) -> None:
     assert "found prometheus_mode agent: this site raises no alert" in told
 
 
-def test_a_host_whose_programs_are_not_named_stops_site_yml_at_once(tmp_path: Path) -> None:
-    children = {**HOSTS["all"]["children"], "process": {"hosts": {"nowhere": {}}}}  # type: ignore[dict-item]
-    site = {"all": {**HOSTS["all"], "children": children}}
+def with_group(name: str) -> dict[str, Any]:
+    """The site with its host in one more group."""
+    site: dict[str, Any] = json.loads(json.dumps(HOSTS))
+    site["all"]["children"][name] = {"hosts": {"nowhere": {}}}
+    return site
 
-    told = play("site.yml", tmp_path, site, alertmanager_secrets=SECRETS, alertmanager_mail=MAIL)
+
+def test_a_setting_that_the_daemon_does_not_know_stops_site_yml_at_once(tmp_path: Path) -> None:
+    secrets = {"rollback_webhook_secret": "planted-webhook", "rollback_admin_secret": "planted-admin"}
+    said = {"alertmanager_secrets": SECRETS, "alertmanager_mail": MAIL, **secrets}
+
+    told = play("site.yml", tmp_path, with_group("rollback"), rollback_settings={"cooldwn": "5m"}, **said)
+
+    assert "rollback_settings of nowhere: expected settings of" in told and "is cooldown meant?" in told
+    assert "unreachable=0" in told
+
+
+def test_a_host_whose_programs_are_not_named_stops_site_yml_at_once(tmp_path: Path) -> None:
+    told = play(
+        "site.yml", tmp_path, with_group("process"), alertmanager_secrets=SECRETS, alertmanager_mail=MAIL
+    )
 
     assert "nowhere: exporter_process_names: expected each program as" in told
     assert "unreachable=0" in told

@@ -1,0 +1,58 @@
+"""Filter `mita_setting_problems`: names in `rollback_settings` that the daemon does not know.
+
+The daemon would refuse them, too, but only when its turn comes: other hosts are changed by then.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rollback.setting_groups import ExecutorSettings
+from rollback.settings import Settings
+
+INPUT = "rollback_settings"
+KNOWN: Mapping[str, Iterable[str]] = {"": Settings.model_fields, "executor": ExecutorSettings.model_fields}
+"""The names of settings by the key that they stand under."""
+
+
+def setting_problems(
+    hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Iterable[str]]
+) -> list[str]:
+    """Return a sentence for each setting that no daemon of the site knows, with the nearest name."""
+    return [
+        f"{INPUT} of {host}: {problem}"
+        for host in groups.get("rollback", ())
+        for problem in _problems(hostvars[host].get(INPUT) or {})
+    ]
+
+
+def _problems(settings: Any) -> Iterator[str]:
+    """What is no dictionary is named where the shapes of inputs are read."""
+    for under, known in KNOWN.items():
+        given = settings.get(under) if under and isinstance(settings, Mapping) else settings
+        for name in given if isinstance(given, Mapping) else ():
+            if name not in known:
+                yield _sentence(under, str(name), known)
+
+
+def _sentence(under: str, name: str, known: Iterable[str]) -> str:
+    place = f"{under}.{name}" if under else name
+    home = next((other for other in KNOWN if other != under and name in KNOWN[other]), None)
+    if home is not None:
+        hint = f"it stands under {home}: {{{home}: {{{name}: ...}}}}" if home else f"it stands beside {under}"
+        return f"expected settings of docs/settings.md, found {place}; {hint}"
+    near = get_close_matches(name, known, n=1)
+    meant = f"is {near[0]} meant?" if near else "leave it out"
+    return f"expected settings of docs/settings.md, found {place}; {meant}"
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filter by name."""
+        return {"mita_setting_problems": setting_problems}
