@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from monitoring.endpoints import access, address, endpoint, pair
+from monitoring.endpoints import access, address, endpoint, half_closed, pair
 from monitoring.endpoints import known_services as services
 from monitoring.endpoints.pair import Groups
 from monitoring.errors import CatalogError
@@ -61,6 +61,14 @@ def default_host(groups: Groups, internal: str, certificate: str) -> str:
     return pair.default_host({"internal_address": internal}, groups, certificate)
 
 
+def half_open(hostvars: Mapping[str, Vars], groups: Groups) -> list[str]:
+    """Return a sentence for each port of several monitoring hosts that is open while its like are closed."""
+    try:
+        return list(half_closed.problems(groups, hostvars))
+    except CatalogError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 def place(host: str, port: int | str) -> str:
     """Return `host:port` as clients and listeners write it."""
     return address.join(str(host), int(port))
@@ -96,6 +104,7 @@ class FilterModule:
             "mita_database_host": database_host,
             "mita_database_place": database_place,
             "mita_default_host": default_host,
+            "mita_half_open": half_open,
             "mita_neighbour": neighbour,
             "mita_own_url": own_url,
             "mita_place": place,

@@ -204,6 +204,11 @@ def test_a_secret_that_is_no_address_is_refused_without_being_shown(tmp_path: Pa
             {"alertmanager_cluster_listen_address": "127.0.0.1:9094"},
             "set alertmanager_cluster_listen_address for",
         ),
+        (
+            ["monitor2"],
+            {"prometheus_web_users": [{"name": "watch", "password": "planted-words"}]},
+            "alertmanager_web_users of monitor1: expected it as prometheus_web_users of monitor1 is given",
+        ),
     ],
 )
 def test_two_monitoring_hosts_need_only_their_names_unless_the_site_keeps_them_apart(

@@ -149,6 +149,35 @@ def test_the_daemon_asks_the_twin_where_the_nearest_does_not_answer() -> None:
     }
 
 
+def test_a_pair_that_is_closed_asks_each_other_over_tls_with_a_password() -> None:
+    groups = {"monitoring": ["watch", "watch2"]}
+    pems = {host: self_signed(host)[0].strip() for host in groups["monitoring"]}
+    hostvars = {
+        host: {
+            f"{name}_web_{part}": value
+            for name in ("prometheus", "alertmanager")
+            for part, value in (("tls_cert", pem), ("users", USERS))
+        }
+        for host, pem in pems.items()
+    }
+    jobs = {"prometheus": {"groups": ["monitoring"], "port": 9090}}
+    jobs["alertmanager"] = {"groups": ["monitoring"], "port": 9093}
+
+    found = scrape_plan(jobs, groups, hostvars, environment="x", here="watch")
+    patch = access_overrides(found["access"], CONTENT, {})
+    near = neighbour("alertmanager", groups, hostvars, "watch", named=True, twins=True)
+
+    for name, port in (("prometheus", 9090), ("alertmanager", 9093)):
+        assert [one["targets"] for one in found["targets"][name]] == [[f"watch:{port}"], [f"watch2:{port}"]]
+        assert all(pem in found["access"][name]["ca"] for pem in pems.values())
+        assert found["access"][name]["password"] == "secret"
+    told = [*patch["scrape_configs"], *patch["alerting"]["alertmanagers"]]
+    assert len(told) == 3
+    assert all(one["scheme"] == "https" and one["basic_auth"]["username"] == "site" for one in told)
+    assert (near["url"], near["others"]) == ("https://watch:9093", ["https://watch2:9093"])
+    assert near["username"] == "site" and all(pem in near["ca"] for pem in pems.values())
+
+
 def test_both_alertmanagers_of_a_pair_post_to_the_one_daemon() -> None:
     groups = {"monitoring": ["watch", "watch2"], "rollback": ["watch"]}
     hostvars = {"watch": {"internal_address": "10.0.0.1"}, "watch2": {}}
