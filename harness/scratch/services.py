@@ -126,6 +126,7 @@ def _exporter_inputs(secrets: str, content: str) -> dict[str, dict[str, Any]]:
             "secrets": {"secrets/environment": "0600"},
             "setting": ({"redis_address": "redis://127.0.0.1:6380"}, "(secret changed)"),
         },
+        "process": {"inputs": {"exporter_process_names": [{"name": "init", "comm": ["systemd"]}]}},
         "mysqld": {
             "inputs": {"exporter_mysqld_password": secret("mysqld", secrets)},
             "secrets": {"secrets/my.cnf": "0400"},

@@ -19,7 +19,14 @@ from harness.scratch.roles import Part, Play, play_roles
 from harness.scratch.services import PLANTED, Service
 from harness.scratch.services import services as table
 
-FURTHER = ("mysqld-exporter", "nginx-exporter", "postgres-exporter", "pushgateway-exporter", "redis-exporter")
+FURTHER = (
+    "mysqld-exporter",
+    "nginx-exporter",
+    "postgres-exporter",
+    "process-exporter",
+    "pushgateway-exporter",
+    "redis-exporter",
+)
 """Exporters that the role handles as it handles the node exporter."""
 
 

@@ -32,7 +32,7 @@ every_login = pytest.mark.parametrize("unit", KNOWS_USERS)
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     """A host in every group, so that every exporter is scraped."""
-    groups = (*GROUPS, "nginx", "mysql", "pushgateway")
+    groups = (*GROUPS, "nginx", "mysql", "pushgateway", "process")
     with scratch_host("scratch", tmp_path_factory.mktemp("scratch"), groups) as host:
         yield host
 
