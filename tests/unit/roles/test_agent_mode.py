@@ -32,7 +32,7 @@ def rendered(mode: str, overrides: Mapping[str, Any] | None = None, **own: Any) 
 
 
 def test_an_agent_scrapes_as_a_server_does_and_has_neither_rules_nor_alerts() -> None:
-    own = {"stores": [STORE], "labels": {"replica": "watch1"}}
+    own: dict[str, Any] = {"stores": [STORE], "labels": {"replica": "watch1"}}
     server, agent = rendered("server", **own), rendered("agent", **own)
 
     assert list(agent) == ["prometheus.yml"] and "rules/redis.rules.yml" in server
