@@ -27,8 +27,8 @@ def problems_of(message: EmailMessage, recipients: Sequence[str]) -> list[str]:
     ]
 
 
-def _text(message: EmailMessage) -> str:
-    part = message.get_body(preferencelist=("plain", "html"))
+def _text(message: EmailMessage, *kinds: str) -> str:
+    part = message.get_body(preferencelist=kinds)
     return cast(str, part.get_content()) if part else ""
 
 
@@ -53,7 +53,8 @@ class Recorder:
             "from": envelope.mail_from,
             "to": recipients,
             "subject": str(message["Subject"]),
-            "text": _text(message),
+            "text": _text(message, "plain", "html"),
+            "html": _text(message, "html"),
         }
         self._store.add("smtp", answer, body, {k: str(v) for k, v in message.items()})
         if status == 250:

@@ -1,0 +1,1 @@
+"""Messages as a real Alertmanager sends them, for a person to look at; and why an alert reaches whom."""
