@@ -38,6 +38,7 @@ BY_COMPONENT = {
     "meta": NO_TEAM,  # but what watches a database: see BY_JOB
     "middleware": NO_TEAM,  # but what it says about a store or tokens: see BY_PART
     "nginx": NO_TEAM,
+    "process": NO_TEAM,
     "queue": NO_TEAM,
     "redis": ["slack-database"],
     "registration": NO_TEAM,
