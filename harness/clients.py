@@ -240,6 +240,10 @@ class Receivers(Http):
         """Forget all records, let all behave well, and return the last sequence number."""
         return int(self.ask("POST", "/reset")["seq"])
 
+    def open_pages(self) -> list[Json]:
+        """Return what was triggered at the pager and never resolved, also before a reset."""
+        return list(self.ask("GET", "/open-pages")["open"])
+
     def behave(self, receiver: str, *, status: int | None = None, delay: float = 0.0) -> None:
         """Make *receiver* answer with *status* after *delay* seconds."""
         self.ask("POST", "/behaviour", json={"receiver": receiver, "status": status, "delay": delay})

@@ -12,9 +12,10 @@ from starlette.routing import Route
 
 from .behaviour import Behaviours, UnknownBehaviourError
 from .heartbeats import PATH, DeadMan
+from .open_pages import OpenPages
 from .received import Answer, Store
 from .settings import Settings
-from .stand_ins import HTTP
+from .stand_ins import HTTP, PAGER
 
 
 def _reply(answer: Answer) -> Response:
@@ -26,8 +27,9 @@ def _reply(answer: Answer) -> Response:
 class Services:
     """What senders see. Each request is recorded, the refused ones too."""
 
-    def __init__(self, settings: Settings, store: Store, behaviours: Behaviours) -> None:
+    def __init__(self, settings: Settings, store: Store, behaviours: Behaviours, pages: OpenPages) -> None:
         self._settings = settings
+        self._pages = pages
         self._store = store
         self._behaviours = behaviours
 
@@ -43,6 +45,8 @@ class Services:
                 answer = Answer(
                     status=forced, body="forced by the switch", problems=answer.problems, facts=answer.facts
                 )
+            if receiver == PAGER:
+                self._pages.take(answer, body)
             self._store.add(receiver, answer, body, dict(request.headers))
             return _reply(answer)
 
@@ -87,8 +91,9 @@ class Hearts:
 class Control:
     """What tests see."""
 
-    def __init__(self, store: Store, behaviours: Behaviours) -> None:
+    def __init__(self, store: Store, behaviours: Behaviours, pages: OpenPages) -> None:
         self._store = store
+        self._pages = pages
         self._behaviours = behaviours
 
     async def requests(self, request: Request) -> Response:
@@ -99,6 +104,10 @@ class Control:
             return JSONResponse({"error": "expected after to be a sequence number"}, status_code=400)
         records = self._store.after(after, request.query_params.get("receiver"))
         return JSONResponse({"requests": [r.as_json() for r in records]})
+
+    async def open_pages(self, _request: Request) -> Response:
+        """List what was triggered and never resolved, also before a reset."""
+        return JSONResponse({"open": self._pages.as_json()})
 
     async def reset(self, _request: Request) -> Response:
         """Forget the records and let every receiver behave well."""
@@ -121,7 +130,9 @@ class Control:
 
 def build(settings: Settings, store: Store, behaviours: Behaviours) -> Starlette:
     """Return the application over *store*; the mail server shares it."""
-    services, control = Services(settings, store, behaviours), Control(store, behaviours)
+    pages = OpenPages()
+    services = Services(settings, store, behaviours, pages)
+    control = Control(store, behaviours, pages)
     hearts = Hearts(DeadMan(settings.dead_man, store), behaviours)
     return Starlette(
         lifespan=hearts.watched,
@@ -130,6 +141,7 @@ def build(settings: Settings, store: Store, behaviours: Behaviours) -> Starlette
             Route(PATH, hearts.beat, methods=["POST"]),
             Route("/hearts", hearts.show),
             Route("/requests", control.requests),
+            Route("/open-pages", control.open_pages),
             Route("/reset", control.reset, methods=["POST"]),
             Route("/behaviour", control.behaviour, methods=["POST"]),
             Route("/health", control.health),

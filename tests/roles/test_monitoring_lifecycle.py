@@ -149,6 +149,18 @@ def test_distribution_units_are_masked_and_silent(installed: Run, scratch: Scrat
         assert not scratch.host.service(unit).is_running
 
 
+def test_what_ended_unheard_is_looked_for_regularly(installed: Run, scratch: Scratch) -> None:
+    timer = scratch.host.service("alertmanager-closing.timer")
+    assert timer.is_enabled and timer.is_running
+
+    scratch.host.check_output("systemctl start alertmanager-closing.service")
+    memory = scratch.host.check_output("stat -c '%U %a' /var/lib/mita-closing/memory.json")
+    assert memory == "alertmanager 600"
+    assert scratch.host.check_output("stat -c '%G %a' /etc/alertmanager/closing.json") == "alertmanager 640"
+    report = scratch.host.check_output("systemd-analyze security alertmanager-closing | tail -1")
+    assert float(report.split(":")[1].split()[0]) <= EXPOSURE_BUDGET
+
+
 @every_service
 def test_port_that_nobody_else_needs_is_on_loopback(
     installed: Run, scratch: Scratch, services: Services, unit: str

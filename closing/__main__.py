@@ -1,0 +1,64 @@
+"""`python3 -m closing --settings FILE --memory FILE`: one look; systemd's timer runs it again and again."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from . import memory as memories
+from . import settings
+from .alertmanager import Alertmanager, RefusedError
+from .errors import ClosingError
+from .look import ended, look
+from .memory import Remembered
+
+NOTICE, ERROR = "<5>", "<3>"
+"""How systemd reads how grave a line is."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Look once; 1 and a line on standard error where nothing is known or something was not taken."""
+    parser = argparse.ArgumentParser(prog="closing", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--memory", type=Path, required=True)
+    parser.add_argument("--check", action="store_true", help="read the settings and stop")
+    options = parser.parse_args(argv)
+    try:
+        chosen = settings.load(options.settings)
+        return 0 if options.check else _look(chosen, options.memory)
+    except (ClosingError, OSError) as error:
+        return _fail(str(error))
+
+
+def _look(chosen: settings.Settings, path: Path) -> int:
+    memory, complaint = memories.load(path)
+    alertmanager = Alertmanager(chosen)
+    after, posts = look(memory, alertmanager.view(), chosen, time.time())
+    try:
+        if posts:
+            alertmanager.post([ended(one) for one in posts])
+    except RefusedError as error:
+        complaint = str(error)  # it has taken the others, and is asked again until its time is over
+    for one in posts:
+        if after.looked in one.rounds.values():
+            _say(f"{_name(one)} is over and may have been told as firing: Alertmanager is told so again")
+    memories.save(path, after)
+    return _fail(complaint) if complaint else 0
+
+
+def _name(alert: Remembered) -> str:
+    shown = {k: v for k, v in sorted(alert.labels.items()) if k in ("env", "host", "instance", "service")}
+    return f"{alert.labels.get('alertname', 'an alert')} {shown}"
+
+
+def _say(line: str) -> None:
+    print(f"{NOTICE}{line}")  # noqa: T201 - systemd's journal
+
+
+def _fail(line: str) -> int:
+    print(f"{ERROR}closing: {line}", file=sys.stderr)  # noqa: T201 - systemd's journal
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Filters that give a host the program `closing`, and what of alertmanager.yml keeps a message back."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from monitoring.durations import parse_duration
+from monitoring.errors import CatalogError
+from monitoring.routing import MATCHER
+
+SOURCES = Path(__file__).resolve().parents[3] / "closing"
+GRACE_S = 120.0
+"""Beside a group's interval: what fires is sent once a minute, and a new Alertmanager must hear it."""
+LISTS = re.compile(rf"({MATCHER.pattern})(?:,|$)")
+ESCAPED = re.compile(r"\\(.)")
+
+Config = Mapping[str, Any]
+
+
+def closing_settings(
+    config: str, ready: Mapping[str, Any], *, every_s: float, retention: str, time_scale: float
+) -> str:
+    """Return the settings of `closing` beside this configuration; *ready* is how Alertmanager is asked."""
+    parsed = yaml.safe_load(config)
+    try:
+        interval = parse_duration(parsed["route"].get("group_interval", "5m")) / 1000
+        values = {
+            "alertmanager": {
+                "url": ready["url"].removesuffix("/-/ready"),
+                "username": ready.get("username", ""),
+                "password": ready.get("password", ""),
+                "ca_file": ready.get("ca_file", ""),
+            },
+            "patience_s": max(interval + GRACE_S / time_scale, 3 * every_s),
+            "keep_s": parse_duration(retention) / 1000,
+            "inhibitions": [_inhibition(rule) for rule in parsed.get("inhibit_rules") or ()],
+            "timed": list(_timed(parsed)),
+        }
+    except CatalogError as error:
+        raise AnsibleFilterError(f"alertmanager: {error}") from error
+    return json.dumps(values, indent=1) + "\n"
+
+
+def closing_sources(directory: str) -> list[dict[str, Any]]:
+    """Return the program as files of a host, below *directory*."""
+    return [
+        {
+            "path": f"{directory}/closing/{path.name}",
+            "content": path.read_text(encoding="utf-8"),
+            "group": "root",
+            "mode": "0644",
+            "apply": "none",
+        }
+        for path in sorted(SOURCES.glob("*.py"))
+    ]
+
+
+def _inhibition(rule: Config) -> dict[str, Any]:
+    return {
+        "source": list(_side(rule, "source")),
+        "target": list(_side(rule, "target")),
+        "equal": rule.get("equal") or [],
+    }
+
+
+def _side(rule: Config, side: str) -> Iterator[list[str]]:
+    """Both forms that Alertmanager reads: matchers, and the older maps of labels."""
+    yield from ([name, "=", value] for name, value in (rule.get(f"{side}_match") or {}).items())
+    yield from ([name, "=~", value] for name, value in (rule.get(f"{side}_match_re") or {}).items())
+    for text in rule.get(f"{side}_matchers") or ():
+        yield from _matchers(str(text))
+
+
+def _matchers(text: str) -> list[list[str]]:
+    """One matcher, or several between braces or commas."""
+    inner = text.strip().removeprefix("{").removesuffix("}")
+    found = list(LISTS.finditer(inner))
+    if "".join(one.group(0) for one in found) != inner:
+        raise AnsibleFilterError(
+            f'alertmanager: expected a matcher such as severity="critical" in inhibit_rules, found {text!r}'
+        )
+    return [[one.group(2), one.group(3), _plain(one.group(4))] for one in found]
+
+
+def _plain(value: str) -> str:
+    return ESCAPED.sub(lambda match: "\n" if match.group(1) == "n" else match.group(1), value)
+
+
+def _timed(config: Config) -> Iterator[dict[str, Any]]:
+    named = {
+        one["name"]: one["time_intervals"]
+        for key in ("time_intervals", "mute_time_intervals")
+        for one in config.get(key) or ()
+    }
+    for route in _routes(config["route"], ""):
+        mute, active = (route.get(f"{kind}_time_intervals") for kind in ("mute", "active"))
+        if mute or active:
+            yield {
+                "receiver": route["receiver"],
+                "mute": [part for name in mute or () for part in named.get(name, ())],
+                "active": [part for name in active for part in named.get(name, ())] if active else None,
+            }
+
+
+def _routes(route: Config, receiver: str) -> Iterator[Config]:
+    receiver = route.get("receiver") or receiver
+    yield {**route, "receiver": receiver}
+    for child in route.get("routes") or ():
+        yield from _routes(child, receiver)
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {"mita_closing_settings": closing_settings, "mita_closing_sources": closing_sources}

@@ -1,0 +1,160 @@
+"""One look from the command line: what it remembers, what it says, and what it makes of odd answers."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from closing.__main__ import main
+from closing.memory import MOST, Memory, Remembered, load, save
+
+PASSWORD = "planted-password"
+GROUPS: dict[str, Any] = {
+    "receiver": {"name": "error"},
+    "labels": {"alertname": "Memory"},
+    "alerts": [
+        {
+            "fingerprint": "f1",
+            "labels": {"alertname": "Memory"},
+            "annotations": {},
+            "startsAt": "2026-11-28T11:00:00.000Z",
+            "status": {"state": "suppressed"},
+        }
+    ],
+}
+SILENCE: dict[str, Any] = {
+    "status": {"state": "active"},
+    "matchers": [
+        {"name": "host", "value": "a", "isRegex": False, "isEqual": False},
+        {"name": "env", "value": "x|y", "isRegex": True},
+    ],
+}
+
+
+class Server:
+    """Answers each path with what a test gives it."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {"status": {"uptime": "t0"}, "alerts/groups": [GROUPS], "silences": []}
+        self.authorization: list[str | None] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.authorization.append(self.headers.get("Authorization"))
+                answer = outer.answers[self.path.removeprefix("/api/v2/")]
+                status, body = answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    Thread(target=running.http.serve_forever, daemon=True).start()
+    yield running
+    running.http.shutdown()
+    running.http.server_close()
+
+
+@pytest.fixture
+def command(server: Server, tmp_path: Path) -> list[str]:
+    settings = tmp_path / "closing.json"
+    port = server.http.server_address[1]
+    asked = {"url": f"http://127.0.0.1:{port}", "username": "u", "password": PASSWORD, "ca_file": ""}
+    values = {"alertmanager": asked, "patience_s": 420, "keep_s": 1000, "inhibitions": [], "timed": []}
+    settings.write_text(json.dumps(values))
+    return ["--settings", str(settings), "--memory", str(tmp_path / "memory.json")]
+
+
+def test_look_remembers_what_is_listed_for_itself_alone(command: list[str], server: Server) -> None:
+    assert main(command) == 0
+
+    path = Path(command[-1])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load(path)[0].alerts["f1"].held
+    assert set(server.authorization) == {"Basic dTpwbGFudGVkLXBhc3N3b3Jk"}
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("alerts/groups", (200, b"<html>")),
+        ("alerts/groups", (200, b"{}")),
+        ("alerts/groups", (200, b'[{"alerts": [0]}]')),
+        ("alerts/groups", (500, b"")),
+        ("status", (401, b"no")),
+        ("silences", (200, b"null")),
+    ],
+)
+def test_answer_that_is_not_understood_changes_nothing(
+    command: list[str],
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    answer: tuple[int, bytes],
+) -> None:
+    main(command)
+    before = Path(command[-1]).read_bytes()
+    server.answers[path] = answer
+
+    assert main(command) == 1
+
+    assert Path(command[-1]).read_bytes() == before
+    said = capsys.readouterr().err
+    assert "expected" in said
+    assert PASSWORD not in said
+
+
+def test_active_silences_are_read_with_all_their_operators(server: Server, command: list[str]) -> None:
+    from closing import settings
+    from closing.alertmanager import Alertmanager
+
+    server.answers["silences"] = [SILENCE, {**SILENCE, "status": {"state": "expired"}}]
+
+    view = Alertmanager(settings.load(Path(command[1]))).view()
+
+    assert view.silences == [[("host", "!=", "a"), ("env", "=~", "x|y")]]
+
+
+def test_broken_memory_is_said_and_begins_anew(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(command[-1]).write_text('{"alerts": {"f1": {}}')
+
+    assert main(command) == 1
+    assert "begins anew" in capsys.readouterr().err
+    assert main(command) == 0
+
+
+def test_missing_settings_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--settings", str(tmp_path / "none"), "--memory", str(tmp_path / "m")]) == 1
+    assert "expected the settings that the role writes" in capsys.readouterr().err
+
+
+def test_memory_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
+    one: dict[str, Any] = {
+        "labels": {},
+        "annotations": {},
+        "starts_at": "",
+        "generator_url": "",
+        "groups": [],
+    }
+    alerts = {str(n): Remembered(**one, seen=float(n), told=True, held=True) for n in range(MOST + 10)}
+
+    save(tmp_path / "memory.json", Memory(alerts=alerts))
+
+    kept = load(tmp_path / "memory.json")[0].alerts
+    assert len(kept) == MOST
+    assert "0" not in kept
+    assert str(MOST + 9) in kept
