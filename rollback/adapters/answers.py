@@ -117,6 +117,11 @@ def _read(item: bytes) -> Any:
         return item.decode(errors="replace")
 
 
+def _silenced(status: Any) -> bool:
+    """An odd status says nothing of silences, and loses no alert."""
+    return isinstance(status, Mapping) and bool(status.get("silencedBy"))
+
+
 def _alert(item: Any) -> Alert:
     if not isinstance(item, Mapping) or not item.get("fingerprint"):
         raise ValueError("the alert has no fingerprint")
@@ -126,7 +131,7 @@ def _alert(item: Any) -> Alert:
         status=AlertStatus.FIRING,
         labels=labels_of(item, "labels"),
         annotations=labels_of(item, "annotations"),
-        silenced="status" in item and bool(mapping(item, "status").get("silencedBy")),
+        silenced=_silenced(item.get("status")),
     )
 
 
