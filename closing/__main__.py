@@ -39,16 +39,17 @@ def _look(chosen: settings.Settings, path: Path) -> int:
             alertmanager.post([ended(one) for one in posts])
     except RefusedError as error:
         complaint = str(error)  # it has taken the others, and is asked again until its time is over
-    for one in posts:
-        if after.looked in one.rounds.values():
-            _say(f"{_name(one)} is over and may have been told as firing: Alertmanager is told so again")
     memories.save(path, after)
+    for one in posts if not complaint else ():
+        if after.looked in one.rounds.values():
+            _say(f"over, and perhaps told as firing: Alertmanager is told so again of {_name(one)}")
     return _fail(complaint) if complaint else 0
 
 
 def _name(alert: Remembered) -> str:
-    shown = {k: v for k, v in sorted(alert.labels.items()) if k in ("env", "host", "instance", "service")}
-    return f"{alert.labels.get('alertname', 'an alert')} {shown}"
+    """Labels come from anywhere: nothing in them may look like a line of the journal."""
+    names = ("alertname", "env", "host", "instance", "service", "subject")
+    return ascii({name: alert.labels[name] for name in names if name in alert.labels})
 
 
 def _say(line: str) -> None:
@@ -56,7 +57,7 @@ def _say(line: str) -> None:
 
 
 def _fail(line: str) -> int:
-    print(f"{ERROR}closing: {line}", file=sys.stderr)  # noqa: T201 - systemd's journal
+    print(f"{ERROR}closing: {ascii(line)[1:-1]}", file=sys.stderr)  # noqa: T201 - systemd's journal
     return 1
 
 

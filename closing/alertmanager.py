@@ -26,7 +26,10 @@ class RefusedError(ClosingError):
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One alert that has not ended; `groups` are the receivers' groups that it is in."""
+    """One alert that has not ended; `groups` are the receivers' groups that it is in.
+
+    It may be suppressed in some of them and told in others.
+    """
 
     fingerprint: str
     labels: Labels
@@ -34,6 +37,7 @@ class Listed:
     starts_at: str
     generator_url: str
     suppressed: bool
+    told: bool
     groups: frozenset[str]
 
 
@@ -97,7 +101,7 @@ class Alertmanager:
                 return text
         except urllib.error.HTTPError as error:
             said = error.read(500).decode(errors="replace").strip()
-            kind = RefusedError if body and error.code == 400 else ClosingError
+            kind = RefusedError if body and 400 <= error.code < 500 else ClosingError
             raise kind(f"expected {url} to answer 200, found {error.code}: {said}") from error
         except (OSError, ValueError, HTTPException) as error:
             raise ClosingError(f"expected Alertmanager to answer at {url}, found: {error}") from error
@@ -123,13 +127,15 @@ def _listed(groups: Any) -> dict[str, Listed]:
         key = json.dumps([group["receiver"]["name"], group["labels"]], sort_keys=True)
         for one in group["alerts"]:
             earlier = found.get(one["fingerprint"])
+            suppressed = one["status"]["state"] == "suppressed"
             found[one["fingerprint"]] = Listed(
                 fingerprint=one["fingerprint"],
                 labels=one["labels"],
                 annotations=one["annotations"],
                 starts_at=one["startsAt"],
                 generator_url=one.get("generatorURL", ""),
-                suppressed=one["status"]["state"] == "suppressed",
+                suppressed=suppressed or (earlier is not None and earlier.suppressed),
+                told=not suppressed or (earlier is not None and earlier.told),
                 groups=frozenset({key}) | (earlier.groups if earlier else frozenset()),
             )
     return found

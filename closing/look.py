@@ -2,11 +2,12 @@
 
 Alertmanager tells nobody that an alert is over while it is inhibited, silenced or mute, and forgets it. It
 remembers whom it told that the alert fires, though: the same alert posted again as ended makes it tell those,
-and only those. So nothing needs to be known here of receivers, and a post too many is no message too many.
+and only those. So nothing needs to be known here of receivers, and a post too many is no message too many,
+unless others of its group still fire: then those are told once more.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,16 +25,22 @@ def look(memory: Memory, view: View, settings: Settings, now: Seconds) -> tuple[
     for key, one in view.alerts.items():
         after.alerts[key] = _still_there(one, memory.alerts.get(key), now)
     mute = settings.mute(datetime.fromtimestamp(now, UTC))
+    holds = _holder(view, settings)
     posts = []
     for key, gone in memory.alerts.items():
         if key in view.alerts:
             continue
-        held = _held(gone.labels, view, settings)
-        quiet = any(json.loads(group)[0] in mute for group in gone.groups)
+        receivers = {str(json.loads(group)[0]) for group in gone.groups}
+        patience = settings.patience(receivers)
+        gone.seen = min(gone.seen, now)
+        held = holds(gone.labels)
+        quiet = any(one.receiver in receivers and one.takes(gone.labels) for one in mute)
         gone.held, gone.mute = gone.held or held, gone.mute or quiet
         unheard = not gone.told and _beside_others(gone, view)
-        wait = now - max(gone.seen, after.known_since) < settings.patience_s
-        stays, due = (True, False) if wait else _judge(gone, settings, now, held=held or unheard, quiet=quiet)
+        if now - max(gone.seen, after.known_since) < patience:
+            stays, due = True, False
+        else:
+            stays, due = _judge(gone, patience, settings.keep_s, now, held=held or unheard, quiet=quiet)
         if stays:
             after.alerts[key] = gone
         if due:
@@ -75,17 +82,22 @@ def _still_there(one: Listed, earlier: Remembered | None, now: Seconds) -> Remem
         generator_url=one.generator_url,
         groups=sorted(one.groups),
         seen=now,
-        told=not one.suppressed or (earlier is not None and earlier.told),
+        told=one.told or (earlier is not None and earlier.told),
         held=one.suppressed,
     )
 
 
-def _held(labels: Labels, view: View, settings: Settings) -> bool:
-    """Tell whether Alertmanager would swallow a message about these labels now."""
-    others: Collection[Labels] = [one.labels for one in view.alerts.values()]
-    return any(matches(silence, labels) for silence in view.silences) or any(
-        rule.silences(labels, others) for rule in settings.inhibitions
-    )
+def _holder(view: View, settings: Settings) -> Callable[[Labels], bool]:
+    """Return what tells whether Alertmanager would swallow a message about these labels now."""
+    firing = [one.labels for one in view.alerts.values()]
+    rules = [(rule, rule.sources(firing)) for rule in settings.inhibitions]
+
+    def held(labels: Labels) -> bool:
+        return any(matches(silence, labels) for silence in view.silences) or any(
+            rule.silences(labels, sources) for rule, sources in rules
+        )
+
+    return held
 
 
 def _beside_others(gone: Remembered, view: View) -> bool:
@@ -94,20 +106,21 @@ def _beside_others(gone: Remembered, view: View) -> bool:
 
 
 def _judge(
-    gone: Remembered, settings: Settings, now: Seconds, *, held: bool, quiet: bool
+    gone: Remembered, patience: Seconds, keep: Seconds, now: Seconds, *, held: bool, quiet: bool
 ) -> tuple[bool, bool]:
     """Return whether it is remembered further, and whether it is posted now.
 
     It is posted at every look of one patience, so that neither a restart nor a silence that ends late loses
     it; what was held is posted in quiet hours too, for those who are told then, and once more after them.
     """
-    if not (gone.held or gone.mute) or now - gone.seen > settings.keep_s:
+    if not (gone.held or gone.mute) or now - gone.seen > keep:
         return False, False
     if held:
         gone.rounds.clear()
         return True, False
     if quiet and not gone.held:
         return True, False
-    begun = gone.rounds.setdefault("quiet" if quiet else "open", now)
-    over = now - begun >= settings.patience_s
+    which = "quiet" if quiet else "open"
+    begun = gone.rounds[which] = min(gone.rounds.get(which, now), now)
+    over = now - begun >= patience
     return quiet or not over, not over

@@ -1,12 +1,14 @@
 """Whether an alert would be silenced now, as Alertmanager decides it. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Labels = Mapping[str, str]
 Matcher = tuple[str, str, str]
 """Label, operator (`=`, `!=`, `=~`, `!~`) and value."""
+Sources = Mapping[tuple[str, ...], Collection[bool]]
+"""For each set of equal labels, of every source that has it: is it a target of the same rule, too?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,17 +19,23 @@ class Inhibition:
     target: Sequence[Matcher]
     equal: Sequence[str]
 
-    def silences(self, target: Labels, others: Iterable[Labels]) -> bool:
-        """Tell whether one of the firing *others* silences *target*; what is both never silences its like."""
+    def sources(self, firing: Iterable[Labels]) -> Sources:
+        """Return what of the *firing* alerts silences others, by the labels that must be equal."""
+        found: dict[tuple[str, ...], set[bool]] = {}
+        for labels in firing:
+            if matches(self.source, labels):
+                found.setdefault(self._equal(labels), set()).add(matches(self.target, labels))
+        return found
+
+    def silences(self, target: Labels, sources: Sources) -> bool:
+        """Tell whether one of the *sources* silences *target*; what is both never silences its like."""
         if not matches(self.target, target):
             return False
-        both = matches(self.source, target)
-        return any(
-            matches(self.source, other)
-            and all(other.get(name, "") == target.get(name, "") for name in self.equal)
-            and not (both and matches(self.target, other))
-            for other in others
-        )
+        alike = sources.get(self._equal(target), ())
+        return any(not both for both in alike) or (bool(alike) and not matches(self.source, target))
+
+    def _equal(self, labels: Labels) -> tuple[str, ...]:
+        return tuple(labels.get(name, "") for name in self.equal)
 
 
 def matches(matchers: Iterable[Matcher], labels: Labels) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +66,30 @@ def _private(path: Path) -> int:
 
 
 def _parse(values: Any) -> Memory:
-    known = {one.name for one in fields(Remembered)}
-    alerts = {
-        key: Remembered(**{n: v for n, v in one.items() if n in known})
-        for key, one in values["alerts"].items()
-    }
     return Memory(
         looked=float(values["looked"]),
         known_since=float(values["known_since"]),
         started=str(values["started"]),
-        alerts=alerts,
+        alerts={key: _remembered(one) for key, one in values["alerts"].items()},
     )
+
+
+def _remembered(one: Any) -> Remembered:
+    """A word of a newer version is passed over; one of another type raises."""
+    return Remembered(
+        labels={str(name): str(value) for name, value in one["labels"].items()},
+        annotations={str(name): str(value) for name, value in one["annotations"].items()},
+        starts_at=str(one["starts_at"]),
+        generator_url=str(one["generator_url"]),
+        groups=[_group(group) for group in one["groups"]],
+        seen=float(one["seen"]),
+        told=bool(one["told"]),
+        held=bool(one["held"]),
+        mute=bool(one["mute"]),
+        rounds={str(name): float(value) for name, value in one["rounds"].items()},
+    )
+
+
+def _group(written: str) -> str:
+    receiver, labels = json.loads(written)
+    return json.dumps([str(receiver), labels], sort_keys=True)

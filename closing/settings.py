@@ -1,23 +1,34 @@
 """What the role writes: how Alertmanager is asked, and what in its configuration keeps a message back."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .errors import ClosingError
-from .matching import Inhibition, Matcher
+from .matching import Inhibition, Labels, Matcher, matches
 from .quiet import Interval, covers
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimedRoute:
-    """A route that tells its receiver only at times: not in `mute`, and where `active` is said only then."""
+    """A route that tells its receiver only at times: not in `mute`, and where `active` is said only then.
+
+    It takes what all `matchers` hold for and none of its children, each a list of matchers, takes instead.
+    """
 
     receiver: str
+    matchers: tuple[Matcher, ...] = ()
+    children: tuple[tuple[Matcher, ...], ...] = ()
     mute: tuple[Interval, ...]
     active: tuple[Interval, ...] | None
+
+    def takes(self, labels: Labels) -> bool:
+        """Tell whether an alert with these labels is told by this route, once it comes here."""
+        inner = any(matches(child, labels) for child in self.children)
+        return matches(self.matchers, labels) and not inner
 
     def is_mute(self, now: datetime) -> bool:
         """Tell whether it keeps its messages back at *now*."""
@@ -26,7 +37,10 @@ class TimedRoute:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`patience_s` is how long an alert must be gone before that counts, `keep_s` how long it is owed."""
+    """`patience_s` is how long an alert must be gone before that counts, `keep_s` how long it is owed.
+
+    `slower_s` has the patience of receivers whose groups speak more rarely.
+    """
 
     url: str
     username: str
@@ -36,10 +50,15 @@ class Settings:
     keep_s: float
     inhibitions: tuple[Inhibition, ...]
     timed: tuple[TimedRoute, ...]
+    slower_s: Mapping[str, float] = field(default_factory=dict)
 
-    def mute(self, now: datetime) -> frozenset[str]:
-        """Return the receivers of which some route keeps its messages back at *now*."""
-        return frozenset(one.receiver for one in self.timed if one.is_mute(now))
+    def mute(self, now: datetime) -> tuple[TimedRoute, ...]:
+        """Return the routes that keep their messages back at *now*."""
+        return tuple(one for one in self.timed if one.is_mute(now))
+
+    def patience(self, receivers: Iterable[str]) -> float:
+        """Return how long an alert of these receivers must be gone."""
+        return max([self.patience_s, *(self.slower_s.get(one, 0.0) for one in receivers)])
 
 
 def load(path: Path) -> Settings:
@@ -52,8 +71,9 @@ def load(path: Path) -> Settings:
             keep_s=float(values["keep_s"]),
             inhibitions=tuple(_inhibition(one) for one in values["inhibitions"]),
             timed=tuple(_timed(**one) for one in values["timed"]),
+            slower_s={str(name): float(value) for name, value in values["slower_s"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ClosingError(
             f"expected the settings that the role writes in {path}, found: {error!r}"
         ) from error
@@ -64,8 +84,20 @@ def _inhibition(rule: Any) -> Inhibition:
     return Inhibition(source=source, target=target, equal=tuple(rule["equal"]))
 
 
-def _timed(receiver: str, mute: list[Interval], active: list[Interval] | None) -> TimedRoute:
-    return TimedRoute(receiver=receiver, mute=tuple(mute), active=None if active is None else tuple(active))
+def _timed(
+    receiver: str,
+    matchers: list[list[str]],
+    children: list[list[list[str]]],
+    mute: list[Interval],
+    active: list[Interval] | None,
+) -> TimedRoute:
+    return TimedRoute(
+        receiver=receiver,
+        matchers=tuple(_matcher(*one) for one in matchers),
+        children=tuple(tuple(_matcher(*one) for one in child) for child in children),
+        mute=tuple(mute),
+        active=None if active is None else tuple(active),
+    )
 
 
 def _matcher(name: str, operator: str, value: str) -> Matcher:

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,13 @@ def closing_settings(
     """Return the settings of `closing` beside this configuration; *ready* is how Alertmanager is asked."""
     parsed = yaml.safe_load(config)
     try:
-        interval = parse_duration(parsed["route"].get("group_interval", "5m")) / 1000
+        routes = list(_routes(parsed["route"], {"group_interval": "5m"}, ()))
+
+        def patience(route: Config) -> float:
+            interval = parse_duration(route["group_interval"]) / 1000
+            return max(interval + GRACE_S / time_scale, 3 * every_s)
+
+        usual = patience(routes[0])
         values = {
             "alertmanager": {
                 "url": ready["url"].removesuffix("/-/ready"),
@@ -39,10 +45,11 @@ def closing_settings(
                 "password": ready.get("password", ""),
                 "ca_file": ready.get("ca_file", ""),
             },
-            "patience_s": max(interval + GRACE_S / time_scale, 3 * every_s),
+            "patience_s": usual,
+            "slower_s": _slowest((one["receiver"], patience(one)) for one in routes if patience(one) > usual),
             "keep_s": parse_duration(retention) / 1000,
             "inhibitions": [_inhibition(rule) for rule in parsed.get("inhibit_rules") or ()],
-            "timed": list(_timed(parsed)),
+            "timed": list(_timed(parsed, routes)),
         }
     except CatalogError as error:
         raise AnsibleFilterError(f"alertmanager: {error}") from error
@@ -85,7 +92,7 @@ def _matchers(text: str) -> list[list[str]]:
     found = list(LISTS.finditer(inner))
     if "".join(one.group(0) for one in found) != inner:
         raise AnsibleFilterError(
-            f'alertmanager: expected a matcher such as severity="critical" in inhibit_rules, found {text!r}'
+            f'alertmanager: expected a matcher such as severity="critical", found {text!r}'
         )
     return [[one.group(2), one.group(3), _plain(one.group(4))] for one in found]
 
@@ -94,27 +101,46 @@ def _plain(value: str) -> str:
     return ESCAPED.sub(lambda match: "\n" if match.group(1) == "n" else match.group(1), value)
 
 
-def _timed(config: Config) -> Iterator[dict[str, Any]]:
+def _slowest(found: Iterable[tuple[str, float]]) -> dict[str, float]:
+    slowest: dict[str, float] = {}
+    for receiver, seconds in found:
+        slowest[receiver] = max(seconds, slowest.get(receiver, 0.0))
+    return slowest
+
+
+def _timed(config: Config, routes: Iterable[Config]) -> Iterator[dict[str, Any]]:
     named = {
         one["name"]: one["time_intervals"]
         for key in ("time_intervals", "mute_time_intervals")
         for one in config.get(key) or ()
     }
-    for route in _routes(config["route"], ""):
+    for route in routes:
         mute, active = (route.get(f"{kind}_time_intervals") for kind in ("mute", "active"))
         if mute or active:
             yield {
                 "receiver": route["receiver"],
+                "matchers": route["path"],
+                "children": [_own_matchers(child) for child in route.get("routes") or ()],
                 "mute": [part for name in mute or () for part in named.get(name, ())],
                 "active": [part for name in active for part in named.get(name, ())] if active else None,
             }
 
 
-def _routes(route: Config, receiver: str) -> Iterator[Config]:
-    receiver = route.get("receiver") or receiver
-    yield {**route, "receiver": receiver}
+def _routes(route: Config, above: Config, path: Iterable[list[str]]) -> Iterator[Config]:
+    """Each route with what it inherits, and the matchers on the way to it."""
+    whole = [*path, *_own_matchers(route)]
+    inherited = {
+        name: route.get(name) or above[name]
+        for name in ("receiver", "group_interval")
+        if route.get(name) or name in above
+    }
+    yield {**route, **inherited, "path": whole}
     for child in route.get("routes") or ():
-        yield from _routes(child, receiver)
+        yield from _routes(child, inherited, whole)
+
+
+def _own_matchers(route: Config) -> list[list[str]]:
+    return [one for text in route.get("matchers") or () for one in _matchers(str(text))]
 
 
 class FilterModule:

@@ -28,7 +28,18 @@ SETTINGS = Settings(
     patience_s=PATIENCE,
     keep_s=432_000.0,
     inhibitions=(DOWN,),
-    timed=(TimedRoute(receiver="quiet", mute=(NIGHT,), active=None),),
+    timed=(
+        TimedRoute(receiver="quiet", mute=(NIGHT,), active=None),
+        TimedRoute(
+            receiver="team",
+            matchers=(("severity", "=", "warning"),),
+            children=((("loud", "=", "yes"),),),
+            mute=(NIGHT,),
+            active=None,
+        ),
+        TimedRoute(receiver="rare", mute=(NIGHT,), active=None),
+    ),
+    slower_s={"rare": 1020.0},
 )
 HEARTBEAT = {"alertname": "Watchdog", "rollback": "heartbeat"}
 MEMORY = {"alertname": "HostMemoryPressure", "host": "a", "severity": "error"}
@@ -43,6 +54,7 @@ def listed(labels: Labels, *, suppressed: bool = False, receiver: str = "error",
         starts_at="2026-11-28T11:00:00.000Z",
         generator_url="",
         suppressed=suppressed,
+        told=not suppressed,
         groups=frozenset({f'["{receiver}", {{"alertname": "{group or labels["alertname"]}"}}]'}),
     )
 
@@ -142,6 +154,60 @@ def test_end_in_the_night_is_told_in_the_morning() -> None:
 
     assert days.during(13.9 * 3600 - 20 * 60, view(BEAT)) == []
     assert names(days.during(3600, view(BEAT))) == {"Warning"}
+
+
+def test_end_before_the_night_is_told_in_the_morning_where_a_group_speaks_only_in_the_night() -> None:
+    days = Days(NOON + 5.8 * 3600)
+    days.during(120, view(BEAT, listed({"alertname": "Warning"}, receiver="rare")))
+
+    assert days.during(13 * 3600, view(BEAT)) == []
+    assert names(days.during(2 * 3600, view(BEAT))) == {"Warning"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "owed"),
+    [
+        ({"severity": "warning"}, True),
+        ({"severity": "error"}, False),
+        ({"severity": "warning", "loud": "yes"}, False),
+    ],
+)
+def test_only_what_the_quiet_route_takes_waits_for_the_morning(labels: dict[str, str], owed: bool) -> None:
+    days = Days(NOON + 8 * 3600)
+    days.during(600, view(BEAT, listed({"alertname": "A", **labels}, receiver="team")))
+
+    days.during(11 * 3600, view(BEAT))
+
+    assert bool(days.during(3 * 3600, view(BEAT))) is owed
+
+
+def test_clock_that_was_ahead_keeps_nothing_back(days: Days) -> None:
+    days.now += 30 * 86_400
+    days.during(600, view(BEAT, listed(MEMORY, suppressed=True), listed(HOST_DOWN)))
+    days.now = NOON
+
+    assert names(days.during(3600, view(BEAT))) == {"HostMemoryPressure"}
+    assert days.memory.alerts.keys() == view(BEAT).alerts.keys()
+
+
+def test_a_storm_is_looked_at_in_time(days: Days) -> None:
+    """Each with each other would be millions of comparisons, and systemd ends a look after a minute."""
+    firing = [listed({**HOST_DOWN, "host": f"firing{n}"}) for n in range(1500)]
+    gone = [listed({**MEMORY, "host": f"gone{n}"}, suppressed=True) for n in range(1500)]
+    days.during(20, view(BEAT, *gone))
+    asked = 0
+
+    class Counted(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            nonlocal asked
+            asked += 1
+            return super().get(name, default)
+
+    days.during(
+        20, view(BEAT, *(Listed(**{**one.__dict__, "labels": Counted(one.labels)}) for one in firing))
+    )
+
+    assert asked < 10 * len(firing)
 
 
 def test_pager_is_told_in_the_night_what_mute_routes_hear_in_the_morning() -> None:

@@ -72,7 +72,14 @@ def command(server: Server, tmp_path: Path) -> list[str]:
     settings = tmp_path / "closing.json"
     port = server.http.server_address[1]
     asked = {"url": f"http://127.0.0.1:{port}", "username": "u", "password": PASSWORD, "ca_file": ""}
-    values = {"alertmanager": asked, "patience_s": 420, "keep_s": 1000, "inhibitions": [], "timed": []}
+    values = {
+        "alertmanager": asked,
+        "patience_s": 420,
+        "slower_s": {},
+        "keep_s": 1000,
+        "inhibitions": [],
+        "timed": [],
+    }
     settings.write_text(json.dumps(values))
     return ["--settings", str(settings), "--memory", str(tmp_path / "memory.json")]
 
@@ -127,10 +134,39 @@ def test_active_silences_are_read_with_all_their_operators(server: Server, comma
     assert view.silences == [[("host", "!=", "a"), ("env", "=~", "x|y")]]
 
 
+ODD_ALERT = {
+    "labels": {"alertname": "A"},
+    "annotations": {},
+    "starts_at": "",
+    "generator_url": "",
+    "groups": ['["error", {}]'],
+    "seen": 1,
+    "told": True,
+    "held": True,
+    "mute": False,
+    "rounds": {},
+}
+
+
+def remembered(**odd: object) -> str:
+    return json.dumps({"looked": 1, "known_since": 1, "started": "", "alerts": {"f1": {**ODD_ALERT, **odd}}})
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        '{"alerts": {"f1": {}}',
+        "[]",
+        remembered(seen=None),
+        remembered(labels=[]),
+        remembered(groups=["5"]),
+        remembered(rounds={"open": "x"}),
+    ],
+)
 def test_broken_memory_is_said_and_begins_anew(
-    command: list[str], capsys: pytest.CaptureFixture[str]
+    command: list[str], capsys: pytest.CaptureFixture[str], memory: str
 ) -> None:
-    Path(command[-1]).write_text('{"alerts": {"f1": {}}')
+    Path(command[-1]).write_text(memory)
 
     assert main(command) == 1
     assert "begins anew" in capsys.readouterr().err

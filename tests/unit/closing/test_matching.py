@@ -31,14 +31,16 @@ def test_inhibition_needs_equal_labels_a_missing_one_is_empty() -> None:
         equal=("host", "env"),
     )
 
-    assert rule.silences(LABELS, [{"symptom": "host_down", "host": "a"}])
-    assert not rule.silences(LABELS, [{"symptom": "host_down", "host": "b"}])
-    assert not rule.silences(LABELS, [{"symptom": "host_down", "host": "a", "env": "x"}])
-    assert not rule.silences({**LABELS, "severity": "critical"}, [{"symptom": "host_down", "host": "a"}])
+    assert rule.silences(LABELS, rule.sources([{"symptom": "host_down", "host": "a"}]))
+    assert not rule.silences(LABELS, rule.sources([{"symptom": "host_down", "host": "b"}]))
+    assert not rule.silences(LABELS, rule.sources([{"symptom": "host_down", "host": "a", "env": "x"}]))
+    assert not rule.silences(
+        {**LABELS, "severity": "critical"}, rule.sources([{"symptom": "host_down", "host": "a"}])
+    )
 
 
 def test_what_is_source_and_target_never_silences_its_like() -> None:
     every = (("severity", "=~", ".+"),)
     rule = Inhibition(source=every, target=every, equal=("host",))
 
-    assert not rule.silences(LABELS, [{**LABELS, "alertname": "other"}])
+    assert not rule.silences(LABELS, rule.sources([{**LABELS, "alertname": "other"}]))

@@ -72,8 +72,38 @@ mute_time_intervals: [{name: office, time_intervals: [{weekdays: ['monday:friday
 """
 
     assert settings(config)["timed"] == [
-        {"receiver": "a", "mute": [], "active": [{"weekdays": ["monday:friday"]}]}
+        {
+            "receiver": "a",
+            "matchers": [["x", "=", "y"]],
+            "children": [],
+            "mute": [],
+            "active": [{"weekdays": ["monday:friday"]}],
+        }
     ]
+
+
+def test_route_is_known_by_all_matchers_on_the_way_and_by_those_of_its_children() -> None:
+    config = """
+route:
+  receiver: a
+  routes:
+    - matchers: ['x="y"']
+      routes: [{mute_time_intervals: [night], matchers: ['z="1"'], routes: [{matchers: ['v="w"']}]}]
+time_intervals: [{name: night, time_intervals: [{weekdays: ['monday:friday']}]}]
+"""
+
+    [found] = settings(config)["timed"]
+
+    assert found["matchers"] == [["x", "=", "y"], ["z", "=", "1"]]
+    assert found["children"] == [[["v", "=", "w"]]]
+
+
+def test_receiver_whose_groups_speak_rarely_is_waited_for_longer() -> None:
+    assert settings()["slower_s"] == {"warning-mail": 900 + 120}
+    inherited = """
+route: {receiver: a, routes: [{receiver: b, group_interval: 1h, routes: [{receiver: c}]}, {receiver: d}]}
+"""
+    assert settings(inherited)["slower_s"] == {"b": 3720, "c": 3720}
 
 
 def test_every_file_of_the_program_is_shipped() -> None:
