@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monitoring.delivery.dead_man import RECEIVER as DEAD_MAN
-from monitoring.routing import Labels, Route, matches, routes_of
+from monitoring.routing import MATCHER, Labels, Route, matches, routes_of
 from monitoring.rule_files import SEVERITIES
 
 DAEMON = "/api/admin/rollback/trigger"
@@ -19,6 +19,8 @@ HEARTBEAT: Labels = {
     "component": "meta",
     "rollback": "heartbeat",
 }
+NEVER = ("louder", "evidence")
+"""Labels that only rules give, and that no trigger has."""
 SHOWN = 3
 
 
@@ -106,13 +108,22 @@ def _inhibitions(config: Mapping[str, Any], triggers: Sequence[Labels]) -> Itera
             _called(labels, severity)
             for labels in triggers
             for severity in SEVERITIES
-            if all(matches(matcher, {**labels, "severity": severity}) for matcher in targets)
+            if all(_may_match(matcher, {**labels, "severity": severity}) for matcher in targets)
         ]
         if hit:
             yield (
                 f"the inhibition of {' and '.join(targets)} silences what the rollback daemon must hear, "
                 f'{_some(hit)}; add rollback!~"auto|propose" to its target_matchers'
             )
+
+
+def _may_match(matcher: str, labels: Labels) -> bool:
+    """Whether the matcher can hold: what no rule says itself, such as `instance`, may have any value."""
+    parsed = MATCHER.fullmatch(matcher)
+    known = _said(labels)
+    return bool(parsed and parsed.group(1) not in known and parsed.group(1) not in NEVER) or matches(
+        matcher, known
+    )
 
 
 def _plain(severity: str, component: str) -> Labels:

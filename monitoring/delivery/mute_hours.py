@@ -26,9 +26,12 @@ def with_hours(config: Config, said: Any) -> Config:
     end = _time("to", given.get("to", ours["to"]))
     if start == end:
         raise CatalogError(f"{INPUT}: expected two times that differ, found {start} twice")
+    days = _days(given.get("all_day", []))
+    if len(set(days)) == len(DAYS) or (start, end) == ("00:00", "24:00"):
+        raise CatalogError(f"{INPUT}: expected hours that end, found that warnings would wait for ever")
     zone = {"location": _zone(given.get("timezone", ours["timezone"]))}
     night = {"weekdays": ["sunday:saturday"], "times": _ranges(start, end), **zone}
-    whole = {"weekdays": _days(given.get("all_day", [])), **zone}
+    whole = {"weekdays": days, **zone}
     return _replaced(config, [night, *([whole] if whole["weekdays"] else [])])
 
 
