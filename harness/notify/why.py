@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from closing.errors import ClosingError
+from closing.quiet import covers
 from devtools.errors import UserError
 from monitoring.catalog import Alert
 from monitoring.destinations import destinations
@@ -13,8 +14,6 @@ from monitoring.routing import Labels, routes_of, silencers
 
 Config = Mapping[str, Any]
 FROM_SERIES = ("service", "env", "host", "instance", "subject")
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-READ = {"times", "weekdays", "location"}
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class Reach:
     places: tuple[str, ...]
     grouped: str
     muted_by: str
-    """The mute time that holds at the moment asked about, or nothing."""
+    """The times that keep a message back at the moment asked about, or nothing."""
     other_times: str
-    """The mute times that hold at other moments."""
+    """The times that do so at other moments."""
 
 
 def labels_of(alert: Alert, said: Labels) -> dict[str, str]:
@@ -42,43 +41,39 @@ def reached(config: Config, labels: Labels, at: datetime) -> Iterator[Reach]:
     by_name = {receiver["name"]: receiver for receiver in config["receivers"]}
     for route in routes_of(config, labels):
         receiver = by_name[route["receiver"]]
-        names = list(route.get("mute_time_intervals", ()))
-        now = [name for name in names if holds(config, name, at)]
+        times = _kept_back(config, route, at)
         machines = [one.get("url", "a secret address") for one in receiver.get("webhook_configs", ())]
         places = [*map(str, destinations(receiver)), *(f"webhook {url}" for url in machines)]
         grouped = f"grouped by {', '.join(route.get('group_by', ()))}; waits {route.get('group_wait', '30s')}"
-        others = ", ".join(name for name in names if name not in now)
-        yield Reach(receiver["name"], tuple(places), grouped, ", ".join(now), others)
+        now, others = (
+            ", ".join(name for name, held in times.items() if held is at_once) for at_once in (True, False)
+        )
+        yield Reach(receiver["name"], tuple(places), grouped, now, others)
 
 
 def holds(config: Config, name: str, at: datetime) -> bool:
-    """Whether a mute time holds at a moment."""
-    known = {one["name"]: one["time_intervals"] for one in config.get("time_intervals", ())}
+    """Whether a time interval holds at a moment."""
+    known = {
+        one["name"]: one["time_intervals"]
+        for key in ("time_intervals", "mute_time_intervals")
+        for one in config.get(key, ())
+    }
     if name not in known:
         raise UserError(f"expected a time interval called {name}, found {', '.join(known) or 'none'}")
-    return any(_within(interval, at) for interval in known[name])
+    try:
+        return covers(known[name], at)
+    except (ClosingError, ValueError, KeyError) as error:
+        raise UserError(f"expected {name} as Alertmanager reads time intervals, found: {error}") from error
 
 
-def _within(interval: Mapping[str, Any], at: datetime) -> bool:
-    if unread := interval.keys() - READ:
-        raise UserError(f"expected a mute time of {', '.join(sorted(READ))}, found {', '.join(unread)}")
-    local = at.astimezone(ZoneInfo(interval.get("location", "UTC")))
-    days, times = interval.get("weekdays"), interval.get("times")
-    return (days is None or any(_on(day, local) for day in days)) and (
-        times is None or any(_at(one, local.time()) for one in times)
-    )
-
-
-def _on(days: str, moment: datetime) -> bool:
-    """Alertmanager's week begins on Sunday; a range may be written sunday:saturday."""
-    order = (DAYS[-1], *DAYS[:-1])
-    first, _, last = days.lower().partition(":")
-    return order.index(first) <= order.index(DAYS[moment.weekday()]) <= order.index(last or first)
-
-
-def _at(times: Mapping[str, str], moment: time) -> bool:
-    start, end = times["start_time"], times["end_time"]
-    return time.fromisoformat(start) <= moment and (end == "24:00" or moment < time.fromisoformat(end))
+def _kept_back(config: Config, route: Mapping[str, Any], at: datetime) -> dict[str, bool]:
+    """The times of a route, each with whether it keeps messages back at a moment."""
+    active = list(route.get("active_time_intervals", ()))
+    outside = bool(active) and not any(holds(config, name, at) for name in active)
+    return {
+        **{name: holds(config, name, at) for name in route.get("mute_time_intervals", ())},
+        **{f"all but {name}": outside for name in active},
+    }
 
 
 def silenced(config: Config, labels: Labels, alerts: Sequence[Alert]) -> dict[str, str]:

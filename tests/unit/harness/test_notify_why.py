@@ -38,11 +38,30 @@ def test_days_of_the_week_count_from_sunday() -> None:
     assert [holds(week, "x", day) for day in days] == [True, True, *[False] * 5]
 
 
-def test_a_mute_time_that_is_not_understood_is_refused() -> None:
-    odd = {"time_intervals": [{"name": "x", "time_intervals": [{"months": ["may"]}]}]}
+@pytest.mark.parametrize(
+    "interval", [{"months": ["mai"]}, {"location": "Europe/Sofja"}, {"times": [{"start_time": "x"}]}]
+)
+def test_a_mute_time_that_is_not_understood_is_refused(interval: dict[str, object]) -> None:
+    odd = {"time_intervals": [{"name": "x", "time_intervals": [interval]}]}
 
-    with pytest.raises(UserError, match="found months"):
+    with pytest.raises(UserError, match="expected x as Alertmanager reads"):
         holds(odd, "x", NOON)
+
+
+def test_a_route_that_tells_only_at_times_keeps_back_the_rest() -> None:
+    config = {
+        "route": {"receiver": "a", "routes": [{"receiver": "a", "active_time_intervals": ["day"]}]},
+        "receivers": [{"name": "a"}],
+        "time_intervals": [
+            {"name": "day", "time_intervals": [{"times": [{"start_time": "08:00", "end_time": "18:00"}]}]}
+        ],
+    }
+    labels = labels_of(ALERTS["HostHighCpu"], {})
+
+    def muted(at: datetime) -> list[str]:
+        return [one.muted_by for one in reached(config, labels, at)]
+
+    assert (muted(NOON), muted(NIGHT)) == ([""], ["all but day"])
 
 
 def test_a_warning_is_muted_at_night_and_a_critical_alert_never() -> None:
