@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitoring.delivery.saying import Config, known, listed
+from monitoring.delivery.saying import Config, kind_of, known, listed
 from monitoring.destinations import INTEGRATIONS
 from monitoring.errors import CatalogError
+from monitoring.routing import MATCHER
 
 RECEIVERS, ROUTES = "alertmanager_receivers", "alertmanager_routes"
 INHIBITIONS = "alertmanager_inhibit_rules"
@@ -98,6 +99,7 @@ def _numbered(place: str, said: Any) -> Iterator[tuple[int, Config]]:
 def _route(place: str, route: Config, config: Mapping[str, Any], *, top: bool = True) -> Config:
     for key in route:
         known(place, key, _ROUTE, "some of")
+    _matchers(f"{place}, matchers", route.get("matchers", []))
     if "receiver" in route or top:
         known(place, route.get("receiver"), [one["name"] for one in config["receivers"]], "a receiver")
     times = [one["name"] for key in ("time_intervals", *TIMES[:1]) for one in config.get(key) or []]
@@ -111,6 +113,16 @@ def _route(place: str, route: Config, config: Mapping[str, Any], *, top: bool = 
     return {**route, "routes": children} if children else route
 
 
+def _matchers(place: str, said: Any) -> None:
+    """Alertmanager takes a list; a text would be read letter by letter."""
+    form = """expected a list of matchers such as ['severity="critical"']"""
+    if not isinstance(said, list):
+        raise CatalogError(f"{place}: {form}, found {kind_of(said)}")
+    for one in said:
+        if not (isinstance(one, str) and MATCHER.fullmatch(one)):
+            raise CatalogError(f"{place}: {form}, found {one!r} in it")
+
+
 def with_inhibitions(config: Config, said: Any) -> Config:
     """Our inhibitions and the site's."""
     added = []
@@ -120,6 +132,8 @@ def with_inhibitions(config: Config, said: Any) -> Config:
             known(place, key, _INHIBITION, "some of")
         if not rule.get("source_matchers") or not rule.get("target_matchers"):
             raise CatalogError(f"{place}: expected source_matchers and target_matchers, found {sorted(rule)}")
+        for side in ("source_matchers", "target_matchers"):
+            _matchers(f"{place}, {side}", rule[side])
         added.append(rule)
     ours = config.get("inhibit_rules") or []
     return {**config, "inhibit_rules": [*ours, *added]} if added else config

@@ -23,7 +23,7 @@ def known(place: str, name: object, names: Iterable[str], what: str) -> str:
 def mapping(place: str, value: Any, keys: Iterable[str], what: str) -> dict[str, Any]:
     """Return *value* as a mapping with none but these keys."""
     if not isinstance(value, Mapping):
-        raise CatalogError(f"{place}: expected {what}, found {_kind(value)}")
+        raise CatalogError(f"{place}: expected {what}, found {kind_of(value)}")
     for key in value:
         known(place, key, keys, "some of")
     return dict(value)
@@ -32,16 +32,16 @@ def mapping(place: str, value: Any, keys: Iterable[str], what: str) -> dict[str,
 def listed(place: str, value: Any) -> list[dict[str, Any]]:
     """Return *value* as a list of mappings."""
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise CatalogError(f"{place}: expected a list of dictionaries, found {_kind(value)}")
+        raise CatalogError(f"{place}: expected a list of dictionaries, found {kind_of(value)}")
     return [dict(item) for item in value]
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     """What it is, not what it says: an address or a key in it would stand in the log."""
     if isinstance(value, Mapping):
         return "a dictionary"
     if isinstance(value, list):
-        return f"a list with {', '.join(sorted({_kind(item) for item in value})) or 'nothing'} in it"
+        return f"a list with {', '.join(sorted({kind_of(item) for item in value})) or 'nothing'} in it"
     return {"str": "a text", "int": "a number", "NoneType": "nothing"}.get(
         type(value).__name__, type(value).__name__
     )

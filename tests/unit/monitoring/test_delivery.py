@@ -208,6 +208,9 @@ def test_what_no_input_names_may_still_be_overridden() -> None:
             "route 1: expected a receiver",
         ),
         ({"routes": {"receiver": "error"}}, "expected a list of dictionaries, found a dictionary"),
+        ({"routes": [{"receiver": "error", "matchers": 'a="b"'}]}, "found a text"),
+        ({"routes": [{"receiver": "error", "matchers": ["a b"]}]}, "found 'a b' in it"),
+        ({"inhibit_rules": [{"source_matchers": "a=b", "target_matchers": ["c=d"]}]}, "found a text"),
         (
             {"receivers": [["planted"]]},
             "expected a list of dictionaries, found a list with a list with a text",
