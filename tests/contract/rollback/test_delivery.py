@@ -524,8 +524,9 @@ def answered_wrongly(folder: Path, running: Running) -> None:
         for answer, door in doors.items():
             door.behaviour = PASS
             assert here.until_decided(began[answer]) == "webhook"
+            # At least once: an answer that comes later than the group interval is asked for again.
             here.until("the delivery", partial(door.delivered, began[answer]))
-            assert door.delivered(began[answer]) == 1
+            assert len(here.rows(began[answer])) == 1
 
 
 def _manner(here: Site, door: Door) -> str:
