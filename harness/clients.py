@@ -99,6 +99,26 @@ class Alertmanager(Http):
         found = self.ask("GET", "/api/v2/alerts")
         return [alert for alert in found if labels.items() <= alert["labels"].items()]
 
+    def configuration(self) -> str:
+        """Return the configuration that is in force, without its secrets."""
+        return str(self.ask("GET", "/api/v2/status")["config"]["original"])
+
+    def post(self, alerts: list[Json]) -> None:
+        """Tell it of alerts, as Prometheus does."""
+        self._taken(self.send("POST", "/api/v2/alerts", json=alerts))
+
+    def exposition(self) -> str:
+        """Return what it tells Prometheus about itself."""
+        return self._taken(self.send("GET", "/metrics")).text
+
+    def _taken(self, answer: requests.Response) -> requests.Response:
+        if not answer.ok:
+            raise ClientError(
+                f"expected {answer.request.method} {answer.url} to succeed, "
+                f"found {answer.status_code}: {answer.text[:300]}"
+            )
+        return answer
+
 
 class Daemon(Http):
     """The rollback daemon, asked as `admin`."""

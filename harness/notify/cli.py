@@ -1,4 +1,4 @@
-"""`harness notify`: how messages look, and why an alert reaches whom."""
+"""`harness notify`: how messages look, why an alert reaches whom, and whether a receiver is told."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import yaml
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import say
-from harness.notify import preview, sent, why
+from harness.notify import preview, sent, testing, why
 from harness.notify.scenes import scenes
 from monitoring.catalog import Alert, load
 
@@ -24,10 +24,11 @@ RULES = REPO / "monitoring" / "rules"
 
 def add_commands(subparsers: Any) -> None:
     """`harness notify` is known to the command line."""
-    parser = subparsers.add_parser("notify", help="how messages look, and why an alert reaches whom")
+    parser = subparsers.add_parser("notify", help="how messages look, who is told and why, and a drill")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _preview_command(commands)
     _why_command(commands)
+    testing.add_command(commands)
 
 
 def _preview_command(commands: Any) -> None:
