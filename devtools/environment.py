@@ -51,6 +51,7 @@ def finish(venv: Path) -> None:
     fingerprint = wanted()
     _pip(venv, f"--constraint={CONSTRAINTS}", f"--requirement={REQUIREMENTS}")
     _install_project(venv)
+    _compile(venv)
     (venv / _UNFINISHED).unlink()
     (venv / _STAMP).write_text(fingerprint, encoding="ascii")
 
@@ -93,6 +94,15 @@ def requirement_files(start: Path) -> Iterator[Path]:
     for line in start.read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):
             yield from requirement_files(start.parent / line.removeprefix("-r ").strip())
+
+
+def _compile(venv: Path) -> None:
+    """Every program of it starts fast, also where PYTHONDONTWRITEBYTECODE forbids to keep what was compiled.
+
+    On all cores, which pip does not use. A package may carry files for other Pythons: those stay as they are.
+    """
+    argv = [str(venv / "bin" / "python"), "-m", "compileall", "-qq", "-j0", str(venv / "lib")]
+    subprocess.run(argv, stdin=subprocess.DEVNULL, check=False)
 
 
 def _install_project(venv: Path) -> None:

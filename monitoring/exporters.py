@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from monitoring.errors import CatalogError
+from monitoring.rule_files import read_yaml
 
 COMMON = "main"
 """The file in which the role keeps what all exporters share; it is no exporter."""
@@ -99,7 +100,7 @@ def _require_parts(path: Path, data: Mapping[str, Any]) -> None:
 def _exporter(path: Path) -> Exporter:
     name = path.stem
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
         jobs, program = data["__exporter_jobs"], data["__exporter_program"]
         packages, binaries = program["packages"], program["binaries"]
         if not isinstance(jobs[name]["port"], int):

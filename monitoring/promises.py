@@ -9,7 +9,7 @@ import yaml
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.patch import merge
-from monitoring.rule_files import SEVERITIES
+from monitoring.rule_files import LOADER, SEVERITIES
 
 Promises = dict[str, Any]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -30,12 +30,12 @@ def promises(text: str, patch: Any = None) -> Promises:
 def read_once(text: str, name: str) -> Any:
     """The structure of a YAML text in which no key occurs twice: the first one would be lost silently."""
     try:
-        return yaml.load(text, Loader=_Once)  # noqa: S506 - a safe loader
+        return yaml.load(str(text), Loader=_Once)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise CatalogError(f"{name}: expected YAML, found {error}") from None
 
 
-class _Once(yaml.SafeLoader):
+class _Once(LOADER):  # type: ignore[misc]
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:

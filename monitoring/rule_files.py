@@ -61,12 +61,13 @@ class Alert:
         return self.labels.get("rollback_trigger")
 
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
 
 
 def read_yaml(text: str) -> Any:
     """The structure of a YAML text."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - both are safe loaders
+    # Ansible's texts are of a class of their own, which libyaml refuses.
+    return yaml.load(str(text), Loader=LOADER)  # noqa: S506 - both are safe loaders
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from devtools.checks.steps import Step
 from devtools.paths import REPO, VENV
 from devtools.system import say
 
+COMPILES_ANEW = "PYTHONDONTWRITEBYTECODE"
+"""With it each of the thousands of programs that the tests start compiles what it imports."""
+
 # What tests write safely to a disk costs nothing in memory.
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3  # noqa: S108
 
@@ -67,10 +70,11 @@ def _run(step: Step, *, live: bool) -> Outcome:
     pipe, merged = (None, None) if live else (subprocess.PIPE, subprocess.STDOUT)
     path = f"{VENV / 'bin'}:{os.environ['PATH']}"
     memory = {"PYTEST_DEBUG_TEMPROOT": str(MEMORY)} if step.in_memory and _has_room(MEMORY) else {}
+    own = {name: value for name, value in os.environ.items() if name != COMPILES_ANEW}
     done = subprocess.run(
         step.argv,
         cwd=REPO,
-        env={**os.environ, "PATH": path, **memory},
+        env={**own, "PATH": path, **memory},
         stdin=subprocess.DEVNULL,
         stdout=pipe,
         stderr=merged,

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from monitoring.patch import merge
+from monitoring.rule_files import read_yaml
 
 USUAL = "http://127.0.0.1:8000/"
 CA, CERT, KEY = "daemon/ca.crt", "daemon/client.crt", "secrets/daemon-client-key"
@@ -18,7 +19,7 @@ def delivered(text: str, daemon: Neighbour) -> str:
     """alertmanager.yml with the daemon where it is, or without it where a site has none."""
     if daemon and not {"ca", "cert"} & set(daemon):
         return text.replace(USUAL, f"{daemon['url']}/")
-    config = yaml.safe_load(text)
+    config = read_yaml(text)
     changed = [
         {**receiver, "webhook_configs": [_hook(hook, daemon) for hook in hooks] if daemon else None}
         for receiver in config.get("receivers") or []

@@ -361,7 +361,7 @@ def test_values_of_an_earlier_start_are_gone(outside: Running) -> None:
 
 
 def test_headers_are_ignored_outside_the_lab(outside: Running) -> None:
-    until_ready(outside)  # it saw the outages of the tests before, too, and finds out by itself that they are over
+    until_ready(outside)  # it saw the outages of the tests before, too
     headers = {"X-Mita-Fail": "1", "X-Mita-Delay": "nonsense"}
 
     assert call(outside, "POST", "/api/queue/jobs", json={}, headers=headers) == 202

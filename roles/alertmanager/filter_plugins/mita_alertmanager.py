@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
@@ -43,12 +42,12 @@ def alertmanager_files(
     try:
         text = delivered((source / "alertmanager.yml").read_text(encoding="utf-8"), _plain(daemon))
         config = catalog.render_alertmanager(text, time_scale=time_scale, said=said)
-        refuse_cuts(yaml.safe_load(text), said, _alerts(source), daemon=bool(daemon))
+        refuse_cuts(read_yaml(text), said, _alerts(source), daemon=bool(daemon))
         templates = {path.name: path.read_text(encoding="utf-8") for path in source.glob("templates/*.tmpl")}
         templates |= _own(own_templates, templates)
     except (catalog.CatalogError, OSError) as error:
         raise AnsibleFilterError(f"the Alertmanager content in {directory} was refused: {error}") from error
-    _warn_of_shared_address(yaml.safe_load(config))
+    _warn_of_shared_address(read_yaml(config))
     _refuse_missing_secrets(config, secrets)
     _refuse_no_address(secrets)
     files: list[File] = [{"path": "alertmanager.yml", "content": config}]
@@ -69,14 +68,14 @@ def routing_checks(files: Sequence[File], directory: str, amtool: str) -> list[l
     (text,) = (file["content"] for file in files if file["path"] == "alertmanager.yml")
     return [
         [amtool, "config", "routes", "test", "--config.file={root}/alertmanager.yml", *question]
-        for question in questions(yaml.safe_load(text), _alerts(Path(directory)))
+        for question in questions(read_yaml(text), _alerts(Path(directory)))
     ]
 
 
 def slack_addresses(files: Sequence[File]) -> list[dict[str, str]]:
     """Return each channel with the name of its address and the address itself, each pair once."""
     texts = {file["path"]: file["content"] for file in files}
-    config = yaml.safe_load(texts["alertmanager.yml"])
+    config = read_yaml(texts["alertmanager.yml"])
     common = (config.get("global") or {}).get("slack_api_url_file", "")
     found = {}
     for entry in entries(config):
@@ -135,9 +134,7 @@ def _read(path: Path) -> str:
 
 
 def _refuse_missing_secrets(config: str, secrets: Mapping[str, str]) -> None:
-    named = {
-        path.removeprefix(SECRETS) for path in _strings(yaml.safe_load(config)) if path.startswith(SECRETS)
-    }
+    named = {path.removeprefix(SECRETS) for path in _strings(read_yaml(config)) if path.startswith(SECRETS)}
     missing = sorted(named - {name for name, value in secrets.items() if str(value).strip()})
     if missing:
         raise AnsibleFilterError(

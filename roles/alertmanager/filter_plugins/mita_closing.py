@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -15,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.routing import MATCHER
+from monitoring.rule_files import read_yaml
 
 SOURCES = Path(__file__).resolve().parents[3] / "closing"
 GRACE_S = 120.0
@@ -29,7 +29,7 @@ def closing_settings(
     config: str, ready: Mapping[str, Any], *, every_s: float, retention: str, time_scale: float
 ) -> str:
     """Return the settings of `closing` beside this configuration; *ready* is how Alertmanager is asked."""
-    parsed = yaml.safe_load(config)
+    parsed = read_yaml(config)
     try:
         routes = list(_routes(parsed["route"], {"group_interval": "5m"}, ()))
 

@@ -18,6 +18,7 @@ from monitoring.endpoints import instances as found_on
 from monitoring.errors import CatalogError
 from monitoring.exporters import Exporter, load_exporters, site_files
 from monitoring.patch import merge
+from monitoring.rule_files import read_yaml
 
 PROBERS = ("http", "tcp", "icmp", "dns", "grpc")
 VARS = Path(__file__).resolve().parents[2] / "exporter" / "vars"
@@ -95,7 +96,7 @@ def blackbox(text: str, modules: Any) -> str:
     plain = json.loads(json.dumps(modules))
     if not isinstance(plain, dict):
         raise AnsibleFilterError(f"exporter_blackbox_modules: expected modules by name, found {modules!r}")
-    config = merge(yaml.safe_load(text), {"modules": plain})
+    config = merge(read_yaml(text), {"modules": plain})
     for name, module in config["modules"].items():
         prober = module.get("prober") if isinstance(module, dict) else repr(module)
         if prober not in PROBERS:

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 from ansible.utils.display import Display
@@ -19,6 +18,7 @@ from jinja2 import Undefined, UndefinedError
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.endpoints.address import HIGHEST_PORT
+from monitoring.rule_files import read_yaml
 
 ROLES = Path(__file__).resolve().parents[2]
 GROUPS = {
@@ -162,7 +162,7 @@ def _shape(value: Any) -> str:
 @cache
 def _inputs(role: str) -> dict[str, Option]:
     """The inputs of a role."""
-    document = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    document = read_yaml((ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     return dict(document["argument_specs"]["main"]["options"])
 
 

@@ -21,36 +21,44 @@ options:
   name: {type: str, required: true, description: "Component, a key of program_components."}
   method: {type: str, choices: [package, archive], default: package, description: "Where from."}
   version: {type: str, default: "", description: "An archive needs it; a pin for a package."}
-  packages: {type: list, elements: str, default: [], description: "The main one first."}
-  binaries: {type: dict, default: {}, description: "Upstream's program names to the distribution's."}
   url: {type: raw, default: "", description: "Of the archive, with {arch} or by architecture; returned."}
   checksum: {type: raw, default: "", description: "sha256 of the archive, or one by architecture; returned."}
   archive: {type: path, description: "The fetched archive on this host; removed afterwards."}
   linked: {type: bool, default: true, description: "Whether /usr/local/bin shows the archive's programs."}
-  replaces: {type: list, elements: str, default: [], description: "Returned as it is, for managed_service."}
-  tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
-  python: {type: str, default: "", description: "The least version of Python that the component needs here."}
-  user: {type: str, description: "System user to create."}
-  home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
-  tree: {type: str, default: "", description: "Unpack the whole archive; its directory with the programs."}
+  component:
+    description: What it is; one value, because an expression is evaluated anew wherever it is used.
+    type: dict
+    required: true
+    suboptions:
+      packages: {type: list, elements: str, default: [], description: "The main one first."}
+      binaries: {type: dict, default: {}, description: "Upstream's program names to the distribution's."}
+      replaces: {type: list, elements: str, default: [], description: "Returned as it is."}
+      tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
+      python: {type: str, default: "", description: "The least version of Python that it needs here."}
+      user: {type: str, description: "System user to create."}
+      home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
+      tree: {type: str, default: "", description: "Unpack all of it; the directory with the programs."}
 """
 
+COMPONENT: dict[str, dict[str, Any]] = {
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "binaries": {"type": "dict", "default": {}},
+    "replaces": {"type": "list", "elements": "str", "default": []},
+    "tested": {"type": "dict", "default": {}},
+    "python": {"type": "str", "default": ""},
+    "user": {"type": "str"},
+    "home": {"type": "str", "default": "/nonexistent"},
+    "tree": {"type": "str", "default": ""},
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "method": {"type": "str", "choices": ["package", "archive"], "default": "package"},
     "version": {"type": "str", "default": ""},
-    "packages": {"type": "list", "elements": "str", "default": []},
-    "binaries": {"type": "dict", "default": {}},
     "url": {"type": "raw", "default": ""},
     "checksum": {"type": "raw", "default": ""},
     "archive": {"type": "path"},
-    "replaces": {"type": "list", "elements": "str", "default": []},
-    "tested": {"type": "dict", "default": {}},
-    "python": {"type": "str", "default": ""},
     "linked": {"type": "bool", "default": True},
-    "user": {"type": "str"},
-    "home": {"type": "str", "default": "/nonexistent"},
-    "tree": {"type": "str", "default": ""},
+    "component": {"type": "dict", "required": True, "options": COMPONENT},
 }
 
 
@@ -65,18 +73,19 @@ def for_this_machine(params: dict[str, Any]) -> None:
 def main() -> None:
     """Run the task."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    fetched = Path(module.params["archive"]) if module.params["archive"] else None
-    name, here = module.params["name"], system.found()
+    params = {**module.params, **module.params["component"]}
+    fetched = Path(params["archive"]) if params["archive"] else None
+    name, here = params["name"], system.found()
     try:
-        system.require_python(module.params["python"], name, here)
-        for_this_machine(module.params)
-        outcome = converge(parse(module.params), fetched, check_mode=module.check_mode)
+        system.require_python(params["python"], name, here)
+        for_this_machine(params)
+        outcome = converge(parse(params), fetched, check_mode=module.check_mode)
     except ProgramError as error:
         module.fail_json(msg=str(error))
     finally:
         if fetched and not module.check_mode:
             fetched.unlink(missing_ok=True)
-    told = untested(name, outcome.version, module.params["tested"], here.codename, here.name)
+    told = untested(name, outcome.version, params["tested"], here.codename, here.name)
     if told:
         module.warn(told)
     module.exit_json(
@@ -85,9 +94,9 @@ def main() -> None:
         version=outcome.version,
         token=outcome.token,
         missing=outcome.missing,
-        url=module.params["url"],
-        checksum=module.params["checksum"],
-        replaces=module.params["replaces"],
+        url=params["url"],
+        checksum=params["checksum"],
+        replaces=params["replaces"],
         diff={"before": "", "after": "".join(f"{step}\n" for step in outcome.did)},
     )
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.patch import merge
+from monitoring.rule_files import read_yaml
 
 KEYS = {"username", "password", "tls", "ca", "server_name", "cert", "key"}
 PAIRS = (("username", "password"), ("cert", "key"))
@@ -69,7 +69,7 @@ def _client(job: str, given: Access) -> dict[str, Any]:
 
 
 def _alerting(directory: Path, client: Mapping[str, Any]) -> dict[str, Any]:
-    config = yaml.safe_load((directory / "prometheus.yml").read_text(encoding="utf-8"))
+    config = read_yaml((directory / "prometheus.yml").read_text(encoding="utf-8"))
     return {"alertmanagers": [{**one, **client} for one in config["alerting"]["alertmanagers"]]}
 
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring import agent_mode
 from monitoring.errors import CatalogError
+from monitoring.rule_files import read_yaml
 
 File = dict[str, Any]
 
@@ -22,7 +23,7 @@ def content_for(files: Iterable[File], mode: str) -> list[File]:
         return list(files)
     [config] = [file for file in files if file["path"] == "prometheus.yml"]
     try:
-        document = agent_mode.reduced(yaml.safe_load(config["content"]))
+        document = agent_mode.reduced(read_yaml(config["content"]))
     except CatalogError as error:
         raise AnsibleFilterError(str(error)) from error
     note = "# Rendered from the repository's file for an agent, which has neither rules nor alerts.\n"

@@ -19,6 +19,7 @@ from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
 from monitoring.exporters import load_exporters, site_files
 from monitoring.patch import merge
+from monitoring.rule_files import read_yaml
 
 File = dict[str, Any]
 APPLICATION = "mita-backend"
@@ -63,14 +64,14 @@ def prometheus_files(
 def _config(text: str, time_scale: float, overrides: Any, own: Mapping[str, Any]) -> str:
     if isinstance(overrides, Mapping):
         patch = own_scrapes.patch(
-            yaml.safe_load(text),
+            read_yaml(text),
             own.get("jobs", {}),
             labels=own.get("labels", {}),
             stores=own.get("stores", []),
         )
         overrides = merge(patch, overrides)
     config = catalog.render_prometheus(text, time_scale=time_scale, overrides=overrides)
-    own_scrapes.refuse_idle(yaml.safe_load(config))
+    own_scrapes.refuse_idle(read_yaml(config))
     return config
 
 
@@ -196,7 +197,7 @@ def _public(endpoint: Any, environment: str) -> dict[str, Any]:
 
 def public_modules(text: str, endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the modules of a blackbox.yml; raise where a public address names another."""
-    known = list(yaml.safe_load(text)["modules"])
+    known = list(read_yaml(text)["modules"])
     for one in endpoints:
         if one.get("module", known[0]) not in known:
             raise AnsibleFilterError(
@@ -213,7 +214,7 @@ def expected_files(targets: Iterable[File], content: Iterable[File]) -> list[Fil
         {"record": "job:targets:expected", "expr": f"vector({count})", "labels": labels}
         for file in targets
         if (job := Path(file["path"]).stem) in scraped
-        for labels, count in _counted(job, yaml.safe_load(file["content"]))
+        for labels, count in _counted(job, read_yaml(file["content"]))
     ]
     groups = {"groups": [{"name": "expected", "rules": rules}]}
     return [{"path": "rules/expected.rules.yml", "content": _dump(groups)}]
@@ -221,7 +222,7 @@ def expected_files(targets: Iterable[File], content: Iterable[File]) -> list[Fil
 
 def _scraped(content: Iterable[File]) -> set[str]:
     config = next(file["content"] for file in content if file["path"] == "prometheus.yml")
-    return {job["job_name"] for job in yaml.safe_load(config).get("scrape_configs") or []}
+    return {job["job_name"] for job in read_yaml(config).get("scrape_configs") or []}
 
 
 def _counted(job: str, entries: Iterable[Mapping[str, Any]]) -> list[tuple[dict[str, str], int]]:
@@ -256,7 +257,7 @@ def heartbeat(content: Iterable[File]) -> str:
         rule
         for file in content
         if file["path"].startswith("rules/")
-        for group in yaml.safe_load(file["content"])["groups"]
+        for group in read_yaml(file["content"])["groups"]
         for rule in group["rules"]
     )
     beats = (rule["alert"] for rule in rules if rule.get("labels", {}).get("rollback") == "heartbeat")
