@@ -699,6 +699,7 @@ def from_before(archive: Path) -> Path:
     return changed
 
 
+@pytest.mark.long
 def test_release_from_before_start_commands_is_deployed_left_and_restored(
     rolled_back: Rehearsed, site: Site
 ) -> None:

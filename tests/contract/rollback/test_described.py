@@ -21,7 +21,7 @@ RECORDED = Path(__file__).parent / "alertmanager_bodies.json"
 SEED = 8
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 BODIES = 1_500
-LIMIT_S = 60.0
+LIMIT_S = 25.0
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_described_interface_answers_as_described(daemon: Any, alert: Alert,
             f"{daemon.url}/openapi.json",
             f"--seed={SEED}",
             "--max-examples=8",
-            "--max-time=90",
+            "--max-time=40",
             "--phases=examples,coverage,fuzzing",
             f"--checks={CHECKS}",
             "--auth=admin:admin-secret",
