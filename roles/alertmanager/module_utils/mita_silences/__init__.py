@@ -1,0 +1,1 @@
+"""What the module `alertmanager_silences` does, without Ansible."""
