@@ -13,7 +13,7 @@ import yaml
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import say
-from harness.notify import preview, sent, testing, why
+from harness.notify import called, preview, sent, testing, why
 from harness.notify.scenes import scenes
 from monitoring.catalog import Alert, load
 
@@ -29,6 +29,7 @@ def add_commands(subparsers: Any) -> None:
     _preview_command(commands)
     _why_command(commands)
     testing.add_command(commands)
+    called.add_command(commands)
 
 
 def _preview_command(commands: Any) -> None:

@@ -1,0 +1,123 @@
+"""Who is called when nobody acknowledges a page, and whether what is promised can be kept. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from monitoring.detection import EVALUATION_MS, SCRAPE_MS
+from monitoring.durations import parse_duration
+from monitoring.errors import CatalogError
+from monitoring.routing import routes_of
+from monitoring.rule_files import Alert, read_yaml
+
+SOURCE = Path(__file__).with_name("escalation.yml")
+MINUTE_MS = 60_000
+NEVER = float("inf")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level, and after how many minutes without an answer it is called."""
+
+    name: str
+    after: float
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The means, in minutes, that the alerts of one severity stay under."""
+
+    acknowledged: float
+    resolved: float
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """The data of escalation.yml."""
+
+    policy: str
+    levels: Sequence[Level]
+    promised: Mapping[str, Promise]
+    answers_in: float
+
+
+@dataclass(frozen=True)
+class Paged:
+    """An alert that pages: minutes from the beginning of the fault to the page, at best and at worst."""
+
+    name: str
+    severity: str
+    soonest: float
+    latest: float
+    muted: bool
+
+
+def read(text: str) -> Escalation:
+    """Read escalation.yml; raises CatalogError where the levels are not called one after the other."""
+    try:
+        data = read_yaml(text)
+        found = Escalation(
+            str(data["policy"]),
+            [Level(str(one["level"]), float(one["after"])) for one in data["levels"]],
+            {
+                name: Promise(float(one["acknowledged"]), float(one["resolved"]))
+                for name, one in data["promised"].items()
+            },
+            float(data["answers_in"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CatalogError(
+            f"escalation: expected policy, levels, promised and answers_in, found: {error!r}"
+        ) from error
+    _refuse_order(found.levels)
+    return found
+
+
+def _refuse_order(levels: Sequence[Level]) -> None:
+    said = ", ".join(f"{one.name} after {one.after:g}" for one in levels) or "none"
+    in_order = all(one.after < other.after for one, other in pairwise(levels))
+    if not levels or levels[0].after != 0 or not in_order or len({one.name for one in levels}) < len(levels):
+        raise CatalogError(
+            "escalation: expected levels of different names, the first after 0 and each later than the one "
+            f"before, found {said}"
+        )
+
+
+def paged(alerts: Sequence[Alert], config: Mapping[str, Any]) -> Iterator[Paged]:
+    """Yield each alert that PagerDuty is told of, and how soon.
+
+    That is its `for` and its group's wait, at worst one scrape and one evaluation more. A window that has to
+    fill is not in it: how long that takes depends on how bad the fault is.
+    """
+    pagers = {one["name"] for one in config["receivers"] if one.get("pagerduty_configs")}
+    for alert in alerts:
+        routes = [
+            route
+            for route in routes_of(config, {**alert.labels, "alertname": alert.name})
+            if route["receiver"] in pagers
+        ]
+        if routes:
+            wait = min(parse_duration(str(route.get("group_wait", "30s"))) for route in routes)
+            soonest = alert.for_ms + wait
+            latest = soonest + SCRAPE_MS + EVALUATION_MS
+            muted = all(route.get("mute_time_intervals") for route in routes)
+            yield Paged(alert.name, alert.severity, soonest / MINUTE_MS, latest / MINUTE_MS, muted)
+
+
+def needed_share(escalation: Escalation, promise: Promise) -> float:
+    """Return which share of pages the first level must answer itself to keep the mean; over 1 is never.
+
+    What it does not answer the second level answers, so the mean is that of both.
+    """
+    answers = escalation.answers_in
+    if answers >= promise.acknowledged:
+        return NEVER
+    second = escalation.levels[1].after if len(escalation.levels) > 1 else NEVER
+    return max(0.0, 1 - (promise.acknowledged - answers) / second)
+
+
+def late(escalation: Escalation, promise: Promise, one: Paged) -> bool:
+    """Tell whether even who mends it the moment that they answer the first call is too late."""
+    return one.soonest + escalation.answers_in >= promise.resolved

@@ -1,0 +1,80 @@
+"""Who is called when, and what that can keep; the levels and promises of the requirements."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devtools.paths import REPO
+from harness.cli import main
+from harness.notify.called import lines
+from monitoring.catalog import load
+from monitoring.errors import CatalogError
+from monitoring.escalation import SOURCE, Paged, Promise, late, needed_share, paged, read
+
+TEXT = SOURCE.read_text()
+DATA = read(TEXT)
+CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+PAGED = {one.name: one for one in paged(load(REPO / "monitoring" / "rules"), CONFIG)}
+
+
+def test_the_requirements_are_kept() -> None:
+    assert [(one.name, one.after) for one in DATA.levels] == [("L1", 0), ("L2", 5), ("L3", 10), ("L4", 15)]
+    assert DATA.promised == {"error": Promise(5, 15), "critical": Promise(2, 10)}
+
+
+def test_page_comes_after_for_and_the_groups_wait() -> None:
+    found = PAGED["CriticalErrorRate"]
+
+    assert (found.soonest, found.latest, found.muted) == (2.5, 3.0, False)
+    assert "HostHighCpu" not in PAGED  # a warning pages nobody
+
+
+def test_no_page_is_muted() -> None:
+    assert [one.name for one in PAGED.values() if one.muted] == []
+
+
+@pytest.mark.parametrize(
+    ("promise", "share"), [(5, 0.2), (2, 0.8), (6, 0.0), (9, 0.0), (1, float("inf")), (0.5, float("inf"))]
+)
+def test_first_level_must_answer_what_the_second_would_be_late_for(promise: float, share: float) -> None:
+    assert needed_share(DATA, Promise(promise, 60)) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("soonest", "is_late"), [(8.9, False), (9.0, True), (30, True)])
+def test_page_that_comes_too_late_cannot_be_resolved_in_time(soonest: float, is_late: bool) -> None:
+    one = Paged("x", "critical", soonest, soonest + 0.5, muted=False)
+
+    assert late(DATA, Promise(2, 10), one) == is_late
+    assert any("x pages" in line for line in lines(DATA, Promise(2, 10), [one])) == is_late
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("after: 0", "after: 1"),
+        ("after: 10", "after: 5"),
+        ("level: L2", "level: L1"),
+        ("after: 15", "after: soon"),
+        ("levels:", "steps:"),
+    ],
+)
+def test_levels_that_nobody_could_call_are_refused(change: tuple[str, str]) -> None:
+    with pytest.raises(CatalogError, match=r"^escalation: expected"):
+        read(TEXT.replace(*change))
+
+
+def test_command_says_what_can_be_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["notify", "escalation"]) == 0
+
+    said = capsys.readouterr().out
+    assert "(MTTA): only while L1 answers at least 80% of the pages itself" in said
+    assert "L2 is called after 5 min: too late for that page" in said
+
+
+def test_promise_that_cannot_be_kept_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "escalation.yml"
+    file.write_text(TEXT.replace("answers_in: 1", "answers_in: 2"))
+
+    assert main(["notify", "escalation", "--data", str(file)]) == 1
+    assert "never: who is called needs 2 min" in capsys.readouterr().out
