@@ -40,7 +40,7 @@ class _Once(LOADER):  # type: ignore[misc]
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:
             raise yaml.YAMLError(f"{twice[0]} twice in line {node.start_mark.line + 1} and below")
-        return super().construct_mapping(node, deep)
+        return dict(super().construct_mapping(node, deep))
 
 
 def _wrong(document: Any) -> Iterator[str]:
