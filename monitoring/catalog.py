@@ -74,7 +74,7 @@ def _render_rules(text: str, overrides: Overrides, links: Links, time_scale: flo
     document = {**original, "groups": [group for group in groups if group["rules"]]}
     if time_scale != 1:
         document = scale_rule_file(document, time_scale)
-    return text if document == original else _dump(document)
+    return text if document == original else dump(document)
 
 
 def _for_site(rules: list[dict[str, Any]], overrides: Overrides, links: Links) -> list[dict[str, Any]]:
@@ -124,10 +124,11 @@ def _render(
     document = merge(sited(original), overrides)
     if time_scale != 1:
         document = scale(document, time_scale)
-    return text if document == original else _dump(document)
+    return text if document == original else dump(document)
 
 
-def _dump(document: Any) -> str:
+def dump(document: Any) -> str:
+    """Return the text of a file that a host reads."""
     return "# Rendered from the repository's file with this site's overrides and time scale.\n" + yaml.dump(
         document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120
     )

@@ -12,16 +12,16 @@ from starlette.routing import Route
 
 from .behaviour import Behaviours, UnknownBehaviourError
 from .heartbeats import PATH, DeadMan
+from .limits import Limit, limited
 from .open_pages import OpenPages
 from .received import Answer, Store
 from .settings import Settings
-from .stand_ins import HTTP, PAGER
+from .stand_ins import HTTP, PAGER, SLACK
 
 
 def _reply(answer: Answer) -> Response:
-    if isinstance(answer.body, dict):
-        return JSONResponse(answer.body, status_code=answer.status)
-    return PlainTextResponse(answer.body, status_code=answer.status)
+    kind = JSONResponse if isinstance(answer.body, dict) else PlainTextResponse
+    return kind(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
 class Services:
@@ -32,6 +32,7 @@ class Services:
         self._pages = pages
         self._store = store
         self._behaviours = behaviours
+        self._limit = Limit(settings.slack_per_second)
 
     def routes(self) -> list[Route]:
         """One address for each service that is spoken to over HTTP."""
@@ -41,6 +42,10 @@ class Services:
         async def take(request: Request) -> Response:
             raw, place = await request.body(), str(request.path_params.get("place", ""))
             answer, body = HTTP[receiver].answer(raw, place, self._settings.credentials.get(receiver))
+            if receiver == SLACK and (
+                wait := self._limit.retry_after(place, asyncio.get_running_loop().time())
+            ):
+                answer = limited(answer, wait, self._limit.per_second)
             if forced := await self._behaviours.status_for(receiver):
                 answer = Answer(
                     status=forced, body="forced by the switch", problems=answer.problems, facts=answer.facts

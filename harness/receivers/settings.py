@@ -18,6 +18,7 @@ class Settings:
     smtp_username: str
     smtp_password: str
     dead_man: dict[str, float] = field(default_factory=dict)  # how many seconds each heart may be silent
+    slack_per_second: float = 0.0  # what Slack takes at one address after a burst of five; 0 takes everything
     address: str = "0.0.0.0"  # noqa: S104  the other lab hosts send here
     http_port: int = 9080
     smtp_port: int = 1025

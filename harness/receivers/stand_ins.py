@@ -8,5 +8,6 @@ from .heartbeats import DeadMan
 HTTP: dict[str, ModuleType] = {"slack": slack, "pagerduty": pagerduty, "webhook": webhook}
 """Each has PATH, the address below the server's, and `answer(raw, place, credentials)`, which is pure."""
 PAGER = "pagerduty"
+SLACK = "slack"
 MAIL = "smtp"
 RECEIVERS = (*HTTP, MAIL, DeadMan.NAME)

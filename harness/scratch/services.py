@@ -104,7 +104,7 @@ def services(secrets: str, content: str) -> dict[str, Service]:
                 "alertmanager_without": WITHOUT,
                 "alertmanager_overrides": {"global": {"smtp_hello": "monitor"}},
             },
-            secrets={f"secrets/{name}": "0640" for name in _ALERTMANAGER},
+            secrets={f"secrets/{name}": "0640" for name in _ALERTMANAGER if not name.startswith("slack")},
             setting=({"overrides": {"global": {"smtp_hello": "other"}}}, "smtp_hello: other"),
         ),
         *(_exporter(one, **inputs.get(one.name, {})) for one in load_exporters(EXPORTERS).values()),

@@ -161,6 +161,29 @@ def test_what_ended_unheard_is_looked_for_regularly(installed: Run, scratch: Scr
     assert float(report.split(":")[1].split()[0]) <= EXPOSURE_BUDGET
 
 
+def test_messages_to_slack_wait_in_a_queue_that_alone_knows_the_addresses(
+    installed: Run, scratch: Scratch
+) -> None:
+    ask = scratch.host.check_output
+    assert scratch.host.service("alertmanager-relay").is_running
+    assert scratch.host.service("alertmanager-relay-look.timer").is_running
+    assert ask("stat -c '%G %a' /etc/mita-relay/secrets/slack_webhook_url") == "mita-relay 640"
+    assert ask("stat -c '%U %a' /var/lib/mita-relay/queue.sqlite") == "mita-relay 600"
+    assert not scratch.host.file("/etc/alertmanager/secrets/slack_webhook_url").exists
+    assert ask("ss -Hltn 'sport = :9096'").split()[3] == "127.0.0.1:9096"
+    for unit in ("alertmanager-relay", "alertmanager-relay-look"):
+        report = ask(f"systemd-analyze security {unit} | tail -1")
+        assert float(report.split(":")[1].split()[0]) <= EXPOSURE_BUDGET, report
+
+    ask("systemctl start alertmanager-relay-look.service")
+    post = 'curl --silent --data \'{"text": "t"}\' http://127.0.0.1:9096/slack_webhook_url'
+    assert ask(post) == "ok"  # nobody listens at this Slack: it is tried again
+    ask("systemctl kill --signal=KILL alertmanager-relay")
+    state = "curl --silent --retry 20 --retry-delay 1 --retry-connrefused http://127.0.0.1:9096/state"
+    assert '"waiting": 1' in ask(state)
+    assert "ConnectionRefusedError" in ask("journalctl --no-pager -u alertmanager-relay")
+
+
 @every_service
 def test_port_that_nobody_else_needs_is_on_loopback(
     installed: Run, scratch: Scratch, services: Services, unit: str

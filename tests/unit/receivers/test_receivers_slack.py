@@ -5,6 +5,8 @@ import json
 import pytest
 
 from harness.receivers import slack
+from harness.receivers.limits import Limit, limited
+from harness.receivers.received import Answer
 
 PATH = "T000/B000/good"
 CHANNELS = {PATH: "#mita-alerts", "T000/B001/better": "#mita-database"}
@@ -69,3 +71,23 @@ def test_a_message_arrives_where_its_address_belongs_whatever_it_asks_for(asked:
     answer, _ = slack.answer(body, "T000/B001/better", CHANNELS)
 
     assert answer.facts == {"channel": "#mita-database", "asked": str(asked)}
+
+
+def test_burst_is_taken_and_then_so_many_a_second_at_each_address() -> None:
+    limit = Limit(per_second=1, burst=5)
+
+    assert [limit.retry_after("a", 0.0) for _ in range(6)] == [0, 0, 0, 0, 0, 1]
+    assert limit.retry_after("a", 0.5) == 0.5
+    assert limit.retry_after("b", 0.5) == 0
+    assert limit.retry_after("a", 1.5) == 0
+    assert Limit().retry_after("a", 0.0) == 0
+
+
+def test_what_is_over_the_limit_is_told_when_to_come_again() -> None:
+    taken = Answer(status=200, body="ok", facts={"channel": "#a"})
+
+    answer = limited(taken, 0.4, per_second=1)
+
+    assert (answer.status, answer.headers, answer.facts) == (429, {"Retry-After": "1"}, {"channel": "#a"})
+    assert answer.problems == ("rate_limited",)
+    assert limited(taken, 0.4, per_second=9).headers == {"Retry-After": "0.400"}
