@@ -11,6 +11,7 @@ from .alertmanager import Alertmanager, RefusedError
 from .errors import ClosingError
 from .look import ended, look
 from .memory import Remembered
+from .nights import tell
 
 NOTICE, ERROR = "<5>", "<3>"
 """How systemd reads how grave a line is."""
@@ -33,14 +34,26 @@ def main(argv: list[str] | None = None) -> int:
 def _look(chosen: settings.Settings, path: Path) -> int:
     memory, complaint = memories.load(path)
     alertmanager = Alertmanager(chosen)
-    after, posts = look(memory, alertmanager.view(), chosen, time.time())
+    view, now = alertmanager.view(), time.time()
+    after, posts = look(memory, view, chosen, now)
+    refused = ""
     try:
         if posts:
             alertmanager.post([ended(one) for one in posts])
     except RefusedError as error:
-        complaint = str(error)  # it has taken the others, and is asked again until its time is over
+        complaint = refused = str(error)  # it has taken the others, and is asked again until its time is over
     memories.save(path, after)
-    for one in posts if not complaint else ():
+    try:
+        tell(
+            path.with_name("nights.json"),
+            view,
+            chosen,
+            now,
+            known=now - after.known_since >= chosen.patience_s,
+        )
+    except ClosingError as error:
+        complaint = complaint or str(error)
+    for one in posts if not refused else ():
         if after.looked in one.rounds.values():
             _say(f"over, and perhaps told as firing: Alertmanager is told so again of {_name(one)}")
     return _fail(complaint) if complaint else 0

@@ -39,6 +39,13 @@ class Listed:
     suppressed: bool
     told: bool
     groups: frozenset[str]
+    silenced: bool = False
+    """By a silence or another alert, at whatever hour."""
+
+    @property
+    def receivers(self) -> frozenset[str]:
+        """Return the names of those whose groups it is in."""
+        return frozenset(str(json.loads(group)[0]) for group in self.groups)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +144,7 @@ def _listed(groups: Any) -> dict[str, Listed]:
                 suppressed=suppressed or (earlier is not None and earlier.suppressed),
                 told=not suppressed or (earlier is not None and earlier.told),
                 groups=frozenset({key}) | (earlier.groups if earlier else frozenset()),
+                silenced=bool(one["status"].get("silencedBy") or one["status"].get("inhibitedBy")),
             )
     return found
 

@@ -53,6 +53,11 @@ def save(path: Path, memory: Memory) -> None:
     """Replace the file as a whole."""
     newest = sorted(memory.alerts.items(), key=lambda item: item[1].seen)[-MOST:]
     values = {**asdict(memory), "alerts": {key: asdict(one) for key, one in newest}}
+    replace(path, values)
+
+
+def replace(path: Path, values: Any) -> None:
+    """Write *values* in the place of what is there, whole, also over a power cut."""
     draft = path.with_suffix(".new")
     with os.fdopen(_private(draft), "w", encoding="utf-8") as file:
         json.dump(values, file)

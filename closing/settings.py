@@ -39,7 +39,8 @@ class TimedRoute:
 class Settings:
     """`patience_s` is how long an alert must be gone before that counts, `keep_s` how long it is owed.
 
-    `slower_s` has the patience of receivers whose groups speak more rarely.
+    `slower_s` has the patience of receivers whose groups speak more rarely, `digest` where the receivers with
+    mute hours are told in the morning: the address of the queue, and the channel.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Settings:
     inhibitions: tuple[Inhibition, ...]
     timed: tuple[TimedRoute, ...]
     slower_s: Mapping[str, float] = field(default_factory=dict)
+    digest: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def mute(self, now: datetime) -> tuple[TimedRoute, ...]:
         """Return the routes that keep their messages back at *now*."""
@@ -72,6 +74,10 @@ def load(path: Path) -> Settings:
             inhibitions=tuple(_inhibition(one) for one in values["inhibitions"]),
             timed=tuple(_timed(**one) for one in values["timed"]),
             slower_s={str(name): float(value) for name, value in values["slower_s"].items()},
+            digest={
+                str(name): tuple((str(url), str(channel)) for url, channel in places)
+                for name, places in values["digest"].items()
+            },
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ClosingError(

@@ -11,15 +11,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
+from closing.__main__ import main as closing
 from devtools.paths import REPO
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Receivers
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.alertmanager.filter_plugins.mita_closing import closing_settings
 from roles.alertmanager.filter_plugins.mita_relay import behind_relay, relay_files
 
 pytestmark = pytest.mark.slow
@@ -38,8 +41,9 @@ def free_port() -> int:
 class Site:
     """One host: Alertmanager and the relay as the role installs them, beside a Slack for one channel."""
 
-    def __init__(self, home: Path, places: dict[str, int]) -> None:
-        self._home, self._places = home, places
+    def __init__(self, home: Path, places: dict[str, int], program: str, *without: str) -> None:
+        self._home, self._places, self._program = home, places, tool(program)
+        self._without = ("dead_man", "mail", "pagerduty", *without)
         self.receivers = Receivers(f"http://127.0.0.1:{places['http']}")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._configure()
@@ -50,9 +54,7 @@ class Site:
             secrets={"slack_webhook_url": f"{self.receivers.base}/services/{HOOK}/{TOKEN}"},
             time_scale=SCALE,
             said={
-                "alertmanager_without": dict.fromkeys(
-                    ("dead_man", "mail", "pagerduty", "mute_hours", "incidents"), "a test"
-                )
+                "alertmanager_without": dict.fromkeys(self._without, "a test"),
             },
             daemon={},
         )
@@ -69,6 +71,12 @@ class Site:
                 path = self._home / name / file["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(file["content"].replace(root, str(self._home / name)))
+        config = next(file for file in behind_relay(files, port) if file["path"] == "alertmanager.yml")
+        ready = {"url": f"http://127.0.0.1:{self._places['alertmanager']}/-/ready"}
+        settings = closing_settings(
+            config["content"], ready, every_s=0.5, retention="120h", time_scale=SCALE, digest=True
+        )
+        (self._home / "closing.json").write_text(settings)
         recorder = {
             "credentials": {"slack": {f"{HOOK}/{TOKEN}": "#mita-alerts"}, "pagerduty": {}},
             "smtp_username": "u",
@@ -84,15 +92,14 @@ class Site:
         module = [sys.executable, "-m", "harness.receivers", "--settings", f"{self._home}/recorder.json"]
         self._run("recorder", module, REPO)
         self.start_relay()
-        program = tool("alertmanager")
         command = [
-            f"./{program.name}",
+            f"./{self._program.name}",
             f"--config.file={self._home}/alertmanager/alertmanager.yml",
             f"--storage.path={self._home}/data",
             f"--web.listen-address=127.0.0.1:{self._places['alertmanager']}",
             "--cluster.listen-address=",
         ]
-        self._run("alertmanager", command, program.parent)
+        self._run("alertmanager", command, self._program.parent)
         for port, path in (("http", "health"), ("alertmanager", "-/ready")):
             url = f"http://127.0.0.1:{self._places[port]}/{path}"
             until(f"{url} to answer", partial(_answers, url), deadline_s=20)
@@ -121,20 +128,17 @@ class Site:
             process.wait(15)
 
     def fires(self, numbers: range) -> None:
-        alerts = [
-            {
-                "labels": {
-                    "alertname": f"Alert{number}",
-                    "severity": SEVERITIES[number],
-                    "service": "s",
-                    "env": "lab",
-                    "subject": "app1",
-                },
-                "annotations": {"summary": "s"},
-                "endsAt": (datetime.now(UTC) + timedelta(minutes=5)).isoformat(),
-            }
-            for number in numbers
-        ]
+        common = {"service": "s", "env": "lab", "subject": "app1"}
+        self._post(
+            [{"alertname": f"Alert{number}", "severity": SEVERITIES[number], **common} for number in numbers]
+        )
+
+    def heartbeat(self) -> None:
+        self._post([{"alertname": "Watchdog", "severity": "none", "rollback": "heartbeat"}])
+
+    def _post(self, labels: list[dict[str, str]]) -> None:
+        end = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+        alerts = [{"labels": one, "annotations": {"summary": "s"}, "endsAt": end} for one in labels]
         url = f"http://127.0.0.1:{self._places['alertmanager']}/api/v2/alerts"
         requests.post(url, json=alerts, timeout=5).raise_for_status()
 
@@ -145,6 +149,9 @@ class Site:
     def look(self) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "relay", f"--settings={self._home}/relay/relay.json", "--look"]
         return subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=20)
+
+    def closes(self) -> int:
+        return closing(["--settings", f"{self._home}/closing.json", "--memory", f"{self._home}/memory.json"])
 
     def told(self) -> list[dict[str, Any]]:
         return [
@@ -166,8 +173,9 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    running = Site(tmp_path, {name: free_port() for name in ("http", "smtp", "alertmanager", "relay")})
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    places = {name: free_port() for name in ("http", "smtp", "alertmanager", "relay")}
+    running = Site(tmp_path, places, *request.param, "incidents")
     try:
         running.start()
         yield running
@@ -175,6 +183,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         running.stop()
 
 
+@pytest.mark.parametrize("site", [("alertmanager", "mute_hours")], indirect=True)
 def test_dead_host_is_told_loudest_first_over_kills_failures_and_limits(site: Site) -> None:
     """62 alerts at once while Slack fails; the relay is killed in the middle; then Slack takes 5 a second."""
     site.receivers.behave("slack", status=503)
@@ -201,3 +210,30 @@ def test_dead_host_is_told_loudest_first_over_kills_failures_and_limits(site: Si
     until("nothing to wait", lambda: site.waiting() == 0, deadline_s=5)
     assert site.look().returncode == 0
     assert TOKEN not in site.words() and "found: 503" in site.words()
+
+
+@pytest.mark.parametrize("site", [("alertmanager-0.28",)], indirect=True)
+def test_what_fired_in_the_night_is_told_once_when_it_is_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alertmanager lists what its mute hours keep back; only the clock of the looks is another."""
+    night, morning = (datetime(2026, 11, 28, hour, tzinfo=ZoneInfo("Europe/Sofia")) for hour in (3, 8))
+
+    def looks_at(moment: datetime) -> None:
+        monkeypatch.setattr(time, "time", moment.timestamp)
+        assert site.closes() == 0
+        monkeypatch.undo()
+
+    site.fires(range(30, 32))
+    site.heartbeat()
+    looks_at(night)
+    for second in range(0, 20, 5):
+        looks_at(morning + timedelta(seconds=second))
+
+    def digests() -> list[dict[str, Any]]:
+        return [one for one in site.told() if one["title"].startswith("While warnings waited")]
+
+    until("the digest to be told", digests, deadline_s=5)
+    (digest,) = digests()
+    assert digest["title"] == "While warnings waited: 2 fired, 2 still fire"
+    assert "Alert30 on app1" in digest["text"] and "Alert31 on app1" in digest["text"]

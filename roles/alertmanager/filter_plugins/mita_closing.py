@@ -26,9 +26,18 @@ Config = Mapping[str, Any]
 
 
 def closing_settings(
-    config: str, ready: Mapping[str, Any], *, every_s: float, retention: str, time_scale: float
+    config: str,
+    ready: Mapping[str, Any],
+    *,
+    every_s: float,
+    retention: str,
+    time_scale: float,
+    digest: bool = False,
 ) -> str:
-    """Return the settings of `closing` beside this configuration; *ready* is how Alertmanager is asked."""
+    """Return the settings of `closing` beside this configuration; *ready* is how Alertmanager is asked.
+
+    One of several hosts tells the *digest*.
+    """
     parsed = read_yaml(config)
     try:
         routes = list(_routes(parsed["route"], {"group_interval": "5m"}, ()))
@@ -50,10 +59,24 @@ def closing_settings(
             "keep_s": parse_duration(retention) / 1000,
             "inhibitions": [_inhibition(rule) for rule in parsed.get("inhibit_rules") or ()],
             "timed": list(_timed(parsed, routes)),
+            "digest": _digest(parsed) if digest else {},
         }
     except CatalogError as error:
         raise AnsibleFilterError(f"alertmanager: {error}") from error
     return json.dumps(values, indent=1) + "\n"
+
+
+def _digest(config: Config) -> dict[str, list[list[str]]]:
+    """Where each receiver reads in the morning what fired in its mute hours: channels behind the relay."""
+    found = {
+        one["name"]: [
+            [entry["api_url"], entry["channel"]]
+            for entry in one.get("slack_configs") or ()
+            if str(entry.get("api_url", "")).startswith("http://127.0.0.1:")
+        ]
+        for one in config.get("receivers") or ()
+    }
+    return {name: places for name, places in found.items() if places}
 
 
 def closing_sources(directory: str) -> list[dict[str, Any]]:

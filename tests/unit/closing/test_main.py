@@ -76,6 +76,7 @@ def command(server: Server, tmp_path: Path) -> list[str]:
         "alertmanager": asked,
         "patience_s": 420,
         "slower_s": {},
+        "digest": {},
         "keep_s": 1000,
         "inhibitions": [],
         "timed": [],

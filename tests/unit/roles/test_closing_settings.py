@@ -106,6 +106,20 @@ route: {receiver: a, routes: [{receiver: b, group_interval: 1h, routes: [{receiv
     assert settings(inherited)["slower_s"] == {"b": 3720, "c": 3720}
 
 
+def test_digest_goes_to_the_channels_behind_the_relay_from_one_host() -> None:
+    address = "http://127.0.0.1:9096/slack_webhook_url"
+    config = f"""
+route: {{receiver: a}}
+receivers:
+  - {{name: a, slack_configs: [{{channel: '#a', api_url: '{address}'}}, {{channel: '#b', api_url_file: /x}}]}}
+  - {{name: mail, email_configs: [{{to: x}}]}}
+"""
+    told = closing_settings(config, READY, every_s=20, retention="120h", time_scale=1, digest=True)
+
+    assert json.loads(told)["digest"] == {"a": [[address, "#a"]]}
+    assert settings(config)["digest"] == {}
+
+
 def test_every_file_of_the_program_is_shipped() -> None:
     shipped = {file["path"] for file in closing_sources("/usr/local/lib/x")}
 
