@@ -14,6 +14,11 @@ Record = Mapping[str, Any]
 ALERTMANAGER = "alertmanager"
 DEAD_MAN = "dead-man"
 RESOLVED = "[RESOLVED]"  # how monitoring/templates begin a title that ends an alert
+FIRES, OVER = "fires", "over"
+ENDS = re.compile(
+    r":white_check_mark:|^Over: |</b> is over"
+)  # how they begin a line about one of several that ended
+ALERTNAME = re.compile(r"\b(?:[A-Z][a-z0-9]+){2,}\b")  # how alerts are named
 
 
 class Finding(StrEnum):
@@ -72,11 +77,83 @@ def is_resolved(record: Record) -> bool:
     return any(RESOLVED in text for text in _texts(record["body"]))
 
 
+def says(record: Record, alertname: str) -> str:
+    """Return what *record* says of the alert: FIRES, OVER, or nothing.
+
+    A message about several alerts says of some that they fire and of others that they are over.
+    """
+    if not names(record, alertname):
+        return ""
+    if is_resolved(record):
+        return OVER
+    return FIRES if names({"body": _without_ends(record["body"])}, alertname) else OVER
+
+
+def _without_ends(value: Any) -> Any:
+    """Return a body without its lines about alerts that are over, as monitoring/templates write them."""
+    if isinstance(value, Mapping):
+        return {key: _without_ends(item) for key, item in value.items() if key != "resolved"}
+    if isinstance(value, list):
+        return [_without_ends(item) for item in value]
+    return "\n".join(line for line in str(value).splitlines() if not ENDS.search(line))
+
+
 def count(records: Sequence[Record], place: Destination, alertname: str) -> tuple[int, int]:
-    """Return how often *place* was told that the alert fires, and that it is over."""
-    chosen = [r for r in records if r["valid"] and destination(r) == place and names(r, alertname)]
-    over = sum(is_resolved(record) for record in chosen)
-    return len(chosen) - over, over
+    """Return how often *place* was told that the alert fires, and that it is over.
+
+    A message that says the same of it once more is an update where it has news of another alert, or where it
+    is about an incident that is open; else it counts again.
+    """
+    told = [record for record in records if record["valid"] and destination(record) == place]
+    firing = over = 0
+    last: Record | None = None
+    for record in told:
+        now = says(record, alertname)
+        if not now:
+            continue
+        if last is None or now != says(last, alertname) or _repeats(record, last):
+            firing, over = firing + (now == FIRES), over + (now == OVER)
+        last = record
+    return firing, over
+
+
+def _repeats(record: Record, last: Record) -> bool:
+    """Tell whether *record* is the last one again: for a pager another incident, for readers no news."""
+    if "dedup_key" in record:
+        return bool(record["dedup_key"] != last.get("dedup_key"))
+    return _news(record) == _news(last)
+
+
+def _news(record: Record) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Return the title and what is said of each alert. Values move, and are no news."""
+    body = record["body"]
+    title = body["attachments"][0].get("title") if body.get("attachments") else body.get("text", "")
+    words = {word for text in _texts(body) for word in ALERTNAME.findall(text)}
+    states = frozenset((word, state) for word in words if (state := says(record, word)))
+    return str(title).partition("\n")[0], states
+
+
+def incidents(records: Sequence[Record]) -> list[str]:
+    """Return the summary of each incident that PagerDuty opened; one that is open is only updated."""
+    opened: list[str] = []
+    now_open: set[tuple[str, str]] = set()
+    for record in records:
+        if record["receiver"] != "pagerduty" or not record["valid"]:
+            continue
+        incident = (record["urgency"], record["dedup_key"])
+        if is_resolved(record):
+            now_open.discard(incident)
+        elif incident not in now_open:
+            now_open.add(incident)
+            opened.append(str(record["body"].get("payload", {}).get("summary")))
+    return opened
+
+
+def threads(records: Sequence[Record]) -> set[str]:
+    """Return the threads that the daemon's messages in Slack name."""
+    told = [record for record in progress(records) if record["receiver"] == "slack" and record["valid"]]
+    fields = [field for record in told for one in record["body"]["attachments"] for field in one["fields"]]
+    return {str(field["value"]) for field in fields if field["title"] == "Thread"}
 
 
 def _finding(firing: int, resolved: int, *, resolves: bool, tolerant: bool) -> Finding:

@@ -64,16 +64,16 @@ def messages(scenes: Sequence[Scene], program: Path | None = None) -> dict[str, 
             posted = [alert for scene in scenes for alert in scene.firing]
             _post(bench, posted)
             until("all alerts to be grouped", lambda: _grouped(bench) == len(posted), deadline_s=DEADLINE_S)
-        told = {scene.name: _told(bench, scene, sent[scene.receiver]) for scene in scenes}
+        told = {scene.name: _told(bench, scene, sent[scene.name]) for scene in scenes}
         if ending := [scene for scene in scenes if scene.ended]:
             bench.receivers.reset()
             _post(bench, [alert for scene in ending for alert in scene.ended])
-            told |= {scene.name: _told(bench, scene, sent[scene.receiver]) for scene in ending}
+            told |= {scene.name: _told(bench, scene, sent[scene.name]) for scene in ending}
         return told
 
 
 def _configure(bench: Bench, scenes: Sequence[Scene]) -> dict[str, int]:
-    """Alertmanager's files are written; how many messages each receiver sends for a group."""
+    """Alertmanager's files are written; how many messages are sent about each scene."""
     text = (CONTENT / "alertmanager.yml").read_text(encoding="utf-8")
     read = yaml.safe_load(text.replace(SECRETS, f"{bench.place}/secrets/"))
     common = {
@@ -82,8 +82,11 @@ def _configure(bench: Bench, scenes: Sequence[Scene]) -> dict[str, int]:
         "smtp_require_tls": False,
         "pagerduty_url": f"http://127.0.0.1:{bench.http}/v2/enqueue",
     }
+    told = {scene.name: _receivers(read, scene) for scene in scenes}
     routes = [
-        {"matchers": [f'alertname="{scene.alertname}"'], "receiver": scene.receiver} for scene in scenes
+        {"matchers": [f'alertname="{scene.alertname}"'], "receiver": name, "continue": True}
+        for scene in scenes
+        for name in told[scene.name]
     ]
     pace = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "4h"}
     config = {
@@ -102,7 +105,14 @@ def _configure(bench: Bench, scenes: Sequence[Scene]) -> dict[str, int]:
         (bench.place / "secrets" / name).write_text(_secret(bench, name), encoding="utf-8")
     (bench.place / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     kinds = ("slack_configs", "pagerduty_configs", "email_configs")
-    return {one["name"]: sum(len(one.get(kind, ())) for kind in kinds) for one in read["receivers"]}
+    sends = {one["name"]: sum(len(one.get(kind, ())) for kind in kinds) for one in read["receivers"]}
+    return {name: sum(sends[one] for one in receivers) for name, receivers in told.items()}
+
+
+def _receivers(config: dict[str, Any], scene: Scene) -> list[str]:
+    """The receiver of a scene, and the pager beside it where its severity has one."""
+    names = [scene.receiver, f"{scene.receiver}-pager"]
+    return [one["name"] for one in config["receivers"] if one["name"] in names]
 
 
 def _secrets(text: str) -> Iterator[str]:
@@ -206,7 +216,8 @@ def _silence(bench: Bench) -> Iterator[None]:
 
 def _grouped(bench: Bench) -> int:
     """How many alerts stand in groups that will speak."""
-    return sum(len(group["alerts"]) for group in bench.alertmanager.ask("GET", "/api/v2/alerts/groups"))
+    groups = bench.alertmanager.ask("GET", "/api/v2/alerts/groups")
+    return len({alert["fingerprint"] for group in groups for alert in group["alerts"]})
 
 
 def _told(bench: Bench, scene: Scene, number: int) -> list[Record]:

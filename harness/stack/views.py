@@ -6,7 +6,16 @@ from typing import Any
 
 from devtools.wait import until
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
-from harness.incident.receipts import ALERTMANAGER, count, is_resolved, names, sender
+from harness.incident.receipts import (
+    ALERTMANAGER,
+    count,
+    destination,
+    incidents,
+    is_resolved,
+    names,
+    sender,
+    threads,
+)
 from harness.incident.story import seconds_of
 from harness.lab import addresses
 from harness.stack.rollout import patiently
@@ -47,14 +56,15 @@ class Alerts:
         """Wait until the alert has been over for so long that Alertmanager has dropped its group.
 
         A group that is left from an earlier incident tells a new one only at its next interval: one that is
-        cured sooner is told to nobody.
+        cured sooner is told to nobody. All that is critical about the service may be in this group.
         """
         seconds = self._patience(alertname).over + ALERTMANAGER_TIDIES_S
-        fired = f'present_over_time(ALERTS{{alertname="{alertname}",alertstate="firing"}}[{seconds:.0f}s])'
+        together = f'alertstate="firing",severity="critical",service="{SERVICE}"'
+        fired = f"present_over_time(ALERTS{{{together}}}[{seconds:.0f}s])"
         until(
-            f"{alertname} to be forgotten",
+            f"{alertname} and what is told with it to be forgotten",
             lambda: not self._prometheus.query(fired),
-            deadline_s=seconds + self._patience(alertname).resolved + CALM_S,
+            deadline_s=seconds + max(self._quiet().values()) + CALM_S,
         )
 
     def until_quiet(self) -> None:
@@ -179,9 +189,17 @@ class Receipts:
         return [r for r in self.records() if sender(r) != ALERTMANAGER and words in json.dumps(r["body"])]
 
     def paged(self) -> list[str]:
-        """Return what PagerDuty was told to open an incident about."""
-        opened = [r for r in self.records() if r["receiver"] == "pagerduty" and not is_resolved(r)]
-        return [str(r["body"].get("payload", {}).get("summary")) for r in opened]
+        """Return the summary of each incident that PagerDuty opened."""
+        return incidents(self.records())
+
+    def threads(self) -> set[str]:
+        """Return the threads in which the daemon told of what it did."""
+        return threads(self.records())
+
+    def posted(self, channel: str) -> list[Json]:
+        """Return what Alertmanager posted to a channel of Slack."""
+        place = Destination("slack", channel)
+        return [r for r in self.records() if sender(r) == ALERTMANAGER and destination(r) == place]
 
     def told_firing(self, alertname: str) -> list[Json]:
         """Return what Alertmanager told anybody about an alert that fires.

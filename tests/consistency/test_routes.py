@@ -19,8 +19,8 @@ ALERTS = load(REPO / "monitoring" / "rules")
 ROUTED_BY = ("severity", "component", "rollback", "symptom", "part", "job")
 
 BY_SEVERITY = {
-    "critical": ["critical"],
-    "error": ["error"],
+    "critical": ["critical-pager", "critical"],
+    "error": ["error-pager", "error"],
     "warning": ["warning-slack", "warning-mail"],
     "info": ["nobody"],
     "none": ["nobody"],
@@ -55,8 +55,10 @@ BY_ROLLBACK = {"auto": ["rollback"], "propose": ["rollback"], "heartbeat": ["dea
 
 # What each receiver sends: PagerDuty key, Slack channels with the mention before the message, mail.
 DESTINATIONS: dict[str, tuple[str | None, dict[str, str], bool]] = {
-    "critical": ("pagerduty_critical_key", {"#mita-alerts": "<!here>", "#mita-incidents": ""}, True),
-    "error": ("pagerduty_error_key", {"#mita-alerts": "<!channel>"}, True),
+    "critical-pager": ("pagerduty_critical_key", {}, False),
+    "critical": (None, {"#mita-alerts": "<!here>", "#mita-incidents": ""}, True),
+    "error-pager": ("pagerduty_error_key", {}, False),
+    "error": (None, {"#mita-alerts": "<!channel>"}, True),
     "warning-slack": (None, {"#mita-alerts": ""}, False),
     "warning-mail": (None, {}, True),
     "unrouted": (None, {"#mita-alerts": ""}, True),
@@ -182,21 +184,48 @@ def test_the_rollback_route_is_first_and_never_waits() -> None:
 def test_people_get_the_timing_of_the_seed() -> None:
     root = configuration()["route"]
     assert (root["group_wait"], root["group_interval"]) == ("30s", "5m")
-    mail = next(route for route in root["routes"] if route["receiver"] == "warning-mail")
-    assert mail["group_interval"] == "15m"
+    own = {route["receiver"]: route.get("group_interval") for route in root["routes"]}
+    assert (own["warning-mail"], own["critical"], own["error"]) == ("15m", None, None)
+    assert (own["critical-pager"], own["error-pager"]) == ("1m", "1m")  # an open page rings nobody again
 
 
-def group_of(alert: str, **labels: str) -> tuple[str, ...]:
-    """What makes the group in which people are told: alerts of another one do not wait for it."""
+def groups_of(alert: str, **labels: str) -> set[tuple[str, ...]]:
+    """What makes the groups in which people are told: alerts of another one do not wait for it."""
     own = {**next(each for each in ALERTS if each.name == alert).labels, "alertname": alert, **labels}
-    route = routes_of(configuration(), own)[-1]
-    return route["receiver"], *(own.get(name, "") for name in route["group_by"])
+    told = [route for route in routes_of(configuration(), own) if route["receiver"].split("-")[0] in OWN]
+    return {(route["receiver"], *(own.get(name, "") for name in route["group_by"])) for route in told}
 
 
-def test_a_second_host_that_dies_pages_anew_and_a_second_instance_of_one_bad_release_does_not() -> None:
-    assert group_of("HostDown", subject="app1") != group_of("HostDown", subject="data")
-    assert group_of("MitaSystemUnhealthy", subject="a") == group_of("MitaSystemUnhealthy", subject="b")
-    assert group_of("HostDown")[0] == group_of("MitaSystemUnhealthy")[0] == "critical"
+OWN = ("critical", "error")
+
+
+@pytest.mark.parametrize("alert", ["HostDown", "PostgresDown", "HostMemoryPressure", "QueueDepthCritical"])
+def test_what_happens_to_another_subject_is_told_anew(alert: str) -> None:
+    assert not groups_of(alert, subject="app1") & groups_of(alert, subject="data")
+    assert len(groups_of(alert)) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("CriticalErrorRate", "SloJourneyFastBurn"),
+        ("CriticalP95Latency", "SloLatencyFastBurn"),
+        ("TransactionProcessingFailure", "UserRegistrationDown"),
+        ("MitaSystemUnhealthy", "BackendInstanceDown"),
+        ("BackendInstanceDown", "AllInstancesFailing"),
+        ("HighErrorRate", "SloJourneyMediumBurn"),
+    ],
+)
+def test_what_one_bad_release_does_is_one_group(first: str, second: str) -> None:
+    assert groups_of(first, subject="a") == groups_of(second, subject="b")
+    for elsewhere in ({"service": "other"}, {"env": "other"}):
+        assert not groups_of(first) & groups_of(first, **elsewhere)
+
+
+def test_an_instance_that_has_been_down_for_days_keeps_no_page_from_ringing() -> None:
+    dead = groups_of("BackendInstanceDown")
+    for alert in ("CriticalErrorRate", "EndpointDown", "RedisConnectionFailure"):
+        assert not dead & groups_of(alert)
 
 
 def test_only_warnings_are_muted_and_all_of_them() -> None:
@@ -237,6 +266,7 @@ SILENT_WHILE_RECOVERING = {
     "SloAvailabilityMediumBurn",
     "SloAvailabilitySlowBurn",
     "SloAvailabilityBudgetDrain",
+    "SloJourneyMediumBurn",
     "SloLatencyFastBurn",
     "SloLatencyMediumBurn",
     "SloLatencySlowBurn",
@@ -246,7 +276,7 @@ SILENT_WHILE_RECOVERING = {
     "ComponentUnhealthy",
     "ComponentPerformanceDegradation",
 }
-SILENT_FOR_HALF_AN_HOUR = {"SloAvailabilityMediumBurn", "SloLatencyMediumBurn"}
+SILENT_FOR_HALF_AN_HOUR = {"SloAvailabilityMediumBurn", "SloJourneyMediumBurn", "SloLatencyMediumBurn"}
 
 
 def silenced_by(source: str, **differently: str) -> set[str]:

@@ -72,6 +72,15 @@ APART = {
 """Of those, the ones about different things on purpose: both are told."""
 PAIRS = [pair for pair in SHARING if tuple(alert.name for alert in pair) not in APART]
 DIFFERENTLY = {"subject": "that", "service": "other", "symptom": "another"}
+BURNS = [
+    ("CriticalErrorRate", "SloAvailabilityFastBurn", "CriticalErrorRate"),
+    ("CriticalErrorRate", "SloAvailabilityMediumBurn", "CriticalErrorRate"),
+    ("HighErrorRate", "SloAvailabilityFastBurn", "SloAvailabilityFastBurn"),
+    ("HighErrorRate", "SloAvailabilityMediumBurn", "HighErrorRate"),
+    ("CriticalP95Latency", "SloLatencyFastBurn", "CriticalP95Latency"),
+    ("HighP95Latency", "SloLatencyFastBurn", "SloLatencyFastBurn"),
+]
+"""What says that requests fail or are late, what says that their budget burns, which of both is told."""
 TRIGGERS = [alert for alert in ALERTS.values() if alert.labels.get("rollback") in ASKED]
 
 
@@ -161,8 +170,11 @@ def cases() -> Iterator[Labels]:
     yield labels(ALERTS["PrometheusNotIngestingSamples"], "blind")
     for env in ("blind", "seeing", ""):
         yield labels(ALERTS["BackendTargetsMissing"], env)
-    yield labels(ALERTS["SloAvailabilityFastBurn"], "burns")
-    yield labels(ALERTS["HighErrorRate"], "burns")
+    for now, budget, _ in BURNS:
+        yield labels(ALERTS[now], f"{now}/{budget}")
+        yield labels(ALERTS[budget], f"{now}/{budget}")
+        yield labels(ALERTS[now], f"another {now}/{budget}")
+        yield labels(ALERTS[budget], f"another {now}/{budget}", service="other", subject="other")
 
 
 ENVIRONMENTS = {case["env"] for case in cases()}
@@ -219,5 +231,9 @@ def test_absence_is_silent_only_where_nothing_is_ingested(played: Played) -> Non
     assert played.told[""] == {"BackendTargetsMissing"}
 
 
-def test_the_high_error_rate_of_the_requirements_is_told_while_a_budget_burns(played: Played) -> None:
-    assert played.told["burns"] == {"SloAvailabilityFastBurn", "HighErrorRate"}
+@pytest.mark.parametrize(("now", "budget", "told"), BURNS)
+def test_failing_requests_and_their_burning_budget_are_one_thing(
+    played: Played, now: str, budget: str, told: str
+) -> None:
+    assert played.told[f"{now}/{budget}"] == {told}
+    assert played.told[f"another {now}/{budget}"] == {now, budget}

@@ -6,6 +6,17 @@ from harness.faults import FAULTS
 from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
+MOST_IN_A_CHANNEL = 3
+"""It began, how it stands, it is over."""
+
+
+def told_sparingly(stack: Stack) -> None:
+    """One page at most, one thread of the daemon, and few messages of Alertmanager."""
+    pages, threads = stack.receivers.paged(), stack.receivers.threads()
+    assert len(pages) <= 1, pages
+    assert len([thread for thread in threads if thread.startswith("rollback-")]) == 1, threads
+    for channel in ("#mita-alerts", "#mita-incidents"):
+        assert len(stack.receivers.posted(channel)) <= MOST_IN_A_CHANNEL, channel
 
 
 @pytest.mark.proves("CriticalErrorRate")
@@ -23,6 +34,7 @@ def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
     assert (rollback["from_version"], rollback["to_version"]) == ("3.0.0", "1.0.0")
     assert rollback["verification"]["verdict"] == "fixed"
     assert stack.live_version == "1.0.0"
+    told_sparingly(stack)
 
 
 @pytest.mark.proves("CriticalP95Latency")
@@ -36,6 +48,7 @@ def test_release_that_became_slow_is_rolled_back_once(stack: Stack) -> None:
 
     assert stack.rollbacks.only()["verification"]["verdict"] == "fixed"
     assert stack.live_version == "1.0.0"
+    told_sparingly(stack)
 
 
 def test_healthy_release_under_the_same_load_is_left_alone(stack: Stack) -> None:

@@ -125,7 +125,7 @@ def test_a_link_of_the_site_names_the_line_that_states_it(site: Site) -> None:
 def test_routes_follow_the_labels_and_the_configuration_in_force(site: Site) -> None:
     receivers = {route["receiver"]: route for route in effective("CriticalErrorRate", site).routes}
 
-    assert list(receivers) == ["rollback", "error"], "the site made an error of it"
+    assert list(receivers) == ["rollback", "error-pager", "error"], "the site made an error of it"
     assert receivers["error"]["group_wait"] == "7s"
     assert receivers["rollback"]["group_wait"] == "0s"
 
@@ -133,6 +133,7 @@ def test_routes_follow_the_labels_and_the_configuration_in_force(site: Site) -> 
 def test_what_may_mute_an_alert_is_named() -> None:
     assert effective("HighErrorRate", Site()).muted_by == (
         "CriticalErrorRate (same service, env, symptom, subject)",
+        "SloAvailabilityFastBurn (same service, env, subject)",
         "RollbackRecovering (same service, env)",
     )
     assert any(one == "HostDown (same host, env)" for one in effective("RedisMemoryHigh", Site()).muted_by)

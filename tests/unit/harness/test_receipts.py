@@ -5,7 +5,22 @@ from typing import Any
 import yaml
 
 from devtools.paths import REPO
-from harness.incident.receipts import Finding, Receipt, compare, is_resolved, names, progress, wrong
+from harness.incident.receipts import (
+    FIRES,
+    OVER,
+    Finding,
+    Receipt,
+    compare,
+    count,
+    incidents,
+    is_resolved,
+    names,
+    progress,
+    says,
+    threads,
+    wrong,
+)
+from monitoring.destinations import Destination
 
 CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
 MAIN = {
@@ -28,12 +43,14 @@ def slack(channel: str, alert: str = "CriticalErrorRate", state: str = "CRITICAL
     return {**record, "headers": {"user-agent": "Alertmanager/0.28"}, "body": body, **changes}
 
 
-def pager(action: str = "trigger") -> Record:
-    body = {"payload": {"summary": "[CRITICAL] CriticalErrorRate on mita-backend"}}
+def pager(action: str = "trigger", key: str = "one", **details: str) -> Record:
+    summary = f"[{'RESOLVED' if action == 'resolve' else 'CRITICAL'}] CriticalErrorRate on mita-backend"
+    body = {"payload": {"summary": summary, "custom_details": details}}
     record = {
         "receiver": "pagerduty",
         "urgency": "critical",
         "event_action": action,
+        "dedup_key": key,
         "valid": True,
         "problems": [],
     }
@@ -128,3 +145,68 @@ def test_alert_is_named_by_its_whole_name_and_not_by_a_link() -> None:
     assert not names(record, "CriticalErrorRate")
     assert not names(link, "CriticalErrorRate")
     assert names(slack("#a"), "CriticalErrorRate")
+
+
+def group(title: str, text: str, channel: str = "#mita-alerts") -> Record:
+    """A message about several alerts, as monitoring/templates write it."""
+    body = {"attachments": [{"title": title, "text": text}]}
+    return slack(channel, body=body)
+
+
+FIRST = group("[CRITICAL] CriticalErrorRate on shop (shop, lab)", "*34% of requests fail*")
+JOINED = group("[CRITICAL] CriticalErrorRate on shop, SloJourneyFastBurn on login (lab)", "*30% fail*")
+HALF = group(
+    "[CRITICAL] SloJourneyFastBurn on login (lab)",
+    "*budget*\n:white_check_mark: CriticalErrorRate on shop is over: 10:00 to 10:03, 3m",
+)
+ALL_OVER = group("[RESOLVED] SloJourneyFastBurn on login (lab)", ":white_check_mark: it is over")
+
+
+def test_a_message_about_several_alerts_says_of_each_whether_it_fires() -> None:
+    assert [says(one, "CriticalErrorRate") for one in (FIRST, JOINED, HALF, ALL_OVER)] == [
+        FIRES,
+        FIRES,
+        OVER,
+        "",
+    ]
+    assert [says(one, "SloJourneyFastBurn") for one in (FIRST, JOINED, HALF, ALL_OVER)] == [
+        "",
+        FIRES,
+        FIRES,
+        OVER,
+    ]
+    over = pager(firing="SloJourneyFastBurn on login", resolved="CriticalP95Latency on shop")
+    assert says(over, "CriticalP95Latency") == OVER
+    lines = {"subject": "[CRITICAL] A", "text": "Over: CriticalErrorRate on shop", "html": "<b>x</b>"}
+    assert says(mail() | {"body": lines}, "CriticalErrorRate") == OVER
+
+
+def test_an_update_is_no_second_message() -> None:
+    place = Destination("slack", "#mita-alerts")
+
+    assert count([FIRST, JOINED, HALF, ALL_OVER], place, "CriticalErrorRate") == (1, 1)
+    assert count([FIRST, JOINED, HALF, ALL_OVER], place, "SloJourneyFastBurn") == (1, 1)
+    worse = group("[CRITICAL] CriticalErrorRate on shop (shop, lab)", "*41% of requests fail*")
+    assert count([FIRST, worse], place, "CriticalErrorRate") == (2, 0)
+    assert count([FIRST, HALF, JOINED], place, "CriticalErrorRate") == (2, 1)
+
+
+def test_what_is_triggered_while_it_is_open_is_the_same_incident() -> None:
+    place = Destination("pagerduty", "critical")
+    opened = "[CRITICAL] CriticalErrorRate on mita-backend"
+
+    assert incidents([pager(), pager(), pager("resolve")]) == [opened]
+    assert count([pager(), pager(), pager("resolve")], place, "CriticalErrorRate") == (1, 1)
+    for again in ([pager(), pager("resolve"), pager()], [pager(), pager(key="two")]):
+        assert incidents(again) == [opened, opened]
+        assert count(again, place, "CriticalErrorRate")[0] == 2
+    assert incidents([pager(), pager(key="two") | {"urgency": "error"}]) == [opened, opened]
+    assert incidents([pager() | {"valid": False}]) == []
+
+
+def test_the_threads_of_the_daemon_are_told_by_their_names() -> None:
+    fields = [{"title": "Service", "value": "mita-backend"}, {"title": "Thread", "value": "rollback-7"}]
+    own = {"headers": {"user-agent": "mita-rollback"}, "body": {"attachments": [{"fields": fields}]}}
+
+    assert threads([slack("#mita-deployments", **own), slack("#mita-deployments", **own)]) == {"rollback-7"}
+    assert threads([slack("#mita-deployments")]) == set()

@@ -115,7 +115,7 @@ def test_amtool_is_asked_with_the_labels_that_are_known() -> None:
     first = line.questions(OURS, [alert])[0]
 
     assert first == [
-        "--verify.receivers=rollback,critical",
+        "--verify.receivers=rollback,critical-pager,critical",
         "alertname=A",
         "rollback=auto",
         "severity=critical",
@@ -137,7 +137,7 @@ def test_a_heartbeat_that_nobody_outside_hears_is_told() -> None:
 def test_a_mute_of_what_must_wake_somebody_is_told() -> None:
     routes = [
         {**route, "mute_time_intervals": ["off-hours"]}
-        if route["receiver"] in ("critical", "rollback")
+        if route["receiver"] in ("critical", "critical-pager", "rollback")
         else route
         for route in OURS["route"]["routes"]
     ]

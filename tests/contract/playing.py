@@ -1,0 +1,203 @@
+"""Alerts are played to a real Alertmanager with our configuration; a recorder keeps all messages.
+
+Seconds of a timeline are production's. The look of `closing` runs meanwhile, as systemd's timer runs it.
+"""
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from closing.__main__ import main as look
+from devtools.paths import REPO
+from devtools.tools import tool
+from devtools.wait import until
+from harness.clients import Alertmanager, Receivers
+from harness.lab.keys import SLACK
+from harness.release.backing import free_port
+from monitoring.endpoints.daemon_webhook import USUAL
+from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
+from roles.alertmanager.filter_plugins.mita_closing import closing_settings
+
+SCALE = 100
+DEADLINE_S = 30
+LOOK_S = 0.5
+HEARTBEAT = {"alertname": "Watchdog", "severity": "none", "rollback": "heartbeat"}
+Labels = dict[str, str]
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fires:
+    """An alert that fires from one second of the timeline to another."""
+
+    begin: float
+    end: float
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Played:
+    """What was sent, and at which unix time each alert was posted."""
+
+    records: Sequence[Record]
+    posted: dict[int, float]
+    still_open: Sequence[Record]
+    began: float
+
+
+@dataclass
+class Player:
+    """One Alertmanager and one recorder of its own, in a directory of their own."""
+
+    program: str
+    home: Path
+    web: int = field(default_factory=free_port)
+    http: int = field(default_factory=free_port)
+    smtp: int = field(default_factory=free_port)
+
+    def play(self, timeline: Sequence[Fires], tail: float) -> Played:
+        """Post what begins and ends at its time; *tail* is how long messages may follow the last end."""
+        recorder = Receivers(f"http://127.0.0.1:{self.http}")
+        alertmanager = Alertmanager(f"http://127.0.0.1:{self.web}")
+        self._write()
+        program = tool(self.program)
+        serving = [sys.executable, "-m", "harness.receivers", "--settings", f"{self.home}/receivers.json"]
+        alerting = [
+            str(program),
+            f"--config.file={self.home}/alertmanager.yml",
+            f"--storage.path={self.home}/data",
+            f"--web.listen-address=127.0.0.1:{self.web}",
+            "--cluster.listen-address=",
+        ]
+        with ExitStack() as stack:
+            stack.enter_context(self._running(serving, REPO))
+            stack.enter_context(self._running(alerting, program.parent))
+            until("the recorder", lambda: recorder.ready("/health"), deadline_s=DEADLINE_S)
+            until("Alertmanager", lambda: alertmanager.ready("/-/ready"), deadline_s=DEADLINE_S)
+            stack.enter_context(self._looking())
+            began, posted = _post_all(alertmanager, timeline)
+            time.sleep(tail / SCALE)
+            return Played(recorder.requests(), posted, recorder.open_pages(), began)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """One look after the other; one that fails fails the run."""
+        command = ["--settings", f"{self.home}/closing.json", "--memory", f"{self.home}/memory.json"]
+        stopped = Event()
+
+        def looks() -> list[int]:
+            found = [look(command)]
+            while not stopped.wait(LOOK_S):
+                found.append(look(command))
+            return found
+
+        with ThreadPoolExecutor(1) as pool:
+            results = pool.submit(looks)
+            try:
+                yield
+            finally:
+                stopped.set()
+            assert set(results.result()) == {0}
+
+    @contextmanager
+    def _running(self, argv: list[str], directory: Path) -> Iterator[None]:
+        with (self.home / "log").open("a") as log:
+            child = subprocess.Popen(argv, cwd=directory, stdout=log, stderr=log)
+            try:
+                yield
+            finally:
+                child.terminate()
+                child.wait(DEADLINE_S)
+
+    def _write(self) -> None:
+        recorder = f"http://127.0.0.1:{self.http}"
+        keys = {name: secrets.token_hex(16) for name in ("critical", "error")}
+        paths = {name: f"T000/B{number:03}/{secrets.token_hex(8)}" for number, name in enumerate(SLACK)}
+        password = secrets.token_hex(8)
+        settings = {
+            "credentials": {
+                "slack": {paths[name]: channel for name, channel in SLACK.items()},
+                "pagerduty": {key: urgency for urgency, key in keys.items()},
+            },
+            "dead_man": {"lab": 60},
+            "smtp_username": "apikey",
+            "smtp_password": password,
+            "address": "127.0.0.1",
+            "http_port": self.http,
+            "smtp_port": self.smtp,
+        }
+        (self.home / "receivers.json").write_text(json.dumps(settings))
+        files = alertmanager_files(
+            str(REPO / "monitoring"),
+            secrets={
+                **{f"pagerduty_{urgency}_key": key for urgency, key in keys.items()},
+                **{name: f"{recorder}/services/{path}" for name, path in paths.items()},
+                "rollback_webhook_secret": password,
+                "smtp_password": password,
+            },
+            time_scale=SCALE,
+            said={
+                "alertmanager_channels": {
+                    channel.removeprefix("#mita-"): {"address": name} for name, channel in SLACK.items()
+                },
+                "alertmanager_mail": {
+                    "to": "a@example.org",
+                    "from": "b@example.org",
+                    "smarthost": f"127.0.0.1:{self.smtp}",
+                    "username": "apikey",
+                },
+                "alertmanager_dead_man": {"url": f"{recorder}/ping/lab"},
+                "alertmanager_overrides": {
+                    "global": {"pagerduty_url": f"{recorder}/v2/enqueue", "smtp_require_tls": False}
+                },
+            },
+        )
+        for file in files:
+            path = self.home / file["path"]
+            path.parent.mkdir(exist_ok=True)
+            text = file["content"].replace("/etc/alertmanager", str(self.home))
+            path.write_text(text.replace(DAEMON, f"{recorder}/webhook/daemon"))
+        ready = {"url": f"http://127.0.0.1:{self.web}/-/ready"}
+        closing = closing_settings(
+            files[0]["content"], ready, every_s=LOOK_S, retention="120h", time_scale=SCALE
+        )
+        (self.home / "closing.json").write_text(closing)
+
+
+DAEMON = USUAL.rstrip("/") + "/api/admin/rollback/trigger"
+
+
+def _post_all(alertmanager: Alertmanager, timeline: Sequence[Fires]) -> tuple[float, dict[int, float]]:
+    _post(alertmanager, [_alert(HEARTBEAT, None)])
+    began = time.time()
+    posted: dict[int, float] = {}
+    for moment in sorted({moment for one in timeline for moment in (one.begin, one.end)}):
+        time.sleep(max(0.0, began + moment / SCALE - time.time()))
+        posted |= {number: time.time() for number, one in enumerate(timeline) if one.begin == moment}
+        ended = datetime.now(UTC)
+        _post(
+            alertmanager,
+            [_alert(one.labels, None) for one in timeline if one.begin == moment]
+            + [_alert(one.labels, ended) for one in timeline if one.end == moment],
+        )
+    return began, posted
+
+
+def _post(alertmanager: Alertmanager, alerts: list[Record]) -> None:
+    alertmanager.send("POST", "/api/v2/alerts", json=alerts).raise_for_status()
+
+
+def _alert(labels: Labels, ended: datetime | None) -> Record:
+    """As Prometheus posts it: what fires has an end in the future."""
+    end = ended or datetime.now(UTC) + timedelta(minutes=10)
+    return {"labels": labels, "annotations": {"summary": "a fault"}, "endsAt": end.isoformat()}
