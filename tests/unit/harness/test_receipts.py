@@ -206,7 +206,8 @@ def test_what_is_triggered_while_it_is_open_is_the_same_incident() -> None:
 
 def test_the_threads_of_the_daemon_are_told_by_their_names() -> None:
     fields = [{"title": "Service", "value": "mita-backend"}, {"title": "Thread", "value": "rollback-7"}]
-    own = {"headers": {"user-agent": "mita-rollback"}, "body": {"attachments": [{"fields": fields}]}}
+    agent, body = {"user-agent": "mita-rollback"}, {"attachments": [{"fields": fields}]}
+    own = slack("#mita-deployments", headers=agent, body=body)
 
-    assert threads([slack("#mita-deployments", **own), slack("#mita-deployments", **own)]) == {"rollback-7"}
+    assert threads([own, own]) == {"rollback-7"}
     assert threads([slack("#mita-deployments")]) == set()
