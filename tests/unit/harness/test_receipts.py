@@ -186,6 +186,9 @@ def test_an_update_is_no_second_message() -> None:
 
     assert count([FIRST, JOINED, HALF, ALL_OVER], place, "CriticalErrorRate") == (1, 1)
     assert count([FIRST, JOINED, HALF, ALL_OVER], place, "SloJourneyFastBurn") == (1, 1)
+    wider = group("[CRITICAL] SloJourneyFastBurn x2 on login, payment (lab)", "*budget*")
+    narrow = group("[CRITICAL] SloJourneyFastBurn on login (lab)", "*budget*")
+    assert count([narrow, wider], place, "SloJourneyFastBurn") == (1, 0)
     worse = group("[CRITICAL] CriticalErrorRate on shop (shop, lab)", "*41% of requests fail*")
     assert count([FIRST, worse], place, "CriticalErrorRate") == (2, 0)
     assert count([FIRST, HALF, JOINED], place, "CriticalErrorRate") == (2, 1)
