@@ -88,7 +88,7 @@ def crash(env: str) -> Iterator[Fires]:
 
 
 def unhealthy(env: str) -> Iterator[Fires]:
-    for begin, instance in ((100, "app1"), (130, "app2")):
+    for begin, instance in ((100, "app1"), (100, "app2")):
         about = {"subject": instance, "instance": instance}
         yield fires("MitaSystemUnhealthy", env, begin, 240, **about)
         yield fires("BackendHealthDegraded", env, begin, 300, **about)
