@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,12 +61,21 @@ class Player:
 
     program: str
     home: Path
+    said: Record = field(default_factory=dict)  # a site's named inputs beside those that every run needs
     web: int = field(default_factory=free_port)
     http: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
 
     def play(self, timeline: Sequence[Fires], tail: float) -> Played:
         """Post what begins and ends at its time; *tail* is how long messages may follow the last end."""
+        with self.running() as (alertmanager, recorder), self._looking():
+            began, posted = _post_all(alertmanager, timeline)
+            time.sleep(tail / SCALE)
+            return Played(recorder.requests(), posted, recorder.open_pages(), began)
+
+    @contextmanager
+    def running(self) -> Iterator[tuple[Alertmanager, Receivers]]:
+        """Both are ready."""
         recorder = Receivers(f"http://127.0.0.1:{self.http}")
         alertmanager = Alertmanager(f"http://127.0.0.1:{self.web}")
         self._write()
@@ -79,15 +88,10 @@ class Player:
             f"--web.listen-address=127.0.0.1:{self.web}",
             "--cluster.listen-address=",
         ]
-        with ExitStack() as stack:
-            stack.enter_context(self._running(serving, REPO))
-            stack.enter_context(self._running(alerting, program.parent))
+        with self._running(serving, REPO), self._running(alerting, program.parent):
             until("the recorder", lambda: recorder.ready("/health"), deadline_s=DEADLINE_S)
             until("Alertmanager", lambda: alertmanager.ready("/-/ready"), deadline_s=DEADLINE_S)
-            stack.enter_context(self._looking())
-            began, posted = _post_all(alertmanager, timeline)
-            time.sleep(tail / SCALE)
-            return Played(recorder.requests(), posted, recorder.open_pages(), began)
+            yield alertmanager, recorder
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -160,6 +164,7 @@ class Player:
                 "alertmanager_overrides": {
                     "global": {"pagerduty_url": f"{recorder}/v2/enqueue", "smtp_require_tls": False}
                 },
+                **self.said,
             },
         )
         for file in files:
@@ -178,26 +183,27 @@ DAEMON = USUAL.rstrip("/") + "/api/admin/rollback/trigger"
 
 
 def _post_all(alertmanager: Alertmanager, timeline: Sequence[Fires]) -> tuple[float, dict[int, float]]:
-    _post(alertmanager, [_alert(HEARTBEAT, None)])
+    post(alertmanager, [alert_of(HEARTBEAT)])
     began = time.time()
     posted: dict[int, float] = {}
     for moment in sorted({moment for one in timeline for moment in (one.begin, one.end)}):
         time.sleep(max(0.0, began + moment / SCALE - time.time()))
         posted |= {number: time.time() for number, one in enumerate(timeline) if one.begin == moment}
         ended = datetime.now(UTC)
-        _post(
+        post(
             alertmanager,
-            [_alert(one.labels, None) for one in timeline if one.begin == moment]
-            + [_alert(one.labels, ended) for one in timeline if one.end == moment],
+            [alert_of(one.labels) for one in timeline if one.begin == moment]
+            + [alert_of(one.labels, ended) for one in timeline if one.end == moment],
         )
     return began, posted
 
 
-def _post(alertmanager: Alertmanager, alerts: list[Record]) -> None:
+def post(alertmanager: Alertmanager, alerts: list[Record]) -> None:
+    """As Prometheus does."""
     alertmanager.send("POST", "/api/v2/alerts", json=alerts).raise_for_status()
 
 
-def _alert(labels: Labels, ended: datetime | None) -> Record:
-    """As Prometheus posts it: what fires has an end in the future."""
+def alert_of(labels: Labels, ended: datetime | None = None) -> Record:
+    """The alert as Prometheus posts it: what fires has an end in the future."""
     end = ended or datetime.now(UTC) + timedelta(minutes=10)
     return {"labels": labels, "annotations": {"summary": "a fault"}, "endsAt": end.isoformat()}
