@@ -11,6 +11,8 @@ from .slack import Again, Verdict, judge
 
 TIMEOUT_S = 10
 MOST_READ = 500
+AGENT = "Alertmanager-Relay"
+"""What it sends is Alertmanager's; so it is known from other messages to the same channel."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -26,7 +28,7 @@ def post(address: Address, body: str) -> Verdict:
         url = address.file.read_text(encoding="utf-8").strip()
         if urlsplit(url).scheme not in ("http", "https"):
             return Again("its file has no web address")
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "User-Agent": AGENT}
         request = urllib.request.Request(url, body.encode(), headers)  # noqa: S310 - checked above
         proxies = {"http": address.proxy, "https": address.proxy} if address.proxy else {}
         opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies), _NoRedirect)

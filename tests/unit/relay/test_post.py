@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 
 from relay.post import post
+from harness.incident.receipts import ALERTMANAGER, sender
 from relay.settings import Address
 from relay.slack import Again, Taken, Verdict, Wait
 
@@ -16,6 +17,7 @@ class Slack(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.paths: list[str] = []
+        self.agents: set[str] = set()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -24,6 +26,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.paths.append(self.path)
+        self.server.agents.add(self.headers["User-Agent"])
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response({"/moved": 302, "/limited": 429, "/cut": 200}.get(self.path, 200))
         self.send_header("Location", "/elsewhere")
@@ -59,6 +62,14 @@ def test_address_is_read_for_each_message(slack: Slack, tmp_path: Path) -> None:
     assert sent(tmp_path, f"{slack.url}/one") == Taken()
     assert sent(tmp_path, f"{slack.url}/two") == Taken()
     assert slack.paths == ["/one", "/two"]
+
+
+def test_who_sends_is_known_as_alertmanager(slack: Slack, tmp_path: Path) -> None:
+    sent(tmp_path, f"{slack.url}/one")
+
+    [agent] = slack.agents
+    record = {"receiver": "slack", "channel": "#mita-alerts", "headers": {"User-Agent": agent}}
+    assert sender(record) == ALERTMANAGER
 
 
 def test_redirect_is_not_followed(slack: Slack, tmp_path: Path) -> None:
