@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from relay.post import post
 from harness.incident.receipts import ALERTMANAGER, sender
+from relay.post import post
 from relay.settings import Address
 from relay.slack import Again, Taken, Verdict, Wait
 
