@@ -152,7 +152,9 @@ def incidents(records: Sequence[Record]) -> list[str]:
 def threads(records: Sequence[Record]) -> set[str]:
     """Return the threads that the daemon's messages in Slack name."""
     told = [record for record in progress(records) if record["receiver"] == "slack" and record["valid"]]
-    fields = [field for record in told for one in record["body"]["attachments"] for field in one["fields"]]
+    fields = [
+        field for record in told for one in record["body"]["attachments"] for field in one.get("fields", ())
+    ]
     return {str(field["value"]) for field in fields if field["title"] == "Thread"}
 
 
