@@ -23,6 +23,7 @@ def told_sparingly(stack: Stack) -> None:
 def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
     """Alert, routing, rollback, measured recovery, no human."""
     stack.alerts.until_forgotten("CriticalErrorRate")
+    stack.receivers.mark()  # what was told of the one before
     with stack.load():
         stack.deploy("3.0.0", fault=FAULTS["error"])
         stack.alerts.until_firing("CriticalErrorRate")
@@ -40,6 +41,7 @@ def test_release_that_fails_requests_is_rolled_back_once(stack: Stack) -> None:
 @pytest.mark.proves("CriticalP95Latency")
 def test_release_that_became_slow_is_rolled_back_once(stack: Stack) -> None:
     stack.alerts.until_forgotten("CriticalP95Latency")
+    stack.receivers.mark()  # what was told of the one before
     with stack.load():
         stack.deploy("3.1.0", fault=FAULTS["latency"])
         stack.receivers.until_notified("slack", "#mita-incidents", alertname="CriticalP95Latency")
