@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from .night import Fired, Night
+from .night import MOST, Fired, Night
 
 MOST_LINES = 20
 LONGEST = 160
@@ -20,7 +20,8 @@ def message(channel: str, night: Night, firing: Collection[str], *, known: bool)
     """
     still = [one for key, one in night.fired.items() if key in firing]
     gone = [one for key, one in night.fired.items() if key not in firing]
-    what = f"{len(night.fired)} fired, {len(still)} still {'fires' if len(still) == 1 else 'fire'}"
+    most = "at least " if len(night.fired) >= MOST else ""
+    what = f"{most}{len(night.fired)} fired, {len(still)} still {'fires' if len(still) == 1 else 'fire'}"
     title = f"While warnings waited: {what}"
     parts = [
         f"{_moment(night.began)} to {_moment(night.ended)}",
@@ -40,7 +41,7 @@ def message(channel: str, night: Night, firing: Collection[str], *, known: bool)
         "text": "\n".join(parts),
         "mrkdwn_in": ["text"],
     }
-    return {"channel": channel, "attachments": [attachment]}
+    return ({"channel": channel} if channel else {}) | {"attachments": [attachment]}
 
 
 def _part(title: str, lines: list[str]) -> list[str]:

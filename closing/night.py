@@ -1,6 +1,7 @@
 """What fired while a receiver's warnings waited: seen at every look, told once when mute hours end. Pure."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,13 +28,19 @@ class Fired:
 
 @dataclass(kw_only=True)
 class Night:
-    """One stretch of mute hours, and when they were over; 0 while they last."""
+    """One stretch of mute hours, and when they were over; 0 while they last.
+
+    `told` are the places that have taken its digest: one that does not keeps none of the others waiting.
+    """
 
     began: Seconds
     ended: Seconds = 0.0
     fired: dict[str, Fired] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
 
+Place = tuple[str, str]
+"""A URL and a channel."""
 Nights = dict[str, Night]
 """By receiver."""
 
@@ -44,8 +51,9 @@ def watch(nights: Nights, view: View, settings: Settings, now: Seconds) -> None:
         one for one in settings.mute(datetime.fromtimestamp(now, UTC)) if one.receiver in settings.digest
     ]
     for receiver in {one.receiver for one in routes}:
-        if receiver not in nights or nights[receiver].ended:
-            nights[receiver] = Night(began=now)
+        night = nights.setdefault(receiver, Night(began=now))
+        if night.ended:  # nobody took its digest yet: that is told with what comes now
+            night.ended, night.told = 0.0, []
         for key, alert in view.alerts.items():
             mine = any(one.receiver == receiver and one.takes(alert.labels) for one in routes)
             if mine and receiver in alert.receivers and not alert.silenced:
@@ -64,15 +72,30 @@ def due(nights: Nights, now: Seconds, *, known: bool) -> Nights:
     }
 
 
-def by_place(over: Nights, settings: Settings) -> Iterator[tuple[tuple[str, str], Night]]:
-    """Each place that is owed a digest, a URL and a channel, with all that fired for its receivers."""
-    found: dict[tuple[str, str], Night] = {}
+def by_place(over: Nights, settings: Settings) -> Iterator[tuple[Place, Night]]:
+    """Each place that is still owed a digest, with all that fired for its receivers."""
+    found: dict[Place, Night] = {}
     for receiver, night in over.items():
-        for place in settings.digest.get(receiver, ()):
+        for place in _owed(night, settings.digest.get(receiver, ())):
             whole = found.setdefault(place, Night(began=night.began, ended=night.ended))
             whole.began = min(whole.began, night.began)
             whole.fired = _joined(whole.fired, night.fired)
     yield from ((place, night) for place, night in found.items() if night.fired)
+
+
+def note_told(place: Place, over: Nights) -> None:
+    """Owe *place* nothing more of the nights that are over."""
+    for night in over.values():
+        night.told.append(json.dumps(place))
+
+
+def is_told(receiver: str, night: Night, settings: Settings) -> bool:
+    """Tell whether nobody is owed anything of *night*."""
+    return not (night.fired and _owed(night, settings.digest.get(receiver, ())))
+
+
+def _owed(night: Night, places: Iterable[Place]) -> list[Place]:
+    return [place for place in places if json.dumps(place) not in night.told]
 
 
 def _joined(one: Mapping[str, Fired], other: Mapping[str, Fired]) -> dict[str, Fired]:

@@ -11,7 +11,7 @@ from .alertmanager import View
 from .digest import message
 from .errors import ClosingError
 from .memory import replace
-from .night import Fired, Night, Nights, by_place, due, watch
+from .night import Fired, Night, Nights, by_place, due, is_told, note_told, watch
 from .settings import Settings
 
 TIMEOUT_S = 5
@@ -24,12 +24,20 @@ def tell(path: Path, view: View, settings: Settings, now: float, *, known: bool)
     nights, complaint = _load(path)
     watch(nights, view, settings, now)
     over = due(nights, now, known=known)
-    try:
-        for (url, channel), night in by_place(over, settings):
+    for (url, channel), night in by_place(over, settings):
+        try:
             _post(url, message(channel, night, view.alerts, known=known))
-        nights = {receiver: night for receiver, night in nights.items() if receiver not in over}
-    finally:
-        replace(path, {receiver: asdict(night) for receiver, night in nights.items()})
+            note_told((url, channel), over)
+        except ClosingError as error:
+            complaint = complaint or str(error)
+    replace(
+        path,
+        {
+            receiver: asdict(night)
+            for receiver, night in nights.items()
+            if receiver not in over or not is_told(receiver, night, settings)
+        },
+    )
     if complaint:
         raise ClosingError(complaint)
 
@@ -67,4 +75,5 @@ def _night(one: Any) -> Night:
         )
         for key, alert in one["fired"].items()
     }
-    return Night(began=float(one["began"]), ended=float(one["ended"]), fired=fired)
+    told = [str(place) for place in one.get("told", ())]
+    return Night(began=float(one["began"]), ended=float(one["ended"]), fired=fired, told=told)

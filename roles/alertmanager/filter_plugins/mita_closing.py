@@ -70,7 +70,7 @@ def _digest(config: Config) -> dict[str, list[list[str]]]:
     """Where each receiver reads in the morning what fired in its mute hours: channels behind the relay."""
     found = {
         one["name"]: [
-            [entry["api_url"], entry["channel"]]
+            [entry["api_url"], entry.get("channel", "")]
             for entry in one.get("slack_configs") or ()
             if str(entry.get("api_url", "")).startswith("http://127.0.0.1:")
         ]

@@ -15,7 +15,7 @@ import pytest
 from closing.alertmanager import Listed, View
 from closing.digest import MOST_LINES, message
 from closing.errors import ClosingError
-from closing.night import Fired, Night
+from closing.night import MOST, Fired, Night
 from closing.nights import tell
 from closing.settings import Settings
 from tests.unit.closing.test_look import SETTINGS, listed
@@ -35,6 +35,7 @@ class Queue(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = 200
+        self.refused = ""
         self.told: list[dict[str, Any]] = []
 
 
@@ -43,8 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.told += [body] if self.server.status == 200 else []
-        self.send_response(self.server.status)
+        status = 404 if body["channel"] == self.server.refused else self.server.status
+        self.server.told += [body] if status == 200 else []
+        self.send_response(status)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -176,6 +178,43 @@ def test_digest_that_is_not_taken_is_told_later(house: House) -> None:
     house.looks(at(28, 8, 2))
 
     assert len(house.queue.told) == 1
+
+
+def test_channel_that_takes_no_digest_keeps_no_other_waiting_and_repeats_none(house: House) -> None:
+    house.looks(at(27, 20), begun(WARNING, 27, 20, 0), begun(BRIEF, 27, 20, 0, "team"))
+    house.queue.refused = "#alerts"
+    for minute in range(3):
+        with pytest.raises(ClosingError, match="to take the digest"):
+            house.looks(at(28, 8, minute))
+    assert (len(house.texts("#team")), house.texts("#alerts")) == (1, [])
+
+    house.queue.refused = ""
+    house.looks(at(28, 8, 4))
+    house.looks(at(28, 8, 5))
+
+    assert (len(house.texts("#team")), len(house.texts("#alerts"))) == (1, 1)
+
+
+def test_night_that_nobody_took_is_told_with_the_next(house: House) -> None:
+    house.looks(at(27, 20), begun(WARNING, 27, 20, 0))
+    house.queue.status = 503
+    with pytest.raises(ClosingError, match="to take the digest"):
+        house.looks(at(28, 8))
+    house.looks(at(28, 18), begun(BRIEF, 28, 18, 0))
+    house.queue.status = 200
+    house.looks(at(29, 8))
+
+    (text,) = house.texts()
+    assert "HostDiskSpaceLow" in text and "HostHighCpu" in text
+
+
+def test_night_with_more_than_is_remembered_does_not_say_that_this_is_all(house: House) -> None:
+    house.looks(at(27, 20), *(begun({**WARNING, "subject": str(n)}, 27, 20, 0) for n in range(MOST + 1)))
+    house.looks(at(28, 8))
+
+    (told,) = house.queue.told
+    title = f"While warnings waited: at least {MOST} fired, 0 still fire"
+    assert told["attachments"][0]["title"] == title
 
 
 def test_file_that_is_broken_is_said_and_begun_anew(house: House) -> None:

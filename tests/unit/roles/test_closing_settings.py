@@ -111,12 +111,16 @@ def test_digest_goes_to_the_channels_behind_the_relay_from_one_host() -> None:
     config = f"""
 route: {{receiver: a}}
 receivers:
-  - {{name: a, slack_configs: [{{channel: '#a', api_url: '{address}'}}, {{channel: '#b', api_url_file: /x}}]}}
+  - name: a
+    slack_configs:
+      - {{channel: '#a', api_url: '{address}'}}
+      - {{api_url: '{address}'}}
+      - {{channel: '#b', api_url_file: /x}}
   - {{name: mail, email_configs: [{{to: x}}]}}
 """
     told = closing_settings(config, READY, every_s=20, retention="120h", time_scale=1, digest=True)
 
-    assert json.loads(told)["digest"] == {"a": [[address, "#a"]]}
+    assert json.loads(told)["digest"] == {"a": [[address, "#a"], [address, ""]]}
     assert settings(config)["digest"] == {}
 
 
