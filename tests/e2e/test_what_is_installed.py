@@ -61,7 +61,7 @@ def test_a_person_sees_who_is_told(stack: Stack) -> None:
 
     words = stack.play("playbooks/test_alert.yml", "-e", "severity=critical", "-e", "component=database")
 
-    assert "Told within a minute: slack-database, critical." in words
+    assert "Told within a minute: slack-database, critical-pager, critical." in words
 
     def places() -> set[str]:
         told = [r for r in receivers.requests(before) if "MitaTestAlert" in json.dumps(r)]
