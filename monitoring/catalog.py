@@ -18,8 +18,9 @@ from monitoring.errors import CatalogError
 from monitoring.links import Links
 from monitoring.overrides import Overrides, check, override
 from monitoring.patch import merge
-from monitoring.rule_files import Alert, Recording, load, load_recordings, read_yaml, rule_files
+from monitoring.rule_files import Alert, Recording, load, load_recordings, rule_files
 from monitoring.timescale import check_factor, scale_alertmanager, scale_prometheus, scale_rule_file
+from monitoring.yaml_text import read_yaml
 
 __all__ = [
     "Alert",

@@ -10,7 +10,8 @@ from monitoring.detection import EVALUATION_MS, SCRAPE_MS
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.routing import routes_of
-from monitoring.rule_files import Alert, read_yaml
+from monitoring.rule_files import Alert
+from monitoring.yaml_text import read_yaml
 
 SOURCE = Path(__file__).with_name("escalation.yml")
 MINUTE_MS = 60_000

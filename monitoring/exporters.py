@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from monitoring.errors import CatalogError
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 COMMON = "main"
 """The file in which the role keeps what all exporters share; it is no exporter."""

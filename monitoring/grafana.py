@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.grafana_panel import PROMETHEUS, Json, panel_of
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "panels"

@@ -6,7 +6,8 @@ from typing import Any
 
 from monitoring import own_rule_shapes
 from monitoring.errors import CatalogError
-from monitoring.rule_files import read, read_yaml
+from monitoring.rule_files import read
+from monitoring.yaml_text import read_yaml
 
 SUFFIX = ".rules.yml"
 

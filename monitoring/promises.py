@@ -9,7 +9,8 @@ import yaml
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.patch import merge
-from monitoring.rule_files import LOADER, SEVERITIES
+from monitoring.rule_files import SEVERITIES
+from monitoring.yaml_text import LOADER
 
 Promises = dict[str, Any]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from monitoring.rule_files import read_yaml, rule_files
+from monitoring.rule_files import rule_files
+from monitoring.yaml_text import read_yaml
 
 Rule = dict[str, Any]
 RULES = Path(__file__).parent / "rules"

@@ -11,6 +11,7 @@ from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.promql import Node
 from monitoring.promql_parse import parse
+from monitoring.yaml_text import read_yaml
 
 RULE_FILES = "*.rules.yml"
 SEVERITIES = ("critical", "error", "warning", "info", "none")
@@ -59,15 +60,6 @@ class Alert:
     @property
     def rollback_trigger(self) -> str | None:
         return self.labels.get("rollback_trigger")
-
-
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
-
-
-def read_yaml(text: str) -> Any:
-    """The structure of a YAML text."""
-    # Ansible's texts are of a class of their own, which libyaml refuses.
-    return yaml.load(str(text), Loader=LOADER)  # noqa: S506 - both are safe loaders
 
 
 def read(path: Path) -> dict[str, Any]:

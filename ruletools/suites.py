@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.durations import parse_duration
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 SUFFIX = ".test.yml"
 

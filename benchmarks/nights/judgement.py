@@ -10,7 +10,7 @@ from benchmarks.nights.night import STEP, WARM
 from benchmarks.nights.playing import Played
 from devtools.paths import REPO
 from monitoring.routing import inhibited
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 PAGING = ("critical", "error")
 TOO_LONG = frozenset({"SloErrorBudgetExhausted"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from devtools.errors import UserError
 from harness.faults.bad_release import FAULTS, ReleaseFault
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 CAUSES = Path(__file__).with_name("causes.yml")
 

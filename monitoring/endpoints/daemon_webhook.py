@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from monitoring.patch import merge
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 USUAL = "http://127.0.0.1:8000/"
 CA, CERT, KEY = "daemon/ca.crt", "daemon/client.crt", "secrets/daemon-client-key"

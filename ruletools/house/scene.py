@@ -25,7 +25,7 @@ from monitoring.catalog import Alert, load, render_rules
 from monitoring.durations import format_duration, parse_duration
 from monitoring.promql import Call, Selector, walk
 from monitoring.promql_parse import parse
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 from ruletools.errors import RulesError
 from ruletools.expressions import metrics_of
 from ruletools.house.files import RULES

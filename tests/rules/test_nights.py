@@ -7,7 +7,7 @@ from benchmarks.nights.judgement import Verdict, judge
 from benchmarks.nights.night import draw
 from benchmarks.nights.playing import play
 from devtools.paths import REPO
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 CASES = read_yaml((REPO / "tests" / "rules" / "nights.yml").read_text(encoding="utf-8"))
 

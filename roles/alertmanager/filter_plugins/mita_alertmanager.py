@@ -18,7 +18,8 @@ from monitoring.delivery.inputs import refuse_cuts
 from monitoring.delivery.line import questions
 from monitoring.delivery.saying import SECRETS
 from monitoring.endpoints.daemon_webhook import USUAL, delivered, webhook_files
-from monitoring.rule_files import read_yaml, rule_files
+from monitoring.rule_files import rule_files
+from monitoring.yaml_text import read_yaml
 
 File = dict[str, Any]
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.routing import MATCHER
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 SOURCES = Path(__file__).resolve().parents[3] / "closing"
 GRACE_S = 120.0

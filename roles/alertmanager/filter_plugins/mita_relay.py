@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from monitoring.catalog import dump
 from monitoring.delivery.channels import COMMON, KIND
 from monitoring.delivery.saying import SECRETS, changed_entries
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 SOURCES = Path(__file__).resolve().parents[3] / "relay"
 MARK = (

@@ -18,7 +18,7 @@ from monitoring.endpoints import instances as found_on
 from monitoring.errors import CatalogError
 from monitoring.exporters import Exporter, load_exporters, site_files
 from monitoring.patch import merge
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 PROBERS = ("http", "tcp", "icmp", "dns", "grpc")
 VARS = Path(__file__).resolve().parents[2] / "exporter" / "vars"

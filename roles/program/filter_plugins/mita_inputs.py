@@ -18,7 +18,7 @@ from jinja2 import Undefined, UndefinedError
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.endpoints.address import HIGHEST_PORT
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 ROLES = Path(__file__).resolve().parents[2]
 GROUPS = {

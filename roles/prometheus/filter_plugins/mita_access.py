@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.patch import merge
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 KEYS = {"username", "password", "tls", "ca", "server_name", "cert", "key"}
 PAIRS = (("username", "password"), ("cert", "key"))

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring import agent_mode
 from monitoring.errors import CatalogError
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 File = dict[str, Any]
 

@@ -19,7 +19,7 @@ from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
 from monitoring.exporters import load_exporters, site_files
 from monitoring.patch import merge
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 
 File = dict[str, Any]
 APPLICATION = "mita-backend"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 from ruletools.errors import RulesError
 from ruletools.house.files import CATALOGUE
 from ruletools.http import Http

@@ -8,7 +8,7 @@ from functools import cached_property
 from monitoring.errors import CatalogError
 from monitoring.promql import Matcher, Selector, walk
 from monitoring.promql_parse import parse
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 from ruletools.house.lint.content import House
 from ruletools.house.lint.exposed import Exposed, ask, differences, read_catalogue
 from ruletools.lint.findings import Finding, Level

@@ -12,7 +12,7 @@ import yaml
 from monitoring.catalog import CatalogError, Links, render_alertmanager, render_rules
 from monitoring.delivery.inputs import INPUTS
 from monitoring.overrides import Overrides
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 from ruletools.errors import RulesError
 from ruletools.house.files import MONITORING, REPO
 from ruletools.house.hooks import Hooks

@@ -5,7 +5,7 @@ from benchmarks.dataset import dataset
 from benchmarks.series import STEP_S, Shape
 from devtools.paths import REPO
 from monitoring.durations import parse_duration
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 from ruletools.expressions import metrics_of
 from ruletools.house.loading import load_files
 from ruletools.ruleset import ALERT_SERIES

@@ -14,7 +14,7 @@ from benchmarks.nights.night import KINDS, LENGTH, WARM, Night, Trouble, draw
 from benchmarks.nights.playing import Played, play
 from devtools.paths import REPO
 from monitoring.routing import Labels, inhibited
-from monitoring.rule_files import read_yaml
+from monitoring.yaml_text import read_yaml
 from ruletools.house.loading import load_files
 
 NIGHTS = [draw(7, number) for number in range(300)]

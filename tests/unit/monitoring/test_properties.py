@@ -12,9 +12,9 @@ from monitoring.catalog import load, render_rules
 from monitoring.durations import parse_duration
 from monitoring.promql import Selector, Subquery, walk
 from monitoring.promql_parse import parse
-from monitoring.rule_files import read_yaml
 from monitoring.thresholds import has_limit
 from monitoring.timescale import scale_rule_file
+from monitoring.yaml_text import read_yaml
 from ruletools.programs import promtool
 
 pytestmark = pytest.mark.slow
