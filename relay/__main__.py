@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -36,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     except (RelayError, OSError) as fault:
         error(str(fault))
         return 1
+    except sqlite3.Error as fault:
+        error(f"expected to open the queue in {options.store}, found: {fault}")
+        return 1
 
 
 def _look(chosen: settings.Settings) -> int:
@@ -47,6 +51,9 @@ def _look(chosen: settings.Settings) -> int:
 
 def _serve(chosen: settings.Settings, path: Path) -> int:
     store = Store(path)
+    if store.wrong:
+        error(f"the queue begins anew, {path} cannot be used and is kept as {path}.kept: {store.wrong}")
+        store.note_lost(chosen.addresses)
     if gone := store.strangers(chosen.addresses):
         error(f"{gone} messages waited for addresses that the site has no more; they are set aside")
     senders = {name: Sender(name, chosen, store, post) for name in chosen.addresses}

@@ -1,7 +1,9 @@
 """Where Alertmanager posts, on loopback alone: `/NAME` for the address of that name."""
 
 import json
+import re
 import sqlite3
+import sys
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +18,7 @@ from .state import series, state
 from .store import FullError, Store
 
 LARGEST = 1_000_000
+_LENGTH = re.compile("[0-9]{1,9}")
 PATIENCE_S = 10
 """How long whoever connects may take for a request."""
 
@@ -29,6 +32,12 @@ class Intake(ThreadingHTTPServer):
     def __init__(self, settings: Settings, store: Store, senders: Mapping[str, Sender]) -> None:
         self.settings, self.store, self.senders = settings, store, senders
         super().__init__(("127.0.0.1", settings.port), _Handler)
+
+    def handle_error(self, _request: Any, _client: Any) -> None:
+        """Say in one line what kept a request from its answer; who hangs up is no fault."""
+        fault = sys.exception()
+        if not isinstance(fault, ConnectionError):
+            error(f"expected to answer a request, found {type(fault).__name__}: {fault}")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -52,8 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
         sender = self.server.senders.get(name)
         if sender is None:
             self._answer(404, "no_such_address")
-        elif not length.isdigit() or int(length) > LARGEST:
-            self._answer(413 if length.isdigit() else 411, "expected a length below 1 MB")
+        elif not _LENGTH.fullmatch(length) or int(length) > LARGEST:
+            self._answer(413 if length.isdecimal() else 411, "expected a length below 1 MB")
         else:
             self._answer(*self._take(sender, name, self.rfile.read(int(length))))
 
@@ -66,6 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 503, "too many messages wait"
         except sqlite3.Error as fault:
             error(f"{name}: expected the store to take a message, found: {fault}")
+            sender.wake()  # who sends sees whether it is damaged
             return 503, "the store fails"
         sender.wake()
         return 200, "ok"

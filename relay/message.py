@@ -46,7 +46,7 @@ def read(raw: bytes) -> Message:
         if own:
             attachment[MARKED] = own
         if line:
-            said, _, group = mark.partition("|")
+            said, _, group = mark.encode(errors="replace").decode().partition("|")
             rank = _rank(said)
     return Message(rank=rank, group=group, body=json.dumps(found))
 

@@ -33,7 +33,10 @@ def post(address: Address, body: str) -> Verdict:
         proxies = {"http": address.proxy, "https": address.proxy} if address.proxy else {}
         opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies), _NoRedirect)
         with opener.open(request, timeout=TIMEOUT_S) as answer:
-            return judge(answer.status, answer.headers, _text(answer))
+            said = answer.read(MOST_READ)
+            if answer.length and len(said) < MOST_READ:
+                return Again("an answer that is cut")
+            return judge(answer.status, answer.headers, said.decode(errors="replace"))
     except urllib.error.HTTPError as error:
         with error:
             return judge(error.code, error.headers, _text(error))

@@ -1,6 +1,7 @@
 """Lines for systemd's journal. Nothing in them may look like another line, and none has an address in it."""
 
 import sys
+from contextlib import suppress
 
 NOTICE, ERROR = "<5>", "<3>"
 """How systemd reads how grave a line is."""
@@ -17,4 +18,5 @@ def error(line: str) -> None:
 
 
 def _say(grave: str, line: str) -> None:
-    print(f"{grave}relay: {ascii(line)[1:-1]}", file=sys.stderr, flush=True)  # noqa: T201 - systemd's journal
+    with suppress(OSError):  # a journal that is away ends nobody who sends
+        print(f"{grave}relay: {ascii(line)[1:-1]}", file=sys.stderr, flush=True)  # noqa: T201 - systemd's journal

@@ -1,11 +1,13 @@
 """One thread for each address: it sends what waits, and waits when Slack says so or fails."""
 
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 
 from .message import together
+from .opening import is_damage
 from .saying import error, notice
 from .settings import Address, Settings
 from .slack import Again, Never, Taken, Verdict, Wait
@@ -51,6 +53,8 @@ class Sender(threading.Thread):
                 pause = self.step()
             except Exception as fault:
                 error(f"{self._name}: expected to go on, found {type(fault).__name__}: {fault}")
+                if is_damage(fault):  # the next process begins with a file that is sound
+                    signal.raise_signal(signal.SIGTERM)
                 pause = self._settings.longest_pause_s
             if pause is None:
                 self._new.wait(IDLE_S)

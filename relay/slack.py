@@ -1,5 +1,6 @@
 """What an answer of Slack means for the message. Total: every status, and none at all, means one of four."""
 
+import re
 from dataclasses import dataclass
 from email.message import Message as Headers
 
@@ -41,19 +42,21 @@ class Never:
     why: str
 
 
+_WORD = re.compile("[a-z_]{1,40}")
+"""A page of a proxy may repeat the address."""
 Verdict = Taken | Wait | Again | Never
 
 
 def judge(status: int, headers: Headers, body: str) -> Verdict:
     """Return what Slack's answer means; what it says is taken for a reason only if it is a known word."""
     word = body.strip()
-    if 200 <= status < 300:
+    if 200 <= status < 300 and not word.startswith("<"):  # a page comes from something before Slack
         return Taken() if word == "ok" else Never("not_ok")
     if status == 429:
         return Wait(_seconds(headers.get("Retry-After", "")))
     if 400 <= status < 500 and status not in AGAIN:
         return Never(word if word in KNOWN else f"status_{status}")
-    return Again(f"{status} {word[:40]}".strip())
+    return Again(f"{status} {word if _WORD.fullmatch(word) else ''}".strip())
 
 
 def _seconds(said: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import RelayError
 from .settings import Settings
-from .store import Store
+from .store import LOST, Store
 
 TIMEOUT_S = 5
 RECENT = 3
@@ -43,6 +43,11 @@ def complaints(settings: Settings, found: Mapping[str, Any]) -> list[str]:
             since = f"the oldest for {one['oldest_s']:.0f} s"
             said.append(f"{one['waiting']} messages wait for the channel of {name}, {since}")
         for why, number in one["refused"].items():
+            if why == LOST:
+                said.append(
+                    f"what waited for the channel of {name} is lost: the file of the queue was unusable"
+                )
+                continue
             said.append(f"{number} messages for the channel of {name} were refused for good: {why}")
     return said
 

@@ -3,12 +3,13 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .message import Message
+from .opening import opened
 
 MOST_WAITING = 5_000
 """Messages of one loudness for one address; more of the quiet ones never keep out a loud one."""
@@ -32,7 +33,8 @@ JOIN (SELECT told_of, MIN(rank) AS loudest, MIN(id) AS first FROM waiting
       WHERE address = :address GROUP BY told_of) g ON g.told_of = w.told_of
 WHERE w.address = :address ORDER BY g.loudest, g.first, w.id LIMIT :most
 """
-TOO_OLD = "too_old"
+TOO_OLD, LOST = "too_old", "file_of_the_queue"
+"""Reasons of our own."""
 
 
 class FullError(Exception):
@@ -54,10 +56,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._base = sqlite3.connect(path, check_same_thread=False, timeout=5, isolation_level=None)
-        for line in ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=16777216"):
-            self._base.execute(f"PRAGMA {line}")
-        self._base.executescript(SCHEMA)
+        self._base, self.wrong = opened(path, SCHEMA)
 
     def take(self, address: str, message: Message) -> None:
         """Keep a message; it is on disk when this returns. Raises FullError."""
@@ -110,6 +109,13 @@ class Store:
             found = base.execute("SELECT DISTINCT address FROM waiting").fetchall()
             gone = [one for (one,) in found if one not in addresses]
             return sum(self._set_aside(one, "address = ?", (one,), "no_such_address") for one in gone)
+
+    def note_lost(self, addresses: Iterable[str]) -> None:
+        """Have a person told that what waited for these addresses is in a file that cannot be used."""
+        with self._changed() as base:
+            for one in addresses:
+                base.execute("INSERT INTO refused VALUES (NULL, ?, ?, '', 0, ?)", (one, LOST, time.time()))
+                self._count(one, "refused", LOST)
 
     def waiting(self) -> dict[str, tuple[int, float]]:
         """Return how many messages wait for each address, and since when the oldest of them does."""

@@ -31,8 +31,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response({"/moved": 302, "/limited": 429, "/cut": 200}.get(self.path, 200))
         self.send_header("Location", "/elsewhere")
         self.send_header("Retry-After", "3")
+        if self.path == "/cut":
+            self.send_header("Content-Length", "2")
         self.end_headers()
-        self.wfile.write(b"ok")
+        if self.path != "/cut":
+            self.wfile.write(b"ok")
 
     def do_GET(self) -> None:
         self.server.paths.append(self.path)
@@ -75,6 +78,10 @@ def test_who_sends_is_known_as_alertmanager(slack: Slack, tmp_path: Path) -> Non
 def test_redirect_is_not_followed(slack: Slack, tmp_path: Path) -> None:
     assert sent(tmp_path, f"{slack.url}/moved") == Again("302 ok")
     assert slack.paths == ["/moved"]
+
+
+def test_answer_that_is_cut_is_none(slack: Slack, tmp_path: Path) -> None:
+    assert sent(tmp_path, f"{slack.url}/cut") == Again("an answer that is cut")
 
 
 def test_limit_is_heard(slack: Slack, tmp_path: Path) -> None:

@@ -161,6 +161,22 @@ def test_what_slack_took_is_not_sent_again_where_the_store_fails(
     assert slack.posts == [["a"]]
 
 
+def test_journal_that_is_away_ends_nobody(
+    store: Store, sender: Sender, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(store, "a")
+    slack.judge = lambda _: Never("invalid_payload")
+
+    class Away:
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr", Away())
+    drain(sender)
+
+    assert store.refused_since(0) == [(NAME, "invalid_payload", 1)]
+
+
 def test_what_waited_too_long_is_set_aside(
     store: Store, sender: Sender, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

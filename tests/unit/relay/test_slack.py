@@ -19,7 +19,9 @@ def answer(status: int, body: str = "", retry_after: str | None = None) -> Verdi
     [
         (200, "ok", Taken()),
         (200, "ok\n", Taken()),
-        (200, "<html>log in first", Never("not_ok")),
+        (200, "invalid_token", Never("not_ok")),
+        (200, "<html>log in first", Again("200")),
+        (403, "no way to https://secret.example/x", Again("403")),
         (400, "invalid_payload", Never("invalid_payload")),
         (400, "https://secret.example/x", Never("status_400")),
         (413, "", Never("status_413")),
