@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,7 +43,7 @@ class Site:
 
 
 def read(said: Sequence[Said], site: Site, now: datetime) -> tuple[list[Silence], list[str]]:
-    """Return what Alertmanager is to have, as it takes it, and a sentence for each entry that has ended.
+    """Return what Alertmanager is to have, as it takes it, and a sentence for each entry that is idle.
 
     Raises CatalogError for an entry that cannot be read, that takes too much, or lasts too long.
     """
@@ -75,9 +76,20 @@ def _entry(one: Said, site: Site, now: datetime) -> tuple[list[Silence], list[st
         "comment": _comment(one, site),
     }
     last, windows = _windows(one, site, now)
-    ended = f"{one['name']} ended on {last:%Y-%m-%d at %H:%M %Z}; take it out of the list"
     found = [{**same, "startsAt": _utc(start), "endsAt": _utc(end)} for start, end in windows]
-    return found, [f"alertmanager_silences: {ended}"] if last <= now else []
+    return found, [f"alertmanager_silences: {one['name']} {words}" for words in _doubts(one, last, site, now)]
+
+
+def _doubts(one: Said, last: datetime, site: Site, now: datetime) -> Iterator[str]:
+    if last <= now:
+        yield f"ended on {last:%Y-%m-%d at %H:%M %Z}; take it out of the list"
+        return
+    for asked in (asked for asked in one["matchers"] if _name(asked) == "alertname"):
+        names = [alert.name for alert in site.alerts]
+        if not any(matches(asked, {"alertname": name}) for name in names):
+            near = get_close_matches(asked.partition('"')[2].rstrip('"'), names, 1)
+            meant = f"; is {near[0]} meant?" if near else ", unless a rule of the site's own has that name"
+            yield f"silences nothing: no alert of monitoring/rules is {asked}{meant}"
 
 
 def triggers_taken(matchers: Sequence[str], site: Site) -> list[str]:
@@ -91,6 +103,9 @@ def _refuse_shape(one: Said) -> None:
         raise CatalogError(problem)
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", str(one["name"])):
         raise CatalogError(f"expected a name such as database-move, found {one['name']!r}")
+    for key in ("owner", "reason"):
+        if not isinstance(one[key], str | int | float):
+            raise CatalogError(f"expected a text as {key}, found {one[key]!r}")
     if not isinstance(one["matchers"], list):
         raise CatalogError(f"expected a list of matchers, found {one['matchers']!r}")
 
@@ -107,8 +122,8 @@ def _matchers(one: Said) -> list[dict[str, Any]]:
     found = []
     for matcher in one["matchers"]:
         parsed = MATCHER.fullmatch(str(matcher))
-        if not parsed:
-            raise CatalogError(f'expected a matcher such as host="app1", found {matcher!r}')
+        if not parsed or not str(matcher).rstrip().endswith('"'):
+            raise CatalogError(f'expected a matcher such as host="app1", in double quotes, found {matcher!r}')
         name, operator, value = parsed.groups()
         value = re.sub(r"\\(.)", r"\1", value) if "~" not in operator else value
         found.append(
@@ -174,7 +189,7 @@ def _windows(one: Said, site: Site, now: datetime) -> tuple[datetime, list[tuple
     lasts = end.astimezone(UTC) - start.astimezone(UTC)
     if lasts <= timedelta(0):
         raise CatalogError(f"expected its start before its end, found {one['start']} and {one['end']}")
-    if lasts > timedelta(milliseconds=parse_duration(site.longest)):
+    if lasts > _longest(site):
         raise CatalogError(f"expected at most {site.longest} (alertmanager_silences_longest), found {lasts}")
     if "until" not in one:
         return end, [(start, end)] if end > now else []
@@ -188,11 +203,27 @@ def _windows(one: Said, site: Site, now: datetime) -> tuple[datetime, list[tuple
     return windows[-1][1], [(s, e) for s, e in windows if e > now and s < now + AHEAD]
 
 
+def _longest(site: Site) -> timedelta:
+    try:
+        return timedelta(milliseconds=parse_duration(site.longest))
+    except CatalogError as error:
+        raise CatalogError(f"alertmanager_silences_longest: {error}") from error
+
+
 def _weekly(start: datetime, end: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the windows at the same local hours, while they begin before the last moment."""
+    """Yield the windows at the same local hours, while they begin before the last moment.
+
+    Where an hour comes twice or never because the clocks change, the window that is longer counts.
+    """
     while start < last:
-        yield start, end
+        yield _readings(start)[0], _readings(end)[1]
         start, end = start + WEEK, end + WEEK
+
+
+def _readings(local: datetime) -> list[datetime]:
+    """Return both ways to read a local time, the earlier first; they differ only while the clocks change."""
+    both = sorted(local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return [moment.astimezone(local.tzinfo) for moment in both]
 
 
 def _moment(one: Said, key: str, site: Site) -> datetime:

@@ -81,6 +81,19 @@ def silence_by_hand(site: Alertmanager) -> None:
     site.ask("POST", "/api/v2/silences", json=by_hand)
 
 
+def test_refused_silence_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    odd = {
+        **QUEUE,
+        "name": "odd",
+        "matchers": ['host=~"(?!app1)app.*"'],
+    }  # Python reads it, Alertmanager does not
+    with running("alertmanager", tmp_path) as site:
+        failed = play(site, tmp_path, [odd, MOVE])
+
+        assert silenced(site).keys() == {"move"}
+    assert "alertmanager: odd: expected POST" in failed.output
+
+
 def test_check_mode_shows_what_would_be_silenced_and_changes_nothing(tmp_path: Path) -> None:
     with running("alertmanager", tmp_path) as site:
         imagined = play(site, tmp_path, [MOVE, OVER], "--check", "--diff").ok()

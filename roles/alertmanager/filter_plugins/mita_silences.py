@@ -19,7 +19,7 @@ from monitoring.silences import DAEMON, Site, read
 def silences(
     said: Any, directory: str, *, timezone: str, longest: str, external: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return the silences that are to be there; warn of those that have ended, raise for what is refused."""
+    """Return the silences that are to be there; warn of those that are idle, raise for what is refused."""
     given = json.loads(json.dumps(said, default=str))
     if given == []:
         return []  # without reading the rules

@@ -36,17 +36,32 @@ def main() -> None:
     given = module.params
     ready = Ready(username=given["username"], password=given["password"], ca_file=given["ca_file"])
     client = Client(given["url"].rstrip("/"), ready)
+    refused: list[str] = []
     try:
         planned = plan(given["silences"], client.silences())
         if not module.check_mode:
             for one in planned.made:
-                client.make(dict(one))
-            for one in planned.ended:
+                refused += _refusals(client, dict(one))
+            for one in planned.ended if not refused else ():
                 client.end(one["id"])
     except SilencesError as error:
         module.fail_json(msg=f"alertmanager: {error}")
+    if refused:
+        module.fail_json(
+            msg=f"alertmanager: {'; '.join(refused)}; mend them in alertmanager_silences and run this again: "
+            "the others that are new were made, and nothing was ended"
+        )
     changed = bool(planned.made or planned.ended)
     module.exit_json(changed=changed, diff={"before": planned.before, "after": planned.after})
+
+
+def _refusals(client: Client, silence: dict[str, Any]) -> list[str]:
+    """Make a silence; one that is refused stops no other."""
+    try:
+        client.make(silence)
+    except SilencesError as error:
+        return [str(error)]
+    return []
 
 
 if __name__ == "__main__":

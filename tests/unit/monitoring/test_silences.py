@@ -1,5 +1,6 @@
 """Silences as data: what Alertmanager is given, and what is refused; judged by the shipped rules."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from roles.alertmanager.module_utils.mita_silences import plan
 
 SITE = Site("Europe/Sofia", "72h", load(REPO / "monitoring" / "rules"), ("env", "site"))
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+SKIPPED = datetime(2027, 3, 22, tzinfo=UTC)
+"""In the week of the night in which Sofia has no hour from three to four."""
 MOVE = {
     "name": "move",
     "owner": "dba",
@@ -48,6 +51,43 @@ def test_weekly_window_keeps_its_hour_when_the_clocks_change() -> None:
     assert over == []
 
 
+@pytest.mark.parametrize("hours", [("03:30", "04:15"), ("02:00", "03:30"), ("03:15", "03:45")])
+def test_weekly_window_in_an_hour_that_is_skipped_is_not_shorter(hours: tuple[str, str]) -> None:
+    start, end = (f"2027-03-07 {hour}" for hour in hours)
+    found, _ = read([{**MOVE, "start": start, "end": end, "until": "2027-04-30"}], SITE, SKIPPED)
+    [one] = [one for one in found if one["endsAt"].startswith("2027-03-28")]
+
+    lasts = datetime.fromisoformat(one["endsAt"]) - datetime.fromisoformat(one["startsAt"])
+    assert lasts >= datetime.fromisoformat(end) - datetime.fromisoformat(start)
+
+
+def test_weekly_window_that_ends_in_an_hour_that_comes_twice_ends_in_the_second() -> None:
+    weekly = {"start": "2027-10-03 02:00", "end": "2027-10-03 03:30", "until": "2027-11-30"}
+    found, _ = read([{**MOVE, **weekly}], SITE, datetime(2027, 10, 30, tzinfo=UTC))
+
+    assert (found[0]["startsAt"], found[0]["endsAt"]) == ("2027-10-30T23:00:00Z", "2027-10-31T01:30:00Z")
+
+
+def test_misspelt_alert_is_named_because_nothing_would_be_silent() -> None:
+    assert "HostDwn" in read([{**MOVE, "matchers": ['alertname="HostDwn"']}], SITE, NOW)[1][0]
+    assert read([{**MOVE, "matchers": ['alertname="HostDwn"']}], SITE, NOW)[1][0].endswith(
+        "is HostDown meant?"
+    )
+    assert read([{**MOVE, "matchers": ['alertname=~"Host.*"']}], SITE, NOW)[1] == []
+
+
+def test_what_is_wrong_with_the_longest_is_said_of_it() -> None:
+    with pytest.raises(CatalogError, match="alertmanager_silences_longest: expected a duration"):
+        read([MOVE], replace(SITE, longest="3 days"), NOW)
+
+
+def test_start_that_moved_is_seen_by_a_person() -> None:
+    [one] = given()
+    planned = plan.plan([{**one, "startsAt": "2026-12-01T21:00:00Z"}], [as_listed(one)])
+
+    assert planned.before != planned.after
+
+
 @pytest.mark.parametrize("until", [{}, {"until": "2026-11-20"}])
 def test_entry_that_has_ended_silences_nothing_and_is_named(until: dict[str, str]) -> None:
     past = {"start": "2026-11-10 22:00", "end": "2026-11-10 23:00", **until}
@@ -66,6 +106,9 @@ def test_entry_that_has_ended_silences_nothing_and_is_named(until: dict[str, str
         ({"name": "Move it"}, "expected a name such as database-move"),
         ({"matchers": 'host="data1"'}, "expected a list of matchers"),
         ({"matchers": ["host is data1"]}, "expected a matcher such as"),
+        ({"matchers": ["host='data1'"]}, "in double quotes"),
+        ({"matchers": ["host=data1,service=x"]}, "in double quotes"),
+        ({"owner": ["dba", "ops"]}, "expected a text as owner"),
         ({"matchers": ['host=~"data("']}, "expected regular expressions"),
         ({"matchers": ['alertname="Watchdog"']}, "it silences the heartbeat"),
         ({"matchers": ['rollback="heartbeat"']}, "it silences the heartbeat"),

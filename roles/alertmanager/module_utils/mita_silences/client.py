@@ -33,8 +33,11 @@ class Client:
         return found
 
     def make(self, silence: dict[str, Any]) -> None:
-        """Silence."""
-        self._ask("POST", "silences", silence)
+        """Silence; a refusal names the silence."""
+        try:
+            self._ask("POST", "silences", silence)
+        except SilencesError as error:
+            raise SilencesError(f"{silence['comment'].partition(':')[0]}: {error}") from error
 
     def end(self, identity: str) -> None:
         """End a silence."""
@@ -48,11 +51,11 @@ class Client:
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(where, data, headers, method=method)  # noqa: S310 - the role's
-        handlers = [
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=probe.context(self.ready)),
-        ]
         try:
+            handlers = [
+                urllib.request.ProxyHandler({}),
+                urllib.request.HTTPSHandler(context=probe.context(self.ready)),
+            ]
             with urllib.request.build_opener(*handlers).open(request, timeout=SECONDS) as answer:
                 text = answer.read().decode()
                 return json.loads(text) if text else None
@@ -63,5 +66,6 @@ class Client:
             ) from error
         except (OSError, ValueError, HTTPException) as error:
             raise SilencesError(
-                f"expected an answer from {where}, found: {error}; does Alertmanager run?"
+                f"expected an answer from {where}, found: {error}; does Alertmanager run? "
+                "site.yml installs it as the inventory says"
             ) from error

@@ -51,13 +51,17 @@ def _same(wanted: Silence, found: Silence) -> bool:
 
 
 def _text(silences: Sequence[Silence]) -> str:
-    return "".join(sorted(f"{line}\n" for line in map(_line, silences)))
+    return "".join(f"{_line(one)}\n" for one in sorted(silences, key=_order))
+
+
+def _order(one: Silence) -> tuple[datetime, str]:
+    return _moment(one["endsAt"]), _line(one)
 
 
 def _line(one: Silence) -> str:
-    end = f"{_moment(one['endsAt']):%Y-%m-%d %H:%M} UTC"
+    start, end = (f"{_moment(one[key]):%Y-%m-%d %H:%M}" for key in ("startsAt", "endsAt"))
     author = one["createdBy"].removesuffix(MARK).strip()
-    return f"until {end}: {', '.join(sorted(_matchers(one)))} ({author}: {one['comment']})"
+    return f"{start} to {end} UTC: {', '.join(sorted(_matchers(one)))} ({author}: {one['comment']})"
 
 
 def _matchers(one: Silence) -> Iterator[str]:
