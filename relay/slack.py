@@ -64,4 +64,4 @@ def _seconds(said: str) -> float:
         wanted = float(said)
     except ValueError:
         return USUAL_WAIT_S
-    return min(max(wanted, 0.05), LONGEST_WAIT_S) if wanted == wanted else USUAL_WAIT_S
+    return min(wanted, LONGEST_WAIT_S) if wanted > 0 else USUAL_WAIT_S  # nor is "nan" above 0

@@ -11,6 +11,7 @@ from harness.clients import Alertmanager
 from harness.notify.drill import labels_for, of_its_own
 from harness.notify.drilling import in_force, patience, play
 
+FIXED = ("alertname", "severity", "symptom", "drill")
 USUAL = "http://127.0.0.1:9093"
 
 
@@ -51,8 +52,17 @@ def labels(said: list[str]) -> dict[str, str]:
     pairs = [one.partition("=") for one in said]
     if wrong := [one for one in pairs if not all(one)]:
         raise UserError(f"--label: expected NAME=VALUE, found {''.join(wrong[0])!r}")
-    if any(name.startswith("rollback") for name, _, _ in pairs):
-        raise UserError("--label: expected no label of the rollback daemon, for which this were a real alert")
+    for name, _, _ in pairs:
+        if name.startswith("rollback"):
+            raise UserError(
+                "--label: expected no label of the rollback daemon, for which this were a real alert; "
+                "POST /api/admin/rollback/test asks the daemon what it would do"
+            )
+        if name in FIXED:
+            raise UserError(
+                f"--label: expected none of {', '.join(FIXED)}, by which a drill is known and silences "
+                f"nothing real, found {name}; --severity and --test-alert choose others"
+            )
     return {name: value for name, _, value in pairs}
 
 

@@ -132,7 +132,7 @@ def test_sentence_says_what_the_other_side_did(seen: Counts, done: bool, words: 
     assert re.match(words or "$", sentences({"slack": 2}, seen)["slack"])
 
 
-@pytest.mark.parametrize("said", ["rollback=auto", "rollback_trigger=x", "env", "=x", "env="])
+@pytest.mark.parametrize("said", ["rollback=auto", "severity=critical", "drill=", "env", "=x", "env="])
 def test_label_that_a_drill_must_not_have_is_refused(said: str) -> None:
     with pytest.raises(UserError, match="--label: expected"):
         labels([said])
