@@ -6,6 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from monitoring.detection import EVALUATION_MS, SCRAPE_MS
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
@@ -68,7 +70,7 @@ def read(text: str) -> Escalation:
             },
             float(data["answers_in"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise CatalogError(
             f"escalation: expected policy, levels, promised and answers_in, found: {error!r}"
         ) from error

@@ -32,6 +32,9 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--data: expected a file such as {SOURCE}, found: {error}") from error
     config = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text(encoding="utf-8"))
     found = list(paged(load(REPO / "monitoring" / "rules"), config))
+    for severity in sorted({one.severity for one in found} - set(data.promised)):
+        names = [one.name for one in found if one.severity == severity]
+        say(f"{severity}: {len(names)} alerts page and nothing is promised of them: {', '.join(names)}")
     for severity, promise in data.promised.items():
         alerts = [one for one in found if one.severity == severity]
         say("\n".join((f"{severity}: {len(alerts)} alerts page", *lines(data, promise, alerts))))

@@ -57,6 +57,7 @@ def test_page_that_comes_too_late_cannot_be_resolved_in_time(soonest: float, is_
         ("level: L2", "level: L1"),
         ("after: 15", "after: soon"),
         ("levels:", "steps:"),
+        ("levels:", "levels: ["),
     ],
 )
 def test_levels_that_nobody_could_call_are_refused(change: tuple[str, str]) -> None:
@@ -78,3 +79,15 @@ def test_promise_that_cannot_be_kept_fails(tmp_path: Path, capsys: pytest.Captur
 
     assert main(["notify", "escalation", "--data", str(file)]) == 1
     assert "never: who is called needs 2 min" in capsys.readouterr().out
+
+
+def test_severity_that_pages_without_a_promise_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = yaml.safe_load(TEXT)
+    del data["promised"]["error"]
+    file = tmp_path / "escalation.yml"
+    file.write_text(yaml.safe_dump(data))
+
+    assert main(["notify", "escalation", "--data", str(file)]) == 0
+    assert "alerts page and nothing is promised of them: " in capsys.readouterr().out
