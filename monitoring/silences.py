@@ -140,7 +140,6 @@ def _matchers(one: Said) -> list[dict[str, Any]]:
 def _comment(one: Said, site: Site) -> str:
     """Return name and reason, and what the daemon does; raise where the silence takes what none may take."""
     said = list(map(str, one["matchers"]))
-    _matchers(one)
     try:
         taken = [alert for alert in site.alerts if _takes(said, alert, site)]
     except re.error as error:
