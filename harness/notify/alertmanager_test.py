@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace, client: Alertmanager) -> int:
     config = in_force(client)
     say(f"{client.base} answers, with {len(config['receivers'])} receivers")
     said = ", ".join(f"{one['alertname']} ({one['severity']})" for one in drills)
-    say(f"posted as drills: {said}; waiting up to {patience(config, drills) + 30:g} s for them to be taken")
+    say(f"drills of {said}; waiting up to {patience(config, drills) + 30:g} s for them to be taken")
     told = play(client, config, drills)
     say("\n".join(told.lines()))
     say("the drills are ended; that they are over is told after the group's interval, to who heard of them")

@@ -19,6 +19,10 @@ from monitoring.routing import Labels, routes_of
 
 MARGIN_S = 30.0
 """Longer than one of a cluster waits for the other, and a service answers."""
+HOW_TO_REACH = (
+    "look at --alertmanager (http:// or https://, the port, the path behind a proxy), at --ca, and at --user "
+    "with --password-file; what listens on its host alone is reached by ssh -L 9093:127.0.0.1:9093 HOST"
+)
 WAITS = "30s"
 """How long a group waits where no route says it: Alertmanager's own default."""
 
@@ -52,7 +56,10 @@ class Told:
 
 def in_force(client: Alertmanager) -> dict[str, Any]:
     """The configuration that Alertmanager runs with, whose secrets it does not show."""
-    read_back = yaml.safe_load(client.configuration())
+    try:
+        read_back = yaml.safe_load(client.configuration())
+    except ClientError as error:
+        raise ClientError(f"{error}; {HOW_TO_REACH}") from error
     if not isinstance(read_back, dict) or not {"route", "receivers"} <= read_back.keys():
         raise ClientError(f"expected a configuration from {client.base}, found no route and receivers in it")
     return read_back
@@ -62,6 +69,9 @@ def play(client: Alertmanager, config: Config, drills: Sequence[Labels], margin_
     """Post the drills, wait until their messages were taken or given up, end them and say what was seen."""
     now = datetime.now(UTC)
     reaches = [one for labels in drills for one in reached(config, labels, now)]
+    if not any(one.places for one in reaches):
+        names = ", ".join(sorted({one.receiver for one in reaches}))
+        raise UserError(f"expected alerts that somebody is told of, found only {names}, which tells nobody")
     expected = integrations(config, reaches)
     receivers = {one.receiver for one in reaches}
     before = read(client.exposition(), receivers)

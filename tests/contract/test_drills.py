@@ -84,6 +84,7 @@ class Site:
                     route("gone", 'component="queue"'),
                     route("asleep", 'component="sleepy"', mute_time_intervals=["always"]),
                     route("people", 'severity=~"critical|error"'),
+                    route("nobody", 'severity="none"'),
                 ],
             },
             "time_intervals": [{"name": "always", "time_intervals": always}],
@@ -189,6 +190,15 @@ def test_script_of_the_requirements_tells_of_a_named_alert(site: Site, tmp_path:
     assert site.client.alerts(drill="true") == []
 
 
+def test_alert_that_nobody_is_told_of_is_refused_and_not_posted(site: Site) -> None:
+    argv = [sys.executable, "scripts/test_alertmanager.py", "--alertmanager", site.client.base]
+    done = subprocess.run([*argv, "--test-alert", "Watchdog"], capture_output=True, text=True, cwd=REPO)
+
+    assert done.returncode == 1
+    assert "expected alerts that somebody is told of, found only nobody" in done.stderr
+    assert site.client.alerts(drill="true") == site.client.alerts(alertname="Watchdog") == []
+
+
 def test_script_without_an_alert_tells_every_severity(site: Site) -> None:
     argv = [sys.executable, "scripts/test_alertmanager.py", "--alertmanager", site.client.base]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=REPO)
@@ -217,4 +227,6 @@ def test_first_version_of_the_interface_is_gone_in_the_newer_one(site: Site, req
 def test_alertmanager_that_is_away_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["notify", "test", "people", "--alertmanager", f"http://127.0.0.1:{free_port()}"]) == 1
 
-    assert "expected an answer from http://127.0.0.1:" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected an answer from http://127.0.0.1:" in said
+    assert "look at --alertmanager" in said
