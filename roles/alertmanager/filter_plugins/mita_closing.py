@@ -16,7 +16,7 @@ from monitoring.errors import CatalogError
 from monitoring.routing import MATCHER
 from monitoring.yaml_text import read_yaml
 
-SOURCES = Path(__file__).resolve().parents[3] / "closing"
+REPOSITORY = Path(__file__).resolve().parents[3]
 GRACE_S = 120.0
 """Beside a group's interval: what fires is sent once a minute, and a new Alertmanager must hear it."""
 LISTS = re.compile(rf"({MATCHER.pattern})(?:,|$)")
@@ -81,15 +81,20 @@ def _digest(config: Config) -> dict[str, list[list[str]]]:
 
 def closing_sources(directory: str) -> list[dict[str, Any]]:
     """Return the program as files of a host, below *directory*."""
+    return program_files("closing", directory, apply="none")
+
+
+def program_files(name: str, directory: str, *, apply: str) -> list[dict[str, Any]]:
+    """Return a program of this repository as files of a host, and what happens there when they change."""
     return [
         {
-            "path": f"{directory}/closing/{path.name}",
+            "path": f"{directory}/{name}/{path.name}",
             "content": path.read_text(encoding="utf-8"),
             "group": "root",
             "mode": "0644",
-            "apply": "none",
+            "apply": apply,
         }
-        for path in sorted(SOURCES.glob("*.py"))
+        for path in sorted((REPOSITORY / name).glob("*.py"))
     ]
 
 

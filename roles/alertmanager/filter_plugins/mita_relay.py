@@ -15,8 +15,8 @@ from monitoring.catalog import dump
 from monitoring.delivery.channels import COMMON, KIND
 from monitoring.delivery.saying import SECRETS, changed_entries
 from monitoring.yaml_text import read_yaml
+from roles.alertmanager.filter_plugins.mita_closing import program_files
 
-SOURCES = Path(__file__).resolve().parents[3] / "relay"
 MARK = (
     "{{ .Status }} {{ range .Alerts.Firing }}{{ .Labels.severity }},{{ end }} | "
     '{{ printf "%q" .Receiver }}'
@@ -73,16 +73,7 @@ def relay_files(files: Sequence[File], port: int, *, time_scale: float, director
     return [
         {"path": "relay.json", "content": json.dumps(settings, indent=1) + "\n", "apply": "restart"},
         *(one for one in files if one["path"] in secrets),
-        *(
-            {
-                "path": f"{directory}/relay/{path.name}",
-                "content": path.read_text(encoding="utf-8"),
-                "group": "root",
-                "mode": "0644",
-                "apply": "restart",
-            }
-            for path in sorted(SOURCES.glob("*.py"))
-        ),
+        *program_files("relay", directory, apply="restart"),
     ]
 
 
