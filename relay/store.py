@@ -59,8 +59,14 @@ class Store:
         self._base, self.wrong = opened(path, SCHEMA)
 
     def take(self, address: str, message: Message) -> None:
-        """Keep a message; it is on disk when this returns. Raises FullError."""
+        """Keep a message; it is on disk when this returns. Raises FullError.
+
+        Alertmanager posts again what it heard no answer to, though it may be here: who died in between had kept it.
+        """
         with self._changed() as base:
+            last = "SELECT body FROM waiting WHERE address = ? AND told_of = ? ORDER BY id DESC LIMIT 1"
+            if base.execute(last, (address, message.group)).fetchone() == (message.body,):
+                return
             held = "SELECT COUNT(*) FROM waiting WHERE address = ? AND rank = ?"
             (count,) = base.execute(held, (address, message.rank)).fetchone()
             if count >= MOST_WAITING:

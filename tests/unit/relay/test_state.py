@@ -69,3 +69,16 @@ def test_relay_that_does_not_answer_is_a_failed_look(
 
     assert main([f"--settings={tmp_path}/relay.json", "--look"]) == 1
     assert "expected the relay to answer" in capsys.readouterr().err
+
+
+def test_what_is_posted_again_for_want_of_an_answer_waits_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "queue.sqlite")
+    fires, over = (Message(rank=rank, group="disk", body=f'{{"text": "{rank}"}}') for rank in (0, 4))
+    for message in (fires, fires, over, fires, Message(rank=0, group="memory", body=fires.body)):
+        store.take("a_url", message)
+    store.take("b_url", fires)
+
+    assert [one.body for one in store.next("a_url", 9)] == [fires.body, over.body, fires.body, fires.body]
+    assert store.waiting()["b_url"][0] == 1
+    assert ("a_url", "taken", "", 4) in store.counts()
+    store.close()
