@@ -61,7 +61,8 @@ class Store:
     def take(self, address: str, message: Message) -> None:
         """Keep a message; it is on disk when this returns. Raises FullError.
 
-        Alertmanager posts again what it heard no answer to, though it may be here: who died in between had kept it.
+        Alertmanager posts again what it heard no answer to, though it may be here: a relay that died in
+        between had kept it.
         """
         with self._changed() as base:
             last = "SELECT body FROM waiting WHERE address = ? AND told_of = ? ORDER BY id DESC LIMIT 1"

@@ -13,30 +13,26 @@ It cannot restart: that a restart keeps `pending_since` is a matter of a flag, a
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from monitoring.catalog import Alert, load, render_rules
+from monitoring.catalog import Alert
 from monitoring.durations import format_duration, parse_duration
-from monitoring.promql import Call, Selector, walk
-from monitoring.promql_parse import parse
-from monitoring.yaml_text import read_yaml
 from ruletools.errors import RulesError
-from ruletools.expressions import metrics_of
 from ruletools.house.files import RULES
+from ruletools.house.living import alerts_of, filled, groups
 from ruletools.programs import promtool_tests
-from ruletools.ruleset import ALERT_SERIES, Rule, RuleFile, name_of
+from ruletools.ruleset import ALERT_SERIES
 
 LONGEST_S = 900
 Labels = Mapping[str, str]
 Question = tuple[str, int]
 STATES, SINCE = ALERT_SERIES
-FROM_NOTHING = ("absent", "absent_over_time", "vector")
 NEVER = 'never{asked="by anybody"}'
 _ANSWER = re.compile(
     r'^    expr: "(?P<expr>.*)", time: (?P<at>\S+),\s*\n        exp: .*\n        got: ?(?P<got>.*)$', re.M
@@ -69,7 +65,7 @@ class Active:
 
     def annotation(self, name: str) -> str:
         """An annotation as the daemon fills it in: only `$labels` is replaced."""
-        return _filled(self.rule.annotations[name], self.labels)
+        return filled(self.rule.annotations[name], self.labels)
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,16 @@ class Scene:
     time_scale: float = 1
     rules: Path = RULES
     only: frozenset[str] = frozenset()
-    """The alerts and recorded series that are evaluated, with what they and the evidence read; else all."""
+    """The alerts and recorded series that are evaluated, with what they read; else all."""
     _known: dict[Question, list[Sample]] = field(default_factory=dict, compare=False, repr=False)
+    _narrowed: dict[frozenset[str], "Scene"] = field(default_factory=dict, compare=False, repr=False)
+
+    def about(self, *names: str) -> "Scene":
+        """The same scene with no other alerts than these, which is a fraction of the work."""
+        if unknown := set(names) - self._alerts.keys():
+            raise RulesError(f"expected names of alerts, found {sorted(unknown)}")
+        narrowed = replace(self, only=frozenset(names), _known={}, _narrowed={})
+        return self if self.only else self._narrowed.setdefault(narrowed.only, narrowed)
 
     def samples(self, expression: str, at: str) -> list[Sample]:
         """Every sample of an expression at a moment such as `7m30s`."""
@@ -105,6 +109,8 @@ class Scene:
     def alerts(self, at: str, name: str = "", state: str = "") -> list[Active]:
         """The alerts that are pending or firing at a moment, all or those of a name or a state."""
         moments = self._moments(at)
+        if name and (STATES, moments[-1]) not in self._known and not self.only:
+            return self.about(name).alerts(at, name, state)
         self._ask([(expr, moment) for expr in ALERT_SERIES for moment in moments])
         found = [self._active(sample, moments[-1]) for sample in self._known[STATES, moments[-1]]]
         return [each for each in found if name in ("", each.name) and state in ("", each.state)]
@@ -112,6 +118,14 @@ class Scene:
     def firing(self, at: str) -> set[str]:
         """The names of the alerts that fire at a moment."""
         return {alert.name for alert in self.alerts(at, state="firing")}
+
+    def fires(self, name: str, at: str) -> bool:
+        """Whether an alert of that name fires at a moment; no other is evaluated."""
+        return name in self.about(name).firing(at)
+
+    def ever_fires(self, name: str, until: str) -> bool:
+        """Whether an alert of that name fires at any moment until then; no other is evaluated."""
+        return name in self.about(name).ever_fired(until)
 
     def ever_fired(self, until: str) -> set[str]:
         """The names of the alerts that fire at any moment until then."""
@@ -122,16 +136,18 @@ class Scene:
 
     def ask(self, alert: Active, annotation: str, at: str) -> float | None:
         """The value of `evidence`, `verify` or `measures` of an alert at a moment."""
-        return self.value(alert.annotation(annotation), at)
+        return self.about(alert.name).value(alert.annotation(annotation), at)
 
     def enough(self, name: str, until: str) -> list[float]:
         """The moments, in seconds, at which an alert of that name fires and its evidence is above 0."""
+        if (scene := self.about(name)) is not self:
+            return scene.enough(name, until)
         moments = self._moments(until)
         self._ask([(STATES, moment) for moment in moments])
         fires = {"alertname": name, "alertstate": "firing"}
         evidence = self._alerts[name].annotations["evidence"]
         asked = [
-            (_filled(evidence, sample.labels), moment)
+            (filled(evidence, sample.labels), moment)
             for moment in moments
             for sample in self._known[STATES, moment]
             if fires.items() <= sample.labels.items()
@@ -143,38 +159,14 @@ class Scene:
         """Every evaluation until then, in milliseconds."""
         return range(0, parse_duration(until) + 1, parse_duration(self.interval))
 
-    @cached_property
-    def _alerts(self) -> dict[str, Alert]:
-        return {alert.name: alert for alert in load(self.rules)}
+    @property
+    def _alerts(self) -> Mapping[str, Alert]:
+        return alerts_of(self.rules)
 
     @cached_property
     def _groups(self) -> list[dict[str, Any]]:
-        """The groups of all files in their order, without the rules that can yield nothing here."""
-        texts = render_rules(self.rules, time_scale=self.time_scale).values()
-        groups = [group for text in texts for group in read_yaml(text)["groups"]]
-        records = [rule for group in groups for rule in group["rules"] if "record" in rule]
-        known, before = {name.partition("{")[0] for name in self.series} | {*ALERT_SERIES}, 0
-        while len(known) != before:
-            before = len(known)
-            known |= {rule["record"] for rule in records if _lives(rule, known)}
-        asked = self._asked(records)
-        living = [
-            {**group, "rules": [rule for rule in group["rules"] if _lives(rule, known) and asked(rule)]}
-            for group in groups
-        ]
-        return [group for group in living if group["rules"]]
-
-    def _asked(self, records: Sequence[Rule]) -> Callable[[Rule], bool]:
-        """Whether a rule is one of those that are asked about, or read by one."""
-        if not self.only:
-            return lambda rule: True
-        alerts = [self._alerts[name] for name in self.only & self._alerts.keys()]
-        texts = [
-            text for each in alerts for text in (each.expr, each.annotations.get("evidence", "")) if text
-        ]
-        read = self.only.union(*(metrics_of(_filled(text, {})) for text in texts))
-        wanted = self.only | RuleFile("", tuple(records)).needed(read)
-        return lambda rule: name_of(rule) in wanted
+        metrics = {name.partition("{")[0] for name in self.series}
+        return groups(self.rules, self.time_scale, metrics, self.only)
 
     def _active(self, sample: Sample, moment: int) -> Active:
         labels = {name: value for name, value in sample.labels.items() if name != "alertstate"}
@@ -224,17 +216,6 @@ class Scene:
         if missing := [each for each in questions if each not in found]:
             raise RulesError(f"expected an answer of promtool to {missing[0]}, it said: {said[:2000]}")
         return found
-
-
-def _filled(text: str, labels: Labels) -> str:
-    return re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels.get(found[1], ""), text)
-
-
-def _lives(rule: Rule, known: set[str]) -> bool:
-    """Whether a rule can yield anything: it reads a known series, or needs none."""
-    nodes = list(walk(parse(rule["expr"])))
-    without = any(isinstance(node, Call) and node.function in FROM_NOTHING for node in nodes)
-    return without or any(isinstance(node, Selector) and node.metric in known for node in nodes)
 
 
 def _question(expression: str, at: int) -> dict[str, Any]:

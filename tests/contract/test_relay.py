@@ -194,7 +194,10 @@ def test_dead_host_is_told_loudest_first_over_kills_failures_and_limits(site: Si
     time.sleep(1)  # Alertmanager finds nobody there
     site.start_relay()
     until(
-        "the relay to have all", lambda: site.waiting() == 62, deadline_s=20, explain=lambda: f"{site.waiting()}"
+        "the relay to have all",
+        lambda: site.waiting() == 62,
+        deadline_s=20,
+        explain=lambda: f"{site.waiting()}",
     )
     assert site.told() == []
     until("a person to be told that they wait", lambda: site.look().returncode == 1, deadline_s=15)

@@ -44,12 +44,12 @@ def durations(late: str, total: str) -> dict[str, str]:
 
 
 def paged(series: dict[str, str], until: str) -> set[str]:
-    return Scene(series).ever_fired(until) & JUDGING
+    return Scene(series, only=frozenset(JUDGING)).ever_fired(until)
 
 
 def told_after(series: dict[str, str], name: str, began: int, until: str) -> float:
     """The minutes until the alert first fired."""
-    firing = [alert for alert in Scene(series).alerts(until, name) if alert.firing_since is not None]
+    firing = [alert for alert in Scene(series).about(name).alerts(until) if alert.firing_since is not None]
     return min(((alert.firing_since or 0) - began) / 60 for alert in firing)
 
 
