@@ -8,6 +8,7 @@ from pathlib import Path
 from . import memory as memories
 from . import settings
 from .alertmanager import Alertmanager, RefusedError
+from .crowd import crowds
 from .errors import ClosingError
 from .look import ended, look
 from .memory import Remembered
@@ -38,8 +39,8 @@ def _look(chosen: settings.Settings, path: Path) -> int:
     after, posts = look(memory, view, chosen, now)
     refused = ""
     try:
-        if posts:
-            alertmanager.post([ended(one) for one in posts])
+        if alerts := [*crowds(memory, view, chosen, now), *(ended(one) for one in posts)]:
+            alertmanager.post(alerts)
     except RefusedError as error:
         complaint = refused = str(error)  # it has taken the others, and is asked again until its time is over
     memories.save(path, after)

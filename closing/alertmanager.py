@@ -14,7 +14,8 @@ from .errors import ClosingError
 from .matching import Labels, Matcher
 from .settings import Settings
 
-TIMEOUT_S = 5
+TIMEOUT_S = 15
+"""Of a thousand alerts it needs a second to say which are inhibited, on a busy host more."""
 LARGEST = 64 * 1024 * 1024
 HEARTBEAT = "heartbeat"
 """The label `rollback` of the alert that always fires: while it is listed, Prometheus sends."""

@@ -25,7 +25,7 @@ def look(memory: Memory, view: View, settings: Settings, now: Seconds) -> tuple[
     for key, one in view.alerts.items():
         after.alerts[key] = _still_there(one, memory.alerts.get(key), now)
     mute = settings.mute(datetime.fromtimestamp(now, UTC))
-    holds = _holder(view, settings)
+    holds = holder(view, settings)
     posts = []
     for key, gone in memory.alerts.items():
         if key in view.alerts:
@@ -87,7 +87,7 @@ def _still_there(one: Listed, earlier: Remembered | None, now: Seconds) -> Remem
     )
 
 
-def _holder(view: View, settings: Settings) -> Callable[[Labels], bool]:
+def holder(view: View, settings: Settings) -> Callable[[Labels], bool]:
     """Return what tells whether Alertmanager would swallow a message about these labels now."""
     firing = [one.labels for one in view.alerts.values()]
     rules = [(rule, rule.sources(firing)) for rule in settings.inhibitions]

@@ -27,6 +27,10 @@ class Inhibition:
                 found.setdefault(self._equal(labels), set()).add(matches(self.target, labels))
         return found
 
+    def targets(self, labels: Labels) -> bool:
+        """Tell whether it may silence an alert with these labels."""
+        return matches(self.target, labels)
+
     def silences(self, target: Labels, sources: Sources) -> bool:
         """Tell whether one of the *sources* silences *target*; what is both never silences its like."""
         if not matches(self.target, target):

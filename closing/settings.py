@@ -39,6 +39,7 @@ class TimedRoute:
 class Settings:
     """`patience_s` is how long an alert must be gone before that counts, `keep_s` how long it is owed.
 
+    Alerts began together that began within `crowd_s`.
     `slower_s` has the patience of receivers whose groups speak more rarely, `digest` where the receivers with
     mute hours are told in the morning: the address of the queue, and the channel.
     """
@@ -49,6 +50,7 @@ class Settings:
     ca_file: str
     patience_s: float
     keep_s: float
+    crowd_s: float
     inhibitions: tuple[Inhibition, ...]
     timed: tuple[TimedRoute, ...]
     slower_s: Mapping[str, float] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def load(path: Path) -> Settings:
             **values["alertmanager"],
             patience_s=float(values["patience_s"]),
             keep_s=float(values["keep_s"]),
+            crowd_s=float(values["crowd_s"]),
             inhibitions=tuple(_inhibition(one) for one in values["inhibitions"]),
             timed=tuple(_timed(**one) for one in values["timed"]),
             slower_s={str(name): float(value) for name, value in values["slower_s"].items()},

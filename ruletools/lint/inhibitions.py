@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from monitoring.routing import Labels, matches
+from monitoring.routing import MATCHER, Labels, matches
 from ruletools.lint.content import Content
 from ruletools.lint.findings import Finding, Level
 
@@ -12,7 +12,11 @@ def unequal(content: Content) -> Iterator[Finding]:
     """Alerts that fire, in their unit tests, without a label that an inhibition compares; and idle ones."""
     files = {alert.name: alert.file for alert in content.alerts}
     fired, lacking = [labels for labels in _fired(content) if labels["alertname"] in files], set()
+    elsewhere: set[str] = set()
     for number, rule in enumerate(content.routes.get("inhibit_rules") or ()):
+        if made := _asked(rule) & content.excused("made_elsewhere"):
+            elsewhere |= made
+            continue
         for side in ("source", "target"):
             involved = [labels for labels in fired if _all(rule[f"{side}_matchers"], labels)]
             lacking |= set(_lacking(rule, side, involved))
@@ -25,6 +29,7 @@ def unequal(content: Content) -> Iterator[Finding]:
             mend = "keep the label in the expression or state it"
             yield content.at_rule(files[name], name, "expr", what, mend)
     yield from content.idle({name for name, _ in lacking}, "without_label")
+    yield from content.idle(elsewhere, "made_elsewhere")
 
 
 def _fired(content: Content) -> Iterator[Labels]:
@@ -42,6 +47,12 @@ def _lacking(rule: Mapping[str, Any], side: str, involved: Sequence[Labels]) -> 
             f"fires without {label}, which an inhibition compares (as a {side} of {rule[f'{side}_matchers']})"
         )
         yield from ((labels["alertname"], what) for labels in involved if label not in labels)
+
+
+def _asked(rule: Mapping[str, Any]) -> set[str]:
+    """The labels that its matchers ask for."""
+    matchers = [MATCHER.fullmatch(text) for side in ("source", "target") for text in rule[f"{side}_matchers"]]
+    return {found[1] for found in matchers if found}
 
 
 def _all(matchers: Sequence[str], labels: Labels) -> bool:

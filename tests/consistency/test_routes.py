@@ -10,7 +10,7 @@ import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import Alert, load
-from monitoring.routing import inhibited, routes_of
+from monitoring.routing import MATCHER, inhibited, routes_of
 from monitoring.routing import receivers_of as routed
 from ruletools.programs import amtool
 
@@ -263,12 +263,32 @@ def test_the_night_is_two_ranges_in_local_time_on_every_day() -> None:
 
 
 def test_what_inhibits_compares_labels_that_every_alert_has() -> None:
-    """Two missing labels count as equal; `env` and `host` come with the series, the others are on all."""
+    """Two missing labels count as equal; `env` and `host` come with the series, the others are on all.
+
+    What tells of a crowd has every label that makes its kind, and lacks what all of that kind lack.
+    """
     for rule in configuration()["inhibit_rules"]:
-        assert set(rule.get("equal", [])) <= {"service", "env", "symptom", "subject", "host"}
+        if rule["source_matchers"] != ['crowd!=""']:
+            assert set(rule.get("equal", [])) <= {"service", "env", "symptom", "subject", "host"}
         assert not any(
             "alertname" in matcher for matcher in rule["source_matchers"] + rule["target_matchers"]
         )
+
+
+def test_a_crowd_has_the_labels_that_routes_choose_people_by() -> None:
+    """And none by which an inhibition would take it for one alert: it has no symptom and no host."""
+    [kind] = [
+        rule["equal"] for rule in configuration()["inhibit_rules"] if rule["source_matchers"] == ['crowd!=""']
+    ]
+    asked = {
+        parsed[1]
+        for route in routes(configuration()["route"])
+        for matcher in route.get("matchers", ())
+        if (parsed := MATCHER.fullmatch(matcher))
+    }
+
+    assert asked - {"rollback", "symptom", "service"} <= {*kind}
+    assert not {"symptom", "host", "subject", "rollback"} & {*kind}
 
 
 SILENT_WHILE_RECOVERING = {

@@ -62,6 +62,8 @@ class Player:
     program: str
     home: Path
     said: Record = field(default_factory=dict)  # a site's named inputs beside those that every run needs
+    scale: int = SCALE
+    look_s: float = LOOK_S
     web: int = field(default_factory=free_port)
     http: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
@@ -69,9 +71,26 @@ class Player:
     def play(self, timeline: Sequence[Fires], tail: float) -> Played:
         """Post what begins and ends at its time; *tail* is how long messages may follow the last end."""
         with self.running() as (alertmanager, recorder), self._looking():
-            began, posted = _post_all(alertmanager, timeline)
-            time.sleep(tail / SCALE)
+            began, posted = self._post_all(alertmanager, timeline)
+            time.sleep(tail / self.scale)
             return Played(recorder.requests(), posted, recorder.open_pages(), began)
+
+    def _post_all(
+        self, alertmanager: Alertmanager, timeline: Sequence[Fires]
+    ) -> tuple[float, dict[int, float]]:
+        post(alertmanager, [alert_of(HEARTBEAT)])
+        began = time.time()
+        posted: dict[int, float] = {}
+        for moment in sorted({moment for one in timeline for moment in (one.begin, one.end)}):
+            time.sleep(max(0.0, began + moment / self.scale - time.time()))
+            posted |= {number: time.time() for number, one in enumerate(timeline) if one.begin == moment}
+            ended = datetime.now(UTC)
+            post(
+                alertmanager,
+                [alert_of(one.labels) for one in timeline if one.begin == moment]
+                + [alert_of(one.labels, ended) for one in timeline if one.end == moment],
+            )
+        return began, posted
 
     @contextmanager
     def running(self) -> Iterator[tuple[Alertmanager, Receivers]]:
@@ -101,7 +120,7 @@ class Player:
 
         def looks() -> list[int]:
             found = [look(command)]
-            while not stopped.wait(LOOK_S):
+            while not stopped.wait(self.look_s):
                 found.append(look(command))
             return found
 
@@ -149,7 +168,7 @@ class Player:
                 "rollback_webhook_secret": password,
                 "smtp_password": password,
             },
-            time_scale=SCALE,
+            time_scale=self.scale,
             said={
                 "alertmanager_channels": {
                     channel.removeprefix("#mita-"): {"address": name} for name, channel in SLACK.items()
@@ -161,10 +180,11 @@ class Player:
                     "username": "apikey",
                 },
                 "alertmanager_dead_man": {"url": f"{recorder}/ping/lab"},
-                "alertmanager_overrides": {
-                    "global": {"pagerduty_url": f"{recorder}/v2/enqueue", "smtp_require_tls": False}
-                },
                 **self.said,
+                "alertmanager_overrides": {
+                    "global": {"pagerduty_url": f"{recorder}/v2/enqueue", "smtp_require_tls": False},
+                    **self.said.get("alertmanager_overrides", {}),
+                },
             },
         )
         for file in files:
@@ -174,28 +194,12 @@ class Player:
             path.write_text(text.replace(DAEMON, f"{recorder}/webhook/daemon"))
         ready = {"url": f"http://127.0.0.1:{self.web}/-/ready"}
         closing = closing_settings(
-            files[0]["content"], ready, every_s=LOOK_S, retention="120h", time_scale=SCALE
+            files[0]["content"], ready, every_s=self.look_s, retention="120h", time_scale=self.scale
         )
         (self.home / "closing.json").write_text(closing)
 
 
 DAEMON = USUAL.rstrip("/") + "/api/admin/rollback/trigger"
-
-
-def _post_all(alertmanager: Alertmanager, timeline: Sequence[Fires]) -> tuple[float, dict[int, float]]:
-    post(alertmanager, [alert_of(HEARTBEAT)])
-    began = time.time()
-    posted: dict[int, float] = {}
-    for moment in sorted({moment for one in timeline for moment in (one.begin, one.end)}):
-        time.sleep(max(0.0, began + moment / SCALE - time.time()))
-        posted |= {number: time.time() for number, one in enumerate(timeline) if one.begin == moment}
-        ended = datetime.now(UTC)
-        post(
-            alertmanager,
-            [alert_of(one.labels) for one in timeline if one.begin == moment]
-            + [alert_of(one.labels, ended) for one in timeline if one.end == moment],
-        )
-    return began, posted
 
 
 def post(alertmanager: Alertmanager, alerts: list[Record]) -> None:
@@ -205,5 +209,10 @@ def post(alertmanager: Alertmanager, alerts: list[Record]) -> None:
 
 def alert_of(labels: Labels, ended: datetime | None = None) -> Record:
     """The alert as Prometheus posts it: what fires has an end in the future."""
-    end = ended or datetime.now(UTC) + timedelta(minutes=10)
-    return {"labels": labels, "annotations": {"summary": "a fault"}, "endsAt": end.isoformat()}
+    begin = ended or datetime.now(UTC)
+    return {
+        "labels": labels,
+        "annotations": {"summary": "a fault"},
+        "startsAt": begin.isoformat(),
+        "endsAt": (ended or begin + timedelta(minutes=10)).isoformat(),
+    }

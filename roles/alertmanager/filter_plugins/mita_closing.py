@@ -17,6 +17,7 @@ from monitoring.routing import MATCHER
 from monitoring.yaml_text import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+CROWD_S = 600.0
 GRACE_S = 120.0
 """Beside a group's interval: what fires is sent once a minute, and a new Alertmanager must hear it."""
 LISTS = re.compile(rf"({MATCHER.pattern})(?:,|$)")
@@ -57,6 +58,7 @@ def closing_settings(
             "patience_s": usual,
             "slower_s": _slowest((one["receiver"], patience(one)) for one in routes if patience(one) > usual),
             "keep_s": parse_duration(retention) / 1000,
+            "crowd_s": CROWD_S / time_scale,
             "inhibitions": [_inhibition(rule) for rule in parsed.get("inhibit_rules") or ()],
             "timed": list(_timed(parsed, routes)),
             "digest": _digest(parsed) if digest else {},

@@ -27,6 +27,7 @@ SETTINGS = Settings(
     ca_file="",
     patience_s=PATIENCE,
     keep_s=432_000.0,
+    crowd_s=600.0,
     inhibitions=(DOWN,),
     timed=(
         TimedRoute(receiver="quiet", mute=(NIGHT,), active=None),

@@ -78,6 +78,7 @@ def command(server: Server, tmp_path: Path) -> list[str]:
         "slower_s": {},
         "digest": {},
         "keep_s": 1000,
+        "crowd_s": 600,
         "inhibitions": [],
         "timed": [],
     }
