@@ -1,28 +1,16 @@
 """The catalogue of faults, one per alert, read and checked."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from devtools.errors import UserError
 from harness.faults.bad_release import FAULTS, ReleaseFault
+from harness.faults.fault import faults
+from harness.faults.kinds import Kind
 from monitoring.yaml_text import read_yaml
 
 CAUSES = Path(__file__).with_name("causes.yml")
-
-
-class Kind(StrEnum):
-    """Where a fault is brought about."""
-
-    RELEASE = "release"  # a release carries a fault of bad_release.py, by its name there
-    APP = "app"  # the reference application misbehaves, under load
-    REAL = "real"  # real pressure on PostgreSQL, Redis or a certificate
-    KILL = "kill"  # a process is stopped
-    CONFIG = "config"  # a configuration or a receiver is broken
-    DAEMON = "daemon"  # the rollback daemon is driven there
-    STUB = "stub"  # series of a stand-in exporter, where a container cannot have the real thing
-    ALWAYS = "always"  # it fires by itself
 
 
 @dataclass(frozen=True)
@@ -35,8 +23,15 @@ class Cause:
 
 @cache
 def load(path: Path = CAUSES) -> dict[str, Cause]:
-    """The cause of each alert by the alert's name; UserError names an entry that is none."""
-    return {name: _cause(path, name, entry) for name, entry in read_yaml(path.read_text("utf-8")).items()}
+    """The cause of each alert by the alert's name; UserError names an entry that is none.
+
+    What a fault of the catalogue proves has its sentence there; of the others only the sentence is written.
+    """
+    written = {name: _cause(path, name, entry) for name, entry in read_yaml(path.read_text("utf-8")).items()}
+    proven = {alert: Cause(fault.kind, fault.does) for fault in faults().values() for alert in fault.proves}
+    if twice := sorted(written.keys() & proven.keys()):
+        raise UserError(f"{path}: expected no entry for what a fault of the catalogue proves, found {twice}")
+    return {**written, **proven}
 
 
 def _cause(path: Path, name: str, entry: object) -> Cause:

@@ -22,7 +22,7 @@ ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.t
 chroot "$root" useradd --create-home --shell /bin/bash ops
 install -d -m 0700 -o "$(chroot "$root" id -u ops)" -g "$(chroot "$root" id -g ops)" "$root/home/ops/.ssh"
 rm -f "$root"/etc/ssh/ssh_host_*_key "$root"/etc/ssh/ssh_host_*_key.pub
-chroot "$root" systemctl enable ssh.service
+chroot "$root" systemctl enable ssh.service mita-lab-shared.service
 chroot "$root" systemctl disable ssh.socket 2>/dev/null || true
 
 # The packages of every component wait in the archive directory, so that installing needs no network.

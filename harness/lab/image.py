@@ -27,7 +27,7 @@ COMPONENTS = REPO / "roles" / "program" / "vars" / "main.yml"
 EXPORTERS = REPO / "roles" / "exporter" / "vars"
 BASE_PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "sudo"),
-    *("ca-certificates", "iproute2", "procps", "curl"),
+    *("ca-certificates", "iproute2", "procps", "curl", "e2fsprogs"),
 )
 OTHER_PACKAGES = (
     "nodejs",  # runs tests/own_application, which is not ours

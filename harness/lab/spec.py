@@ -16,6 +16,8 @@ from harness.lab.hosts import LABEL, OWNER_LABEL, Host
 
 SPEC_LABEL = f"{LABEL}.spec"
 _CAP_SYS_RESOURCE = 24
+LOOP_DEVICES = ["b 7:* rwm", "c 10:237 rwm"]
+"""What a host needs to mount a file as a small disk, which a fault then fills."""
 
 Options = dict[str, Any]
 
@@ -29,6 +31,7 @@ def options(host: Host, image_id: str, network_id: str, *, engine_version: str) 
         "ports": {f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in host.ports.items()},
         "tmpfs": {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"},  # noqa: S108
         "stop_signal": "SIGRTMIN+3",
+        "device_cgroup_rules": LOOP_DEVICES,
         **isolation(is_cgroup_v2(), may_raise_limits(), engine_version),
     }
     labels = {LABEL: "host", SPEC_LABEL: _digest(host, wanted, network_id), OWNER_LABEL: str(REPO)}

@@ -6,7 +6,10 @@ import pytest
 
 from devtools.errors import UserError
 from devtools.paths import REPO
-from harness.faults.causes import CAUSES, Kind, load
+from harness.faults.causes import CAUSES, load
+from harness.faults.fault import CATALOGUE, faults
+from harness.faults.kinds import Kind
+from harness.lab.hosts import HOSTS
 from monitoring.catalog import load as load_alerts
 
 ALERTS = [alert.name for alert in load_alerts(REPO / "monitoring" / "rules")]
@@ -14,15 +17,26 @@ ALERTS = [alert.name for alert in load_alerts(REPO / "monitoring" / "rules")]
 
 def test_every_alert_has_one_cause_and_there_is_no_orphan() -> None:
     written = [line.partition(":")[0] for line in CAUSES.read_text().splitlines() if line[:1].isalpha()]
+    proven = [alert for fault in faults().values() for alert in fault.proves]
 
-    assert sorted(written) == sorted(ALERTS), (
-        f"expected one entry per alert in {CAUSES}, found others or none: {set(written) ^ set(ALERTS)}"
+    assert sorted([*written, *proven]) == sorted(ALERTS), (
+        f"expected each alert in one fault of {CATALOGUE} or else in {CAUSES}, "
+        f"found others, none or both: {sorted(set(written) ^ set(proven) ^ set(ALERTS))}"
     )
     assert set(load()) == set(ALERTS)
 
 
+def test_a_fault_names_alerts_and_hosts_that_there_are() -> None:
+    for fault in faults().values():
+        assert set(fault.may) <= set(ALERTS), fault.name
+        assert set(fault.hosts) <= {host.name for host in HOSTS}, fault.name
+        assert not set(fault.may) & set(fault.proves), fault.name
+
+
 def test_a_cause_is_a_sentence_of_its_own() -> None:
-    sentences = [cause.how for cause in load().values()]
+    proven = {alert for fault in faults().values() for alert in fault.proves}
+    sentences = [fault.does for fault in faults().values()]
+    sentences += [cause.how for alert, cause in load().items() if alert not in proven]
 
     assert len(set(sentences)) == len(sentences)
     assert all(len(sentence) > 15 for sentence in sentences)

@@ -2,12 +2,17 @@
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from testinfra.host import Host as Remote
 
+from devtools.errors import UserError
 from devtools.paths import SECRETS_DIR
+from devtools.wait import until
+from harness.faults import on_host
+from harness.faults.fault import faults
 from harness.lab import containers, engine, evidence, keys, tenancy
 from harness.lab.hosts import HOSTS, os_release
 from harness.scratch.host import Scratch
@@ -15,6 +20,11 @@ from harness.scratch.host import Scratch
 pytestmark = pytest.mark.lab
 LabHost = Callable[[str], Remote]
 NAMES = [host.name for host in HOSTS]
+
+
+@pytest.fixture
+def remote_receivers(lab_host: LabHost) -> Remote:
+    return lab_host("receivers")
 
 
 @pytest.fixture(params=NAMES)
@@ -82,3 +92,51 @@ def test_a_bare_host_of_a_test_stands_beside_the_lab(scratch: Scratch) -> None:
 
     assert scratch.container.id in {container.id for container in tenancy.scratch_hosts(client)}
     assert scratch.container.id not in {container.id for container in tenancy.hosts(client)}
+
+
+BROKEN = replace(
+    faults()["unit-failed"],
+    name="a-trial",
+    hosts=("receivers",),
+    inject="touch /srv/broken; systemd-run --quiet --collect --unit=$FAULT.worker sleep 600",
+    holds="test -e /srv/broken",
+    undo="rm -f /srv/broken",
+)
+
+
+def test_a_fault_that_nobody_ends_ends_by_itself(remote_receivers: Remote) -> None:
+    on_host.inject(replace(BROKEN, lasts_s=5))
+    assert on_host.holds(BROKEN) and on_host.left_on("receivers") == ["a-trial"]
+
+    until("the fault to be gone", lambda: not on_host.left_on("receivers"), deadline_s=30)
+    assert not remote_receivers.file("/srv/broken").exists
+    assert not remote_receivers.service("mita-fault-a-trial.worker").is_running
+
+
+def test_a_fault_that_cannot_be_is_undone_at_once(remote_receivers: Remote) -> None:
+    with pytest.raises(UserError, match="expected the fault a-trial on receivers, found: no such thing"):
+        on_host.inject(replace(BROKEN, inject="touch /srv/broken; echo no such thing >&2; false"))
+
+    assert on_host.left_on("receivers") == []
+    assert not remote_receivers.file("/srv/broken").exists
+
+
+def test_a_fault_is_there_once_and_undone_twice(remote_receivers: Remote) -> None:
+    on_host.inject(BROKEN)
+    with pytest.raises(UserError, match="found it there"):
+        on_host.inject(BROKEN)
+    assert on_host.holds(BROKEN)
+
+    for _ in range(2):
+        on_host.undo(BROKEN)
+        assert on_host.left_on("receivers") == []
+
+
+def test_a_host_that_lost_its_power_boots_without_its_fault() -> None:
+    """The last one: testinfra's connection to that host ends with it."""
+    on_host.inject(BROKEN)
+    containers.kill("receivers")
+    containers.start("receivers")
+
+    until("the fault to be gone", lambda: not on_host.left_on("receivers"), deadline_s=30)
+    assert containers.get("receivers").exec_run(["test", "-e", "/srv/broken"]).exit_code == 1

@@ -1,0 +1,66 @@
+"""`harness fault`: what can be broken on the lab, broken and mended by hand."""
+
+import argparse
+from typing import Any
+
+from devtools.errors import UserError
+from devtools.system import say
+from harness.faults import on_host
+from harness.faults.fault import faults, named
+from harness.lab.hosts import HOSTS
+
+HELP = """\
+A fault is real: a full disk is a full disk. It is undone by itself after the time that its entry in
+harness/faults/catalogue gives it, at the next boot of its host, or by `harness fault undo`. `harness proof`
+plays faults and judges what the alerts and receivers did.
+"""
+
+
+def add_commands(subparsers: Any) -> None:
+    """`harness fault ...` is known to the command line."""
+    area = subparsers.add_parser(
+        "fault", help="break something on the lab's hosts, and mend it", description=HELP
+    )
+    commands = area.add_subparsers(metavar="COMMAND", required=True)
+    commands.add_parser("list", help="every fault, its hosts and the alerts it proves").set_defaults(
+        run=_list
+    )
+    commands.add_parser("status", help="which faults are on which host").set_defaults(run=_status)
+    for name, text, run in (("inject", "break it", _inject), ("undo", "mend it", _undo)):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("name", nargs=None if name == "inject" else "?", help="its name in `list`")
+        command.set_defaults(run=run)
+
+
+def _list(_: argparse.Namespace) -> None:
+    for fault in faults().values():
+        say(f"{fault.name:<28} {','.join(fault.hosts):<12} {', '.join(fault.proves)}\n    {fault.does}")
+
+
+def _status(_: argparse.Namespace) -> None:
+    found = {host.name: on_host.left_on(host.name) for host in HOSTS}
+    for host, names in found.items():
+        say(f"{host:<10} {', '.join(names) or 'no fault'}")
+
+
+def _inject(arguments: argparse.Namespace) -> None:
+    fault = named(arguments.name)
+    on_host.inject(fault)
+    say(f"{fault.name} is on {', '.join(fault.hosts)} for at most {fault.lasts_s} s: {fault.does}")
+    say(f"it must make {', '.join(fault.proves)} fire; end it with `harness fault undo {fault.name}`")
+
+
+def _undo(arguments: argparse.Namespace) -> None:
+    if arguments.name:
+        on_host.undo(named(arguments.name))
+        say(f"{arguments.name} is undone")
+        return
+    undone, failed = [], []
+    for host in HOSTS:
+        try:
+            undone += [f"{name} on {host.name}" for name in on_host.undo_all(host.name)]
+        except UserError as error:
+            failed.append(str(error))
+    say(f"undone: {', '.join(undone) or 'nothing was there'}")
+    if failed:
+        raise UserError("\n".join(failed))

@@ -1,0 +1,131 @@
+"""A fault of a host as data: what is done, which alerts it proves, and how it is undone.
+
+The files of `catalogue/` have one entry each:
+
+    disk-full:
+      real: A small disk is filled until two percent of it are free.   # the kind, and a sentence
+      proves: [HostDiskSpaceCritical]     # they must fire, and reach exactly their receivers
+      may: [HostDiskFillsIn24h]           # what else it may cause
+      hosts: [app2]
+      batch: hosts                        # played together with the others of this name
+      after: 20s                          # it takes so long, in seconds of this clock, to be what it says
+      lasts: 5m                           # after which the host undoes it by itself, whatever became of us
+      inject: |                           # /bin/sh as root on each of the hosts, as are these:
+        ...
+      holds: test ...                     # succeeds while the fault is there
+      undo: |                             # may be run twice, and after a boot
+        ...
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from yaml import YAMLError
+
+from devtools.errors import UserError
+from harness.faults.kinds import Kind
+from monitoring.durations import parse_duration
+from monitoring.errors import CatalogError
+from monitoring.yaml_text import read_yaml
+
+CATALOGUE = Path(__file__).with_name("catalogue")
+NEEDED = ("proves", "hosts", "batch", "inject", "undo")
+OPTIONAL = ("may", "holds", "lasts", "after")
+LASTS = "10m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One way to make alerts fire on hosts, and to end it."""
+
+    name: str
+    kind: Kind
+    does: str
+    proves: tuple[str, ...]
+    may: tuple[str, ...]
+    hosts: tuple[str, ...]
+    batch: str
+    inject: str
+    holds: str
+    undo: str
+    lasts_s: int
+    after_s: int
+    """Seconds after which it is what it says."""
+
+
+@cache
+def faults(directory: Path = CATALOGUE) -> dict[str, Fault]:
+    """Every fault of the catalogue by its name; UserError says which entry is none, and why."""
+    found: dict[str, Fault] = {}
+    for path in sorted(directory.glob("*.yml")):
+        for name, entry in _entries(path).items():
+            if name in found:
+                raise _wrong(path, name, "a name of its own", "the same name twice")
+            found[name] = _fault(path, name, entry)
+    return found
+
+
+def named(name: str, directory: Path = CATALOGUE) -> Fault:
+    """The fault of that name; UserError lists those that there are."""
+    known = faults(directory)
+    if name not in known:
+        raise UserError(f"expected a fault of the catalogue ({', '.join(known)}), found {name!r}")
+    return known[name]
+
+
+def _entries(path: Path) -> Mapping[str, object]:
+    try:
+        found = read_yaml(path.read_text("utf-8")) or {}
+    except YAMLError as error:
+        raise UserError(f"{path}: expected YAML, found {error}") from error
+    if not isinstance(found, Mapping):
+        raise UserError(f"{path}: expected faults by their names, found {type(found).__name__}")
+    return found
+
+
+def _fault(path: Path, name: str, entry: object) -> Fault:
+    if not isinstance(entry, Mapping):
+        raise _wrong(path, name, "a fault", repr(entry))
+    kinds = [kind for kind in Kind if kind in entry]
+    unknown = set(entry) - {*NEEDED, *OPTIONAL, *Kind}
+    missing = [key for key in NEEDED if not entry.get(key)]
+    if len(kinds) != 1 or unknown or missing:
+        wanted = (
+            f"one of {', '.join(Kind)} with a sentence, {', '.join(NEEDED)}, perhaps {', '.join(OPTIONAL)}"
+        )
+        raise _wrong(path, name, wanted, ", ".join(map(str, entry)))
+    does = entry[kinds[0]]
+    if not isinstance(does, str) or not does.endswith("."):
+        raise _wrong(path, name, "a sentence that ends with a full stop", repr(does))
+    return Fault(
+        name=name,
+        kind=kinds[0],
+        does=does,
+        batch=str(entry["batch"]),
+        inject=str(entry["inject"]),
+        holds=str(entry.get("holds", "true")),
+        undo=str(entry["undo"]),
+        lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
+        after_s=_seconds(path, name, entry.get("after", "0s")),
+        **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts")},
+    )
+
+
+def _names(path: Path, name: str, found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
+        raise _wrong(path, name, "a list of names", repr(found))
+    return tuple(found)
+
+
+def _seconds(path: Path, name: str, found: Any) -> int:
+    try:
+        return parse_duration(found) // 1000
+    except CatalogError as error:
+        raise _wrong(path, name, "a duration such as 5m in `lasts` or `after`", repr(found)) from error
+
+
+def _wrong(path: Path, name: str, expected: str, found: str) -> UserError:
+    return UserError(f"{path}: {name}: expected {expected}, found {found}")

@@ -1,0 +1,159 @@
+# What several faults of catalogue/ do; each is undone by the function beside it, also twice and after a boot.
+
+# disk MOUNTPOINT SIZE [OPTION of mkfs.ext4]...: a small file system in a file, which the node exporter sees
+disk() {
+    at=$1 image=$HOME_OF_FAULTS/$FAULT.img
+    truncate -s "$2" "$image"
+    shift 2
+    mkfs.ext4 -q -m 0 "$@" "$image"
+    mkdir -p "$at"
+    [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+    for number in $(seq 40 99); do
+        [ -e /dev/loop"$number" ] || mknod /dev/loop"$number" b 7 "$number"
+        if losetup /dev/loop"$number" "$image" 2>/dev/null; then
+            mount /dev/loop"$number" "$at"
+            return
+        fi
+    done
+    echo "expected a free loop device between 40 and 99, found none" >&2
+    return 1
+}
+
+no_disk() {
+    if mountpoint -q "$1"; then umount -l "$1"; fi
+    image=$HOME_OF_FAULTS/$FAULT.img
+    losetup -j "$image" -O NAME -n | xargs -r losetup -d
+    rm -f "$image"
+    if [ -d "$1" ]; then rmdir "$1"; fi
+}
+
+# drop_in UNIT < settings: the unit runs with these settings beside its own
+drop_in() {
+    mkdir -p "/run/systemd/system/$1.service.d"
+    cat > "/run/systemd/system/$1.service.d/$FAULT.conf"
+    systemctl daemon-reload
+    systemctl restart "$1"
+}
+
+no_drop_in() {
+    if [ -e "/run/systemd/system/$1.service.d/$FAULT.conf" ]; then
+        rm "/run/systemd/system/$1.service.d/$FAULT.conf"
+        systemctl daemon-reload
+        systemctl restart "$1"
+    fi
+}
+
+# keep FILE: before it is changed; back FILE: it is as it was
+keep() { cp -a "$1" "$HOME_OF_FAULTS/$FAULT.$(basename "$1")"; }
+
+back() {
+    if [ -e "$HOME_OF_FAULTS/$FAULT.$(basename "$1")" ]; then
+        cp -a "$HOME_OF_FAULTS/$FAULT.$(basename "$1")" "$1"
+        rm "$HOME_OF_FAULTS/$FAULT.$(basename "$1")"
+    fi
+}
+
+# target_file JOB TEXT: the targets of a job that has none
+target_file() {
+    test ! -e "/etc/prometheus/targets/$1.yml"
+    printf '%s\n' "$2" > "$HOME_OF_FAULTS/$FAULT.targets"
+    chgrp prometheus "$HOME_OF_FAULTS/$FAULT.targets"
+    chmod 0640 "$HOME_OF_FAULTS/$FAULT.targets"
+    mv "$HOME_OF_FAULTS/$FAULT.targets" "/etc/prometheus/targets/$1.yml"
+}
+
+no_target_file() { rm -f "/etc/prometheus/targets/$1.yml"; }
+
+# target JOB ADDRESS SERVICE: one more target of a job, beside its own
+target() {
+    of="- {targets: ['$2'], labels: {env: lab, service: $3, instance: $FAULT, host: $FAULT}}"
+    if [ -e "/etc/prometheus/targets/$1.yml" ]; then
+        printf '%s\n' "$of" >> "/etc/prometheus/targets/$1.yml"
+    else
+        target_file "$1" "$of"
+    fi
+}
+
+no_target() {
+    if [ -e "/etc/prometheus/targets/$1.yml" ]; then
+        sed -i "/instance: $FAULT,/d" "/etc/prometheus/targets/$1.yml"
+        if [ ! -s "/etc/prometheus/targets/$1.yml" ]; then rm "/etc/prometheus/targets/$1.yml"; fi
+    fi
+}
+
+# stand_in JOB PORT SERVICE < exposition: one more instance of a job, whose text is this; @N@ counts the seconds since @BEGAN@
+stand_in() {
+    mkdir -p "/run/$FAULT"
+    cat > "/run/$FAULT/text"
+    cat > "/run/$FAULT/serve.py" <<'PYTHON'
+import http.server, sys, time
+text, began = open(sys.argv[1]).read(), time.time()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        now = text.replace("@N@", str(int(time.time() - began))).replace("@BEGAN@", str(int(began * 1000)))
+        self.wfile.write(now.encode())
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+PYTHON
+    systemd-run --quiet --collect --unit="$FAULT.stand-in" python3 "/run/$FAULT/serve.py" "/run/$FAULT/text" "$2"
+    target "$1" "127.0.0.1:$2" "$3"
+}
+
+no_stand_in() {
+    no_target "$1"
+    rm -rf "/run/$FAULT"
+}
+
+# sql STATEMENT: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
+sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c 'psql -qAt mita'); }
+
+no_sessions() {
+    if systemctl -q is-active postgresql; then
+        sql "select pg_terminate_backend(pid) from pg_stat_activity where application_name = '$FAULT'" > /dev/null
+    fi
+}
+
+# redis_admin WORD...: what an administrator says to Redis
+redis_admin() { REDISCLI_AUTH=$(sed -n "s/^REDIS_PASSWORD=//p" /etc/redis-exporter/secrets/environment | tr -d '"') redis-cli --no-auth-warning "$@"; }
+
+# redis_set NAME VALUE, redis_back NAME: a setting while the fault lasts
+redis_set() {
+    redis_admin config get "$1" | tail -1 > "$HOME_OF_FAULTS/$FAULT.$1"
+    test "$(redis_admin config set "$1" "$2")" = OK
+}
+
+redis_back() {
+    if [ -e "$HOME_OF_FAULTS/$FAULT.$1" ]; then
+        test "$(redis_admin config set "$1" "$(cat "$HOME_OF_FAULTS/$FAULT.$1")")" = OK
+        rm "$HOME_OF_FAULTS/$FAULT.$1"
+    fi
+}
+
+# behave RECEIVER STATUS: how a recording receiver answers from now on; null is as usual
+behave() {
+    curl -sf -o /dev/null -H 'Content-Type: application/json' -d "{\"receiver\": \"$1\", \"status\": $2, \"delay\": 0}" \
+        http://127.0.0.1:9080/behaviour
+}
+
+# release_fault NAME JSON, no_release_fault: the live release has this fault of harness/application/faults while the fault lasts
+release_fault() {
+    manifest=$(readlink -f /opt/mita-backend/current)/manifest.json
+    keep "$manifest"
+    python3 - "$manifest" "$1" "$2" <<'PYTHON'
+import json, sys
+path, name, parameters = sys.argv[1:]
+manifest = json.load(open(path))
+manifest["fault"] = {name: json.loads(parameters)}
+open(path, "w").write(json.dumps(manifest))
+PYTHON
+    systemctl restart mita-backend
+}
+
+no_release_fault() {
+    back "$(readlink -f /opt/mita-backend/current)/manifest.json"
+    systemctl restart mita-backend
+}

@@ -1,0 +1,16 @@
+"""Where a fault is brought about."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Where a fault is brought about."""
+
+    RELEASE = "release"  # a release carries a fault of bad_release.py, by its name there
+    APP = "app"  # the reference application misbehaves, under load
+    REAL = "real"  # real pressure on a host, a database or a certificate
+    KILL = "kill"  # a process is stopped
+    CONFIG = "config"  # a configuration or a receiver is broken
+    DAEMON = "daemon"  # the rollback daemon is driven there
+    STUB = "stub"  # series of a stand-in, where a container cannot have the real thing
+    ALWAYS = "always"  # it fires by itself

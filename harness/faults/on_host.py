@@ -1,0 +1,121 @@
+"""A fault on a lab host, and what undoes it there even when nobody comes back.
+
+What undoes a fault lies beside it on the host's disk. A timer of systemd runs it at the fault's deadline; a
+unit runs what is left when the host boots, because a boot forgets timers. So neither a program of ours that
+was killed nor an engine that was stopped leaves a fault behind.
+"""
+
+import io
+import tarfile
+import time
+from pathlib import Path
+
+from devtools.errors import UserError
+from harness.faults.fault import Fault
+from harness.lab import containers, engine
+
+HELPERS = Path(__file__).with_name("helpers.sh")
+HOME = "/var/lib/mita-faults"
+UNIT = "mita-fault"
+TIMELY = "--timer-property=AccuracySec=1s"
+"""A timer of systemd may else come a minute late."""
+AT_BOOT = f"""\
+[Unit]
+Description=Undo the faults that were left when the host went down
+ConditionDirectoryNotEmpty={HOME}
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'for end in {HOME}/*/end; do /bin/sh "$end"; done'
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def inject(fault: Fault) -> None:
+    """The fault is on each of its hosts; where that fails it is undone on all, and UserError says why."""
+    if there := [host for host in fault.hosts if fault.name in left_on(host)]:
+        raise UserError(
+            f"expected {', '.join(there)} without the fault {fault.name}, found it there; "
+            f"`harness fault undo {fault.name}` ends it"
+        )
+    try:
+        for host in fault.hosts:
+            _inject(host, fault)
+    except UserError:
+        undo(fault)
+        raise
+
+
+def undo(fault: Fault) -> None:
+    """The fault is on none of its hosts; UserError names those on which that failed."""
+    failed = []
+    for host in fault.hosts:
+        if words := _undo(host, fault.name):
+            failed.append(f"{host}: {words}")
+    if failed:
+        raise UserError(f"expected the fault {fault.name} to be undone, found {'; '.join(failed)}")
+
+
+def holds(fault: Fault) -> bool:
+    """Tell whether the fault is on every one of its hosts now."""
+    return all(_run(host, f"sh -eu {HOME}/{fault.name}/holds")[0] == 0 for host in fault.hosts)
+
+
+def left_on(host: str) -> list[str]:
+    """Return the names of the faults that are on a host."""
+    return _run(host, f"find {HOME} -mindepth 1 -type d -printf '%f\\n' 2>/dev/null || true")[1].split()
+
+
+def undo_all(host: str) -> list[str]:
+    """Undo whatever is on a host, also what another run of ours left there; return the names."""
+    names = left_on(host)
+    failed = [f"{name}: {words}" for name in names if (words := _undo(host, name))]
+    if failed:
+        raise UserError(f"expected the faults on {host} to be undone, found {'; '.join(failed)}")
+    return names
+
+
+def _inject(host: str, fault: Fault) -> None:
+    home, unit = f"{HOME}/{fault.name}", f"{UNIT}-{fault.name}"
+    # Units that a fault starts as $FAULT.something end with it.
+    own = f"export FAULT={unit} HOME_OF_FAULTS={HOME}\n. {HOME}/helpers.sh\n"
+    stop = f"systemctl stop {unit}.timer '{unit}.*.service' 2>/dev/null"
+    files = {
+        f"{HOME}/helpers.sh": HELPERS.read_text("utf-8"),
+        f"{home}/inject": own + fault.inject,
+        f"{home}/holds": own + fault.holds,
+        f"{home}/undo": own + fault.undo,
+        f"{home}/end": f"{stop}\nset -e\nsh -eu {home}/undo\nrm -r {home}\n",
+        "/etc/systemd/system/mita-faults.service": AT_BOOT,
+    }
+    _copy(host, files)
+    timer = (
+        f"systemd-run --quiet --collect --unit={unit} --on-active={fault.lasts_s} {TIMELY} /bin/sh {home}/end"
+    )
+    status, words = _run(host, f"systemctl -q enable mita-faults.service\n{timer}\nsh -eu {home}/inject")
+    if status:
+        raise UserError(f"expected the fault {fault.name} on {host}, found: {words}")
+
+
+def _undo(host: str, name: str) -> str:
+    """Return the words of what failed; nothing where it was undone, or was not there."""
+    end = f"{HOME}/{name}/end"
+    status, words = _run(host, f"if [ -e {end} ]; then sh {end}; fi")
+    return (words or f"exit status {status}") if status else ""
+
+
+def _run(host: str, script: str) -> tuple[int, str]:
+    with engine.explained():
+        done = containers.get(host).exec_run(["/bin/sh", "-c", f"set -e\n{script}"])
+    return int(done.exit_code), done.output.decode(errors="replace").strip()
+
+
+def _copy(host: str, files: dict[str, str]) -> None:
+    """Put files on the host; only root reads them."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path.lstrip("/"))
+            member.size, member.mode, member.mtime = len(content.encode()), 0o600, int(time.time())
+            archive.addfile(member, io.BytesIO(content.encode()))
+    containers.get(host).put_archive("/", buffer.getvalue())

@@ -1,0 +1,70 @@
+"""Faults as data: what is none is named, and what is one can be read by a shell."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from devtools.errors import UserError
+from harness.faults.fault import CATALOGUE, faults, named
+from harness.faults.on_host import HELPERS
+
+GOOD = "{kill: It stops., proves: [HostDown], hosts: [app2], batch: kills, inject: stop it, undo: start it}"
+
+
+def written(tmp_path: Path, *entries: str) -> Path:
+    for number, entry in enumerate(entries):
+        (tmp_path / f"{number}.yml").write_text(f"gone: {entry}\n")
+    return tmp_path
+
+
+def test_a_fault_has_what_it_says_and_lasts_ten_minutes(tmp_path: Path) -> None:
+    fault = faults(written(tmp_path, GOOD))["gone"]
+
+    assert (fault.does, fault.proves, fault.hosts, fault.lasts_s) == (
+        "It stops.",
+        ("HostDown",),
+        ("app2",),
+        600,
+    )
+    assert fault.may == () and fault.holds == "true"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("kill", "expected a fault, found 'kill'"),
+        (GOOD.replace("It stops.", "It stops"), "full stop"),
+        (GOOD.replace("undo", "undone"), "expected one of release"),
+        (GOOD.replace("kill: It", "slay: It"), "expected one of release"),
+        (GOOD.replace("undo: start it", "undo: ''"), "expected one of release"),
+        (GOOD.replace("[HostDown]", "HostDown"), "a list of names, found 'HostDown'"),
+        (GOOD.replace("[app2]", "[2]"), "a list of names"),
+        (
+            GOOD.replace("batch", "lasts: soon, batch"),
+            "a duration such as 5m in `lasts` or `after`, found 'soon'",
+        ),
+        ("{", "expected YAML"),
+    ],
+)
+def test_what_is_no_fault_is_named(tmp_path: Path, wrong: str, says: str) -> None:
+    with pytest.raises(UserError, match=r"0\.yml") as error:
+        faults(written(tmp_path, wrong))
+    assert says in str(error.value)
+
+
+def test_two_faults_of_one_name_and_a_name_of_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the same name twice"):
+        faults(written(tmp_path, GOOD, GOOD))
+    with pytest.raises(UserError, match=r"expected a fault of the catalogue .*host-silent.*found 'none'"):
+        named("none")
+
+
+@pytest.mark.parametrize("name", sorted(faults()))
+def test_every_script_of_the_catalogue_can_be_read_by_a_shell(name: str) -> None:
+    fault = faults(CATALOGUE)[name]
+
+    for script in (fault.inject, fault.holds, fault.undo):
+        whole = f"{HELPERS.read_text()}\n{script}"
+        done = subprocess.run(["/bin/sh", "-n"], input=whole, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
