@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BOOTSTRAP := @devtools/bootstrap.sh
 HARNESS := @.venv/bin/harness
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down chaos test test-full test-fast test-offline lint lock clean
+.PHONY: help setup demo up down proof chaos test test-full test-fast test-offline lint lock clean
 
 help: ## This text
 	@echo "MITA Monitoring. The targets:"
@@ -21,6 +21,10 @@ down: ## Nothing of the lab is left: containers, networks, keys, secrets
 	@if [ -x .venv/bin/harness ]; then .venv/bin/harness lab down; \
 	elif [ -e .lab/ssh ]; then devtools/bootstrap.sh && .venv/bin/harness lab down; \
 	else echo "lab: nothing of this clone's lab is left"; fi
+
+proof: ## Real faults on the lab: each alert fires, reaches exactly its receivers, and ends; a report as a page
+	$(BOOTSTRAP) --lab
+	$(HARNESS) proof
 
 chaos: ## Random disturbances on the lab (N=50 rounds, SEED=...): nothing lost, doubled or wrong
 	$(BOOTSTRAP) --lab

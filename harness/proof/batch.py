@@ -1,0 +1,164 @@
+"""One batch of faults on the lab: injected together, each undone when its alerts were told, then rest."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from devtools.errors import UserError
+from devtools.wait import DeadlineError, until
+from harness import clients
+from harness.faults import on_host
+from harness.faults.fault import Fault
+from harness.incident.patience import MARGIN_S
+from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
+from harness.lab import addresses
+from harness.proof import watching
+from harness.proof.rungs import Played, Witnessed, audience
+from monitoring.catalog import Alert
+from monitoring.detection import window
+from monitoring.durations import parse_duration
+from monitoring.routing import Labels
+
+INTERVALS_S = 30.0  # a scrape and an evaluation, in production
+LOOK_S = 0.5
+SETTLE_S = 3.0  # what is told too much comes after what is told
+Say = Callable[[str], None]
+
+
+def bound_s(alert: Alert, scale: float) -> float:
+    """The most seconds from a fault that is there at once to its alert: window, `for`, two intervals."""
+    return (window(alert) / 1000 + alert.for_ms / 1000 + INTERVALS_S) / scale + MARGIN_S
+
+
+class Batch:
+    """Faults that are played together."""
+
+    def __init__(self, faults: Sequence[Fault], rules: Mapping[str, Alert], scale: float, say: Say) -> None:
+        self._faults, self._rules, self._scale, self._say = faults, rules, scale, say
+        self._began = time.time()
+        self._played: dict[str, Played] = {}
+        self._config = watching.configuration()
+        route = self._config["route"]
+        self._wait_s, self._interval_s = (
+            parse_duration(route[name]) / 1000 for name in ("group_wait", "group_interval")
+        )
+        self._seen: dict[str, tuple[float, Labels]] = {}
+        """When an alert was first seen to fire, and its labels."""
+        self._bounds = {
+            name: bound_s(rules[name], scale) + fault.after_s for fault in faults for name in fault.proves
+        }
+
+    def play(self) -> Witnessed:
+        """Inject, wait, undo, wait again; whatever happens, every fault is undone."""
+        addresses.receivers().reset()
+        try:
+            self._inject()
+            self._each_until_told()
+        finally:
+            self._undo_all()
+        self._until_rest()
+        ended = time.time()
+        return Witnessed(
+            began=self._began,
+            ended=ended,
+            config=self._config,
+            lives=watching.lives(addresses.prometheus(), self._began, ended),
+            records=addresses.receivers().requests(),
+            played=list(self._played.values()),
+            bounds=self._bounds,
+        )
+
+    def _inject(self) -> None:
+        for fault in self._faults:
+            began, problem = time.time(), ""
+            try:
+                on_host.inject(fault)
+            except UserError as error:
+                problem = str(error)
+            played = Played(fault=fault, began=began, injected=time.time(), problem=problem)
+            self._played[fault.name] = played
+            self._tell(f"{fault.name} on {', '.join(fault.hosts)}{f': {problem}' if problem else ''}")
+
+    def _each_until_told(self) -> None:
+        """Undo each fault as soon as its alerts have reached somebody, or are too late for that."""
+        waiting = {name for name, played in self._played.items() if not played.problem}
+
+        def all_undone() -> bool:
+            for name in sorted(waiting):
+                if self._is_over(self._played[name]):
+                    self._undo(name)
+                    waiting.discard(name)
+            return not waiting
+
+        limit = max((self._limit(one) for one in self._played.values()), default=0.0) + MARGIN_S
+        until("the faults of the batch to be played", all_undone, deadline_s=limit, interval_s=LOOK_S)
+
+    def _limit(self, played: Played) -> float:
+        return max(self._bounds[alert] for alert in played.fault.proves) + self._interval_s + MARGIN_S
+
+    def _is_over(self, played: Played) -> bool:
+        silent = [name for name in played.fault.proves if not self._heard(name, FIRES)]
+        if not silent:
+            self._check(played)
+            return True
+        if late := time.time() > played.injected + self._limit(played):
+            self._tell(f"{played.fault.name}: of {', '.join(silent)} not everybody was told in time")
+        return late
+
+    def _check(self, played: Played) -> None:
+        """A fault that ended by itself proves less than it says."""
+        if not on_host.holds(played.fault):
+            problem = "the fault was not there any more when its alert was told"
+            self._played[played.fault.name] = replace(played, problem=problem)
+
+    def _heard(self, alert: str, said: str) -> bool:
+        """Whether all who are to hear it now did; where nobody is, whether it had the time to be told."""
+        now = time.time()
+        for active in addresses.prometheus().alerts(alertname=alert):
+            if active["state"] == "firing":
+                self._seen.setdefault(alert, (now, active["labels"]))
+        if alert not in self._seen:
+            return said == OVER
+        since, labels = self._seen[alert]
+        places, _ = audience(self._config, [labels], now)
+        if not places:
+            return said == OVER or now > since + self._wait_s + SETTLE_S
+        records = [r for r in addresses.receivers().requests() if r["valid"] and sender(r) == ALERTMANAGER]
+        return places <= {str(destination(record)) for record in records if says(record, alert) == said}
+
+    def _undo(self, name: str) -> None:
+        played = self._played[name]
+        at = time.time()
+        on_host.undo(played.fault)
+        self._played[name] = replace(self._played[name], undone=at)
+        self._tell(f"{name} is undone, {at - played.injected:.0f} s after it began")
+
+    def _undo_all(self) -> None:
+        failed = []
+        for name in reversed(self._played):
+            if self._played[name].undone is None:
+                try:
+                    self._undo(name)
+                except UserError as error:
+                    failed.append(str(error))
+        if failed:
+            raise UserError("\n".join(failed))
+
+    def _until_rest(self) -> None:
+        """Until every alert that was proven is over, and everybody was told; the judge says what was not."""
+        names = [alert for one in self._faults for alert in one.proves]
+        keeps = max((self._rules[name].keep_firing_for_ms for name in names), default=0) / 1000 / self._scale
+        limit = max(self._bounds.values(), default=0.0) + keeps + 2 * self._interval_s + MARGIN_S
+
+        def at_rest() -> bool:
+            active = {one["labels"]["alertname"] for one in addresses.prometheus().alerts()}
+            return not active & set(names) and all(self._heard(name, OVER) for name in names)
+
+        try:
+            until("the alerts to be over and told so", at_rest, deadline_s=limit, interval_s=LOOK_S)
+        except (DeadlineError, clients.ClientError) as error:
+            self._tell(str(error))
+        time.sleep(SETTLE_S)
+
+    def _tell(self, words: str) -> None:
+        self._say(f"{time.time() - self._began:7.1f} s  {words}")

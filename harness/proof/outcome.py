@@ -1,0 +1,155 @@
+"""The end of a proof as text, as JSON for machines, as JUnit, and as a page that opens from disk."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.table import Table
+
+from harness.proof.rungs import Mark, Proof, Rung, Stray
+
+SIGNS = {
+    Mark.YES: "[green]yes[/]",
+    Mark.NO: "[red bold]NO[/]",
+    Mark.NOT_NOW: "not now",
+    Mark.OPEN: "[red]open[/]",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that was found in one run."""
+
+    alerts: int
+    """How many alerts there are."""
+    facts: Mapping[str, str]
+    proofs: Sequence[Proof] = ()
+    strays: Sequence[Stray] = ()
+    void: Sequence[str] = ()
+    """Why nothing of it counts; empty where it does."""
+
+    def and_batch(self, name: str, proofs: Sequence[Proof], strays: Sequence[Stray], asleep: str) -> "Run":
+        """The run with one batch more; a witness that was *asleep* voids it."""
+        void = [f"in batch {name} {asleep}"] if asleep else []
+        return replace(
+            self,
+            proofs=[*self.proofs, *proofs],
+            strays=[*self.strays, *strays],
+            void=[*self.void, *void],
+        )
+
+    def took(self, seconds: float) -> "Run":
+        """The run that is over."""
+        return replace(self, facts={**self.facts, "took": f"{seconds:.0f} s"})
+
+    @property
+    def proven(self) -> list[Proof]:
+        """The proofs that hold."""
+        return [proof for proof in self.proofs if proof.holds]
+
+    @property
+    def unexplained(self) -> list[Stray]:
+        """What fired and nobody knows why."""
+        return [stray for stray in self.strays if not stray.reason]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all that was played is proven, and nothing fired without a reason."""
+        all_proven = bool(self.proofs) and len(self.proven) == len(self.proofs)
+        return all_proven and not self.void and not self.unexplained
+
+    @property
+    def sentence(self) -> str:
+        """The verdict as a person reads it."""
+        if self.void:
+            why = "; ".join(self.void)
+            return f"VOID: {why}. Nothing is proven nor refuted: make the machine quiet and run it again"
+        said = f"{len(self.proven)} of {len(self.proofs)} alerts that were played are proven"
+        said += f"; there are {self.alerts}"
+        if self.unexplained:
+            names = sorted({stray.alert for stray in self.unexplained})
+            said += f". Fired without a fault that explains it: {', '.join(names)}"
+        return said
+
+
+def table(run: Run) -> Table:
+    """The rungs of every alert, those that fail first."""
+    found = Table(title="What was proven", title_justify="left")
+    for column in ("alert", "fault", *Rung, "why not"):
+        found.add_column(column)
+    for proof in sorted(run.proofs, key=lambda one: one.holds):
+        wrong = "; ".join(f"{step.rung}: {step.why}" for step in proof.steps if step.mark is Mark.NO)
+        marks = [SIGNS[step.mark] for step in proof.steps]
+        found.add_row(proof.alert, proof.played.fault.name, *marks, wrong or proof.played.problem)
+    return found
+
+
+def save(run: Run, out: Path) -> Path:
+    """Write proof.json, proof.xml and proof.html into a folder, and return the page's path."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "proof.json").write_text(json.dumps(as_json(run), indent=2, default=str) + "\n")
+    (out / "proof.xml").write_text(ET.tostring(_junit(run), encoding="unicode"))
+    page = out / "proof.html"
+    page.write_text(_page(run), encoding="utf-8")
+    return page
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """The run as a machine reads it."""
+    return {
+        "holds": run.holds,
+        "sentence": run.sentence,
+        "void": list(run.void),
+        "facts": dict(run.facts),
+        "alerts": run.alerts,
+        "proofs": [{**asdict(proof), "holds": proof.holds} for proof in run.proofs],
+        "strays": [asdict(stray) for stray in run.strays],
+    }
+
+
+def _junit(run: Run) -> ET.Element:
+    suite = ET.Element("testsuite", name="proof", tests=str(len(run.proofs)))
+    for proof in run.proofs:
+        case = ET.SubElement(suite, "testcase", classname="proof", name=proof.alert)
+        wrong = [
+            f"{step.rung}: {step.mark} {step.why}"
+            for step in proof.steps
+            if step.mark in (Mark.NO, Mark.OPEN)
+        ]
+        if wrong or run.void:
+            ET.SubElement(case, "failure", message="; ".join(wrong or run.void))
+    for stray in run.unexplained:
+        case = ET.SubElement(suite, "testcase", classname="proof", name=f"nothing else: {stray.alert}")
+        ET.SubElement(
+            case, "failure", message=f"fired without a fault that explains it: {dict(stray.labels)}"
+        )
+    return suite
+
+
+def _page(run: Run) -> str:
+    here = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
+    here.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+    return here.get_template("page.html.j2").render(run=run, rungs=list(Rung), line=_line)
+
+
+def _line(proof: Proof) -> list[tuple[str, float]]:
+    """The stages of a proof in seconds after its fault, in the order of time."""
+    begin = proof.played.began
+    lives = [life for life in proof.lives if life.firing is not None]
+    moments = {
+        "pending": min((life.pending for life in lives if life.pending), default=None),
+        "firing": min((life.firing for life in lives if life.firing), default=None),
+        "told": proof.told,
+        "fault undone": proof.played.undone,
+        "over": max((life.ended for life in lives if life.ended), default=None),
+        "told that it is over": proof.told_over,
+    }
+    found = [("fault", 0.0), *((name, at - begin) for name, at in moments.items() if at is not None)]
+    return sorted(found, key=lambda one: one[1])

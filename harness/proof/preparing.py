@@ -1,0 +1,97 @@
+"""The lab ready for faults: installed, a good release live, ordinary traffic, nothing firing."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from devtools.errors import UserError
+from devtools.wait import DeadlineError
+from harness.faults import on_host
+from harness.incident.patience import MONITORING, time_scale
+from harness.lab import addresses, lab
+from harness.lab.hosts import HOSTS
+from harness.proof import watching
+from harness.proof.rungs import Proof, Stray, Witnessed, judge, strays
+from harness.stack import rollout
+from harness.stack.traffic import OrdinaryDay
+from monitoring.catalog import Alert, load
+from monitoring.yaml_text import read_yaml
+
+EXPECTED = Path(__file__).with_name("expected.yml")
+CALM_S = 240.0
+SERVICE = "mita-backend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The verdict on one batch."""
+
+    proofs: list[Proof]
+    strays: list[Stray]
+    asleep: str
+    """Why the witness is not believed; nothing where he was awake."""
+
+
+class Bench:
+    """The lab while faults are played on it."""
+
+    def __init__(self) -> None:
+        self.rules: Mapping[str, Alert] = {alert.name: alert for alert in load(MONITORING / "rules")}
+        self.scale = time_scale()
+        self.expected: Mapping[str, str] = read_yaml(EXPECTED.read_text("utf-8"))
+
+    def calm(self) -> None:
+        """Wait until nothing fires or is pending but what is known to; no fault of an earlier run is left."""
+        for host in HOSTS:
+            on_host.undo_all(host.name)
+        active: set[str] = set()
+
+        def calm() -> bool:
+            active.clear()
+            active.update(one["labels"]["alertname"] for one in addresses.prometheus().alerts())
+            return not active - self.expected.keys()
+
+        try:
+            rollout.patiently("nothing to fire before the faults", calm, CALM_S)
+        except DeadlineError as error:
+            found = ", ".join(sorted(active - self.expected.keys()))
+            raise UserError(
+                f"expected a lab on which nothing fires before the faults, found {found}; mend that first"
+            ) from error
+
+    def judged(self, seen: Witnessed) -> Judged:
+        """What the judge says of a batch, and whether the witness was awake."""
+        severities = {name: alert.severity for name, alert in self.rules.items()}
+        return Judged(
+            proofs=judge(seen, severities),
+            strays=strays(seen, self.expected),
+            asleep=watching.asleep(addresses.prometheus(), seen.began),
+        )
+
+    def versions(self) -> dict[str, str]:
+        """The programs that took part."""
+        found = addresses.prometheus().query('{__name__=~"(prometheus|alertmanager)_build_info"}')
+        return {one["metric"]["__name__"].split("_")[0]: one["metric"]["version"] for one in found}
+
+
+@contextmanager
+def ready(out: Path, *, installed: bool) -> Iterator[Bench]:
+    """The lab is installed, a release is live and known to be good, and traffic flows for the block."""
+    out.mkdir(parents=True, exist_ok=True)
+    lab.up()
+    if not installed:
+        with rollout.installing(out / "site.log") as install:
+            rollout.finish(install, rollout.INSTALL_S)
+        rollout.built(rollout.building(rollout.GOOD))
+        rollout.deploy_good(out)
+        rollout.make_known(rollout.GOOD, SERVICE)
+    addresses.daemon().mark(SERVICE, rollout.GOOD, "good", note="the proof")
+    day = OrdinaryDay(out)
+    began = time.monotonic()
+    try:
+        rollout.patiently("a few seconds of traffic", lambda: time.monotonic() > began + 5, 30)
+        yield Bench()
+    finally:
+        day.end()

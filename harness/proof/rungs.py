@@ -1,0 +1,233 @@
+"""What became of an alert under a fault, rung by rung; and what fired that no fault explains. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from harness.faults.fault import Fault
+from harness.incident.receipts import Receipt, compare, names, sender
+from harness.notify.why import reached
+from monitoring.routing import Labels, deliveries
+
+Config = Mapping[str, Any]
+Records = Sequence[Mapping[str, Any]]
+
+
+class Rung(StrEnum):
+    """What is proven of an alert, in this order."""
+
+    FIRED = "fired"  # by a real fault, in the time that its rule says
+    DELIVERED = "delivered"  # to exactly its receivers
+    RESOLVED = "resolved"  # when the fault was undone, and its receivers were told so
+
+
+class Mark(StrEnum):
+    """How it stands with a rung."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_NOW = "not now"  # all its receivers are muted at this hour, and heard nothing
+    OPEN = "open"  # never came that far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """One series of an alert as Prometheus stored it, in seconds since the epoch."""
+
+    labels: Labels
+    pending: float | None
+    firing: float | None
+    ended: float | None
+    """None while it fires."""
+
+    @property
+    def name(self) -> str:
+        """The name of its alert."""
+        return self.labels["alertname"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A fault, when it was there, and what went wrong with it."""
+
+    fault: Fault
+    began: float
+    injected: float
+    """When it was there; some take seconds to bring about."""
+    undone: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A rung of one alert, and why it stands so."""
+
+    rung: Rung
+    mark: Mark
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What is known of one alert after its fault was played."""
+
+    alert: str
+    severity: str
+    played: Played
+    steps: tuple[Step, ...]
+    lives: tuple[Life, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    bound_s: float = 0.0
+    told: float | None = None
+    told_over: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether no rung is missing; one that cannot be told at this hour is not."""
+        return all(step.mark in (Mark.YES, Mark.NOT_NOW) for step in self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stray:
+    """An alert that fired although no fault that was there explains it."""
+
+    alert: str
+    labels: Labels
+    at: float
+    reason: str = ""
+    """Why it is known, in words of expected.yml; nothing makes the run fail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witnessed:
+    """Everything that a judge is given about one batch."""
+
+    began: float
+    ended: float
+    config: Config
+    lives: Sequence[Life]
+    records: Records
+    played: Sequence[Played]
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """The most seconds from the fault to the alert, by name."""
+
+
+def judge(seen: Witnessed, severities: Mapping[str, str]) -> list[Proof]:
+    """The proof of every alert that the faults of a batch must cause, in the order of the faults."""
+    return [
+        _proof(seen, played, alert, severities[alert])
+        for played in seen.played
+        for alert in played.fault.proves
+    ]
+
+
+def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
+    """Every alert that fired and is neither proven nor declared by a fault of the batch."""
+    explained = {name for one in seen.played for name in (*one.fault.proves, *one.fault.may)}
+    return [
+        Stray(alert=life.name, labels=life.labels, at=life.firing, reason=expected.get(life.name, ""))
+        for life in seen.lives
+        if life.firing is not None and life.name not in explained
+    ]
+
+
+def _proof(seen: Witnessed, played: Played, alert: str, severity: str) -> Proof:
+    lives = tuple(life for life in seen.lives if life.name == alert)
+    fired = [life for life in lives if life.firing is not None]
+    heard = [record for record in seen.records if sender(record) == "alertmanager" and names(record, alert)]
+    at = [datetime.fromisoformat(record["at"]).timestamp() for record in heard]
+    receipts = _receipts(seen, alert)
+    steps = [_fired(played, fired, seen.bounds[alert])]
+    if steps[0].mark is Mark.YES:
+        _, muted = audience(seen.config, [life.labels for life in fired], seen.began)
+        steps += [
+            _told(receipts, len(fired), muted, resolved=False),
+            _resolved(played, fired, receipts, muted),
+        ]
+    else:
+        steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
+    return Proof(
+        alert=alert,
+        severity=severity,
+        played=played,
+        steps=tuple(steps),
+        lives=lives,
+        receipts=tuple(receipts),
+        bound_s=seen.bounds[alert],
+        told=min(at, default=None),
+        told_over=max(at, default=None) if len(at) > 1 else None,
+    )
+
+
+def _fired(played: Played, fired: Sequence[Life], bound: float) -> Step:
+    if played.problem:
+        return Step(rung=Rung.FIRED, mark=Mark.OPEN, why=played.problem)
+    if not fired:
+        return Step(rung=Rung.FIRED, mark=Mark.NO, why=f"expected it within {bound:.0f} s, it never fired")
+    first = min(life.firing for life in fired if life.firing is not None)
+    if first < played.began:
+        why = f"it fired {played.began - first:.0f} s before the fault began"
+        return Step(rung=Rung.FIRED, mark=Mark.NO, why=why)
+    why = f"after {first - played.injected:.1f} s, its rule allows {bound:.0f} s"
+    return Step(rung=Rung.FIRED, mark=Mark.YES if first - played.injected <= bound else Mark.NO, why=why)
+
+
+def _receipts(seen: Witnessed, alert: str) -> list[Receipt]:
+    """What each receiver got about the alert, whichever of its subjects it was about."""
+    fired = [life.labels for life in seen.lives if life.firing is not None]
+    rows = compare(seen.config, seen.records, fired, main=alert)
+    ours = [
+        row for row in rows if row.subject == alert or (row.expected == "nothing" and alert in row.subject)
+    ]
+    return list({(row.destination, row.expected): row for row in ours}.values())
+
+
+def audience(config: Config, alerts: Iterable[Labels], at: float) -> tuple[set[str], set[str]]:
+    """The places where people are told of these alerts at that hour, and those that are muted then."""
+    moment = datetime.fromtimestamp(at, UTC)
+    told, muted = set[str](), set[str]()
+    for labels in alerts:
+        people = {str(one.destination) for one in deliveries(config, labels)}
+        for way in reached(config, labels, moment):
+            (muted if way.muted_by else told).update(people & {*way.places})
+    return told, muted - told
+
+
+def _told(receipts: Iterable[Receipt], most: int, muted: set[str], *, resolved: bool) -> Step:
+    """Whether each receiver heard once of each subject; one message may be about several."""
+    rung = Rung.RESOLVED if resolved else Rung.DELIVERED
+    wrong: list[str] = []
+    right: list[str] = []
+    silent: list[str] = []
+    for row in receipts:
+        place, count = str(row.destination), row.resolved if resolved else row.firing
+        if place in muted:
+            (wrong if count else silent).append(f"{place} although it is muted" if count else place)
+        elif row.expected == "nothing":
+            wrong.append(f"{place}, which is not among its receivers")
+        elif not 1 <= count <= most:
+            wrong.append(f"{place} {count} times")
+        else:
+            right.append(place)
+    if wrong:
+        why = f"expected {'a message' if most == 1 else f'1 to {most} messages'} at each receiver, found "
+        return Step(rung=rung, mark=Mark.NO, why=why + ", ".join(wrong))
+    if silent and not right:
+        return Step(rung=rung, mark=Mark.NOT_NOW, why=f"muted at this hour: {', '.join(silent)}")
+    quiet = f"; muted at this hour: {', '.join(silent)}" if silent else ""
+    return Step(rung=rung, mark=Mark.YES, why=(", ".join(right) or "nobody is to be told") + quiet)
+
+
+def _resolved(played: Played, fired: Sequence[Life], receipts: Sequence[Receipt], muted: set[str]) -> Step:
+    if played.undone is None:
+        return Step(rung=Rung.RESOLVED, mark=Mark.OPEN, why="the fault was not undone")
+    on = [life for life in fired if life.ended is None]
+    if on:
+        return Step(rung=Rung.RESOLVED, mark=Mark.NO, why="it still fires")
+    told = _told(receipts, len(fired), muted, resolved=True)
+    last = max(life.ended for life in fired if life.ended is not None) - played.undone
+    return Step(
+        rung=told.rung, mark=told.mark, why=f"{last:.1f} s after the fault was undone; told: {told.why}"
+    )

@@ -1,0 +1,61 @@
+"""What Prometheus and Alertmanager know of a run, asked once it is over."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from harness.clients import Prometheus
+from harness.lab import addresses
+from harness.proof.rungs import Life
+from monitoring.routing import Labels
+
+STEP_S = 1.0
+OURS = frozenset({"__name__", "alertstate"})
+MISSED = "sum(increase(prometheus_rule_group_iterations_missed_total[{window}s]))"
+ROUNDS = "sum(increase(prometheus_rule_evaluations_total[{window}s]))"
+UNSEEN = 'sum(count_over_time((up{{job="prometheus"}} == 0)[{window}s:1s]))'
+MOST_MISSED = 0.01
+"""The share of evaluations that may be missed; a witness who slept through more has seen nothing."""
+
+
+def lives(prometheus: Prometheus, since: float, until: float) -> list[Life]:
+    """Every series of every alert that was pending or firing in that time."""
+    found: dict[frozenset[tuple[str, str]], dict[str, list[float]]] = {}
+    for series in prometheus.query_range("ALERTS", since, until, STEP_S):
+        labels = {name: value for name, value in series["metric"].items() if name not in OURS}
+        state = series["metric"]["alertstate"]
+        found.setdefault(frozenset(labels.items()), {})[state] = [float(at) for at, _ in series["values"]]
+    return [_life(dict(labels), states, until) for labels, states in found.items()]
+
+
+def _life(labels: Labels, states: Mapping[str, list[float]], until: float) -> Life:
+    firing, every = states.get("firing", []), [at for times in states.values() for at in times]
+    over = firing and max(firing) < until - 2 * STEP_S
+    return Life(
+        labels=labels,
+        pending=min(every),
+        firing=min(firing, default=None),
+        ended=max(firing) + STEP_S if over else None,
+    )
+
+
+def configuration() -> dict[str, Any]:
+    """The routes that are in force."""
+    return dict(yaml.safe_load(addresses.alertmanager().configuration()))
+
+
+def asleep(prometheus: Prometheus, since: float) -> str:
+    """Why nobody may believe what was seen since then; nothing where the witness was awake."""
+    window = max(5, int(time.time() - since))
+    missed = prometheus.value(MISSED.format(window=window)) or 0.0
+    made = prometheus.value(ROUNDS.format(window=window)) or 0.0
+    unseen = prometheus.value(UNSEEN.format(window=window)) or 0.0
+    if not made:
+        return "Prometheus evaluated no rule"
+    if missed > MOST_MISSED * made:
+        return f"Prometheus missed {missed:.0f} evaluations of {made + missed:.0f}"
+    if unseen > MOST_MISSED * window:
+        return f"Prometheus could not scrape itself {unseen:.0f} times in {window} s"
+    return ""

@@ -1,0 +1,277 @@
+"""The judge of a proof: what became of each alert, and what nobody's fault explains."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from devtools.errors import UserError
+from devtools.paths import REPO
+from harness.faults.fault import Fault
+from harness.faults.kinds import Kind
+from harness.proof import outcome
+from harness.proof.cli import chosen
+from harness.proof.rungs import Life, Mark, Played, Proof, Rung, Witnessed, judge, strays
+
+CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+NOON = datetime(2026, 11, 27, 11, 0, tzinfo=UTC).timestamp()  # a Friday
+NIGHT = datetime(2026, 11, 27, 1, 0, tzinfo=UTC).timestamp()
+FAULT = Fault(
+    name="host-silent",
+    kind=Kind.KILL,
+    does="The node exporter is stopped.",
+    proves=("HostDown",),
+    may=("TargetsMissing",),
+    hosts=("app2",),
+    batch="kills",
+    inject="",
+    holds="",
+    undo="",
+    lasts_s=60,
+    after_s=0,
+)
+DOWN = {
+    "alertname": "HostDown",
+    "severity": "critical",
+    "component": "host",
+    "service": "mita-backend",
+    "env": "lab",
+    "symptom": "host_down",
+    "subject": "app2",
+    "host": "app2",
+}
+LOW = {**DOWN, "alertname": "HostDiskSpaceLow", "severity": "warning", "symptom": "disk"}
+SEVERITIES = {"HostDown": "critical", "HostDiskSpaceLow": "warning"}
+
+
+def at(seconds: float, begin: float = NOON) -> str:
+    return datetime.fromtimestamp(begin + seconds, UTC).isoformat()
+
+
+def slack(channel: str, alert: str, state: str, when: str) -> dict[str, Any]:
+    title = f"[{state}] {alert} on app2 (lab)"
+    return {
+        "receiver": "slack",
+        "channel": channel,
+        "at": when,
+        "valid": True,
+        "problems": [],
+        "status": 200,
+        "headers": {"user-agent": "Alertmanager/0.28"},
+        "body": {"channel": channel, "attachments": [{"title": title, "text": "words"}]},
+    }
+
+
+def pager(action: str, when: str) -> dict[str, Any]:
+    summary = f"[{'RESOLVED' if action == 'resolve' else 'CRITICAL'}] HostDown on app2"
+    return {
+        "receiver": "pagerduty",
+        "urgency": "critical",
+        "event_action": action,
+        "dedup_key": "one",
+        "at": when,
+        "valid": True,
+        "problems": [],
+        "status": 202,
+        "headers": {"user-agent": "Alertmanager/0.28"},
+        "body": {"payload": {"summary": summary, "custom_details": {}}},
+    }
+
+
+def mail(state: str, when: str) -> dict[str, Any]:
+    return {
+        "receiver": "smtp",
+        "channel": "mikhail@mita.finance",
+        "at": when,
+        "valid": True,
+        "problems": [],
+        "status": 250,
+        "headers": {"From": "alerts@mita.finance"},
+        "body": {"subject": f"[{state}] HostDown on app2"},
+    }
+
+
+def everybody() -> list[dict[str, Any]]:
+    channels = ("#mita-alerts", "#mita-incidents")
+    told = [
+        slack(one, "HostDown", *what)
+        for one in channels
+        for what in (("CRITICAL", at(14)), ("RESOLVED", at(30)))
+    ]
+    return [
+        *told,
+        pager("trigger", at(14)),
+        pager("resolve", at(30)),
+        mail("CRITICAL", at(14)),
+        mail("RESOLVED", at(30)),
+    ]
+
+
+def seen(**changes: Any) -> Witnessed:
+    known = Witnessed(
+        began=NOON,
+        ended=NOON + 60,
+        config=CONFIG,
+        lives=[Life(labels=DOWN, pending=NOON + 3, firing=NOON + 11, ended=NOON + 25)],
+        records=everybody(),
+        played=[Played(fault=FAULT, began=NOON, injected=NOON, undone=NOON + 20)],
+        bounds={"HostDown": 20.0, "HostDiskSpaceLow": 150.0},
+    )
+    return replace(known, **changes)
+
+
+def marks(proof: Proof) -> dict[Rung, Mark]:
+    return {step.rung: step.mark for step in proof.steps}
+
+
+def test_an_alert_that_fires_is_told_to_everybody_and_ends_is_proven() -> None:
+    [proof] = judge(seen(), SEVERITIES)
+
+    assert proof.holds
+    assert set(marks(proof)) == set(Rung) and set(marks(proof).values()) == {Mark.YES}
+    assert (proof.told, proof.told_over) == (NOON + 14, NOON + 30)
+
+
+@pytest.mark.parametrize("missing", range(8))
+def test_one_message_too_few_is_seen(missing: int) -> None:
+    records = everybody()
+    del records[missing]
+
+    [proof] = judge(seen(records=records), SEVERITIES)
+
+    assert not proof.holds
+    assert [step.mark for step in proof.steps].count(Mark.NO) == 1
+
+
+def test_a_receiver_that_is_told_twice_is_seen() -> None:
+    again = slack("#mita-alerts", "HostDown", "CRITICAL", at(16))
+
+    [proof] = judge(seen(records=[again, *everybody()]), SEVERITIES)
+
+    assert marks(proof)[Rung.DELIVERED] is Mark.NO
+    assert "#mita-alerts 2 times" in proof.steps[1].why
+
+
+def test_a_place_that_has_no_business_with_it_is_seen() -> None:
+    stray = slack("#mita-finance-team", "HostDown", "CRITICAL", at(14))
+
+    [proof] = judge(seen(records=[*everybody(), stray]), SEVERITIES)
+
+    assert marks(proof)[Rung.DELIVERED] is Mark.NO
+    assert "#mita-finance-team, which is not among its receivers" in proof.steps[1].why
+
+
+def test_an_alert_that_never_fires_opens_no_other_rung() -> None:
+    [proof] = judge(seen(lives=[], records=[]), SEVERITIES)
+
+    assert marks(proof) == {Rung.FIRED: Mark.NO, Rung.DELIVERED: Mark.OPEN, Rung.RESOLVED: Mark.OPEN}
+
+
+@pytest.mark.parametrize(
+    ("firing", "why"), [(-2.0, "before the fault began"), (21.0, "its rule allows 20 s")]
+)
+def test_an_alert_that_fires_too_early_or_too_late_is_not_proven(firing: float, why: str) -> None:
+    life = Life(labels=DOWN, pending=NOON - 5, firing=NOON + firing, ended=NOON + 25)
+
+    [proof] = judge(seen(lives=[life]), SEVERITIES)
+
+    assert marks(proof)[Rung.FIRED] is Mark.NO
+    assert why in proof.steps[0].why
+
+
+def test_an_alert_that_goes_on_is_not_resolved() -> None:
+    life = Life(labels=DOWN, pending=NOON + 3, firing=NOON + 11, ended=None)
+
+    [proof] = judge(seen(lives=[life]), SEVERITIES)
+
+    assert (marks(proof)[Rung.RESOLVED], proof.steps[2].why) == (Mark.NO, "it still fires")
+
+
+def test_a_fault_that_could_not_be_injected_proves_nothing() -> None:
+    played = Played(fault=FAULT, began=NOON, injected=NOON, problem="expected mount to work")
+
+    [proof] = judge(seen(played=[played]), SEVERITIES)
+
+    assert not proof.holds
+    assert proof.steps[0].why == "expected mount to work"
+
+
+@pytest.mark.parametrize(("begin", "mark"), [(NIGHT, Mark.NOT_NOW), (NOON, Mark.NO)])
+def test_silence_is_right_only_at_night(begin: float, mark: Mark) -> None:
+    fault = replace(FAULT, proves=("HostDiskSpaceLow",))
+    life = Life(labels=LOW, pending=begin + 3, firing=begin + 123, ended=begin + 140)
+    played = Played(fault=fault, began=begin, injected=begin, undone=begin + 130)
+
+    [proof] = judge(seen(began=begin, lives=[life], records=[], played=[played]), SEVERITIES)
+
+    assert marks(proof)[Rung.DELIVERED] is mark
+    assert proof.holds is (mark is Mark.NOT_NOW)
+
+
+def test_a_warning_that_is_told_at_night_is_seen() -> None:
+    fault = replace(FAULT, proves=("HostDiskSpaceLow",))
+    life = Life(labels=LOW, pending=NIGHT + 3, firing=NIGHT + 123, ended=NIGHT + 140)
+    told = [slack("#mita-alerts", "HostDiskSpaceLow", "WARNING", at(125, NIGHT))]
+    played = Played(fault=fault, began=NIGHT, injected=NIGHT, undone=NIGHT + 130)
+
+    [proof] = judge(seen(began=NIGHT, lives=[life], records=told, played=[played]), SEVERITIES)
+
+    assert marks(proof)[Rung.DELIVERED] is Mark.NO
+    assert "although it is muted" in proof.steps[1].why
+
+
+def test_what_fires_without_a_fault_is_a_stray_unless_its_reason_is_known() -> None:
+    others = ("TargetsMissing", "Watchdog", "RedisDown")
+    lives = [
+        Life(labels={**DOWN, "alertname": name}, pending=NOON, firing=NOON, ended=None) for name in others
+    ]
+    waits = Life(labels={**DOWN, "alertname": "PostgresDown"}, pending=NOON, firing=None, ended=None)
+
+    found = strays(seen(lives=[*lives, waits]), {"Watchdog": "it is the heartbeat"})
+
+    assert [(stray.alert, stray.reason) for stray in found] == [
+        ("Watchdog", "it is the heartbeat"),
+        ("RedisDown", ""),
+    ]
+
+
+def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
+    proofs = judge(seen(), SEVERITIES)
+    stray = strays(
+        seen(lives=[Life(labels={**DOWN, "alertname": "RedisDown"}, pending=NOON, firing=NOON, ended=None)]),
+        {},
+    )
+    whole = outcome.Run(alerts=148, facts={}).and_batch("kills", proofs, [], "")
+
+    assert whole.holds and not outcome.Run(alerts=148, facts={}).holds
+    assert not replace(whole, strays=stray).holds and "RedisDown" in replace(whole, strays=stray).sentence
+    void = whole.and_batch("data", [], [], "Prometheus missed 9 evaluations")
+    assert not void.holds and void.sentence.startswith("VOID: in batch data Prometheus missed")
+    assert not replace(whole, proofs=judge(seen(records=[]), SEVERITIES)).holds
+
+
+def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) -> None:
+    proofs = [*judge(seen(records=[]), SEVERITIES), *judge(seen(), SEVERITIES)]
+    run = outcome.Run(proofs=proofs, alerts=148, facts={"begun": "<now>"})
+
+    page = outcome.save(run, tmp_path).read_text()
+
+    assert "http" not in page.replace("HostDown", "") and "&lt;now&gt;" in page
+    assert page.index("<details open>") < page.rindex("<details>")
+    suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
+    assert [case.find("failure") is None for case in suite] == [False, True]
+    assert '"holds": false' in (tmp_path / "proof.json").read_text()
+
+
+def test_what_nobody_can_play_is_refused() -> None:
+    with pytest.raises(UserError, match=r"expected alerts .*found NoSuch"):
+        chosen(["NoSuch"], [])
+    with pytest.raises(UserError, match=r"expected a batch .*found none-such"):
+        chosen([], ["none-such"])
+    with pytest.raises(UserError, match="found none; leave one of both out"):
+        chosen(["HostDown"], ["hosts"])
+    assert [fault.name for fault in chosen(["HostDown"], [])["kills"]] == ["host-silent"]

@@ -1,0 +1,64 @@
+"""The life of an alert, from what Prometheus stored of it."""
+
+from typing import Any
+
+import pytest
+
+from harness.clients import Prometheus
+from harness.proof.rungs import Life
+from harness.proof.watching import asleep, lives
+
+
+class Stored(Prometheus):
+    """Answers what a test gives it."""
+
+    def __init__(self, series: list[dict[str, Any]] | None = None, **values: float) -> None:
+        super().__init__("http://nowhere")
+        object.__setattr__(self, "given", (series or [], values))
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        assert (expression, step) == ("ALERTS", 1.0)
+        return self.given[0]  # type: ignore[attr-defined, no-any-return]
+
+    def value(self, expression: str, at: float | None = None) -> float | None:
+        names = {"missed": "iterations_missed", "made": "rule_evaluations", "unseen": "up{"}
+        [name] = [name for name, part in names.items() if part in expression]
+        return self.given[1].get(name)  # type: ignore[attr-defined, no-any-return]
+
+
+def series(state: str, *moments: int) -> dict[str, Any]:
+    labels = {"__name__": "ALERTS", "alertname": "HostDown", "host": "app2", "alertstate": state}
+    return {"metric": labels, "values": [[at, "1"] for at in moments]}
+
+
+@pytest.mark.parametrize(("until", "ended"), [(20, 10.0), (10, None)])
+def test_a_life_is_put_together_from_its_states(until: float, ended: float | None) -> None:
+    stored = Stored([series("pending", 3, 4, 5), series("firing", 6, 7, 8, 9)])
+
+    labels = {"alertname": "HostDown", "host": "app2"}
+    assert lives(stored, 0, until) == [Life(labels=labels, pending=3.0, firing=6.0, ended=ended)]
+
+
+def test_what_never_fired_was_pending() -> None:
+    [life] = lives(Stored([series("pending", 3, 4)]), 0, 20)
+
+    assert (life.pending, life.firing, life.ended) == (3.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"made": 1000, "missed": 0, "unseen": 0}, ""),
+        ({"made": 1000}, ""),
+        ({"made": 1000, "missed": 9}, ""),
+        ({"made": 1000, "missed": 11}, "Prometheus missed 11 evaluations of 1011"),
+        ({"made": 1000, "unseen": 11}, "Prometheus could not scrape itself 11 times in 100 s"),
+        ({}, "Prometheus evaluated no rule"),
+    ],
+)
+def test_a_witness_who_slept_is_not_believed(
+    values: dict[str, float], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1100.0)
+
+    assert asleep(Stored(None, **values), 1000.0) == why
