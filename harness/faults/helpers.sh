@@ -53,6 +53,20 @@ back() {
     fi
 }
 
+# rule_file RULE: one more rule for Prometheus
+rule_file() {
+    printf 'groups: [{name: %s, rules: [%s]}]\n' "$FAULT" "$1" > "/etc/prometheus/rules/$FAULT.rules.yml"
+    chgrp prometheus "/etc/prometheus/rules/$FAULT.rules.yml"
+    systemctl reload prometheus
+}
+
+no_rule_file() {
+    if [ -e "/etc/prometheus/rules/$FAULT.rules.yml" ]; then
+        rm "/etc/prometheus/rules/$FAULT.rules.yml"
+        systemctl reload prometheus
+    fi
+}
+
 # target_file JOB TEXT: the targets of a job that has none
 target_file() {
     test ! -e "/etc/prometheus/targets/$1.yml"
