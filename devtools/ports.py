@@ -58,3 +58,10 @@ def _sockets(process: Path) -> set[str]:
             with suppress(FileNotFoundError):
                 found.add(str(entry.readlink()))
     return found
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """Return a port on which a server could listen now; another process may be faster."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])

@@ -1,5 +1,5 @@
 """Load at a fixed arrival rate, on the lab and nothing else.
 
-Only `locustfile.py` and `shape.py` import locust, which patches the standard library: they run in a process
-of their own.
+`locustfile.py` and what only it imports use locust, which patches the standard library: they run in a process
+of their own, which `run.py` starts and watches.
 """

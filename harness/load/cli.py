@@ -1,4 +1,4 @@
-"""`harness load`: a named profile against the lab, with an exit code that a script can trust."""
+"""`harness load`: a profile or a plan against the lab, with an exit code that a script can trust."""
 
 import argparse
 import json
@@ -8,66 +8,102 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from devtools.errors import UserError
 from devtools.paths import RUNS_DIR
 from devtools.wait import until
 from harness.lab.addresses import applications
-from harness.load.options import add_load_options
-from harness.load.profiles import DEFAULT_DURATION_S, PROFILES
-from harness.load.run import Running, Wanted, running
+from harness.load.codes import EXPLAINED, Code
+from harness.load.options import LOAD, Option, above_zero, add_options, checked, number
+from harness.load.plan import DEFAULT_DURATION_S, PROFILES, read_plan
+from harness.load.run import WORKERS_COME_S, Running, Wanted, running
+from harness.load.settings import journeys_of
 from harness.load.summary import lines, totals
-from harness.load.targets import ForbiddenTargetError
 
-VALID, REFUSED, VOID = 0, 2, 3
+END_S = 120.0
 
 
 def add_commands(subparsers: Any) -> None:
     """Register `load`."""
-    parser = subparsers.add_parser("load", help="send requests at a fixed rate", description=__doc__)
+    parser = subparsers.add_parser(
+        "load",
+        help="send requests at a fixed rate",
+        description=__doc__,
+        epilog=EXPLAINED,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--profile", choices=PROFILES, default="steady")
-    parser.add_argument("--rate", type=int, default=30, metavar="N", help="requests per second at the peak")
     parser.add_argument(
-        "--duration", type=float, default=None, metavar="S", help="seconds; soak: 3600, others: 60"
+        "--rate", type=checked(above_zero), default="30", metavar="N", help="requests per second at the peak"
+    )
+    parser.add_argument(
+        "--duration", type=checked(above_zero), metavar="S", help="seconds; soak: 3600, others: 60"
     )
     parser.add_argument(
         "--target", action="append", metavar="URL", help="repeatable; default: both lab hosts"
     )
     parser.add_argument(
-        "--out", type=Path, default=None, metavar="DIR", help="default: .lab/runs/load-<time>"
+        "--out",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="made if missing; default: .lab/runs/load-<time>",
     )
-    add_load_options(parser)
+    parser.add_argument(
+        "--workers",
+        type=checked(number(0, whole=True)),
+        default="0",
+        metavar="N",
+        help="processes that send, beside one that judges",
+    )
+    parser.add_argument(
+        "--tags", nargs="+", default=[], metavar="TAG", help="only journeys with one of these"
+    )
+    parser.add_argument(
+        "--exclude-tags", nargs="+", default=[], metavar="TAG", help="no journey with one of these"
+    )
+    add_options(parser, LOAD)
     parser.set_defaults(run=run)
 
 
 def wanted_from(options: argparse.Namespace) -> Wanted:
-    """Return the run that the command line asks for."""
+    """Return the run that the command line asks for; UserError says which file is not what it should be."""
+    journeys_of(options.journeys)
+    passed = [(option, getattr(options, option.dest)) for option in LOAD if option.dest != "plan"]
+    given = [(option, text) for option, text in passed if text != option.default]
+    extra = [word for option, text in given for word in (option.flag, _from_here(option, text))]
+    for flag, tags in (("--tags", options.tags), ("--exclude-tags", options.exclude_tags)):
+        extra += [flag, *tags] if tags else []
     return Wanted(
         targets=options.target or [application.base for application in applications().values()],
         out=(options.out or RUNS_DIR / f"load-{datetime.now(UTC):%Y%m%d-%H%M%S}").resolve(),
         profile=options.profile,
-        rate=options.rate,
-        duration=options.duration or DEFAULT_DURATION_S[options.profile],
-        error_ratio=options.error_ratio,
-        added_latency=options.added_latency,
-        slow_over=options.slow_over,
-        seed=options.seed,
-        extra=("--max-in-flight", str(options.max_in_flight)),
+        rate=float(options.rate),
+        duration=float(options.duration or DEFAULT_DURATION_S[options.profile]),
+        plan=read_plan(Path(options.plan)) if options.plan else None,
+        workers=int(options.workers),
+        extra=extra,
     )
 
 
+def _from_here(option: Option, text: str) -> str:
+    """Return a file's whole path: locust runs in another directory."""
+    return str(Path(text).resolve()) if option.read is Path else text
+
+
 def run(options: argparse.Namespace) -> int:
-    """Run the load and return 0 if it may be believed, 3 if it is void, 2 if its target is refused."""
+    """Run the load and return the code that its --help explains."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by Ctrl-C
-    wanted = wanted_from(options)
     try:
-        with running(wanted) as load:
-            _say(
-                f"{wanted.profile}: up to {wanted.rate} requests/s for {wanted.duration:g} s -> {wanted.out}"
-            )
-            _watch(load)
-            verdict = load.end()
-    except ForbiddenTargetError as error:
+        wanted = wanted_from(options)
+        wanted.command()
+    except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201
-        return REFUSED
+        return Code.REFUSED
+    with running(wanted) as load:
+        plan = wanted.planned
+        _say(f"up to {plan.peak:g} requests/s for {plan.duration:g} s -> {wanted.out}")
+        _watch(load)
+        verdict = load.end()
     return _report(load, verdict)
 
 
@@ -81,18 +117,18 @@ def _watch(load: Running) -> None:
         rows = load.seconds()
         for row in rows[shown:]:
             p95 = "-" if row["p95"] is None else f"{row['p95'] * 1000:.0f} ms"
-            bad = row["failed"] + row["slow"]
+            bad = row["failed"] + row["slow"] + row["lost"]
             _say(f"  {_clock(row)}  sent {row['sent']:4}  bad {bad:4}  p95 {p95}")
         shown = len(rows)
         return finished
 
-    until("the load to end", ended, deadline_s=load.wanted.duration + 120, interval_s=1.0)
+    deadline = load.wanted.planned.duration + END_S + WORKERS_COME_S
+    until("the load to end", ended, deadline_s=deadline, interval_s=0.5)
 
 
 def _report(load: Running, verdict: dict[str, Any]) -> int:
     seconds = load.seconds()
     text = lines(seconds, verdict)
-    complete = bool(verdict["valid"] and verdict["complete"])
     (load.wanted.out / "summary.txt").write_text("\n".join(text) + "\n")
     (load.wanted.out / "summary.json").write_text(json.dumps({**totals(seconds), **verdict}, indent=2) + "\n")
     _say(
@@ -100,7 +136,11 @@ def _report(load: Running, verdict: dict[str, Any]) -> int:
             [*text, f"results: {load.wanted.out} (summary.txt, seconds.jsonl, locust_*.csv, report.html)"]
         )
     )
-    return VALID if complete else VOID
+    if verdict.get("refused"):
+        return Code.REFUSED
+    if not (verdict["valid"] and verdict["complete"]):
+        return Code.VOID
+    return Code.BROKEN if verdict["broken"] else Code.VALID
 
 
 def _clock(row: dict[str, Any]) -> str:

@@ -1,144 +1,66 @@
 """Open-model load: `locust -f harness/load/locustfile.py --host http://127.0.0.1:8081 -u 40 -r 40 -t 1m`.
 
-One user is one arrival per second on the clock: it starts a request and never waits for the answer, so a slow
-application meets the same pressure as a fast one. `-u` is therefore the request rate.
+One user is one request per second on the clock, and none waits for an answer: a slow application meets the
+same pressure as a fast one. `-u` is therefore the request rate, unless `--plan FILE` says it.
 """
 
-import itertools
-import json
 import os
 import signal
-import time
-from random import Random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.event import Event
-from gevent.pool import Pool
-from geventhttpclient.response import HTTPConnectionClosed
-from locust import FastHttpUser, events, task
+from locust import User, events
 from locust.env import Environment
-from locust.exception import StopUser
+from locust.runners import MasterRunner, WorkerRunner
 
-from harness.load.journeys import REGISTRATION, Call, Users, choose, lab_headers
-from harness.load.meter import Meter, judge
-from harness.load.options import add_inner_options
-from harness.load.profiles import Plan
-from harness.load.targets import ForbiddenTargetError, permitted
+from devtools.errors import UserError
+from harness.load.book import refuse
+from harness.load.codes import EXPLAINED, Code
+from harness.load.judging import Alone
+from harness.load.mix import Journey
+from harness.load.options import INNER, LOAD, add_options, address
+from harness.load.settings import Settings, journeys_of
+from harness.load.together import Master, Worker
 
-VOID_EXIT_CODE = 3
-REFUSED_EXIT_CODE = 2
-DRAIN_S = 12.0
-ENDED_UNANSWERED = (HTTPConnectionClosed, ConnectionResetError, BrokenPipeError)
-GOLDEN = 0.6180339887  # multiples of it spread evenly over a second, however many there are
-
-
-class Run:
-    """One test run: its meter, its requests in flight, and the files it writes as it goes."""
-
-    def __init__(self, environment: Environment) -> None:
-        options: Any = environment.parsed_options
-        self.environment, self.options = environment, options
-        urls = [url for url in options.targets.split(",") if url] or [environment.host or ""]
-        self.targets = [permitted(url) for url in urls]
-        self.random = Random(options.seed)  # noqa: S311  a traffic mix is no secret
-        self.users = Users(self.random)
-        self.meter = Meter(slow_over=options.slow_over)
-        self.flights = Pool(options.max_in_flight)
-        self.places = itertools.count()
-        self.started = time.time()
-        self.unplanned = 0  # arrivals expected so far of a run without a profile
-        self.over = Event()
-        self.writer = gevent.spawn(self._write_seconds)
-
-    def elapsed(self) -> float:
-        return time.time() - self.started
-
-    def planned(self) -> int:
-        """Return how many arrivals the run had to make until now."""
-        if not self.options.plan:
-            return self.unplanned
-        plan = Plan(self.options.plan, self.options.rate, self.options.duration)
-        started_late = 0 if self._complete() else 1  # users start within the first second
-        return plan.arrivals(self.elapsed() - started_late)
-
-    def launch(self, user: "Visitor", late: float) -> None:
-        """Start one request now, or count that it could not be started."""
-        if self.flights.free_count() <= 0:
-            self.meter.drop()
-            return
-        self.meter.arrival(time.time(), late)
-        self.flights.spawn(self._fly, user)
-
-    def _fly(self, user: "Visitor") -> None:
-        call = choose(self.random, self.users)
-        headers = lab_headers(
-            self.random, error_ratio=self.options.error_ratio, added_latency=self.options.added_latency
-        )
-        began = time.perf_counter()
-        answer = self._send(user, call, headers)
-        self.meter.response(time.time(), time.perf_counter() - began, answer.status_code or 0, str(user.host))
-        if call.name == REGISTRATION and (user_id := _object(answer).get("user_id")) is not None:
-            self.users.add(str(user_id))
-
-    def _send(self, user: "Visitor", call: Call, headers: dict[str, str]) -> Any:
-        """Send a request; once more where the connection ended before any answer, as browsers do.
-
-        A server may close a kept connection in the moment in which a client sends on it. The library repeats
-        by itself what HTTP calls idempotent; the rest is repeated here and counted.
-        """
-
-        def once() -> Any:
-            return user.client.request(
-                call.method, call.path, name=call.name, json=call.body, headers=headers
-            )
-
-        answer = once()
-        if not isinstance(getattr(answer, "error", None), ENDED_UNANSWERED):
-            return answer
-        self.meter.again(time.time())
-        return once()
-
-    def _write_seconds(self) -> None:
-        while not self.over.wait(1):
-            runner = self.environment.runner
-            self.unplanned += runner.user_count if runner else 0
-            self._write(time.time())
-            if self.options.owner and not _alive(self.options.owner) and runner:
-                runner.quit()
-
-    def _write(self, now: float) -> None:
-        rows = [json.dumps(second.row()) for second in self.meter.closed(now)]
-        if self.options.out and rows:
-            with (self.options.out / "seconds.jsonl").open("a") as stream:
-                stream.write("\n".join(rows) + "\n")
-
-    def finish(self) -> None:
-        """Wait for the last answers, write what is left, and let the exit code judge the run."""
-        planned, complete = self.planned(), self._complete()
-        self.flights.join(timeout=DRAIN_S)
-        self.over.set()
-        self.writer.join()
-        self._write(time.time() + Meter.GRACE + 2)
-        verdict = judge(self.meter, planned, complete=complete)
-        print(verdict.sentence)  # noqa: T201  a person started this
-        if self.options.out:
-            (self.options.out / "verdict.json").write_text(json.dumps(verdict.as_json(), indent=2) + "\n")
-        if not verdict.valid:
-            self.environment.process_exit_code = VOID_EXIT_CODE
-
-    def _complete(self) -> bool:
-        wanted = self.options.duration or getattr(self.options, "run_time", None) or 0
-        return self.elapsed() >= float(wanted) - 0.5
+OWNER_S = 1.0
 
 
-def _object(answer: Any) -> dict[str, Any]:
-    """Return the JSON object of *answer*; an application that breaks its contract registers nobody."""
-    try:
-        found = answer.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def task_of(journey: Journey) -> Any:
+    """Return a journey as locust's --tags, --list and web form know it. Nobody calls it: a user is a rate."""
+
+    def task(_user: User) -> None:
+        raise NotImplementedError
+
+    task.__name__ = journey.name
+    vars(task).update(journey=journey, **({"locust_tag_set": set(journey.tags)} if journey.tags else {}))
+    return task
+
+
+def tasks_of(journeys: Sequence[Journey]) -> list[Any]:
+    """Return each journey as often as its weight says."""
+    return [task for journey in journeys for task in [task_of(journey)] * journey.weight]
+
+
+class Visitor(User):
+    """One request per second: it is counted, and does nothing by itself."""
+
+    tasks = tasks_of(journeys_of(None))
+
+    def on_start(self) -> None:
+        """Stay until the test takes it away."""
+        Event().wait()
+
+    def stop(self, force: bool = False) -> bool:
+        """Leave at once: its requests are on their way without it."""
+        return bool(super().stop(force=True))
+
+
+def _use(journeys: Sequence[Journey]) -> None:
+    Visitor.tasks = tasks_of(journeys)
 
 
 def _alive(pid: int) -> bool:
@@ -149,72 +71,84 @@ def _alive(pid: int) -> bool:
     return True
 
 
-RUNS: list[Run] = []  # at most one: the run under way
+def _die_with(owner: int) -> None:
+    while _alive(owner):
+        gevent.sleep(OWNER_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _add_options(parser: Any, **_: object) -> None:
-    add_inner_options(parser)
+    parser.epilog = EXPLAINED
+    add_options(parser.add_argument_group("MITA load", "one user is one request per second"), (*LOAD, *INNER))
 
 
-def _look_at_the_clock(**_: object) -> None:
-    """Let `--run-time` count from now: gevent's clock stood still during the imports."""
-    gevent.get_hub().loop.update_now()
+PARTS: list[Alone | Master | Worker] = []  # exactly one, once locust has its runner
+
+
+def _prepare(environment: Environment, runner: Any, web_ui: Any, **_: object) -> None:
+    """Know this process's part before any test starts."""
+    gevent.get_hub().loop.update_now()  # `--run-time` counts from now: the clock stood still during imports
+    options: Any = environment.parsed_options
+    kind = {MasterRunner: Master, WorkerRunner: lambda runner: Worker(runner, _use)}.get(type(runner), Alone)
+    PARTS[:] = [kind(runner)]
+    try:
+        _use(journeys_of(options.journeys))
+        if options.metrics and not options.worker:
+            from harness.load.exposition import serve
+
+            serve(address(options.metrics), lambda: PARTS[0].book)
+    except UserError as error:
+        print(error, flush=True)  # noqa: T201
+        sys.exit(Code.REFUSED)
+    if options.owner:
+        gevent.spawn(_die_with, int(options.owner))
+    if web_ui:
+        from harness.load.webform import guard
+
+        guard(web_ui, environment)
 
 
 def _begin(environment: Environment, **_: object) -> None:
-    RUNS.clear()
+    options: Any = environment.parsed_options
     try:
-        RUNS.append(Run(environment))
-    except ForbiddenTargetError as error:
-        print(error)  # noqa: T201
-        environment.process_exit_code = REFUSED_EXIT_CODE
-        if environment.runner:
-            gevent.spawn(environment.runner.quit)
-        return
-    if environment.runner:  # locust itself listens to SIGTERM only once a load shape is over
-        gevent.signal_handler(signal.SIGTERM, environment.runner.quit)
+        journeys = list(dict.fromkeys(task.journey for task in Visitor.tasks))
+        PARTS[0].begin(Settings.of(vars(options), environment.host), journeys)
+    except UserError as error:
+        _refuse(environment, str(error))
+
+
+def _refuse(environment: Environment, why: str) -> None:
+    print(why, flush=True)  # noqa: T201
+    part, runner = PARTS[0], environment.runner
+    if isinstance(part, Worker):
+        part.refuse(why)
+    elif runner:
+        options: Any = environment.parsed_options
+        environment.process_exit_code = Code.REFUSED
+        if options.out:
+            refuse(Path(options.out), why)
+        gevent.spawn(runner.quit if options.headless else runner.stop)
+
+
+def _stopping(**_: object) -> None:
+    PARTS[0].stopping()
 
 
 def _end(**_: object) -> None:
-    while RUNS:
-        RUNS.pop().finish()
+    PARTS[0].end()
+
+
+def _quitting(**_: object) -> None:
+    """Ctrl-C and SIGTERM end a process without stopping its test."""
+    if PARTS:
+        PARTS[0].stopping()
+        PARTS[0].end()
 
 
 LISTENERS: Any = events  # locust does not annotate add_listener
 LISTENERS.init_command_line_parser.add_listener(_add_options)
-LISTENERS.init.add_listener(_look_at_the_clock)
+LISTENERS.init.add_listener(_prepare)
 LISTENERS.test_start.add_listener(_begin)
+LISTENERS.test_stopping.add_listener(_stopping)
 LISTENERS.test_stop.add_listener(_end)
-
-
-class Visitor(FastHttpUser):
-    """One stream of arrivals, one a second, to one target."""
-
-    concurrency = 1000
-    network_timeout = 10.0
-    connection_timeout = 5.0
-
-    def on_start(self) -> None:
-        """Take a target and a place within the second, so that users do not all knock at once."""
-        if not RUNS:
-            raise StopUser
-        self.run_now = RUNS[0]
-        place = next(self.run_now.places)
-        self.host = self.run_now.targets[place % len(self.run_now.targets)]
-        self.client.base_url = self.host
-        vars(self.client.client)["redirect_response_codes"] = (
-            frozenset()
-        )  # a redirect must not lead out of the lab
-        self.due = time.monotonic() + place * GOLDEN % 1.0
-
-    def wait_time(self) -> float:
-        """Return the seconds until the next arrival is due."""
-        return max(0.0, self.due - time.monotonic())
-
-    @task
-    def arrive(self) -> None:
-        """Launch the arrival that is due; what was missed for want of a processor goes late."""
-        late = time.monotonic() - self.due
-        if late >= 0:
-            self.due += 1.0
-            self.run_now.launch(self, late)
+LISTENERS.quitting.add_listener(_quitting)

@@ -1,47 +1,60 @@
-"""A load run as a subprocess: started, watched, ended, and judged."""
+"""A load run as a subprocess, with its workers where it has some: started, watched, ended, and judged."""
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from devtools.errors import UserError
 from devtools.paths import REPO
+from devtools.ports import free_port
+from harness.load.plan import Plan
 from harness.load.targets import permitted
 
-HERE = Path(__file__).resolve().parent
-DRAIN_S = 20.0
+LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).resolve().parent / "locustfile.py"))
+DRAIN_S = 30.0
+WORKERS_COME_S = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a run should do; rates in requests per second, times in seconds."""
+    """What a run should do; rates in requests per second, times in seconds. A plan goes before a profile."""
 
     targets: Sequence[str]
     out: Path
     profile: str = "steady"
-    rate: int = 30
+    rate: float = 30
     duration: float = 60.0
+    plan: Plan | None = None
     error_ratio: float = 0.0
     added_latency: float = 0.0
     slow_over: float | None = None
     seed: int | None = None
+    workers: int = 0  # none: one process sends and judges
     extra: Sequence[str] = field(default=())
+
+    @property
+    def planned(self) -> Plan:
+        """How many requests there are when."""
+        return self.plan or Plan.of_profile(self.profile, self.rate, self.duration)
 
     def command(self) -> list[str]:
         """Return the argv of locust; raises ForbiddenTargetError before anything is started."""
         targets = [permitted(target) for target in self.targets]
         optional = [("--slow-over", self.slow_over), ("--seed", self.seed)]
         return [
-            *(sys.executable, "-m", "locust", "-f", f"{HERE / 'locustfile.py'},{HERE / 'shape.py'}"),
-            *("--headless", "--host", targets[0], "--targets", ",".join(targets)),
-            *("--plan", self.profile, "--rate", str(self.rate), "--duration", str(self.duration)),
+            *(*LOCUST, "--headless", "--host", targets[0], "--targets", ",".join(targets)),
+            *("--plan", str(self.out / "plan.yml"), "-u", str(max(1, math.ceil(self.planned.peak)))),
+            *("-r", str(max(1, math.ceil(self.planned.peak)))),
             *("--error-ratio", str(self.error_ratio), "--added-latency", str(self.added_latency)),
             *(part for name, value in optional if value is not None for part in (name, str(value))),
             *("--out", str(self.out), "--owner", str(os.getpid())),
@@ -50,13 +63,28 @@ class Wanted:
             *self.extra,
         ]
 
+    def commands(self) -> dict[str, list[str]]:
+        """Return {name: argv} of every process; the first one judges."""
+        if not self.workers:
+            return {"locust": self.command()}
+        port = str(free_port())
+        master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        await_all = ["--expect-workers", str(self.workers), "--expect-workers-max-wait", str(WORKERS_COME_S)]
+        worker = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", port]
+        quiet = ["--owner", str(os.getpid()), "--exit-code-on-error", "0", "--loglevel", "WARNING"]
+        numbers = range(1, self.workers + 1)
+        return {
+            "locust": [*self.command(), *master, *await_all],
+            **{f"worker-{number}": [*worker, *quiet] for number in numbers},
+        }
+
 
 class Running:
     """A run under way. Its files can be read at any time."""
 
-    def __init__(self, wanted: Wanted, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, wanted: Wanted, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         self.wanted = wanted
-        self._process = process
+        self._process, *self.workers = processes
 
     def seconds(self) -> list[dict[str, Any]]:
         """Return the seconds written so far, oldest first; a line that is still being written is left out."""
@@ -74,12 +102,19 @@ class Running:
         """End the run now, whatever its plan, and return its verdict."""
         if self.alive():
             self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(timeout=DRAIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        _await(self._process)
+        for worker in self.workers:
+            worker.terminate()  # the master has told it already
+            _await(worker)
         return verdict_of(self.wanted.out, self._process.returncode)
+
+
+def _await(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=DRAIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def read_seconds(out: Path) -> list[dict[str, Any]]:
@@ -106,20 +141,34 @@ def verdict_of(out: Path, exit_code: int | None) -> dict[str, Any]:
 @contextmanager
 def running(wanted: Wanted) -> Iterator[Running]:
     """Run the load for the length of the block. No way out of the block leaves locust running."""
-    command = wanted.command()
+    commands = wanted.commands()
     wanted.out.mkdir(parents=True, exist_ok=True)
     for stale in ("seconds.jsonl", "verdict.json"):
         (wanted.out / stale).unlink(missing_ok=True)
-    with (wanted.out / "locust.log").open("wb") as log:
-        try:
-            # A session of its own: Ctrl-C reaches the harness only, which then ends the run in order.
-            process = subprocess.Popen(
-                command, cwd=REPO, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        except OSError as error:
-            raise UserError(f"expected to start locust, found: {error}; run `make venv` first") from error
-        run = Running(wanted, process)
+    (wanted.out / "plan.yml").write_text(yaml.safe_dump(wanted.planned.rows()))
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(_started(wanted.out / f"{n}.log", argv)) for n, argv in commands.items()
+        ]
+        run = Running(wanted, processes)
         try:
             yield run
         finally:
             run.end()
+
+
+@contextmanager
+def _started(log: Path, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A session of its own: Ctrl-C reaches the harness only, which then ends the run in order."""
+    with log.open("wb") as stream:
+        try:
+            process = subprocess.Popen(
+                command, cwd=REPO, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except OSError as error:
+            raise UserError(f"expected to start locust, found: {error}; run `make venv` first") from error
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()

@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection
 from socket import gaierror, gethostbyname
 from urllib.parse import urlsplit
 
+from devtools.errors import UserError
 from harness.lab.hosts import HOSTS
 
 LAB_HOSTS = frozenset(host.name for host in HOSTS)
 
 
-class ForbiddenTargetError(ValueError):
+class ForbiddenTargetError(UserError):
     """The address is neither this machine nor a lab host; nothing was sent."""
 
 
