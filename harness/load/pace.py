@@ -3,7 +3,7 @@
 import math
 from typing import Protocol
 
-SHORTEST_S, LONGEST_S = 0.01, 0.05  # between two looks; what is due in between goes together
+SHORTEST_S, LONGEST_S = 0.02, 0.05  # between two looks; what is due in between goes together
 BEHIND_S = 0.0005  # a look a moment too early would need another one
 
 

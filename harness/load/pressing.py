@@ -52,9 +52,7 @@ class Pressing:
         self._couriers: list[Courier] = []
         self._turn = 0
         self._due: JoinableQueue = JoinableQueue()  # couriers with a request to send, until it has ended
-        self._flyers = (
-            Group()
-        )  # as many as there ever were requests in flight: a new one costs more than a rest
+        self._flyers = Group()  # kept, as many as ever were in flight: a greenlet costs a page of memory
         self._started = time.monotonic()
         self._ended = False  # nothing more is launched
         self.excused = False  # whether it may end now
@@ -111,25 +109,25 @@ class Pressing:
                 self._due.task_done()
 
     def _fly(self, courier: Courier) -> None:
-        began = time.perf_counter()
+        row, began = "(no call)", time.perf_counter()
         try:
             call = self._mix.next()
-        except Exception as error:
-            logging.exception("a journey failed")
-            self._meter.response(time.time(), 0, 0, courier.target, "", f"a journey: {error!r}")
-            return
-        try:
+            row = call.row
             answer = self._send(courier, call)
         except gevent.GreenletExit:
-            self._meter.response(time.time(), 0, 0, courier.target, call.row, "no answer when the run ended")
+            self._meter.response(time.time(), 0, 0, courier.target, row, "no answer when the run ended")
             raise
+        except Exception as error:
+            logging.exception("a journey failed")
+            self._meter.response(time.time(), 0, 0, courier.target, row, f"a journey failed: {error!r}")
+            return
         seconds = time.perf_counter() - began
         cause = "" if answer.status else repr(answer.error)
-        self._meter.response(time.time(), seconds, answer.status, courier.target, call.row, cause)
+        self._meter.response(time.time(), seconds, answer.status, courier.target, row, cause)
         error = BadAnswerError(str(answer.status)) if answer.status >= 400 else answer.error
         self._environment.events.request.fire(
             request_type=call.method,
-            name=call.row,
+            name=row,
             response_time=seconds * 1000,
             response_length=len(answer.body),
             exception=error,
@@ -142,7 +140,7 @@ class Pressing:
         """Send a request; once more where the connection ended before any answer, as browsers do.
 
         A server may close a kept connection in the moment in which a client sends on it. The library repeats
-        by itself what HTTP calls idempotent; the rest is repeated here and counted.
+        by itself what HTTP calls idempotent, once; the rest is repeated here and counted.
         """
         asked = self._settings
         headers = lab_headers(self._random, error_ratio=asked.error_ratio, added_latency=asked.added_latency)

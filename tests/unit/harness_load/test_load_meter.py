@@ -62,6 +62,8 @@ def test_seconds_of_two_processes_are_one_second_with_both() -> None:
     for target in ("http://a", "http://b"):
         for second in measured(target).seconds.closed(math.inf):
             both.at(second.t).add(Second.from_message(second.message()))
+    faster = Second(int(T), tallies={("http://a", "/x"): Tally(latencies=[0.001] * 9)})
+    both.at(T).add(faster)
 
     [row] = [second.row() for second in both.closed(math.inf)]
     assert [row[k] for k in ("sent", "ok", "failed", "slow", "lost")] == [10, 4, 2, 2, 2]
@@ -69,6 +71,7 @@ def test_seconds_of_two_processes_are_one_second_with_both() -> None:
         u: {"ok": 2, "failed": 1, "slow": 1, "lost": 1} for u in ("http://a", "http://b")
     }
     assert (row["first_bad"], row["last_good"]) == (T + 0.2, T + 0.9)
+    assert (row["p50"], row["p99"]) == (0.001, 1.5)
 
 
 def test_whole_run_has_rows_for_its_endpoints_and_counts_losses_as_errors() -> None:

@@ -1,6 +1,5 @@
 """locust as a subprocess against a local server: steady pressure, honest verdicts, nothing left running."""
 
-import argparse
 import json
 import os
 import re
@@ -15,7 +14,7 @@ import pytest
 from devtools.paths import REPO
 from devtools.ports import free_port
 from devtools.wait import until
-from harness.load import cli
+from harness.cli import main
 from harness.load.codes import Code
 from harness.load.run import Wanted, running
 from harness.load.summary import totals
@@ -27,10 +26,7 @@ PATIENCE = 30.0
 
 
 def harness_load(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    cli.add_commands(parser.add_subparsers())
-    options = parser.parse_args(["load", *arguments])
-    return int(options.run(options))
+    return main(["load", *arguments])
 
 
 def test_slow_server_meets_the_same_pressure(server: Any, tmp_path: Path) -> None:
@@ -92,18 +88,43 @@ def look(random, known):
 def buy(random, known):
     return Call(method="POST", path="/orders", body={"item": 1})
 
-JOURNEYS = [Journey(1, look, tags=frozenset({"read"})), Journey(9, buy, tags=frozenset({"write"}))]
+def trip(random, known):
+    return Call(method="GET", path=1 / 0)
+
+JOURNEYS = [
+    Journey(9, look, tags=frozenset({"read"})),
+    Journey(9, buy, tags=frozenset({"write"})),
+    Journey(3, trip, tags=frozenset({"broken"})),
+]
 """
 
 
-def test_own_journeys_plan_and_tags(server: Any, tmp_path: Path) -> None:
+def test_own_journeys_plan_and_tags_and_a_journey_that_fails_is_a_loss(server: Any, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(OWN)
     (tmp_path / "plan.yml").write_text("- {seconds: 1, from: 0, to: 20}\n- {seconds: 0.5, rate: 20}\n")
     arguments = ("--target", server.url, "--out", str(tmp_path / "out"), "--plan", str(tmp_path / "plan.yml"))
-    code = harness_load(*arguments, "--journeys", str(tmp_path / "shop.py"), "--tags", "read")
+    own = ("--journeys", str(tmp_path / "shop.py"), "--tags", "read", "broken", "--seed", "1")
 
-    assert code == Code.VALID
-    assert server.seen == ["/items"] * 20
+    assert harness_load(*arguments, *own) == Code.VALID
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (set(server.seen), summary["sent"]) == ({"/items"}, 20)
+    assert 0 < summary["lost"] == 20 - len(server.seen)
+    assert summary["error_ratio"] == round(summary["lost"] / 20, 4)
+
+
+def test_request_that_nobody_answers_is_sent_a_few_times_and_not_a_thousand(
+    server: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(OWN)
+    server.hangs_up = 10_000
+    own = ("--journeys", str(tmp_path / "shop.py"), "--tags", "read")
+    wanted = Wanted(targets=[server.url], out=tmp_path, rate=3, duration=1, extra=own)
+    with running(wanted) as load:
+        load.wait()
+
+    sums = totals(load.seconds())
+    assert (sums["sent"], sums["lost"], sums["again"]) == (3, 3, 3)
+    assert len(server.seen) == 3 * 2 * 2
 
 
 def test_tags_that_leave_no_journey_are_refused(server: Any, tmp_path: Path) -> None:
@@ -111,43 +132,6 @@ def test_tags_that_leave_no_journey_are_refused(server: Any, tmp_path: Path) -> 
 
     assert (code, server.seen) == (Code.REFUSED, [])
     assert "nobody could be the first" in (tmp_path / "summary.txt").read_text()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--rate", "0"), "expected a number above 0, found '0'"),
-        (("--duration", "0"), "expected a number above 0, found '0'"),
-        (("--rate", "fast"), "expected a number above 0, found 'fast'"),
-        (("--error-ratio", "1.5"), "expected a number from 0 to 1, found '1.5'"),
-        (("--max-in-flight", "0"), "expected a whole number, 1 or more, found '0'"),
-        (("--workers", "1.5"), "expected a whole number, 0 or more, found '1.5'"),
-        (("--metrics", "localhost:1"), "expected [ADDRESS:]PORT"),
-        (("--fail-above", "p95=1"), "with a time such as 400ms"),
-    ],
-)
-def test_option_that_cannot_be_is_refused_in_a_sentence(
-    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        harness_load(*arguments)
-
-    assert ended.value.code == Code.REFUSED
-    assert words in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("option", ["--plan", "--journeys"])
-def test_file_that_is_not_there_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert harness_load(option, "/no/such/file", "--target", "http://127.0.0.1:1") == Code.REFUSED
-    assert "/no/such/file" in capsys.readouterr().err
-
-
-def test_help_explains_every_code(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        harness_load("--help")
-
-    said = capsys.readouterr().out
-    assert all(f"\n  {code:d}  " in said for code in Code)
 
 
 def test_run_that_cannot_keep_its_rate_is_void(server: Any, tmp_path: Path) -> None:
