@@ -4,6 +4,7 @@
 
 from collections import deque
 from random import choice, randint
+from typing import Any
 from uuid import uuid4
 
 from locust import FastHttpUser, HttpUser, User, constant_throughput, task
@@ -16,7 +17,7 @@ class Journeys(User):
 
     abstract = True
     wait_time = constant_throughput(1)
-    client: object
+    client: Any
 
     @task(2)
     def register(self) -> None:
@@ -47,9 +48,9 @@ class Journeys(User):
         self.client.get(f"/api/users/{choice(KNOWN)}", name="/api/users/{user_id}")
 
 
-class Fast(Journeys, FastHttpUser):
+class Fast(FastHttpUser, Journeys):
     """The cheaper of locust's two."""
 
 
-class Usual(Journeys, HttpUser):
+class Usual(HttpUser, Journeys):
     """The one that most locustfiles use."""

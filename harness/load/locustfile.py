@@ -85,12 +85,17 @@ def _add_options(parser: Any, **_: object) -> None:
 PARTS: list[Alone | Master | Worker] = []  # exactly one, once locust has its runner
 
 
+def _part(runner: Any) -> Alone | Master | Worker:
+    if isinstance(runner, MasterRunner):
+        return Master(runner)
+    return Worker(runner, _use) if isinstance(runner, WorkerRunner) else Alone(runner)
+
+
 def _prepare(environment: Environment, runner: Any, web_ui: Any, **_: object) -> None:
     """Know this process's part before any test starts."""
     gevent.get_hub().loop.update_now()  # `--run-time` counts from now: the clock stood still during imports
     options: Any = environment.parsed_options
-    kind = {MasterRunner: Master, WorkerRunner: lambda runner: Worker(runner, _use)}.get(type(runner), Alone)
-    PARTS[:] = [kind(runner)]
+    PARTS[:] = [_part(runner)]
     try:
         _use(journeys_of(options.journeys))
         if options.metrics and not options.worker:

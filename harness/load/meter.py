@@ -101,8 +101,8 @@ class Second:
     @classmethod
     def from_message(cls, parts: Sequence[Any]) -> Self:
         """Return the second that a message has."""
-        *values, tallies = parts
-        return cls(*values, {(target, name): Tally(*rest) for target, name, *rest in tallies})
+        tallies = {(target, name): Tally(*rest) for target, name, *rest in parts[-1]}
+        return cls(*parts[:-1], tallies=tallies)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

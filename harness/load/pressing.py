@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -44,6 +45,7 @@ class Pressing:
     ) -> None:
         self._environment, self._settings, self._tell = environment, settings, tell
         self._random = Random(settings.seed)  # noqa: S311  a traffic mix is no secret
+        self._count: Any = environment.events.request.fire  # into locust's own report
         self._mix = Mix(fitting(journeys, str(settings.journeys or "the application")), self._random)
         self._meter = Meter(slow_over=settings.slow_over)
         self._plan, self._standing = plan, Standing()
@@ -124,13 +126,13 @@ class Pressing:
         seconds = time.perf_counter() - began
         cause = "" if answer.status else repr(answer.error)
         self._meter.response(time.time(), seconds, answer.status, courier.target, row, cause)
-        error = BadAnswerError(str(answer.status)) if answer.status >= 400 else answer.error
-        self._environment.events.request.fire(
+        failure = BadAnswerError(str(answer.status)) if answer.status >= 400 else answer.error
+        self._count(
             request_type=call.method,
             name=row,
             response_time=seconds * 1000,
             response_length=len(answer.body),
-            exception=error,
+            exception=failure,
             context={},
         )
         if call.keeps and (value := answer.field(call.keeps)) is not None:

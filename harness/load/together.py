@@ -35,7 +35,8 @@ class Master:
         self._workers: list[str] = []
         self._expected = 0
         runner.register_message(REPORT, self._heard)
-        runner.environment.events.worker_connect.add_listener(self._joined)
+        events: Any = runner.environment.events
+        events.worker_connect.add_listener(self._joined)
 
     @property
     def book(self) -> Book | None:

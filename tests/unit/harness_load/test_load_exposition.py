@@ -26,7 +26,9 @@ def shown(book: Book | None) -> str:
 
 
 def block(language: str) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[0]
+    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found
+    return found[1]
 
 
 def test_metrics_are_the_sums_of_all_processes() -> None:
@@ -38,17 +40,17 @@ def test_metrics_are_the_sums_of_all_processes() -> None:
         rows = [second.message() for second in meter.seconds.closed(math.inf)]
         book.take(worker, Report(planned=5, sent=3, late=1, dropped=1, in_flight=2, seconds=rows))
 
-    requests, seconds = "mita_load_requests_total", "mita_load_response_seconds"
+    requests, times = "mita_load_requests_total", "mita_load_response_seconds"
     for line in (
         "mita_load_planned_total 10.0",
         "mita_load_sent_total 6.0",
         "mita_load_in_flight 4.0",
         "mita_load_processes 2.0",
         requests + '{endpoint="/x",outcome="lost",target="http://a"} 2.0',
-        seconds + '_bucket{endpoint="/x",le="0.005",target="http://a"} 0.0',
-        seconds + '_bucket{endpoint="/x",le="0.01",target="http://a"} 2.0',
-        seconds + '_count{endpoint="/x",target="http://a"} 4.0',
-        seconds + '_sum{endpoint="/x",target="http://a"} 0.614',
+        times + '_bucket{endpoint="/x",le="0.005",target="http://a"} 0.0',
+        times + '_bucket{endpoint="/x",le="0.01",target="http://a"} 2.0',
+        times + '_count{endpoint="/x",target="http://a"} 4.0',
+        times + '_sum{endpoint="/x",target="http://a"} 0.614',
     ):
         assert line in shown(book), shown(book)
 
