@@ -15,6 +15,7 @@ import gevent
 from gevent.event import Event
 from locust import User, events
 from locust.env import Environment
+from locust.html import get_html_report, process_html_filename
 from locust.runners import MasterRunner, WorkerRunner
 
 from devtools.errors import UserError
@@ -143,11 +144,15 @@ def _end(**_: object) -> None:
     PARTS[0].end()
 
 
-def _quitting(**_: object) -> None:
-    """Ctrl-C and SIGTERM end a process without stopping its test."""
+def _quitting(environment: Environment, **_: object) -> None:
+    """Ctrl-C and SIGTERM end a process without stopping its test, and SIGTERM without locust's own report."""
     if PARTS:
         PARTS[0].stopping()
         PARTS[0].end()
+    options: Any = environment.parsed_options
+    if options.html_file and not options.worker:
+        process_html_filename(options)
+        Path(options.html_file).write_text(get_html_report(environment, False), encoding="utf-8")
 
 
 LISTENERS: Any = events  # locust does not annotate add_listener

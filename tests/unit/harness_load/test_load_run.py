@@ -191,6 +191,7 @@ def test_leaving_the_block_ends_locust_and_its_verdict_counts_what_was_planned_u
         verdict = load.end()
 
     assert not load.alive()
+    assert (tmp_path / "report.html").exists()
     assert (verdict["valid"], verdict["complete"]) == (True, False), verdict["sentence"]
 
 

@@ -19,7 +19,7 @@ from harness.load.run import Wanted, running
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def locust(*arguments: str) -> subprocess.Popen[str]:

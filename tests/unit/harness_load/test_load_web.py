@@ -14,7 +14,7 @@ from devtools.wait import until
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 FORM = {"user_count": "20", "spawn_rate": "20", "error_ratio": "0.5", "slow_over": "", "seed": "1"}
 
 
