@@ -19,9 +19,9 @@ from locust.html import get_html_report, process_html_filename
 from locust.runners import MasterRunner, WorkerRunner
 
 from devtools.errors import UserError
+from harness.load.alone import Alone
 from harness.load.book import refuse
 from harness.load.codes import EXPLAINED, Code
-from harness.load.judging import Alone
 from harness.load.mix import Journey
 from harness.load.options import INNER, LOAD, add_options, address
 from harness.load.settings import Settings, journeys_of
@@ -100,7 +100,7 @@ def _prepare(environment: Environment, runner: Any, web_ui: Any, **_: object) ->
     try:
         _use(journeys_of(options.journeys))
         if options.metrics and not options.worker:
-            from harness.load.exposition import serve
+            from harness.load.metrics import serve
 
             serve(address(options.metrics), lambda: PARTS[0].book)
     except UserError as error:
@@ -152,10 +152,11 @@ def _quitting(environment: Environment, **_: object) -> None:
     options: Any = environment.parsed_options
     if options.html_file and not options.worker:
         process_html_filename(options)
-        Path(options.html_file).write_text(get_html_report(environment, False), encoding="utf-8")
+        Path(options.html_file).write_text(REPORT(environment, False), encoding="utf-8")
 
 
-LISTENERS: Any = events  # locust does not annotate add_listener
+LISTENERS: Any = events  # locust annotates neither add_listener
+REPORT: Any = get_html_report  # nor this
 LISTENERS.init_command_line_parser.add_listener(_add_options)
 LISTENERS.init.add_listener(_prepare)
 LISTENERS.test_start.add_listener(_begin)

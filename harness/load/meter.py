@@ -101,8 +101,10 @@ class Second:
     @classmethod
     def from_message(cls, parts: Sequence[Any]) -> Self:
         """Return the second that a message has."""
-        tallies = {(target, name): Tally(*rest) for target, name, *rest in parts[-1]}
-        return cls(*parts[:-1], tallies=tallies)
+        *values, rows = parts
+        second = cls(*values)
+        second.tallies = {(target, name): Tally(*rest) for target, name, *rest in rows}
+        return second
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -10,8 +10,8 @@ from locust.exception import RPCError
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from devtools.errors import UserError
+from harness.load.alone import Judge
 from harness.load.book import Book, Report
-from harness.load.judging import Judge
 from harness.load.mix import Journey
 from harness.load.plan import Plan
 from harness.load.pressing import DRAIN_S, Pressing
@@ -48,7 +48,7 @@ class Master:
         self._run += 1
         self._settings, self._plan = settings, settings.planned()
         self._judge = Judge(self._runner, settings, self._plan, grace=GRACE_S)
-        self._workers = [client.id for client in self._runner.clients.all]
+        self._workers = [client.id for client in self._runner.clients.all if not self._lost(client.id)]
         options: Any = self._runner.environment.parsed_options
         self._expected = options.expect_workers
         for place, worker in enumerate(self._workers):

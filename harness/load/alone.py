@@ -1,4 +1,4 @@
-"""Whoever judges a run: its book, its end and its exit code. Runs in locust's process."""
+"""Whoever judges a run: its book, end and exit code; and one process alone. Runs in locust's process."""
 
 import time
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ class Judge:
     def __init__(self, runner: Runner, settings: Settings, plan: Plan | None, *, grace: int = 1) -> None:
         self._runner, self._plan = runner, plan
         self._options: Any = runner.environment.parsed_options
+        runner.environment.process_exit_code = None  # the last run of locust's page counts
         self._started = time.monotonic()
         self._ended: float | None = None
         self.book = Book(settings.out, settings.fail_above or (), grace=grace)

@@ -11,8 +11,8 @@ from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.load.book import Book, Report
 from harness.load.codes import EXPLAINED, Code
-from harness.load.exposition import LoadCollector, serve
 from harness.load.meter import Meter
+from harness.load.metrics import LoadCollector, serve
 from harness.load.mix import read_journeys
 from harness.load.plan import read_plan
 
