@@ -82,6 +82,11 @@ options:
       cert_file: {type: path, description: "PEM on the host: the certificate to show if one is asked for."}
       key_file: {type: path, description: "PEM on the host: its key."}
   start_if_exists: {type: path, description: "Enabled, but started only where this path exists."}
+  timers:
+    type: list
+    elements: str
+    default: []
+    description: Timers (with suffix) that count, from now on if their file changes.
   replaces:
     type: list
     elements: str
@@ -130,6 +135,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "metrics_url": {"type": "str"},
     "ready": {"type": "dict", "options": READY, "required_one_of": [("url", "port")]},
     "start_if_exists": {"type": "path"},
+    "timers": {"type": "list", "elements": "str", "default": []},
     "replaces": {"type": "list", "elements": "str", "default": []},
 }
 

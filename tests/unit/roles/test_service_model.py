@@ -31,6 +31,7 @@ PARAMS: dict[str, Any] = {
     "metrics_url": None,
     "ready": {"url": None, "port": 80, "host": "127.0.0.1", "timeout": 30},
     "start_if_exists": None,
+    "timers": [],
     "replaces": [],
 }
 

@@ -92,3 +92,9 @@ def test_restart_reads_watched_files_anyway() -> None:
     before, after = plan(found={UNIT.path: None, TARGETS.path: None}).split()
 
     assert set(before.writes) == {UNIT, TARGETS} and not after.writes
+
+
+def test_a_unit_that_is_written_is_named() -> None:
+    made = plan(found={UNIT.path: None})
+
+    assert made.writes_unit("x.service") and not made.writes_unit("y.timer")

@@ -29,6 +29,7 @@ class Situation:
     stored: Manifest
     plan: Plan
     unit: UnitState
+    timers: tuple[str, ...]
     unmasked: tuple[str, ...]
     directories: tuple[str, ...]
     may_start: bool
@@ -48,7 +49,9 @@ class Situation:
     @property
     def changed(self) -> bool:
         """Say whether the host differs from what is wanted."""
-        others = self.enables or self.unmasked or self.directories or self.action is not Apply.NONE
+        others = (
+            self.enables or self.timers or self.unmasked or self.directories or self.action is not Apply.NONE
+        )
         return bool(others or self.plan.changes)
 
 
@@ -69,12 +72,14 @@ def look(service: Service) -> Situation:
     stored = manifest.load(service.name)
     paths = {file.path for file in service.files} | set(stored.files)
     found = {path: disk.read(path) for path in sorted(paths)}
+    plan = make_plan(service, found, stored)
     return Situation(
         service=service,
         found=found,
         stored=stored,
-        plan=make_plan(service, found, stored),
+        plan=plan,
         unit=systemd.state(service.unit_name),
+        timers=tuple(name for name in service.timers if plan.writes_unit(name) or not systemd.counts(name)),
         unmasked=tuple(unit for unit in service.replaces if not systemd.masked(unit)),
         directories=tuple(d.path for d in service.directories if disk.directory_differs(d)),
         may_start=service.start_if_exists is None or Path(service.start_if_exists).exists(),
@@ -140,6 +145,8 @@ def _act(now: Situation) -> None:
         if now.may_start:
             runtime.apply(now.service, now.action)
         _swap(now.service, after)
+        for timer in now.timers:
+            systemd.begin(timer)
     manifest.save(now.service.name, manifest.finished(now.service))
 
 

@@ -86,6 +86,7 @@ class Service:
     metrics_url: str | None = None
     ready: Ready | None = None
     start_if_exists: str | None = None
+    timers: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
 
     @property
@@ -115,6 +116,7 @@ def parse(params: dict[str, Any]) -> Service:
         metrics_url=params["metrics_url"],
         ready=_ready(params["ready"]),
         start_if_exists=params["start_if_exists"],
+        timers=tuple(params["timers"]),
         replaces=tuple(params["replaces"]),
     )
 

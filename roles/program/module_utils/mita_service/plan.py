@@ -23,6 +23,10 @@ class Plan:
         paths = [file.path for file in self.writes] + list(self.prunes)
         return any(path.startswith(UNIT_DIRECTORY + "/") for path in paths)
 
+    def writes_unit(self, unit: str) -> bool:
+        """Say whether systemd's file of *unit* changes."""
+        return f"{UNIT_DIRECTORY}/{unit}" in (file.path for file in self.writes)
+
     @property
     def action(self) -> Apply:
         """What a running service must be told: to reload, to restart, or nothing."""

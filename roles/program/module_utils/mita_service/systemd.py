@@ -63,6 +63,18 @@ def state(unit: str) -> UnitState:
     )
 
 
+def counts(timer: str) -> bool:
+    """Say whether *timer* runs, and will after the next boot."""
+    now = state(timer)
+    return now.running and now.enabled
+
+
+def begin(timer: str) -> None:
+    """Let *timer* count from now on, as its file says, and after each boot if it starts at all."""
+    run(["systemctl", "restart", timer])
+    run(["systemctl", "enable", timer])
+
+
 def reset_failed(unit: str) -> None:
     """Forget that *unit* failed, and how often it was started: an old failure must not hinder a new start."""
     if state(unit).active == "failed":
