@@ -1,10 +1,12 @@
-"""A service that was lost with all its hosts stops the installation before what needs it."""
+"""Hosts are installed side by side, but what needs others waits for them."""
 
 import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from devtools.paths import REPO
 from devtools.playbook import run_playbook
 
 pytestmark = pytest.mark.slow
@@ -38,3 +40,15 @@ def test_a_site_without_databases_goes_on(tmp_path: Path) -> None:
 
     assert "none is left" not in told
     assert LATER in told
+
+
+@pytest.mark.parametrize(
+    "playbook", [REPO / "site.yml", *sorted((REPO / "playbooks").glob("*.yml"))], ids=lambda path: path.stem
+)
+def test_hosts_of_the_application_wait_for_each_other(playbook: Path) -> None:
+    """Ansible's `throttle` holds no host back where each goes on by itself: all would restart together."""
+    plays = yaml.safe_load(playbook.read_text())
+
+    free = [play for play in plays if play.get("strategy", "linear") != "linear"]
+    included = [task["ansible.builtin.include_role"]["name"] for play in free for task in play["tasks"]]
+    assert "application" not in included + [role for play in free for role in play.get("roles", [])]
