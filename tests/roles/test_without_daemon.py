@@ -57,9 +57,9 @@ def test_site_is_installed_and_a_second_run_changes_nothing(installed: Run, alon
 @pytest.mark.parametrize(
     ("labels", "receivers"),
     [
-        ("severity=critical rollback=auto", "rollback,critical"),
-        ("severity=error", "error"),
-        ("severity=critical component=rollback", "slack-deployments,critical"),
+        ("severity=critical rollback=auto", "rollback,critical-pager,critical"),
+        ("severity=error", "error-pager,error"),
+        ("severity=critical component=rollback", "slack-deployments,critical-pager,critical"),
     ],
 )
 def test_alerts_reach_people_and_no_message_goes_to_a_daemon(
