@@ -17,15 +17,20 @@ from monitoring.yaml_text import read_yaml
 
 SOURCE = Path(__file__).with_name("escalation.yml")
 MINUTE_MS = 60_000
+DEFAULT_WAIT = 30.0
 NEVER = float("inf")
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level, and after how many minutes without an answer it is called."""
+    """One level, and after how many minutes without an answer it is called.
+
+    `calls` are schedules by their name and users by their mail address, as PagerDuty knows them.
+    """
 
     name: str
     after: float
+    calls: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def read(text: str) -> Escalation:
         data = read_yaml(text)
         found = Escalation(
             str(data["policy"]),
-            [Level(str(one["level"]), float(one["after"])) for one in data["levels"]],
+            [Level(str(one["level"]), float(one["after"]), _calls(one)) for one in data["levels"]],
             {
                 name: Promise(float(one["acknowledged"]), float(one["resolved"]))
                 for name, one in data["promised"].items()
@@ -76,6 +81,37 @@ def read(text: str) -> Escalation:
         ) from error
     _refuse_order(found.levels)
     return found
+
+
+def _calls(level: Mapping[str, Any]) -> Sequence[str]:
+    found = level.get("calls", [])
+    if not isinstance(found, list) or not all(isinstance(one, str) and one.strip() for one in found):
+        raise CatalogError(
+            f"escalation: expected calls of {level['level']} to be a list of schedules and mail addresses, "
+            f"found {found!r}"
+        )
+    return [one.strip() for one in found]
+
+
+def steps(escalation: Escalation) -> list[dict[str, Any]]:
+    """Return whom PagerDuty calls one after the other, and how many minutes each may take to answer.
+
+    The last ones have as long as those before them. Raises CatalogError where a level calls nobody, and for a
+    part of a minute.
+    """
+    levels = escalation.levels
+    if nobody := [one.name for one in levels if not one.calls]:
+        raise CatalogError(
+            f"escalation: expected calls for each level, found none for {', '.join(nobody)}; "
+            'write them as calls: ["a schedule", "a.user@example.org"]'
+        )
+    waits = [later.after - one.after for one, later in pairwise(levels)] or [DEFAULT_WAIT]
+    if odd := [f"{wait:g}" for wait in waits if wait != int(wait)]:
+        raise CatalogError(f"escalation: expected whole minutes between levels, found {', '.join(odd)}")
+    return [
+        {"level": one.name, "minutes": int(wait), "calls": [*one.calls]}
+        for one, wait in zip(levels, [*waits, waits[-1]], strict=False)
+    ]
 
 
 def _refuse_order(levels: Sequence[Level]) -> None:

@@ -14,6 +14,9 @@ from .behaviour import Behaviours, UnknownBehaviourError
 from .heartbeats import PATH, DeadMan
 from .limits import Limit, limited
 from .open_pages import OpenPages
+from .pagerduty_rest import NAME as REST
+from .pagerduty_rest import PATH as REST_PATH
+from .pagerduty_rest import Account
 from .received import Answer, Store
 from .settings import Settings
 from .stand_ins import HTTP, PAGER, SLACK
@@ -33,10 +36,22 @@ class Services:
         self._store = store
         self._behaviours = behaviours
         self._limit = Limit(settings.slack_per_second)
+        self._account = Account(settings.credentials.get(REST) or {})
 
     def routes(self) -> list[Route]:
         """One address for each service that is spoken to over HTTP."""
-        return [Route(service.PATH, self._taker(name), methods=["POST"]) for name, service in HTTP.items()]
+        rest = Route(REST_PATH, self._policies, methods=["GET", "POST", "PUT"])
+        return [
+            *(Route(service.PATH, self._taker(name), methods=["POST"]) for name, service in HTTP.items()),
+            rest,
+        ]
+
+    async def _policies(self, request: Request) -> Response:
+        now, path = asyncio.get_running_loop().time(), str(request.path_params["path"])
+        headers, raw = dict(request.headers), await request.body()
+        answer, body = self._account.answer(request.method, path, request.query_params, headers, raw, now)
+        self._store.add(REST, answer, body, headers)
+        return _reply(answer)
 
     def _taker(self, receiver: str) -> Callable[[Request], Awaitable[Response]]:
         async def take(request: Request) -> Response:

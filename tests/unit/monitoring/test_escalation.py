@@ -10,7 +10,7 @@ from harness.cli import main
 from harness.notify.called import lines
 from monitoring.catalog import load
 from monitoring.errors import CatalogError
-from monitoring.escalation import SOURCE, Paged, Promise, late, needed_share, paged, read
+from monitoring.escalation import SOURCE, Paged, Promise, late, needed_share, paged, read, steps
 
 TEXT = SOURCE.read_text()
 DATA = read(TEXT)
@@ -91,3 +91,42 @@ def test_severity_that_pages_without_a_promise_is_named(
 
     assert main(["notify", "escalation", "--data", str(file)]) == 0
     assert "alerts page and nothing is promised of them: " in capsys.readouterr().out
+
+
+def with_calls(*calls: list[str], after: tuple[float, ...] = (0, 5, 15)) -> str:
+    data = yaml.safe_load(TEXT)
+    data["levels"] = [
+        {"level": f"L{number}", "after": minutes, "calls": one}
+        for number, (minutes, one) in enumerate(zip(after, calls, strict=False), 1)
+    ]
+    return yaml.safe_dump(data)
+
+
+def test_each_level_has_until_the_next_one_and_the_last_as_long_as_the_one_before() -> None:
+    found = steps(read(with_calls(["first"], ["second"], [" a@example.org "])))
+
+    assert [(one["level"], one["minutes"], one["calls"]) for one in found] == [
+        ("L1", 5, ["first"]),
+        ("L2", 10, ["second"]),
+        ("L3", 10, ["a@example.org"]),
+    ]
+    assert [one["minutes"] for one in steps(read(with_calls(["first"])))] == [30]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TEXT, "found none for L1, L2, L3, L4"),
+        (with_calls(["a"], [], ["b"]), "found none for L2"),
+        (with_calls(["a"], ["b"], after=(0, 2.5)), "whole minutes between levels, found 2.5"),
+    ],
+)
+def test_what_cannot_be_applied_is_named(text: str, said: str) -> None:
+    with pytest.raises(CatalogError, match=said):
+        steps(read(text))
+
+
+@pytest.mark.parametrize("calls", ["calls: first", "calls: [1]", "calls: ['']"])
+def test_calls_are_a_list_of_names(calls: str) -> None:
+    with pytest.raises(CatalogError, match="expected calls of L1 to be a list"):
+        read(TEXT.replace("level: L1,", f"level: L1, {calls},"))
