@@ -1,8 +1,8 @@
 """Many alerts of one kind that begin at once: one message says how many, and names the first. Pure.
 
 What is posted for them is an alert with the label `crowd`, which silences them: `inhibit_rules` says whom,
-and which labels make one kind. An Alertmanager that was restarted is told again. When nobody looks any more,
-the alert ends by itself, and each of them is told.
+and which labels make one kind. An Alertmanager that was restarted is told of it before it may know again whom
+it is about. When nobody looks any more, the alert ends by itself, and each of them is told.
 """
 
 from collections import defaultdict
@@ -40,9 +40,12 @@ def crowds(memory: Memory, view: View, settings: Settings, now: float) -> list[d
             since = known[key].starts_at if key in known else new[0].starts_at
             end = now + settings.patience_s
             posts[key] = _post(labels, _words(members), since, end, first.generator_url)
-    for key, one in listed.items():
-        over = _post(one.labels, one.annotations, one.starts_at, now, one.generator_url)
-        posts.setdefault(key, over)
+    heard_since = memory.known_since if view.started == memory.started else now
+    for key, one in known.items():
+        is_over = _began(one) >= heard_since or now - heard_since >= settings.patience_s
+        if key not in posts and (key in listed or not is_over):
+            end = now if is_over else now + settings.patience_s
+            posts[key] = _post(one.labels, one.annotations, one.starts_at, end, one.generator_url)
     return list(posts.values())
 
 
@@ -90,7 +93,7 @@ def _key(labels: Labels) -> Key:
     return frozenset(labels.items())
 
 
-def _began(one: Listed) -> float:
+def _began(one: Listed | Remembered) -> float:
     try:
         return datetime.fromisoformat(one.starts_at).timestamp()
     except (ValueError, OverflowError):  # a moment that Python cannot write is no new one

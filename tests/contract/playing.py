@@ -97,9 +97,8 @@ class Player:
         """Both are ready."""
         recorder = Receivers(f"http://127.0.0.1:{self.http}")
         alertmanager = Alertmanager(f"http://127.0.0.1:{self.web}")
-        self._write()
+        self.write()
         program = tool(self.program)
-        serving = [sys.executable, "-m", "harness.receivers", "--settings", f"{self.home}/receivers.json"]
         alerting = [
             str(program),
             f"--config.file={self.home}/alertmanager.yml",
@@ -107,10 +106,15 @@ class Player:
             f"--web.listen-address=127.0.0.1:{self.web}",
             "--cluster.listen-address=",
         ]
-        with self._running(serving, REPO), self._running(alerting, program.parent):
+        with self.process(self.serving, REPO), self.process(alerting, program.parent):
             until("the recorder", lambda: recorder.ready("/health"), deadline_s=DEADLINE_S)
             until("Alertmanager", lambda: alertmanager.ready("/-/ready"), deadline_s=DEADLINE_S)
             yield alertmanager, recorder
+
+    @property
+    def serving(self) -> list[str]:
+        """What runs the recorder."""
+        return [sys.executable, "-m", "harness.receivers", "--settings", f"{self.home}/receivers.json"]
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -133,16 +137,18 @@ class Player:
             assert set(results.result()) == {0}
 
     @contextmanager
-    def _running(self, argv: list[str], directory: Path) -> Iterator[None]:
+    def process(self, argv: list[str], directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """Runs meanwhile."""
         with (self.home / "log").open("a") as log:
             child = subprocess.Popen(argv, cwd=directory, stdout=log, stderr=log)
             try:
-                yield
+                yield child
             finally:
                 child.terminate()
                 child.wait(DEADLINE_S)
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """The files of both."""
         recorder = f"http://127.0.0.1:{self.http}"
         keys = {name: secrets.token_hex(16) for name in ("critical", "error")}
         paths = {name: f"T000/B{number:03}/{secrets.token_hex(8)}" for number, name in enumerate(SLACK)}

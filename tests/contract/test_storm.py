@@ -19,7 +19,7 @@ from tests.contract.playing import Fires, Played, Player, Record
 
 pytestmark = pytest.mark.slow
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
-SCALE, WAIT_S = 20, 10
+SCALE, WAIT_S, LOOK_S = 20, 10, 2
 FIRST, LAST, OVER, TAIL = 20, 80, 300, 160
 """Seconds of production: all of the storm begins between the first two, and all is over at the third."""
 CROWDS = {
@@ -85,7 +85,9 @@ TIMELINE = [*storm(), *different(), *ALONE, *INSIDE]
 )
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
     said = {"alertmanager_overrides": {"route": {"group_wait": f"{WAIT_S * SCALE}s"}}}
-    return Player(request.param, tmp_path_factory.mktemp("storm"), said, scale=SCALE).play(TIMELINE, TAIL)
+    return Player(request.param, tmp_path_factory.mktemp("storm"), said, scale=SCALE, look_s=LOOK_S).play(
+        TIMELINE, TAIL
+    )
 
 
 def about(played: Played, receiver: str, env: str, name: str = "") -> list[Record]:
@@ -141,10 +143,11 @@ def test_nothing_different_is_hidden(played: Played, env: str, name: str, count:
 
 
 def test_a_trigger_in_the_storm_is_heard_about_as_fast_as_alone(played: Played) -> None:
+    """But for those that come while Alertmanager answers a look, and holds back everything meanwhile."""
     alone, inside = ([heard_ms(played, one) for one in some] for some in (ALONE, INSIDE))
 
     assert statistics.median(inside) < statistics.median(alone) + 100, (alone, inside)
-    assert max(inside) < 1500, inside
+    assert max(inside) < 5000, inside
 
 
 def test_the_daemon_hears_of_each_trigger_and_of_no_crowd(played: Played) -> None:

@@ -64,12 +64,13 @@ class Site:
     """What Alertmanager lists, and the looks at it: what one posts, the next one sees."""
 
     def __init__(self) -> None:
-        self.memory, self.now, self.listed = Memory(), NOON.timestamp(), list[Listed]()
-        self.started = "t0"
+        self.now, self.listed, self.started = NOON.timestamp(), list[Listed](), "t0"
+        self.memory = Memory(looked=self.now, known_since=0.0, started="t0")
 
     def look(self, *alerts: Listed, silences: Any = (), later_s: float = 0) -> set[str]:
         """Return the names of the crowds that fire."""
         self.now += later_s
+        self.memory.looked = self.now
         found = {one.fingerprint: one for one in (BEAT, *alerts, *self.listed)}
         seen = View(started=self.started, alerts=found, silences=silences)
         self.posts = crowds(self.memory, seen, SETTINGS, self.now)
@@ -170,12 +171,32 @@ def test_it_is_over_when_none_is_left(site: Site) -> None:
     assert site.look() == set() and len(site.posts) == 1
 
 
-def test_an_alertmanager_that_has_forgotten_it_hears_of_it_again(site: Site) -> None:
+def test_an_alertmanager_that_has_forgotten_it_hears_of_it_before_its_alerts_are_sent_again(
+    site: Site,
+) -> None:
+    """It would tell each of them at once: they are older than a group waits."""
     site.look(*crowd(10))
     site.look(*crowd(10))
     site.listed, site.started = [], "t1"
-    assert site.look(later_s=3600) == set() and site.posts == []
+    assert site.look(later_s=3600) == {"HostDown"}
+    assert site.look() == {"HostDown"}
     assert site.look(*crowd(10)) == {"HostDown"}
+    assert "10 fire" in site.posts[0]["annotations"]["summary"]
+
+
+def test_one_that_began_since_alertmanager_runs_is_over_at_once(site: Site) -> None:
+    site.memory.known_since = NOON.timestamp() - 60
+    site.look(*crowd(10))
+    assert site.look() == set() and len(site.posts) == 1
+
+
+def test_after_a_restart_it_is_over_when_all_that_fires_must_be_known(site: Site) -> None:
+    site.look(*crowd(10))
+    site.look(*crowd(10))
+    site.listed, site.started = [], "t1"
+    site.look()
+    assert site.look(later_s=380) == {"HostDown"}
+    assert site.look(later_s=40) == set() and len(site.posts) == 1
 
 
 def test_without_its_inhibition_there_is_none() -> None:

@@ -19,6 +19,16 @@ def settings(config: str = OURS, *, every_s: float = 20, time_scale: float = 1) 
     return dict(json.loads(text))
 
 
+@pytest.mark.parametrize(("time_scale", "seconds"), [(1, 600), (15, 40)])
+def test_alerts_begin_at_once_within_ten_minutes_of_the_lab(time_scale: float, seconds: float) -> None:
+    assert settings(time_scale=time_scale)["crowd_s"] == seconds
+
+
+def test_the_shipped_inhibition_is_the_one_that_crowds_are_posted_for() -> None:
+    [rule] = [one for one in settings()["inhibitions"] if one["source"] == [["crowd", "!=", ""]]]
+    assert ["crowd", "=", ""] in rule["target"] and ["rollback", "!~", "auto|propose"] in rule["target"]
+
+
 def test_alertmanager_is_asked_as_its_role_asks() -> None:
     asked = {"url": "https://127.0.0.1:9093/am", "username": "u", "password": "p", "ca_file": "/x"}
 
