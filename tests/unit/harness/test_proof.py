@@ -262,6 +262,10 @@ def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) 
 
     assert "http" not in page.replace("HostDown", "") and "&lt;now&gt;" in page
     assert page.index("<details open>") < page.rindex("<details>")
+    assert "stand-in" not in page
+    doctored = Played(fault=replace(FAULT, kind=Kind.STUB), began=NOON, injected=NOON, undone=NOON + 20)
+    run = replace(run, proofs=judge(seen(played=[doctored]), SEVERITIES))
+    assert "stand-in" in outcome.save(run, tmp_path / "another").read_text()
     suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
     assert [case.find("failure") is None for case in suite] == [False, True]
     assert '"holds": false' in (tmp_path / "proof.json").read_text()
