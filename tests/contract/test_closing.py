@@ -228,6 +228,7 @@ def test_page_of_a_host_that_died_meanwhile_is_closed(site: Site) -> None:
     site.until_pages(0)
 
 
+@pytest.mark.long
 def test_page_that_a_person_silenced_is_closed_when_the_silence_ends(site: Site) -> None:
     site.fires(MEMORY)
     site.until_pages(1)
@@ -240,6 +241,7 @@ def test_page_that_a_person_silenced_is_closed_when_the_silence_ends(site: Site)
     site.until_pages(0)
 
 
+@pytest.mark.long
 def test_restarted_alertmanager_that_lists_nothing_closes_nothing(site: Site) -> None:
     """It lists nothing until Prometheus has sent again; what fires is no more over than before."""
     site.fires(MEMORY)

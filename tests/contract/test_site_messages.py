@@ -166,6 +166,7 @@ def test_a_message_arrives_in_the_channel_whose_address_it_has(
     assert [one["problems"] for one in site.records() if not one["valid"]] == []
 
 
+@pytest.mark.long
 def test_a_person_sees_where_the_message_to_each_channel_arrives(site: Site, tmp_path: Path) -> None:
     """One address is another channel's, which only a reader sees, and one is unknown, which is told."""
     channels = {"database": {"address": "slack_other_url"}, "security": {"address": "slack_lost_url"}}

@@ -575,6 +575,7 @@ def test_release_that_a_host_lost_comes_from_its_archive_and_else_from_another_h
     )
 
 
+@pytest.mark.long
 def test_host_that_lacks_the_release_is_named_and_the_other_is_restored(
     rolled_back: Rehearsed, site: Site, cache: Path
 ) -> None:
@@ -748,6 +749,7 @@ def test_rebuilt_host_gets_the_way_back_at_its_first_deployment_and_goes_back_wi
     assert site.live() == {"scratch": "1.0.0", "scratch2": "1.0.0"}
 
 
+@pytest.mark.long
 def test_way_back_that_nobody_can_give_is_said_and_the_others_go_back_without_that_host(
     rolled_back: Rehearsed, site: Site, cache: Path
 ) -> None:
@@ -767,6 +769,7 @@ def test_way_back_that_nobody_can_give_is_said_and_the_others_go_back_without_th
     assert site.live() == {"scratch": "1.0.0", "scratch2": "4.0.0"}
 
 
+@pytest.mark.long
 def test_archive_on_the_controller_mends_that_host(rolled_back: Rehearsed, site: Site, cache: Path) -> None:
     assert "1.0.0" not in site.run("scratch2", f"ls {ROOT}/releases").split()
     cache.mkdir(parents=True)

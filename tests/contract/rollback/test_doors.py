@@ -166,6 +166,7 @@ def test_what_the_status_tells_everybody_is_a_setting(
         assert daemon.post("/test", {"alert_name": "A"}, auth=None).status_code == 401
 
 
+@pytest.mark.long
 def test_a_thousand_guesses_are_counted_and_told_and_lock_nobody_out(
     running: Callable[..., Any], tmp_path: Path, alert: Alert
 ) -> None:

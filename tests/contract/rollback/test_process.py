@@ -307,6 +307,7 @@ def test_a_lock_that_cannot_be_opened_is_not_taken_for_a_free_one(daemon: Any) -
     assert "database: expected to open its lock" in done.stderr
 
 
+@pytest.mark.long
 def test_a_slow_prometheus_gets_nobody_killed_and_loses_nothing(daemon: Any, alert: Alert) -> None:
     """Seventy alerts of five services, two and a half seconds an answer, and impatient watchdogs.
 
