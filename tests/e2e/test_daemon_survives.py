@@ -35,6 +35,7 @@ def test_daemon_killed_while_the_playbook_runs_records_one_rollback(stack: Stack
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_daemon_that_was_down_when_the_alert_fired_acts_once_it_is_back(stack: Stack) -> None:
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)

@@ -32,6 +32,7 @@ def test_with_a_recent_deployment_it_is_rolled_back_and_found_not_to_help(stack:
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_alert_that_was_firing_before_the_deployment_does_not_roll_it_back(stack: Stack) -> None:
     stack.until_window_is_over()
 

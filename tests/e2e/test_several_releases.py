@@ -81,6 +81,7 @@ def test_rollback_by_hand_after_an_automatic_one_moves_nothing_and_says_why(stac
     assert stack.rollbacks.count() == 1
 
 
+@pytest.mark.incident
 def test_a_person_goes_back_through_the_daemon(stack: Stack) -> None:
     stack.deploy("1.1.0")
 
