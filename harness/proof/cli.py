@@ -89,7 +89,7 @@ def _play(batches: Mapping[str, Sequence[Fault]], out: Path, *, installed: bool)
     with preparing.ready(out, installed=installed) as bench:
         found = outcome.Run(alerts=len(bench.rules), facts=_facts(began, bench.scale, bench.versions()))
         for name, batch in batches.items():
-            bench.calm()
+            bench.calm(batch)
             say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
             judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
             found = found.and_batch(name, judged.proofs, judged.strays, judged.asleep)

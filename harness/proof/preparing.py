@@ -1,7 +1,7 @@
 """The lab ready for faults: installed, a good release live, ordinary traffic, nothing firing."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from devtools.errors import UserError
 from devtools.wait import DeadlineError
 from harness.faults import on_host
+from harness.faults.fault import Fault
 from harness.incident.patience import MONITORING, time_scale
 from harness.lab import addresses, lab
 from harness.lab.hosts import HOSTS
@@ -42,23 +43,28 @@ class Bench:
         self.scale = time_scale()
         self.expected: Mapping[str, str] = read_yaml(EXPECTED.read_text("utf-8"))
 
-    def calm(self) -> None:
-        """Wait until nothing fires or is pending but what is known to; no fault of an earlier run is left."""
+    def calm(self, batch: Sequence[Fault]) -> None:
+        """Wait until nothing that the batch is to prove is active; no fault of an earlier run is left.
+
+        What else fires already is not the batch's doing, and is judged as known.
+        """
         for host in HOSTS:
             on_host.undo_all(host.name)
+        wanted = {alert for fault in batch for alert in fault.proves}
         active: set[str] = set()
 
         def calm() -> bool:
             active.clear()
             active.update(one["labels"]["alertname"] for one in addresses.prometheus().alerts())
-            return not active - self.expected.keys()
+            return not active & wanted
 
         try:
-            rollout.patiently("nothing to fire before the faults", calm, CALM_S)
+            rollout.patiently("nothing to fire that the faults are to prove", calm, CALM_S)
         except DeadlineError as error:
-            found = ", ".join(sorted(active - self.expected.keys()))
+            found = ", ".join(sorted(active & wanted))
             raise UserError(
-                f"expected a lab on which nothing fires before the faults, found {found}; mend that first"
+                f"expected a lab on which nothing fires that the faults are to prove, found {found}; "
+                "mend that first"
             ) from error
 
     def judged(self, seen: Witnessed) -> Judged:

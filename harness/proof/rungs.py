@@ -12,6 +12,8 @@ from harness.notify.why import reached
 from monitoring.routing import Labels, deliveries
 
 Config = Mapping[str, Any]
+PROMETHEUS_S = 1.0
+"""How coarse the moments are."""
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -127,10 +129,18 @@ def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
     """Every alert that fired and is neither proven nor declared by a fault of the batch."""
     explained = {name for one in seen.played for name in (*one.fault.proves, *one.fault.may)}
     return [
-        Stray(alert=life.name, labels=life.labels, at=life.firing, reason=expected.get(life.name, ""))
+        Stray(alert=life.name, labels=life.labels, at=life.firing, reason=_known(life, seen.began, expected))
         for life in seen.lives
         if life.firing is not None and life.name not in explained
     ]
+
+
+def _known(life: Life, began: float, expected: Mapping[str, str]) -> str:
+    """Why an alert that no fault explains may fire; nothing where nobody knows."""
+    if life.name in expected:
+        return expected[life.name]
+    before = life.pending is not None and life.pending <= began + PROMETHEUS_S
+    return "it was there before the faults" if before else ""
 
 
 def _proof(seen: Witnessed, played: Played, alert: str, severity: str) -> Proof:

@@ -15,7 +15,7 @@ SOME = ("exporter-stopped", "unit-failed", "memory-short")
 def played(stack: Stack, *chosen: Fault) -> tuple[list[Proof], list[str], str]:
     """The proofs, the names of what fired without a reason, and why the witness is not believed."""
     bench = Bench()
-    bench.calm()
+    bench.calm(chosen)
     judged = bench.judged(Batch(chosen, stack.rules, stack.scale, print).play())
     return judged.proofs, [stray.alert for stray in judged.strays if not stray.reason], judged.asleep
 

@@ -227,8 +227,12 @@ def test_a_warning_that_is_told_at_night_is_seen() -> None:
 def test_what_fires_without_a_fault_is_a_stray_unless_its_reason_is_known() -> None:
     others = ("TargetsMissing", "Watchdog", "RedisDown")
     lives = [
-        Life(labels={**DOWN, "alertname": name}, pending=NOON, firing=NOON, ended=None) for name in others
+        Life(labels={**DOWN, "alertname": name}, pending=NOON + 5, firing=NOON + 9, ended=None)
+        for name in others
     ]
+    lives.append(
+        Life(labels={**DOWN, "alertname": "RedisFlapping"}, pending=NOON, firing=NOON + 9, ended=None)
+    )
     waits = Life(labels={**DOWN, "alertname": "PostgresDown"}, pending=NOON, firing=None, ended=None)
 
     found = strays(seen(lives=[*lives, waits]), {"Watchdog": "it is the heartbeat"})
@@ -236,13 +240,18 @@ def test_what_fires_without_a_fault_is_a_stray_unless_its_reason_is_known() -> N
     assert [(stray.alert, stray.reason) for stray in found] == [
         ("Watchdog", "it is the heartbeat"),
         ("RedisDown", ""),
+        ("RedisFlapping", "it was there before the faults"),
     ]
 
 
 def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
     proofs = judge(seen(), SEVERITIES)
     stray = strays(
-        seen(lives=[Life(labels={**DOWN, "alertname": "RedisDown"}, pending=NOON, firing=NOON, ended=None)]),
+        seen(
+            lives=[
+                Life(labels={**DOWN, "alertname": "RedisDown"}, pending=NOON + 2, firing=NOON + 2, ended=None)
+            ]
+        ),
         {},
     )
     whole = outcome.Run(alerts=148, facts={}).and_batch("kills", proofs, [], "")
