@@ -14,6 +14,8 @@ from monitoring.routing import Labels, deliveries
 Config = Mapping[str, Any]
 PROMETHEUS_S = 1.0
 """How coarse the moments are."""
+FOR_NOBODY = ("info", "none")
+"""Severities that need not reach a person."""
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -150,7 +152,10 @@ def _proof(seen: Witnessed, played: Played, alert: str, severity: str) -> Proof:
     at = [datetime.fromisoformat(record["at"]).timestamp() for record in heard]
     receipts = _receipts(seen, alert)
     steps = [_fired(played, fired, seen.bounds[alert])]
-    if steps[0].mark is Mark.YES:
+    if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
+        why = f"expected a receiver of what is {severity}, found none in the routes"
+        steps += [Step(rung=rung, mark=Mark.NO, why=why) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
+    elif steps[0].mark is Mark.YES:
         _, muted = audience(seen.config, [life.labels for life in fired], seen.began)
         steps += [
             _told(receipts, len(fired), muted, resolved=False),

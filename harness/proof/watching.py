@@ -7,15 +7,18 @@ from typing import Any
 import yaml
 
 from harness.clients import Prometheus
+from harness.faults.on_host import UNIT
 from harness.lab import addresses
 from harness.proof.rungs import Life
 from monitoring.routing import Labels
 
 STEP_S = 1.0
 OURS = frozenset({"__name__", "alertstate"})
-MISSED = "sum(increase(prometheus_rule_group_iterations_missed_total[{window}s]))"
-ROUNDS = "sum(increase(prometheus_rule_evaluations_total[{window}s]))"
-UNSEEN = 'sum(count_over_time((up{{job="prometheus"}} == 0)[{window}s:1s]))'
+ITSELF = f'job="prometheus",instance!~"{UNIT}-.*"'
+"""Prometheus as it is installed, and no second one that a fault pretends."""
+MISSED = f"sum(increase(prometheus_rule_group_iterations_missed_total{{{ITSELF}}}[%ds]))"
+ROUNDS = f"sum(increase(prometheus_rule_evaluations_total{{{ITSELF}}}[%ds]))"
+UNSEEN = f"sum(count_over_time((up{{{ITSELF}}} == 0)[%ds:1s]))"
 MOST_MISSED = 0.01
 """The share of evaluations that may be missed; a witness who slept through more has seen nothing."""
 
@@ -49,9 +52,9 @@ def configuration() -> dict[str, Any]:
 def asleep(prometheus: Prometheus, since: float) -> str:
     """Why nobody may believe what was seen since then; nothing where the witness was awake."""
     window = max(5, int(time.time() - since))
-    missed = prometheus.value(MISSED.format(window=window)) or 0.0
-    made = prometheus.value(ROUNDS.format(window=window)) or 0.0
-    unseen = prometheus.value(UNSEEN.format(window=window)) or 0.0
+    missed = prometheus.value(MISSED % window) or 0.0
+    made = prometheus.value(ROUNDS % window) or 0.0
+    unseen = prometheus.value(UNSEEN % window) or 0.0
     if not made:
         return "Prometheus evaluated no rule"
     if missed > MOST_MISSED * made:

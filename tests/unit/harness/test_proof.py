@@ -165,6 +165,16 @@ def test_a_place_that_has_no_business_with_it_is_seen() -> None:
     assert "#mita-finance-team, which is not among its receivers" in proof.steps[1].why
 
 
+def test_routes_that_lead_nowhere_are_no_delivery() -> None:
+    config = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+
+    [proof] = judge(seen(config=config, records=[]), SEVERITIES)
+    assert (marks(proof)[Rung.DELIVERED], proof.holds) == (Mark.NO, False)
+
+    [quiet] = judge(seen(config=config, records=[]), {"HostDown": "none"})
+    assert quiet.holds
+
+
 def test_an_alert_that_never_fires_opens_no_other_rung() -> None:
     [proof] = judge(seen(lives=[], records=[]), SEVERITIES)
 

@@ -21,6 +21,7 @@ class Stored(Prometheus):
         return self.given[0]  # type: ignore[attr-defined, no-any-return]
 
     def value(self, expression: str, at: float | None = None) -> float | None:
+        assert 'instance!~"mita-fault-.*"' in expression
         names = {"missed": "iterations_missed", "made": "rule_evaluations", "unseen": "up{"}
         [name] = [name for name, part in names.items() if part in expression]
         return self.given[1].get(name)  # type: ignore[attr-defined, no-any-return]
