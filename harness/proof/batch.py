@@ -9,17 +9,15 @@ from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.faults import on_host
 from harness.faults.fault import Fault
-from harness.incident.patience import MARGIN_S
+from harness.incident.patience import MARGIN_S, resolution_s
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
 from harness.proof import watching
 from harness.proof.rungs import Played, Witnessed, audience
 from monitoring.catalog import Alert
-from monitoring.detection import window
 from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
-INTERVALS_S = 30.0  # a scrape and an evaluation, in production
 LOOK_S = 0.5
 SETTLE_S = 3.0  # what is told too much comes after what is told
 Say = Callable[[str], None]
@@ -27,7 +25,7 @@ Say = Callable[[str], None]
 
 def bound_s(alert: Alert, scale: float) -> float:
     """The most seconds from a fault that is there at once to its alert: window, `for`, two intervals."""
-    return (window(alert) / 1000 + alert.for_ms / 1000 + INTERVALS_S) / scale + MARGIN_S
+    return resolution_s(alert, scale) + alert.for_ms / 1000 / scale
 
 
 class Batch:

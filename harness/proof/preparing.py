@@ -10,7 +10,7 @@ from devtools.errors import UserError
 from devtools.wait import DeadlineError
 from harness.faults import on_host
 from harness.faults.fault import Fault
-from harness.incident.patience import MONITORING, time_scale
+from harness.incident.patience import MONITORING, SERVICE, time_scale
 from harness.lab import addresses, lab
 from harness.lab.hosts import HOSTS
 from harness.proof import watching
@@ -22,7 +22,6 @@ from monitoring.yaml_text import read_yaml
 
 EXPECTED = Path(__file__).with_name("expected.yml")
 CALM_S = 240.0
-SERVICE = "mita-backend"
 
 
 @dataclass(frozen=True, kw_only=True)
