@@ -98,7 +98,7 @@ class PagerDuty:
 
 def _wait(said: str) -> float:
     try:
-        return min(max(float(said), 0.1), LONGEST_WAIT_S)
+        return min(LONGEST_WAIT_S, max(0.1, float(said)))
     except ValueError:
         return 1.0
 
