@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.maint_notifications import MaintNotificationsConfig
 
 SESSION_S = 3600
 ACTIVE_USERS_KEPT_S = 8 * 86400  # a week back, for comparisons
@@ -18,7 +19,12 @@ class Cache:
 
     def __init__(self, url: str) -> None:
         self.redis: Any = Redis.from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True
+            url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            decode_responses=True,
+            # With them the pool hands out connections that a restart of Redis has closed.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
 
     async def close(self) -> None:

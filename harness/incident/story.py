@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from devtools.errors import UserError
-from harness.incident.receipts import destination, is_resolved, names, sender
+from harness.incident.receipts import ALERTMANAGER, OVER, destination, says, sender
 
 Row = Mapping[str, Any]
 
@@ -139,10 +139,10 @@ def from_records(records: Iterable[Row], alertname: str) -> list[Moment]:
         Moment(
             at=seconds_of(record["at"]),
             stage=Stage.NOTIFIED,
-            detail=f"{destination(record)}: {alertname} {'is over' if is_resolved(record) else 'fires'}",
+            detail=f"{destination(record)}: {alertname} {'is over' if said == OVER else 'fires'}",
         )
         for record in records
-        if record["valid"] and sender(record) == "alertmanager" and names(record, alertname)
+        if record["valid"] and sender(record) == ALERTMANAGER and (said := says(record, alertname))
     ]
 
 

@@ -8,11 +8,11 @@ from devtools.wait import until
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.incident.receipts import (
     ALERTMANAGER,
+    FIRES,
     count,
     destination,
     incidents,
-    is_resolved,
-    names,
+    says,
     sender,
     threads,
 )
@@ -204,7 +204,8 @@ class Receipts:
     def told_firing(self, alertname: str) -> list[Json]:
         """Return what Alertmanager told anybody about an alert that fires.
 
-        Not that one is over: of an earlier test's alert this is told up to a group interval later.
+        Not that one is over: of an earlier test's alert this is told up to a group interval later, be it in a
+        message about another one that fires.
         """
         told = [record for record in self.records() if sender(record) == ALERTMANAGER]
-        return [record for record in told if names(record, alertname) and not is_resolved(record)]
+        return [record for record in told if says(record, alertname) == FIRES]

@@ -15,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
 from devtools.wait import until
+from harness.application.cache import Cache
 from harness.application.database import Database
 from harness.application.processes import boot_time_s, read_stat
 from harness.cli import main
@@ -310,6 +311,26 @@ def test_redis_outage_is_measured_and_over_when_redis_is_back(app: Running, back
     finally:
         backing.redis.start()
     until_health(app, "redis", 1)
+
+
+def test_connections_that_a_restart_of_redis_closed_are_not_used(backing: Backing) -> None:
+    """A pool that hands them out fails a request for each of them."""
+
+    async def ask(cache: Cache) -> None:
+        async with asyncio.TaskGroup() as together:
+            for _ in range(5):
+                together.create_task(cache.depth("any"))
+
+    async def restarted_in_between() -> None:
+        cache = Cache(backing.redis_url)
+        await ask(cache)
+        backing.redis.stop()
+        backing.redis.start()
+        await asyncio.sleep(0.1)  # the ends of the connections are read
+        await ask(cache)
+        await cache.close()
+
+    asyncio.run(restarted_in_between())
 
 
 def any_ready(app: Running) -> bool:

@@ -140,6 +140,15 @@ def test_records_tell_who_heard_of_the_alert() -> None:
     assert (moment.stage, moment.detail) == (Stage.NOTIFIED, "slack #mita-alerts: CriticalErrorRate fires")
 
 
+def test_message_about_another_alert_says_that_one_is_over() -> None:
+    mixed = ["[FIRING] HighCpuUsage", ":white_check_mark: CriticalErrorRate is over: 10:00 to 10:03, 3m"]
+    body = {"attachments": [{"title": mixed[0], "text": "\n".join(mixed)}]}
+    record = {"receiver": "slack", "channel": "#mita-alerts", "valid": True, "body": body, "at": iso(18)}
+
+    [moment] = from_records([{**record, "headers": {"user-agent": "Alertmanager/0.28"}}], "CriticalErrorRate")
+    assert moment.detail == "slack #mita-alerts: CriticalErrorRate is over"
+
+
 def test_story_keeps_each_event_once_and_forgets_what_was_before() -> None:
     story = Story(BEGIN)
     late, early = Moment(at=BEGIN + 2, stage=Stage.FIRING), Moment(at=BEGIN + 1, stage=Stage.PENDING)
