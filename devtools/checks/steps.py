@@ -35,6 +35,7 @@ def lint() -> list[Step]:
         _program("ansible-lint", "--offline", "-q", "--nocolor"),
         _program("mypy"),
         _program("yamllint", "--strict", *_top_level()),
+        _program("amlint", "check", "--strict", "monitoring/alertmanager.yml"),
         _program("lint-imports"),
         _program("ruff", "check", "."),
         Step("ruff format", (str(VENV / "bin" / "ruff"), "format", "--check", ".")),

@@ -13,7 +13,7 @@ import yaml
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import say
-from harness.notify import called, preview, sent, testing, why
+from harness.notify import called, preview, sent, table, testing, why
 from harness.notify.scenes import scenes
 from monitoring.catalog import Alert, load
 
@@ -28,6 +28,7 @@ def add_commands(subparsers: Any) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _preview_command(commands)
     _why_command(commands)
+    _table_command(commands)
     testing.add_command(commands)
     called.add_command(commands)
 
@@ -74,6 +75,17 @@ def _why_command(commands: Any) -> None:
     parser.add_argument("--label", action="append", default=[], help="such as env=production; repeatable")
     parser.add_argument("--config", type=Path, default=CONFIG, help="the alertmanager.yml of a host")
     parser.set_defaults(run=_why)
+
+
+def _table_command(commands: Any) -> None:
+    parser = commands.add_parser("table", help="who is told of every alert, by day and at night")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="the alertmanager.yml of a host")
+    parser.set_defaults(run=_table)
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    say(table.page(list(table.rows(_configuration(arguments.config), load(RULES)))).rstrip())
+    return 0
 
 
 def _why(arguments: argparse.Namespace) -> int:

@@ -1,22 +1,27 @@
-"""Every alert reaches exactly the receivers that its labels ask for, as amtool reads the real file."""
+"""Every alert reaches exactly the receivers that its labels ask for, by day and at night.
 
+Routes are read as tests/contract/test_routing_amtool.py holds against Alertmanager itself.
+"""
+
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from devtools.paths import REPO
+from devtools.paths import REPO, VENV
+from harness.notify.table import Row, page, rows
 from monitoring.catalog import Alert, load
-from monitoring.routing import MATCHER, inhibited, routes_of
+from monitoring.routing import MATCHER, Labels, inhibited, routes_of
 from monitoring.routing import receivers_of as routed
 from ruletools.programs import amtool
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
 ALERTS = load(REPO / "monitoring" / "rules")
-ROUTED_BY = ("severity", "component", "rollback", "symptom", "part", "job")
 
 BY_SEVERITY = {
     "critical": ["critical-pager", "critical"],
@@ -73,17 +78,21 @@ DESTINATIONS: dict[str, tuple[str | None, dict[str, str], bool]] = {
 }
 
 
+NOBODY = {"nobody"}
+TELL_NO_PERSON = {"rollback", "rollback-heartbeat", "dead-man", *NOBODY}
+
+
 @cache
 def configuration() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     return document
 
 
-@cache
-def receivers_of(labels: tuple[str, ...]) -> list[str]:
-    run = amtool("config", "routes", "test", f"--config.file={CONFIG}", *labels)
-    assert run.returncode == 0, run.stderr
-    return run.stdout.strip().split(",")
+ROWS = list(rows(configuration(), ALERTS))
+
+
+def receivers_of(labels: Labels) -> list[str]:
+    return [name for name, _ in routed(configuration(), labels)]
 
 
 def asked_for(labels: dict[str, str]) -> list[str]:
@@ -112,8 +121,52 @@ def shapes(alert: Alert) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("alert", ALERTS, ids=[alert.name for alert in ALERTS])
 def test_an_alert_reaches_exactly_its_receivers(alert: Alert) -> None:
     for labels in shapes(alert):
-        said = tuple(f"{name}={labels[name]}" for name in ROUTED_BY if name in labels)
-        assert receivers_of(said) == asked_for(labels)
+        assert receivers_of(labels) == asked_for(labels)
+
+
+@pytest.mark.parametrize(
+    "row", ROWS, ids=[f"{' '.join((row.alert.name, *row.series.values()))}" for row in ROWS]
+)
+def test_the_table_names_exactly_the_places_of_its_receivers(row: Row) -> None:
+    labels = {**row.alert.labels, **row.series}
+    asked = [place for name in asked_for(labels) for place in places_of(name)]
+    machines = [place for place in asked if place in TELL_NO_PERSON]
+    muted = labels["severity"] == "warning"
+
+    assert sorted({*row.noon}) == sorted({*asked} - NOBODY or NOBODY)
+    assert row.night == (tuple(machines) if muted else row.noon)
+
+
+def places_of(receiver: str) -> Iterator[str]:
+    key, channels, mail = DESTINATIONS[receiver]
+    if key:
+        yield f"PagerDuty {key.split('_')[1]}"
+    yield from channels
+    if mail:
+        yield "mail"
+    if receiver in TELL_NO_PERSON:
+        yield receiver
+
+
+def test_every_alert_has_its_line_in_the_table_and_the_page_is_it() -> None:
+    assert {row.alert.name for row in ROWS} == {alert.name for alert in ALERTS}
+    assert (REPO / "docs" / "who-is-told.md").read_text() == page(ROWS), (
+        "docs/who-is-told.md differs; run: harness notify table > docs/who-is-told.md"
+    )
+
+
+def test_amlint_reads_the_routes_alike(tmp_path: Path) -> None:
+    """A second opinion: it is no part of ours and none of Alertmanager's."""
+    cases = [
+        {"name": row.alert.name, "labels": labels, "expect": asked_for(labels)}
+        for row in ROWS
+        for labels in [{**row.alert.labels, **row.series}]
+    ]
+    (tmp_path / "cases.yml").write_text(yaml.safe_dump(cases))
+    argv = [str(VENV / "bin" / "amlint"), "test", str(CONFIG), f"{tmp_path}/cases.yml"]
+    answer = subprocess.run(argv, capture_output=True, text=True)
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
 def test_every_component_has_its_place_in_the_table() -> None:
@@ -122,14 +175,13 @@ def test_every_component_has_its_place_in_the_table() -> None:
 
 def test_what_the_application_and_its_exporter_say_of_a_database_reaches_its_team() -> None:
     for said in (
-        ("component=middleware", "part=database"),
-        ("component=meta", "job=postgres"),
-        ("component=redis",),
+        {"component": "middleware", "part": "database"},
+        {"component": "meta", "job": "postgres"},
+        {"component": "redis"},
     ):
-        assert "slack-database" in receivers_of(("severity=critical", *said))
+        assert "slack-database" in receivers_of({"severity": "critical", **said})
 
 
-TELL_NO_PERSON = {"rollback", "rollback-heartbeat", "dead-man", "nobody"}
 TEAMS = {name for names in [*BY_COMPONENT.values(), *BY_PART.values()] for name in names}
 
 
@@ -142,10 +194,11 @@ def test_every_severity_reaches_a_person_beside_the_teams_whatever_the_component
         assert ("rollback" in told) == (rollback == "auto")
 
 
-def test_an_unknown_severity_reaches_a_person_as_amtool_reads_it() -> None:
-    assert receivers_of(("severity=unheard-of",)) == ["unrouted"]
-    assert receivers_of(("severity=page", "component=database")) == ["slack-database", "unrouted"]
-    assert receivers_of(("severity=page", "component=backend", "rollback=auto")) == ["rollback", "unrouted"]
+def test_an_unknown_severity_is_told_where_what_no_route_takes_is_told() -> None:
+    assert receivers_of({"severity": "unheard-of"}) == ["unrouted"]
+    assert receivers_of({"severity": "page", "component": "database"}) == ["slack-database", "unrouted"]
+    trigger = {"severity": "page", "component": "backend", "rollback": "auto"}
+    assert receivers_of(trigger) == ["rollback", "unrouted"]
 
 
 def destination(receiver: dict[str, Any]) -> tuple[str | None, dict[str, str], bool]:
@@ -332,8 +385,9 @@ def test_a_rollback_silences_neither_another_service_nor_another_environment(sou
 
 def test_a_rollback_silences_nothing_that_the_daemon_is_asked_about_and_no_infrastructure() -> None:
     apart = {"host", "database", "redis", "meta", "rollback", "blackbox", "deploy", "revenue", "queue"}
+    silent = silenced_by("RollbackRecovering") | silenced_by("RollbackRecovered")
     for alert in ALERTS:
-        if alert.name in silenced_by("RollbackRecovering") | silenced_by("RollbackRecovered"):
+        if alert.name in silent:
             assert "rollback" not in alert.labels
             assert alert.labels["component"] not in apart
 
