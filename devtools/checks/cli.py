@@ -8,9 +8,6 @@ from devtools.checks import runner, steps
 from devtools.system import say
 from devtools.tools import CHECKERS, tool
 
-LONGEST = 3
-"""After so many of the steps without the lab come the tests of roles, of which the first take as long."""
-
 
 def add_commands(subparsers: Any, bring_up_lab: Callable[[], None]) -> None:
     """`harness test` is known to the command line."""
@@ -35,13 +32,13 @@ def _run(arguments: argparse.Namespace) -> int:
         # First: it may start this process anew, and a lab that cannot come up is better known at once.
         arguments.bring_up_lab()
     together = [*steps.without_lab(every=arguments.full), *_mutants(arguments)]
-    if not arguments.offline:  # after the longest of the others, so that nothing long is left for the end
-        together[LONGEST:LONGEST] = steps.on_scratch_hosts(every=arguments.full)
-    outcomes = runner.run_together(_with_checkers(together))
+    if not arguments.offline:
+        together += steps.on_scratch_hosts(every=arguments.full)
+    outcomes = runner.run_together(_with_checkers(steps.longest_first(together)))
     if arguments.full:
         outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus(), steps.nights()])
     if not arguments.offline:
-        outcomes += runner.run_together([steps.hard(every=arguments.full)])
+        outcomes += runner.run_together(steps.hard(every=arguments.full))
         outcomes += runner.run_live(steps.on_lab(every=arguments.full))
     return runner.sum_up(outcomes)
 

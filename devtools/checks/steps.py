@@ -2,7 +2,8 @@
 
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devtools.paths import REPO, REPORTS_DIR, VENV
@@ -14,6 +15,25 @@ WHOLE_SITES = {"test_addresses", "test_other_exporters", "test_pair", "test_with
 """Tests of roles that install everything several times over, or servers of others: that takes minutes."""
 QUICK = ("-m", "not slow and not hard and not long")
 """Leaves out what takes seconds, too."""
+MINUTES = (
+    "roles-deploy",
+    "contract-rollback",
+    "unit",
+    "roles-monitoring_lifecycle",
+    "roles-monitoring_access",
+    "rules-scenes",
+    "roles-rollback_role",
+    "rules",
+    "roles-grafana",
+    "contract",
+    "roles-hardened_umask",
+    "consistency",
+    "roles-own_application",
+    "roles-postgresql",
+)
+"""The tests that take minutes, the longest first: they begin first, and what is short fills the end."""
+POLITELY = ("nice", "-n", "19")
+"""Makes room for what measures time beside it."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +78,22 @@ def quick() -> list[Step]:
 
 
 def without_lab(*, every: bool) -> list[Step]:
-    """All that needs no lab host and no engine, the longest first. Siblings of scenes only with *every*."""
-    slow_linters, others = lint()[:2], lint()[2:]
+    """All that needs no lab host and no engine. Siblings of scenes only with *every*."""
     return [
         *parts("contract", *NOT_HARD),
         *rules(every=every),
         *whole("drawing"),
         *whole("unit", *NOT_HARD),
-        *slow_linters,
         *whole("consistency"),
-        *others,
+        *lint(),
     ]
+
+
+def longest_first(wanted: Iterable[Step]) -> list[Step]:
+    """In the order in which lanes of work end together."""
+    whole_sites = sorted(f"roles-{name.removeprefix('test_')}" for name in WHOLE_SITES)
+    names = [f"tests/{name}" for name in (*whole_sites, *MINUTES)]
+    return sorted(wanted, key=lambda step: names.index(step.name) if step.name in names else len(names))
 
 
 def mutants(*, every: bool) -> Step:
@@ -97,11 +122,11 @@ def chaos() -> Step:
 
 
 def on_scratch_hosts(*, every: bool) -> list[Step]:
-    """The tests of roles: each file has a host of its own, so they run side by side, the longest first.
+    """The tests of roles: each file has a host of its own, so they run side by side.
 
     Those of WHOLE_SITES come only with *every*.
     """
-    files = sorted((REPO / "tests" / "roles").glob("test_*.py"), key=lambda path: -path.stat().st_size)
+    files = sorted((REPO / "tests" / "roles").glob("test_*.py"))
     files = [path for path in files if every or path.stem not in WHOLE_SITES]
     which = () if every else ("-m", "not long")
     return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path], *which) for path in files]
@@ -112,21 +137,25 @@ def on_lab(*, every: bool) -> list[Step]:
     return [*whole("e2e", *(() if every else ("-m", "not incident"))), *([chaos()] if every else [])]
 
 
-def hard(*, every: bool) -> Step:
-    """Kills, faults and load against real daemons, which need the machine for themselves; the longest only
-    with *every*."""
-    folders = [REPO / "tests" / "contract", REPO / "tests" / "unit" / "rollback"]
-    return _pytest("hard", folders, "-m", "hard or long" if every else "hard")
+def hard(*, every: bool) -> list[Step]:
+    """Kills, faults and load against real daemons, which need the machine for themselves, and beside them the
+    long walk through states, which only computes and gives way; the longest only with *every*."""
+    which = ("-m", "hard or long" if every else "hard")
+    walk = _pytest("hard-walk", [REPO / "tests" / "unit"], *which)
+    return [
+        _pytest("hard", [REPO / "tests" / "contract"], *which),
+        replace(walk, argv=(*POLITELY, *walk.argv)),
+    ]
 
 
 def rules(*, every: bool) -> list[Step]:
     """The tests of the rules in two steps of like length: the scenes and nights, and all others."""
-    scenes = ("-m", "not hard") if every else NOT_HARD
+    which = ("-m", "not hard") if every else NOT_HARD
     paths = sorted((REPO / "tests" / "rules").glob("test_*.py"))
     long = [path for path in paths if re.search("scenes|few_requests|nights", path.name)]
     return [
-        _pytest("rules-scenes", long, *scenes),
-        _pytest("rules", [path for path in paths if path not in long]),
+        _pytest("rules-scenes", long, *which),
+        _pytest("rules", [path for path in paths if path not in long], *which),
     ]
 
 

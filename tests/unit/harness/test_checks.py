@@ -114,3 +114,20 @@ def test_every_file_of_tests_is_run_by_exactly_one_step() -> None:
     run = [file for path in argued for file in ([path] if path.suffix else path.rglob("test_*.py"))]
 
     assert sorted(run) == sorted(Path("tests").rglob("test_*.py"))
+
+
+def test_what_takes_minutes_begins_first_and_nothing_is_left_out() -> None:
+    together = [*steps.without_lab(every=False), *steps.on_scratch_hosts(every=False)]
+
+    ordered = [step.name for step in steps.longest_first(together)]
+
+    assert ordered[: len(steps.MINUTES)] == [f"tests/{name}" for name in steps.MINUTES]
+    assert sorted(ordered) == sorted(step.name for step in together)
+
+
+@pytest.mark.parametrize(("every", "which"), [(False, "hard"), (True, "hard or long")])
+def test_what_is_hard_has_the_machine_and_only_the_walk_gives_way(every: bool, which: str) -> None:
+    kills, walk = steps.hard(every=every)
+
+    assert kills.argv[-3:] == ("-m", which, "tests/contract") and kills.argv[0] == sys.executable
+    assert walk.argv[-3:] == ("-m", which, "tests/unit") and walk.argv[:3] == ("nice", "-n", "19")
