@@ -82,8 +82,9 @@ class Stack:
         self.daemon.stop()
         self.daemon.run("sh", "-c", f"rm -f {DAEMON_DATABASE}*")
         self.daemon.start()
-        rollout.built(rollout.building(rollout.GOOD))
-        rollout.deploy_good(self.home)
+        if set(rollout.live_versions().values()) != {rollout.GOOD}:  # as most tests leave it
+            rollout.built(rollout.building(rollout.GOOD))
+            rollout.deploy_good(self.home)
         rollout.make_known(rollout.GOOD, SERVICE)
         addresses.daemon().mark(SERVICE, rollout.GOOD, "good")
         self.policy = policy_in_force()

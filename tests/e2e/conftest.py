@@ -15,11 +15,17 @@ from harness.stack.traffic import OrdinaryDay
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first what other tests spoil: silence, then production timing, whose windows are minutes long."""
-    first = ("new_lab", "production_stack")
-    items.sort(
-        key=lambda item: [fixture not in getattr(item, "fixturenames", ()) for fixture in first],
-    )
+    """Put first what other tests spoil: silence, then production timing, whose windows are minutes long.
+
+    Last comes what must wait until an earlier incident is forgotten: tests without one fill that time.
+    """
+    first, last = ("new_lab", "production_stack"), "rested_stack"
+
+    def place(item: pytest.Item) -> list[bool]:
+        fixtures = getattr(item, "fixturenames", ())
+        return [*(fixture not in fixtures for fixture in first), last in fixtures]
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,6 +76,12 @@ def stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
     yield fresh
     fresh.mend()
     assert fresh.untrue() == []
+
+
+@pytest.fixture
+def rested_stack(stack: Stack) -> Stack:
+    """The lab in a known state, after every test that needs no rest."""
+    return stack
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.lab
 FAULT = FAULTS["error"]
 
 
+@pytest.mark.incident
 def test_alertmanager_that_sends_twice_causes_one_rollback(stack: Stack) -> None:
     """Its twin delivers the same alert; and killed after it delivered, it forgets that and delivers again."""
     with stack.load():
@@ -23,6 +24,7 @@ def test_alertmanager_that_sends_twice_causes_one_rollback(stack: Stack) -> None
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_daemon_killed_while_the_playbook_runs_records_one_rollback(stack: Stack) -> None:
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)

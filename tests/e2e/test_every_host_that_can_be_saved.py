@@ -9,6 +9,7 @@ pytestmark = pytest.mark.lab
 FAULT = FAULTS["error"]
 
 
+@pytest.mark.incident
 def test_a_dead_host_is_reported_and_restored_when_it_is_back(stack: Stack) -> None:
     with stack.load():
         stack.deploy("3.0.0", fault=FAULT)

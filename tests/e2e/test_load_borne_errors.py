@@ -8,8 +8,12 @@ pytestmark = pytest.mark.lab
 ERRORS = 0.5
 
 
-def test_without_a_recent_deployment_nothing_is_rolled_back(stack: Stack) -> None:
-    stack.until_window_is_over()
+def test_healthy_release_is_left_alone_and_not_blamed_for_errors_after_its_window(stack: Stack) -> None:
+    with stack.load():
+        stack.deploy("1.1.0")
+        stack.until_window_is_over()
+    assert [name for name in stack.triggers() if stack.receivers.told_firing(name)] == []
+    assert (stack.rollbacks.count(), stack.live_version) == (0, "1.1.0")
 
     with stack.load(error_ratio=ERRORS):
         stack.alerts.until_firing("CriticalErrorRate")
@@ -17,7 +21,7 @@ def test_without_a_recent_deployment_nothing_is_rolled_back(stack: Stack) -> Non
 
     assert decision["verdict"] == "ignore"
     assert stack.rollbacks.count() == 0
-    assert stack.live_version == "1.0.0"
+    assert stack.live_version == "1.1.0"
 
 
 def test_with_a_recent_deployment_it_is_rolled_back_and_found_not_to_help(stack: Stack) -> None:

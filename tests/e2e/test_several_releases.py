@@ -107,6 +107,7 @@ def test_a_release_that_failed_a_fifth_of_requests_is_not_where_one_goes_back_to
     assert stack.live_version == "1.0.0"
 
 
+@pytest.mark.incident
 def test_no_request_is_lost_by_deployments_and_rollbacks(stack: Stack) -> None:
     with stack.load(lossless=True):
         for version in ("1.1.0", "1.2.0", "1.1.0", "1.0.0"):
