@@ -6,7 +6,7 @@ recorded series have a name that is no alert's.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,17 @@ class Suite:
 
 def read_suite(path: Path, text: str) -> Suite:
     """The test file of that path, out of a text that may be older than the file."""
-    document = read_yaml(text)
+    document = _document(text)
     name, interval = path.name.removesuffix(SUFFIX), parse_duration(document["evaluation_interval"])
     groups = tuple(Group(name, interval, data) for data in document["tests"])
     files = tuple(Path(file).name for file in document["rule_files"])
     return Suite(name, path, files, interval, groups, tuple(document.get("group_eval_order", ())))
+
+
+@lru_cache(maxsize=100)
+def _document(text: str) -> Any:
+    """A file that is read again, as it was or as a copy, is parsed once; nobody changes what is in it."""
+    return read_yaml(text)
 
 
 def groups_of(alert: str, suites: tuple[Suite, ...]) -> list[Group]:

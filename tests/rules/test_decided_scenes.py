@@ -178,6 +178,7 @@ def _told(alert: Any) -> Alert:
 # --- left alone
 
 
+@pytest.mark.long
 def test_two_failed_requests_in_the_night(store: SqliteStore) -> None:
     end, at = 90 * MINUTE, 60 * MINUTE
     scene = Scene(
@@ -190,6 +191,7 @@ def test_two_failed_requests_in_the_night(store: SqliteStore) -> None:
     assert (set(said.reasons), said.rollbacks) == ({"not_enough_evidence"}, 0)
 
 
+@pytest.mark.long
 def test_nobody_registers(store: SqliteStore) -> None:
     at, end = 60 * MINUTE, 85 * MINUTE
     successes = scenes.every(8 * MINUTE, 0, at - 2 * MINUTE)

@@ -36,7 +36,9 @@ def test_stricter_threshold_is_crossed_later() -> None:
     assert seen({"threshold": 0.25})[1] == ("fires at 8m", "holds")
 
 
-@pytest.mark.parametrize("number", [0.3, 0.31, 0.9, 0.99])
+@pytest.mark.parametrize(
+    "number", [0.3, 0.99, *(pytest.param(other, marks=pytest.mark.long) for other in (0.31, 0.9))]
+)
 def test_where_no_stimulus_reaches_the_new_threshold_a_multiplied_one_fires(number: float) -> None:
     assert seen({"threshold": number})[1] == ("fires at 7m45s, multiplied", "holds")
 

@@ -75,6 +75,7 @@ def test_worker_that_is_killed_voids_the_run(server: Any, tmp_path: Path) -> Non
     assert all(worker.poll() is not None for worker in load.workers)
 
 
+@pytest.mark.long
 def test_master_and_worker_as_anybody_types_them(server: Any) -> None:
     port = str(free_port())
     master = locust(
@@ -94,6 +95,7 @@ def test_master_and_worker_as_anybody_types_them(server: Any) -> None:
     assert "Valid" not in by_worker
 
 
+@pytest.mark.long
 def test_worker_that_leaves_before_the_end_voids_the_run(server: Any) -> None:
     port = str(free_port())
     master = locust(

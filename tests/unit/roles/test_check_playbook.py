@@ -49,43 +49,42 @@ def play(playbook: str, tmp_path: Path, inventory_of: object = HOSTS, **variable
     ("variables", "says"),
     [
         ({"alert_overrides": {"CriticalErorRate": {"for": "1m"}}}, "is CriticalErrorRate meant?"),
-        ({"alert_overrides": {"CriticalErrorRate": {"colour": "red"}}}, "expected fields threshold, for"),
+        pytest.param(
+            {"alert_overrides": {"CriticalErrorRate": {"colour": "red"}}},
+            "expected fields threshold, for",
+            marks=pytest.mark.long,
+        ),
         ({"alert_overrides": {"PostgresDown": {"threshold": 1}}}, "possible here: for, keep_firing_for"),
         ({"prometheus_runbooks_url": "docs"}, "runbooks url: expected an address such as http://"),
-        (
+        pytest.param(
             {"prometheus_slo": {"journeys": {"checkout": "/a("}}},
             "as the paths of the journey checkout, found",
+            marks=pytest.mark.long,
         ),
-        ({"prometheus_time_scale": 0}, "expected a time scale of 1 (production) or more, found 0"),
+        pytest.param(
+            {"prometheus_time_scale": 0},
+            "expected a time scale of 1 (production) or more, found 0",
+            marks=pytest.mark.long,
+        ),
         ({"prometheus_jobs": {"node": {"groups": "monitoring", "port": 9100}}}, "found node: {'groups': "),
         ({"prometheus_jobs": {"shop": None}}, "found shop: None"),
-        (
-            {"prometheus_jobs": ["node"]},
-            "prometheus_jobs of nowhere: expected a dictionary, found a list",
-        ),
-        (
-            {"prometheus_public_endpoints": 5},
-            "prometheus_public_endpoints of nowhere: expected a list, found a number",
-        ),
         ({"prometheus_listen_address": "10.0.0.1"}, "such as 0.0.0.0:9090 or [::1]:9090, found 10.0.0.1"),
         (
             {"alertmanager_mail": MAIL, "alertmanager_overrides": {"route": {"routes": [{"receiver": "x"}]}}},
             "it would replace all our routes; add yours with alertmanager_routes",
         ),
         ({"alertmanager_without": {}}, "expected {url: https://...}, the address of a service outside that"),
-        ({"alertmanager_channels": {"databse": "#dba"}}, "found 'databse'; is database meant?"),
-        ({"alertmanager_mentions": {"critcal": "here"}}, "expected some of critical, error, warning, found"),
-        ({"alertmanager_overrides": [1]}, "alertmanager_overrides of nowhere: expected a dictionary"),
-        (
-            {"prometheus_extra_flags": "--x"},
-            "prometheus_extra_flags of nowhere: expected a list, found a text",
+        pytest.param(
+            {"alertmanager_channels": {"databse": "#dba"}},
+            "found 'databse'; is database meant?",
+            marks=pytest.mark.long,
         ),
-        ({"prometheus_version": 2.5}, "prometheus_version of nowhere: expected a version in quotes"),
-        ({"redis_settings": ["x"]}, "redis_settings of nowhere: expected a dictionary"),
+        ({"alertmanager_mentions": {"critcal": "here"}}, "expected some of critical, error, warning, found"),
         ({"exporter_instances": {"node": {"flags": []}}}, "node: expected some of archive_checksum"),
-        (
+        pytest.param(
             {"prometheus_jobs": {"shop": {"groups": ["shop"], "port": 1}}},
             "expected shop to have groups of this",
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -93,6 +92,25 @@ def test_wrong_change_stops_site_yml_at_once(tmp_path: Path, variables: dict[str
     told = play("site.yml", tmp_path, **variables)
 
     assert says in told
+    assert "unreachable=0" in told
+    assert "Install" not in told
+
+
+WRONG_SHAPES: dict[str, tuple[object, str]] = {
+    "prometheus_jobs": (["node"], "expected a dictionary, found a list"),
+    "prometheus_public_endpoints": (5, "expected a list, found a number"),
+    "prometheus_extra_flags": ("--x", "expected a list, found a text"),
+    "prometheus_version": (2.5, "expected a version in quotes"),
+    "alertmanager_overrides": ([1], "expected a dictionary"),
+    "redis_settings": (["x"], "expected a dictionary"),
+}
+
+
+def test_all_inputs_of_a_wrong_shape_are_named_at_once(tmp_path: Path) -> None:
+    told = play("site.yml", tmp_path, **{name: value for name, (value, _) in WRONG_SHAPES.items()})
+
+    says = [f"{name} of nowhere: {words}" for name, (_, words) in WRONG_SHAPES.items()]
+    assert [each for each in says if each not in told] == []
     assert "unreachable=0" in told
     assert "Install" not in told
 
@@ -124,7 +142,10 @@ def test_site_that_does_not_say_where_its_mail_goes_stops_site_yml_at_once(tmp_p
     assert "Install" not in told
 
 
-@pytest.mark.parametrize("address", ["::1:9093", "9093", "mail:", ""])
+@pytest.mark.parametrize(
+    "address",
+    ["::1:9093", *(pytest.param(other, marks=pytest.mark.long) for other in ("9093", "mail:", ""))],
+)
 def test_a_listen_address_without_a_port_stops_at_once(tmp_path: Path, address: str) -> None:
     told = play(
         "playbooks/check.yml",
@@ -193,11 +214,17 @@ def test_a_secret_that_is_no_address_is_refused_without_being_shown(tmp_path: Pa
     [
         (["monitor2"], {}, "failed=0"),
         (["monitor1", "monitor2"], {}, "rollback: expected one host in this group, found monitor1, monitor2"),
-        (["monitor2"], {"rollback_listen_address": "::1"}, "set rollback_listen_address for monitor2"),
-        (
+        pytest.param(
+            ["monitor2"],
+            {"rollback_listen_address": "::1"},
+            "set rollback_listen_address for monitor2",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             ["monitor2"],
             {"alertmanager_listen_address": "127.0.0.1:9093"},
             "set alertmanager_listen_address for",
+            marks=pytest.mark.long,
         ),
         (
             ["monitor2"],
