@@ -8,6 +8,9 @@ from devtools.checks import runner, steps
 from devtools.system import say
 from devtools.tools import CHECKERS, tool
 
+LANES = 4
+"""Tests of roles and of real programs wait so much that three lanes leave two cores idle now and then."""
+
 
 def add_commands(subparsers: Any, bring_up_lab: Callable[[], None]) -> None:
     """`harness test` is known to the command line."""
@@ -34,7 +37,7 @@ def _run(arguments: argparse.Namespace) -> int:
     together = [*steps.without_lab(every=arguments.full), *_mutants(arguments)]
     if not arguments.offline:
         together += steps.on_scratch_hosts(every=arguments.full)
-    outcomes = runner.run_together(_with_checkers(steps.longest_first(together)))
+    outcomes = runner.run_together(_with_checkers(steps.longest_first(together)), workers=LANES)
     if arguments.full:
         outcomes += runner.run_live([steps.mutants(every=True), steps.newer_prometheus(), steps.nights()])
     if not arguments.offline:
