@@ -12,14 +12,22 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from benchmarks.exporters import data_series, host_series, monitoring_series
-from benchmarks.series import HOUR_S, RECENT_S, STEP_S, Series, Shape, level, service_of, target
+from benchmarks.series import (
+    HOUR_S,
+    RECENT_S,
+    RECORDED_S,
+    SPARSE_S,
+    Series,
+    Shape,
+    level,
+    service_of,
+    target,
+)
 from harness.application import api, operations
 from harness.application.metrics import Metrics
 from harness.application.middleware import declare_routes
 
 DAY_S = 24 * HOUR_S
-RECORDED_S = 2 * STEP_S  # where history ends and the rules themselves go on
-SPARSE_S = 300
 RECORDED: tuple[tuple[str, dict[str, str]], ...] = (
     ("instance:slo_availability_total:sum", {}),  # four of yesterday
     ("instance:slo_availability_bad:sum", {}),
@@ -27,6 +35,11 @@ RECORDED: tuple[tuple[str, dict[str, str]], ...] = (
     ("instance:slo_latency_good:sum", {}),
     ("instance:http_requests:sum", {"result": "any"}),
     ("instance:http_requests:sum", {"result": "error"}),
+    *[
+        ("instance:journey_requests:sum", {"journey": journey, "result": result})
+        for journey in ("registration", "transactions", "revenue")
+        for result in ("any", "error")
+    ],
     ("instance:http_duration_buckets:sum", {"le": "0.4"}),
     ("instance:http_duration_buckets:sum", {"le": "+Inf"}),
 )

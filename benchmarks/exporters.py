@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from benchmarks.series import HOUR_S, Series, Shape, count, level, service_of, target
+from benchmarks.series import HOUR_S, RECORDED_S, SPARSE_S, Series, Shape, count, level, service_of, target
 
 UNITS = 60
 DAEMON = target("mita-rollback", "mita-rollback", "monitor:8000", "monitor")
@@ -19,12 +19,14 @@ def host_series(number: int) -> Iterator[Series]:
     free = 0.03 if number % BROKEN_EVERY == 0 else 0.6
     for mount, fstype in (("/", "ext4"), ("/var", "ext4"), ("/boot", "ext4"), ("/run", "tmpfs")):
         where = {"device": f"/dev{mount}", "mountpoint": mount, "fstype": fstype}
-        available = {"__name__": "node_filesystem_avail_bytes", **where, **labels}
-        yield Series(available, Shape(free * 4e10, counter=False, noise=0.01), 6 * HOUR_S + 600)
+        space = Shape(free * 4e10, counter=False, noise=0.01)
+        yield Series({"__name__": "node_filesystem_avail_bytes", **where, **labels}, space, 6 * HOUR_S + 600)
         yield level("node_filesystem_size_bytes", 4e10, labels, **where)
         yield level("node_filesystem_files", 2.6e6, labels, **where)
         yield level("node_filesystem_files_free", 2.4e6, labels, **where)
         yield level("node_filesystem_readonly", 0, labels, **where)
+        if fstype != "tmpfs":
+            yield from _looked_back_upon({**where, **labels}, space)
     yield from _levels(
         labels,
         ("up", 1.0),
@@ -41,6 +43,14 @@ def host_series(number: int) -> Iterator[Series]:
     yield from _probe(number, host)
     for name, value in (("mita_rollback_switching", 0), ("mita_rollback_rehearsal_ok", 1)):
         yield level(name, value, DAEMON, target_host=host, application=service_of(number))
+
+
+def _looked_back_upon(labels: Mapping[str, str], space: Shape) -> Iterator[Series]:
+    """What the rules recorded of a file system every five minutes."""
+    writable = Shape(0, counter=False)
+    for name, shape, hours in (("avail_bytes", space, 6), ("readonly", writable, 24)):
+        recorded = {"__name__": f"mount:filesystem_{name}:sparse", **labels}
+        yield Series(recorded, shape, hours * HOUR_S + 600, RECORDED_S, SPARSE_S)
 
 
 def _levels(labels: Mapping[str, str], *values: tuple[str, float]) -> Iterator[Series]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 STEP_S = 15
 HOUR_S = 3600
 RECENT_S = 2 * HOUR_S + 600  # the longest window over raw application counters, and a little
+RECORDED_S = 2 * STEP_S  # where the history of a recorded series ends and the rules themselves go on
+SPARSE_S = 300
 PER_SERVICE = 25
 
 

@@ -28,6 +28,7 @@ TIMEOUT_S = 0.5
 SHARE = 0.1  # of all requests fail
 PAST = 100_000  # what each process counted before: a false fall brings all of it again
 OLD = "old:http_errors:sum"
+READ = "instance:http_answers:sum"
 NOW = "instance:http_requests:sum"
 OWN = {"service": "mita-backend", "env": "bench"}
 
@@ -77,7 +78,7 @@ def _config(port: int, targets: int) -> str:
 
 def _groups(between: int) -> list[dict[str, Any]]:
     """The old form and the one as it is, each in a group of its own, and the share of errors from each."""
-    now = next(rule["expr"] for file in load_files() for rule in file.rules if rule.get("record") == NOW)
+    ours = {rule.get("record"): rule["expr"] for file in load_files() for rule in file.rules}
     total = 'sum by (service, env, instance) (http_requests_total{job="mita-backend"})'
     errors = 'sum by (service, env, instance) (http_requests_total{job="mita-backend",status="500"})'
     slow = 'sum(count_over_time({__name__=~".+"}[5m]))'
@@ -98,7 +99,7 @@ def _groups(between: int) -> list[dict[str, Any]]:
         {
             "name": "now",
             "rules": [
-                {"record": NOW, "expr": now},
+                *[{"record": name, "expr": ours[name]} for name in (READ, NOW)],
                 {"record": "now:share", "expr": share(f'{NOW}{{result="error"}}', f'{NOW}{{result="any"}}')},
             ],
         },

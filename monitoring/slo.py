@@ -23,6 +23,15 @@ SOURCE, TARGET = HERE / "slo.yml", HERE / "rules" / "slo.rules.yml"
 DIRECT = ("30m", "1h", "2h")
 SPARSE = ("1d", "3d", "30d")
 UNLESS_UNSOUND = 'unless on (service, env)\nALERTS{alertname="BackendCountersUnsound"}'
+ANSWERS = "instance:journey_answers:sum"
+RESULTS = f"""(
+  label_replace(sum by (service, env, instance, journey) ({ANSWERS}), "result", "any", "", "")
+  or
+  label_replace(
+    sum by (service, env, instance, journey) ({ANSWERS}{{status=~"5..|5xx"}} or 0 * {ANSWERS}),
+    "result", "error", "", ""
+  )
+) >= 0"""
 HEAD = """\
 # Generated from slo.yml by `python -m monitoring.slo`: change it there. The alerts have symptoms of their own
 # on purpose: a fast burn is critical and would otherwise silence the seed's HighErrorRate and HighP95Latency.
@@ -37,7 +46,7 @@ def generate(text: str, patch: Any = None) -> str:
     sparse = [
         rule for objective in objectives if _needs_sparse(objective, document) for rule in _sparse(objective)
     ]
-    rules = [_journeys(document["journeys"])]
+    rules = _journeys(document["journeys"])
     for objective in objectives:
         rules += [*_recordings(objective, document), *_alerts(objective, document)]
     return HEAD + _group("slo-sparse", sparse, interval="5m") + "\n" + _group("slo", rules)
@@ -48,19 +57,15 @@ def _group(name: str, rules: list[str], interval: str = "") -> str:
     return f"  - name: {name}\n{pace}    rules:\n" + "\n".join(rules)
 
 
-def _journeys(journeys: dict[str, str]) -> str:
-    """What each process counts of each journey, in one rule: a share of two scrapes could exceed 1."""
+def _journeys(journeys: dict[str, str]) -> list[str]:
+    """What each process counts of each journey: read once, then by its result. See http.rules.yml."""
     arms = []
     for journey, path in journeys.items():
         quoted = path.replace("\\", "\\\\").replace('"', '\\"')
-        requests = f'http_requests_total{{job="mita-backend",path=~"{quoted}"'
-        failed = f'{requests},status=~"5..|5xx"}} or 0 * {requests}}}'
-        for result, counted in (("any", f"{requests}}}"), ("error", failed)):
-            summed = f"sum by (service, env, instance) ({counted})"
-            named = f'label_replace({summed}, "journey", "{journey}", "", "")'
-            arms.append(f'label_replace({named}, "result", "{result}", "", "")')
-    all_arms = _indent("\nor\n".join(arms), 2)
-    return _record("instance:journey_requests:sum", f"(\n{all_arms}\n) >= 0")
+        requests = f'http_requests_total{{job="mita-backend",path=~"{quoted}"}}'
+        counted = f"sum by (service, env, instance, status) ({requests})"
+        arms.append(f'label_replace({counted}, "journey", "{journey}", "", "")')
+    return [_record(ANSWERS, "\nor\n".join(arms)), _record("instance:journey_requests:sum", RESULTS)]
 
 
 def _windows(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:

@@ -23,7 +23,7 @@ def rendered(promised: Any, **more: Any) -> dict[str, Any]:
 
 
 def paths(rules: dict[str, Any]) -> set[str]:
-    nodes = walk(parse(rules["instance:journey_requests:sum"]["expr"]))
+    nodes = walk(parse(rules["instance:journey_answers:sum"]["expr"]))
     found = [node for node in nodes if isinstance(node, Selector)]
     return {each.value for node in found for each in node.matchers if each.name == "path"}
 
