@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from statistics import median
+from statistics import mean, median
 
 MIB = 1024 * 1024
 
@@ -62,6 +62,17 @@ class Outcome:
             for group, values in seconds.items()
         ]
         return sorted(rows, key=lambda row: -float(str(row["median_ms"])))
+
+
+def together(parts: Sequence[Outcome]) -> Outcome:
+    """One outcome of a rule set that was measured several times."""
+    return replace(
+        parts[-1],
+        rounds=tuple(each for part in parts for each in part.rounds),
+        cpu_s=mean(part.cpu_s for part in parts),
+        memory_bytes=max(part.memory_bytes for part in parts),
+        failures=sum(part.failures for part in parts),
+    )
 
 
 def as_text(setting: Setting, outcomes: Sequence[Outcome]) -> str:
