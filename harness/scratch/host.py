@@ -1,6 +1,8 @@
 """A bare host of its own for role tests, from the lab's image: the site in the lab stays as it is."""
 
+import io
 import os
+import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from harness.lab.hosts import LABEL, Host, os_release
 
 # The engine gives a port away again: an open connection must not outlive the run that opened it.
 CONTROL_PATHS = f"~/.ansible/cp/{os.getpid()}"
+COMPILED_ONCE = Path(__file__).with_name("compiled_once.py")
+PYTHONS_OWN = "/usr/lib/python3/dist-packages"
 GROUPS = ("monitoring", "rollback", "application", "postgresql", "redis")
 
 
@@ -42,6 +46,7 @@ def scratch_host(name: str, directory: Path, groups: Iterable[str] = GROUPS) -> 
     container = client.containers.create(**options)
     try:
         container.put_archive("/", spec.first_files(Host(name, 0)))
+        container.put_archive(PYTHONS_OWN, _compiled_once())
         container.start()
         port = _ssh_port(container)
         boot.wait_for(container, Host(name, port))
@@ -49,6 +54,22 @@ def scratch_host(name: str, directory: Path, groups: Iterable[str] = GROUPS) -> 
         yield Scratch(inventory, testinfra.get_host(f"docker://{container.name}"), container)
     finally:
         container.remove(force=True, v=True)
+
+
+def _compiled_once() -> bytes:
+    """A tar of what Python reads at each start, for every user of the host."""
+    name = COMPILED_ONCE.stem
+    files = {
+        COMPILED_ONCE.name: COMPILED_ONCE.read_bytes(),
+        f"{name}.pth": f"import {name}; {name}.install()\n".encode(),
+    }
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def _ssh_port(container: Container) -> int:
