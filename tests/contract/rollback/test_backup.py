@@ -99,19 +99,21 @@ def a_copy_of(kind: str, good: Path, path: Path) -> None:
         path.touch()
 
 
-@pytest.mark.parametrize("kind", ["a text", "half", "newer", "another program's", "empty", "none"])
-def test_what_is_no_copy_replaces_nothing(daemon: Any, folder: Path, kind: str) -> None:
+def test_what_is_no_copy_replaces_nothing(daemon: Any, folder: Path) -> None:
     daemon.start().deploy("1.0.0")
     database = Path(daemon.settings["database"])
     good = backup.save(database, folder, 1, NOW)
     daemon.end()
-    a_copy_of(kind, good, folder / "given.db")
 
-    code, said = ends("--database", database, "restore", folder / "given.db")
+    for kind in ("a text", "half", "newer", "another program's", "empty", "none"):
+        given = folder / f"{kind}.db"
+        a_copy_of(kind, good, given)
 
-    assert code == 1 and "expected a copy" in said and "Traceback" not in said
-    assert versions(database) == ["1.0.0"]
-    assert not [*database.parent.glob("*.replaced-*"), *database.parent.glob("*.part")]
+        code, said = ends("--database", database, "restore", given)
+
+        assert code == 1 and "expected a copy" in said and "Traceback" not in said, kind
+        assert versions(database) == ["1.0.0"], kind
+        assert not [*database.parent.glob("*.replaced-*"), *database.parent.glob("*.part")], kind
 
 
 def test_a_daemon_that_runs_keeps_its_database(daemon: Any, folder: Path) -> None:
