@@ -143,6 +143,7 @@ def test_run_that_cannot_keep_its_rate_is_void(server: Any, tmp_path: Path) -> N
     assert "too many were unanswered" in (tmp_path / "summary.txt").read_text()
 
 
+@pytest.mark.long
 def test_two_targets_share_the_load(server: Any, tmp_path: Path) -> None:
     other = server.url.replace("127.0.0.1", "localhost")
     wanted = Wanted(targets=[server.url, other], out=tmp_path, rate=10, duration=2)

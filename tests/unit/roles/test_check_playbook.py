@@ -158,30 +158,31 @@ def test_a_listen_address_without_a_port_stops_at_once(tmp_path: Path, address: 
     assert "alertmanager_listen_address: expected an address with its port, such as 0.0.0.0:9093" in told
 
 
-@pytest.mark.parametrize(
-    ("listens", "asked"),
-    [
-        ("10.0.0.5:1", "http://10.0.0.5:1"),
-        ("[::1]:2", "http://[::1]:2"),
-        ("[::]:3", "http://127.0.0.1:3"),
-        (":4", "http://127.0.0.1:4"),
-    ],
-)
-def test_a_service_is_asked_where_it_listens(tmp_path: Path, listens: str, asked: str) -> None:
-    playbook = tmp_path / "asked.yml"
-    roles = ("prometheus", "alertmanager")
+ASKED = {
+    "10.0.0.5:1": "http://10.0.0.5:1",
+    "[::1]:2": "http://[::1]:2",
+    "[::]:3": "http://127.0.0.1:3",
+    ":4": "http://127.0.0.1:4",
+}
+"""Where a service is asked that listens at an address."""
+
+
+def test_a_service_is_asked_where_it_listens(tmp_path: Path) -> None:
+    playbook, roles = tmp_path / "asked.yml", ("prometheus", "alertmanager")
     tasks = [{"ansible.builtin.include_vars": f"{REPO}/roles/{role}/vars/main.yml"} for role in roles]
     told = {"ansible.builtin.debug": {"msg": [f"{{{{ __{role}_url }}}}" for role in roles]}}
-    play_ = {"hosts": "nowhere", "connection": "local", "gather_facts": False, "tasks": [*tasks, told]}
+    play_ = {"hosts": "all", "connection": "local", "gather_facts": False, "tasks": [*tasks, told]}
     playbook.write_text(json.dumps([play_]))
-    plain = {"external_url": "", "extra_flags": [], "web_users": [], "web_tls_cert": ""}
-    given = {
-        f"{role}_{name}": value
-        for role in roles
-        for name, value in {**plain, "listen_address": listens}.items()
+    hosts = {
+        f"host{number}": {f"{role}_listen_address": address for role in roles}
+        for number, address in enumerate(ASKED)
     }
+    plain = {"external_url": "", "extra_flags": [], "web_users": [], "web_tls_cert": ""}
+    given = {f"{role}_{name}": value for role in roles for name, value in plain.items()}
 
-    assert play(str(playbook), tmp_path, **given).count(f'"{asked}"') == len(roles)
+    said = play(str(playbook), tmp_path, {"all": {"vars": {"site_name": "nowhere"}, "hosts": hosts}}, **given)
+
+    assert {asked: said.count(f'"{asked}"') for asked in ASKED.values()} == dict.fromkeys(ASKED.values(), 2)
 
 
 def test_right_change_passes_without_a_host(tmp_path: Path) -> None:
