@@ -24,6 +24,7 @@ from ruletools.trials import Trial, run_trials
 
 Check = Mapping[str, Any]
 MOMENTS = 32  # how many later moments are tried where a stricter threshold is crossed later
+WAVE = 32  # so many answers are tried at once; later ones only where none of them comes true
 MULTIPLIED = ", multiplied"  # of a moment that was seen with another stimulus
 
 
@@ -78,9 +79,10 @@ class _Case:
         data = {**self.group.data, "alert_rule_test": [], "promql_expr_test": [], **self.answers[number].asks}
         return Trial(key, self.rules, replace(self.group, data=data))
 
-    def outcome(self, true: Sequence[int]) -> Outcome:
+    def outcome(self, true: int | None) -> Outcome:
         """The verdict, with the moment at which it was seen."""
-        answer = self.answers[min(true)] if true else _Answer(Verdict.FAILS, self.answers[0].at, {})
+        fails = _Answer(Verdict.FAILS, self.answers[0].at, {})
+        answer = fails if true is None else self.answers[true]
         state = "fires" if self.check["exp_alerts"] else "silent"
         expects = f"{state} at {format_duration(answer.at)}{answer.how}"
         return Outcome(self.check["alertname"], self.group.name, expects, answer.verdict)
@@ -89,11 +91,16 @@ class _Case:
 def run(files: Sequence[RuleFile], suites: Sequence[Suite], overrides: Overrides) -> list[Outcome]:
     """Every check of the overridden alerts; an alert that is switched off has none."""
     cases = [case for file in files for case in _cases(files, file, suites, overrides)]
-    first = dict(run_trials([case.trial(0, index) for index, case in enumerate(cases)]))
-    others = [(i, n) for i, held in first.items() if not held for n in range(1, len(cases[i].answers))]
-    asked = run_trials([cases[i].trial(n, (i, n)) for i, n in others])
-    true = [(i, 0) for i, held in first.items() if held] + [key for key, came_true in asked if came_true]
-    return [case.outcome([n for i, n in true if i == index]) for index, case in enumerate(cases)]
+    true: dict[int, int] = {}
+    most = max((len(case.answers) for case in cases), default=0)
+    for numbers in (range(1), *(range(start, start + WAVE) for start in range(1, most, WAVE))):
+        asked = [
+            (i, n) for i, case in enumerate(cases) if i not in true for n in numbers if n < len(case.answers)
+        ]
+        for (i, n), came_true in run_trials([cases[i].trial(n, (i, n)) for i, n in asked]):
+            if came_true:
+                true.setdefault(i, n)
+    return [case.outcome(true.get(index)) for index, case in enumerate(cases)]
 
 
 def _cases(
