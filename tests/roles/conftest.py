@@ -16,7 +16,7 @@ from devtools.playbook import Run
 from harness.lab import keys, lab
 from harness.scratch.host import Scratch, scratch_host
 from harness.scratch.roles import Part, Play, play_roles
-from harness.scratch.services import PLANTED, Service
+from harness.scratch.services import PLANTED, UNITS, Service
 from harness.scratch.services import services as table
 
 FURTHER = (
@@ -97,6 +97,14 @@ def refused(before: str, scratch: Scratch, request: pytest.FixtureRequest) -> Ru
     wrong = request.module.REFUSED.items()
     parts = [Part(name, role, inputs | changed) for name, (changed, _) in wrong]
     return play_roles(parts, inventory=scratch.inventory)
+
+
+@pytest.fixture(scope="module")
+def units(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The services that are played: of FURTHER only those that a selected test of the module asks about."""
+    here = [item for item in request.session.items if item.path == request.path]
+    asked = {item.callspec.params.get("unit") for item in here if hasattr(item, "callspec")}
+    return tuple(unit for unit in UNITS if unit in asked or unit not in FURTHER)
 
 
 @pytest.fixture(scope="module")

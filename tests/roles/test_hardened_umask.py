@@ -91,6 +91,11 @@ def deployed(installed: Run, hardened: Scratch, tmp_path_factory: pytest.TempPat
     return variables
 
 
+def words(run: Run) -> str:
+    """What was said, on one line."""
+    return " ".join(run.output.split())
+
+
 def live(hardened: Scratch) -> str:
     told = hardened.host.check_output("curl --fail --silent --retry 5 http://127.0.0.1:8080/version")
     return str(json.loads(told)["version"])
@@ -111,8 +116,11 @@ def test_an_archive_and_the_bundle_of_the_daemon_run(installed: Run, hardened: S
 
     assert hardened.host.check_output(f"readlink /proc/{pid}/exe") == f"/opt/prometheus/{VERSION}/prometheus"
     assert hardened.host.service("rollback").is_running
+    assert "expected prometheus of a version that this repository is tested with" in words(installed)
+    assert hardened.host.check_output(SHUT.replace("/opt/mita-backend/releases", "")) == ""
 
 
+@pytest.mark.long
 def test_a_release_is_deployed_and_everything_of_ours_can_be_read(
     deployed: dict[str, Any], hardened: Scratch
 ) -> None:
@@ -120,12 +128,14 @@ def test_a_release_is_deployed_and_everything_of_ours_can_be_read(
     assert hardened.host.check_output(SHUT) == ""
 
 
+@pytest.mark.long
 def test_second_runs_change_nothing(deployed: dict[str, Any], hardened: Scratch, parts: list[Part]) -> None:
     assert play_roles(parts, inventory=hardened.inventory).ok().changed() == []
     assert as_site(hardened, "application").ok().changed() == []
     assert as_site(hardened, "deploy", **deployed).ok().changed() == []
 
 
+@pytest.mark.long
 def test_what_an_earlier_run_left_shut_is_mended(
     deployed: dict[str, Any], hardened: Scratch, parts: list[Part]
 ) -> None:

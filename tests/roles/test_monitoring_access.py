@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,17 +57,17 @@ def _lookup(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def play(scratch: Scratch, services: Services, web: dict[str, object]) -> Play:
+def play(scratch: Scratch, services: Services, web: dict[str, object], units: tuple[str, ...]) -> Play:
     """Play every service with its port closed, each with its own further inputs."""
 
     def run(
-        *options: str, units: Iterable[str] = UNITS, inputs: Mapping[str, Mapping[str, object]] | None = None
+        *options: str, only: Iterable[str] = units, inputs: Mapping[str, Mapping[str, object]] | None = None
     ) -> Run:
         closed: dict[str, dict[str, object]] = {
-            unit: web if unit in KNOWS_USERS else {**web, "web_users": []} for unit in units
+            unit: web if unit in KNOWS_USERS else {**web, "web_users": []} for unit in only
         }
         closed |= {"prometheus": {**web, "access": access(web)}} if "prometheus" in closed else {}
-        parts = [services[unit].part(**closed[unit], **(inputs or {}).get(unit, {})) for unit in units]
+        parts = [services[unit].part(**closed[unit], **(inputs or {}).get(unit, {})) for unit in only]
         return play_roles(parts, *options, inventory=scratch.inventory)
 
     return run
@@ -119,7 +120,9 @@ def test_port_speaks_only_tls(closed: Run, scratch: Scratch, services: Services,
     assert ask(scratch, services[unit], scheme="http") == "400"
 
 
-def test_prometheus_gets_through_every_closed_port(closed: Run, scratch: Scratch, services: Services) -> None:
+def test_prometheus_gets_through_every_closed_port(
+    closed: Run, scratch: Scratch, services: Services, units: tuple[str, ...]
+) -> None:
     login = f"--silent --user scraper:{PLANTED['web']} --cacert /etc/prometheus/web/tls.crt"
     api = f"curl {login} --resolve scratch:9090:127.0.0.1 https://scratch:9090/api/v1"
 
@@ -131,7 +134,7 @@ def test_prometheus_gets_through_every_closed_port(closed: Run, scratch: Scratch
 
     def reached() -> bool:
         found = targets()
-        return all(found.get(job) == "up" for job in JOBS.values())
+        return all(found.get(job) == "up" for job in map(JOBS.__getitem__, units))
 
     until("every job to be scraped", reached, deadline_s=2 * 15 + 10, explain=lambda: f"found {targets()}")
 
@@ -158,6 +161,7 @@ def test_hashes_are_the_same_at_every_run(closed_again: Run) -> None:
     assert closed_again.changed() == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os_release() != "bookworm", reason="only Debian 12's redis exporter knows no users")
 def test_redis_exporter_without_users_says_so(
     closed_again: Run, scratch: Scratch, services: Services, web: dict[str, object]
@@ -172,17 +176,23 @@ def test_redis_exporter_without_users_says_so(
 
 
 @pytest.fixture(scope="module")
-def archives(
+def archive(
     closed_again: Run, scratch: Scratch, services: Services, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Archive]:
-    """Archives in upstream's layout, made of the distribution's programs."""
+) -> Callable[[str], Archive]:
+    """Make an archive in upstream's layout of the distribution's programs; each is made once."""
     directory = tmp_path_factory.mktemp("archives")
-    return {
-        unit: make_archive(
-            scratch.container, services[unit].component, VERSION, dict(services[unit].binaries), directory
-        )
-        for unit in UNITS
-    }
+
+    @cache
+    def made(unit: str) -> Archive:
+        row = services[unit]
+        return make_archive(scratch.container, row.component, VERSION, dict(row.binaries), directory)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def archives(archive: Callable[[str], Archive], units: tuple[str, ...]) -> dict[str, Archive]:
+    return {unit: archive(unit) for unit in units}
 
 
 def pinned(archives: Mapping[str, Archive], **change: str) -> dict[str, dict[str, object]]:
@@ -199,19 +209,20 @@ def pinned(archives: Mapping[str, Archive], **change: str) -> dict[str, dict[str
     }
 
 
-def programs(scratch: Scratch) -> dict[str, str]:
+def programs(scratch: Scratch, units: Iterable[str]) -> dict[str, str]:
     """The program that each service really runs."""
-    pids = {unit: scratch.host.check_output(f"systemctl show -P MainPID {unit}") for unit in UNITS}
+    pids = {unit: scratch.host.check_output(f"systemctl show -P MainPID {unit}") for unit in units}
     return {unit: scratch.host.check_output(f"readlink /proc/{pid}/exe") for unit, pid in pids.items()}
 
 
 @pytest.fixture(scope="module")
-def refused(archives: dict[str, Archive], play: Play) -> Run:
+def refused(archive: Callable[[str], Archive], play: Play) -> Run:
     """One release without a version of its own, and one whose archive is another than the pinned one."""
-    latest = pinned(archives, version="latest")["prometheus"]
-    tampered = pinned(archives, archive_checksum="sha256:" + "0" * 64)["node-exporter"]
+    here = {unit: archive("node-exporter") for unit in ("prometheus", "node-exporter")}
+    latest = pinned(here, version="latest")["prometheus"]
+    tampered = pinned(here, archive_checksum="sha256:" + "0" * 64)["node-exporter"]
     inputs = {"prometheus": latest, "node-exporter": tampered}
-    return play(units=inputs, inputs=inputs)
+    return play(only=inputs, inputs=inputs)
 
 
 def test_latest_is_refused(refused: Run) -> None:
@@ -219,9 +230,9 @@ def test_latest_is_refused(refused: Run) -> None:
 
 
 def test_archive_with_another_checksum_is_refused(
-    refused: Run, scratch: Scratch, archives: dict[str, Archive]
+    refused: Run, scratch: Scratch, archive: Callable[[str], Archive]
 ) -> None:
-    found = archives["node-exporter"].checksum
+    found = archive("node-exporter").checksum
 
     assert f"to be sha256:{'0' * 64}, found {found}" in refused.failure("node-exporter")
     assert not scratch.host.file(f"/opt/node_exporter/{VERSION}").exists
@@ -233,6 +244,7 @@ def unpacked(refused: Run, archives: dict[str, Archive], play: Play) -> Run:
     return play(inputs=pinned(archives))
 
 
+@pytest.mark.long
 @every_service
 def test_service_runs_the_archives_program(
     unpacked: Run, scratch: Scratch, services: Services, unit: str
@@ -240,11 +252,12 @@ def test_service_runs_the_archives_program(
     assert not unpacked.failure(unit)
     home = f"/opt/{services[unit].component}/{VERSION}"
 
-    assert programs(scratch)[unit] == f"{home}/{services[unit].binaries[0][0]}"
+    assert programs(scratch, [unit])[unit] == f"{home}/{services[unit].binaries[0][0]}"
     for name, _ in services[unit].binaries:
         assert scratch.host.file(f"/usr/local/bin/{name}").linked_to == f"{home}/{name}"
 
 
+@pytest.mark.long
 def test_version_that_is_not_tested_is_warned_about(unpacked: Run) -> None:
     told = " ".join(unpacked.output.split())
 
@@ -252,6 +265,7 @@ def test_version_that_is_not_tested_is_warned_about(unpacked: Run) -> None:
     assert f"found {VERSION}" in told
 
 
+@pytest.mark.long
 def test_second_run_from_archives_changes_nothing(
     unpacked: Run, archives: dict[str, Archive], play: Play
 ) -> None:
@@ -260,13 +274,14 @@ def test_second_run_from_archives_changes_nothing(
     assert again.changed() == []
 
 
+@pytest.mark.long
 def test_services_return_to_the_distributions_programs(
     unpacked: Run, scratch: Scratch, services: Services, play: Play
 ) -> None:
     units = ("prometheus", "node-exporter")
 
-    play(units=units).ok()
+    play(only=units).ok()
 
-    running = programs(scratch)
+    running = programs(scratch, units)
     assert [running[unit] for unit in units] == [services[unit].binaries[0][1] for unit in units]
     assert not scratch.host.file("/usr/local/bin/promtool").exists

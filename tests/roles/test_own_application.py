@@ -113,6 +113,7 @@ def address_of(scratch: Scratch) -> str:
     return str(scratch.host.check_output("hostname -i").split()[0])
 
 
+@pytest.mark.long
 def test_no_request_is_lost_between_releases_that_take_the_socket(
     second: Run, deploy: Deploy, scratch: Scratch
 ) -> None:
@@ -124,6 +125,7 @@ def test_no_request_is_lost_between_releases_that_take_the_socket(
     assert ready(scratch)["version"] == "2.1.0"
 
 
+@pytest.mark.long
 def test_release_that_does_not_start_leaves_the_host_on_the_earlier_ones_command(
     second: Run, deploy: Deploy, scratch: Scratch
 ) -> None:
@@ -141,6 +143,7 @@ def test_rollback_puts_the_earlier_releases_command_back(
     assert ready(scratch) == {"version": "1.0.0", "greeting": "from 1.0.0"}
 
 
+@pytest.mark.long
 def test_program_that_the_host_lacks_is_named_before_anything_is_live(
     first: Run, deploy: Deploy, scratch: Scratch
 ) -> None:
@@ -151,6 +154,7 @@ def test_program_that_the_host_lacks_is_named_before_anything_is_live(
     assert scratch.host.run("test -e /opt/mita-backend/releases/4.0.0").rc == 1
 
 
+@pytest.mark.long
 def test_program_that_the_sandbox_would_kill_is_refused_before_anything_is_live(
     second: Run, deploy: Deploy, play: Callable[..., Run], scratch: Scratch
 ) -> None:
@@ -165,6 +169,7 @@ def test_program_that_the_sandbox_would_kill_is_refused_before_anything_is_live(
     assert ready(scratch)["version"] == "1.0.0"
 
 
+@pytest.mark.long
 def test_person_is_told_that_a_release_is_not_left_by_itself(
     second: Run, deploy: Deploy, scratch: Scratch
 ) -> None:

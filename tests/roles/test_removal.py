@@ -107,6 +107,7 @@ GATEWAY: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 def test_a_gateway_of_another_name_leaves_what_was_pushed_only_if_asked(
     remove: Remove, scratch: Scratch
 ) -> None:
