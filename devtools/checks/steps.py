@@ -19,17 +19,14 @@ MINUTES = (
     "roles-deploy",
     "contract-rollback",
     "unit",
-    "roles-monitoring_lifecycle",
-    "roles-monitoring_access",
     "rules-scenes",
     "roles-rollback_role",
     "rules",
-    "roles-grafana",
+    "roles-monitoring_lifecycle",
     "contract",
-    "roles-hardened_umask",
+    "roles-grafana",
     "consistency",
-    "roles-own_application",
-    "roles-postgresql",
+    "roles-monitoring_access",
 )
 """The tests that take minutes, the longest first: they begin first, and what is short fills the end."""
 POLITELY = ("nice", "-n", "19")
