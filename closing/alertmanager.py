@@ -1,4 +1,8 @@
-"""Alertmanager over its API: what it lists, and what is posted to it. An answer that is odd is no answer."""
+"""Alertmanager over its API: what it lists, and what is posted to it. An answer that is odd is no answer.
+
+Its groups are not asked for: while it puts them together it takes no alert, for seconds where there are very
+many. Which group an alert is in follows from its labels and the routes.
+"""
 
 import base64
 import json
@@ -27,10 +31,7 @@ class RefusedError(ClosingError):
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One alert that has not ended; `groups` are the receivers' groups that it is in.
-
-    It may be suppressed in some of them and told in others.
-    """
+    """One alert that has not ended; `groups` are the receivers' groups that it is in."""
 
     fingerprint: str
     labels: Labels
@@ -38,7 +39,6 @@ class Listed:
     starts_at: str
     generator_url: str
     suppressed: bool
-    told: bool
     groups: frozenset[str]
     silenced: bool = False
     """By a silence or another alert, at whatever hour."""
@@ -71,19 +71,32 @@ class Alertmanager:
 
     def view(self) -> View:
         """Ask for everything, or raise ClosingError: half of an answer would be a false one."""
-        status, groups, silences = (self._get(path) for path in ("status", "alerts/groups", "silences"))
-        if not isinstance(groups, list) or not isinstance(silences, list):
+        status, alerts, silences = (self._get(path) for path in ("status", "alerts", "silences"))
+        if not isinstance(alerts, list) or not isinstance(silences, list):
             raise ClosingError(f"expected Alertmanager's API v2 at {self._settings.url}, found no lists")
         try:
             return View(
                 started=status["uptime"],
-                alerts=_listed(groups),
+                alerts={one.fingerprint: one for one in (self._listed(one) for one in alerts)},
                 silences=[_matchers(one) for one in silences if one["status"]["state"] == "active"],
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ClosingError(
                 f"expected Alertmanager's API v2 at {self._settings.url}, found: {error!r}"
             ) from error
+
+    def _listed(self, one: Any) -> Listed:
+        state = one["status"]
+        return Listed(
+            fingerprint=one["fingerprint"],
+            labels=one["labels"],
+            annotations=one["annotations"],
+            starts_at=one["startsAt"],
+            generator_url=one.get("generatorURL", ""),
+            suppressed=state["state"] == "suppressed",
+            groups=self._settings.groups(one["labels"], {each["name"] for each in one["receivers"]}),
+            silenced=bool(state.get("silencedBy") or state.get("inhibitedBy")),
+        )
 
     def post(self, alerts: Sequence[Mapping[str, Any]]) -> None:
         """Post alerts; raises RefusedError where some of them were not taken."""
@@ -127,27 +140,6 @@ class Alertmanager:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
-
-
-def _listed(groups: Any) -> dict[str, Listed]:
-    found: dict[str, Listed] = {}
-    for group in groups:
-        key = json.dumps([group["receiver"]["name"], group["labels"]], sort_keys=True)
-        for one in group["alerts"]:
-            earlier = found.get(one["fingerprint"])
-            suppressed = one["status"]["state"] == "suppressed"
-            found[one["fingerprint"]] = Listed(
-                fingerprint=one["fingerprint"],
-                labels=one["labels"],
-                annotations=one["annotations"],
-                starts_at=one["startsAt"],
-                generator_url=one.get("generatorURL", ""),
-                suppressed=suppressed or (earlier is not None and earlier.suppressed),
-                told=not suppressed or (earlier is not None and earlier.told),
-                groups=frozenset({key}) | (earlier.groups if earlier else frozenset()),
-                silenced=bool(one["status"].get("silencedBy") or one["status"].get("inhibitedBy")),
-            )
-    return found
 
 
 def _matchers(silence: Any) -> list[Matcher]:

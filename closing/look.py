@@ -82,7 +82,7 @@ def _still_there(one: Listed, earlier: Remembered | None, now: Seconds) -> Remem
         generator_url=one.generator_url,
         groups=sorted(one.groups),
         seen=now,
-        told=one.told or (earlier is not None and earlier.told),
+        told=not one.suppressed or (earlier is not None and earlier.told),
         held=one.suppressed,
     )
 

@@ -17,6 +17,7 @@ from devtools.wait import until
 from harness.clients import Receivers
 from harness.release.backing import free_port
 from monitoring.escalation import SOURCE
+from tests.contract.processes import watched
 
 pytestmark = pytest.mark.slow
 TOKEN = secrets.token_hex(10)
@@ -130,7 +131,8 @@ def test_a_dry_run_shows_what_would_be_and_the_run_makes_it_once(site: Site) -> 
         imagined.output.split()
     )
 
-    site.play().ok()
+    with watched() as processes:
+        site.play().ok()
     [made] = site.written()
     again = site.play("--diff").ok()
 
@@ -146,6 +148,8 @@ def test_a_dry_run_shows_what_would_be_and_the_run_makes_it_once(site: Site) -> 
     assert len(site.written()) == 1 and again.changed() == []
     for told in (imagined.output, again.output, site.records()):
         assert TOKEN not in told
+    assert any(b"AnsiballZ_pagerduty_escalation" in one for one in processes)
+    assert not any(TOKEN.encode() in one for one in processes)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_nothing_different_is_hidden(played: Played, env: str, name: str, count:
 
 
 def test_a_trigger_in_the_storm_is_heard_about_as_fast_as_alone(played: Played) -> None:
-    """But for those that come while Alertmanager answers a look, and holds back everything meanwhile."""
+    """Also while Alertmanager answers a look; the longest has room for a machine that does other work."""
     alone, inside = ([heard_ms(played, one) for one in some] for some in (ALONE, INSIDE))
 
     assert statistics.median(inside) < statistics.median(alone) + 100, (alone, inside)

@@ -41,7 +41,7 @@ def closing_settings(
     """
     parsed = read_yaml(config)
     try:
-        routes = list(_routes(parsed["route"], {"group_interval": "5m"}, ()))
+        routes = list(_routes(parsed["route"], {"group_interval": "5m", "group_by": []}, ()))
 
         def patience(route: Config) -> float:
             interval = parse_duration(route["group_interval"]) / 1000
@@ -61,6 +61,7 @@ def closing_settings(
             "crowd_s": CROWD_S / time_scale,
             "inhibitions": [_inhibition(rule) for rule in parsed.get("inhibit_rules") or ()],
             "timed": list(_timed(parsed, routes)),
+            "grouped": [{**_taking(one), "by": one["group_by"]} for one in routes],
             "digest": _digest(parsed) if digest else {},
         }
     except CatalogError as error:
@@ -148,12 +149,19 @@ def _timed(config: Config, routes: Iterable[Config]) -> Iterator[dict[str, Any]]
         mute, active = (route.get(f"{kind}_time_intervals") for kind in ("mute", "active"))
         if mute or active:
             yield {
-                "receiver": route["receiver"],
-                "matchers": route["path"],
-                "children": [_own_matchers(child) for child in route.get("routes") or ()],
+                **_taking(route),
                 "mute": [part for name in mute or () for part in named.get(name, ())],
                 "active": [part for name in active for part in named.get(name, ())] if active else None,
             }
+
+
+def _taking(route: Config) -> dict[str, Any]:
+    """What a route takes, for whom."""
+    return {
+        "receiver": route["receiver"],
+        "matchers": route["path"],
+        "children": [_own_matchers(child) for child in route.get("routes") or ()],
+    }
 
 
 def _routes(route: Config, above: Config, path: Iterable[list[str]]) -> Iterator[Config]:
@@ -161,7 +169,7 @@ def _routes(route: Config, above: Config, path: Iterable[list[str]]) -> Iterator
     whole = [*path, *_own_matchers(route)]
     inherited = {
         name: route.get(name) or above[name]
-        for name in ("receiver", "group_interval")
+        for name in ("receiver", "group_interval", "group_by")
         if route.get(name) or name in above
     }
     yield {**route, **inherited, "path": whole}

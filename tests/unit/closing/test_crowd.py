@@ -48,7 +48,6 @@ def fires(number: int, ago_s: float = 0, **labels: str) -> Listed:
         starts_at=(NOON - timedelta(seconds=ago_s)).isoformat(),
         generator_url="http://prometheus",
         suppressed=False,
-        told=True,
         groups=frozenset({'["critical", {}]'}),
     )
 

@@ -55,7 +55,6 @@ def listed(labels: Labels, *, suppressed: bool = False, receiver: str = "error",
         starts_at="2026-11-28T11:00:00.000Z",
         generator_url="",
         suppressed=suppressed,
-        told=not suppressed,
         groups=frozenset({f'["{receiver}", {{"alertname": "{group or labels["alertname"]}"}}]'}),
     )
 

@@ -13,18 +13,13 @@ from closing.__main__ import main
 from closing.memory import MOST, Memory, Remembered, load, save
 
 PASSWORD = "planted-password"
-GROUPS: dict[str, Any] = {
-    "receiver": {"name": "error"},
-    "labels": {"alertname": "Memory"},
-    "alerts": [
-        {
-            "fingerprint": "f1",
-            "labels": {"alertname": "Memory"},
-            "annotations": {},
-            "startsAt": "2026-11-28T11:00:00.000Z",
-            "status": {"state": "suppressed"},
-        }
-    ],
+LISTED: dict[str, Any] = {
+    "fingerprint": "f1",
+    "receivers": [{"name": "error"}, {"name": "a site's own"}],
+    "labels": {"alertname": "Memory", "host": "a"},
+    "annotations": {},
+    "startsAt": "2026-11-28T11:00:00.000Z",
+    "status": {"state": "suppressed"},
 }
 SILENCE: dict[str, Any] = {
     "status": {"state": "active"},
@@ -39,7 +34,7 @@ class Server:
     """Answers each path with what a test gives it."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {"status": {"uptime": "t0"}, "alerts/groups": [GROUPS], "silences": []}
+        self.answers: dict[str, Any] = {"status": {"uptime": "t0"}, "alerts": [LISTED], "silences": []}
         self.authorization: list[str | None] = []
         outer = self
 
@@ -81,6 +76,11 @@ def command(server: Server, tmp_path: Path) -> list[str]:
         "crowd_s": 600,
         "inhibitions": [],
         "timed": [],
+        "grouped": [
+            {"receiver": "error", "matchers": [], "children": [], "by": ["alertname", "env"]},
+            {"receiver": "error", "matchers": [["host", "=", "b"]], "children": [], "by": ["host"]},
+            {"receiver": "others", "matchers": [], "children": [], "by": ["..."]},
+        ],
     }
     settings.write_text(json.dumps(values))
     return ["--settings", str(settings), "--memory", str(tmp_path / "memory.json")]
@@ -92,16 +92,21 @@ def test_look_remembers_what_is_listed_for_itself_alone(command: list[str], serv
     path = Path(command[-1])
     assert path.stat().st_mode & 0o777 == 0o600
     assert load(path)[0].alerts["f1"].held
+    assert load(path)[0].alerts["f1"].groups == [
+        '["a site\'s own", {}]',
+        '["error", {"alertname": "Memory"}]',
+    ]
     assert set(server.authorization) == {"Basic dTpwbGFudGVkLXBhc3N3b3Jk"}
 
 
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
-        ("alerts/groups", (200, b"<html>")),
-        ("alerts/groups", (200, b"{}")),
-        ("alerts/groups", (200, b'[{"alerts": [0]}]')),
-        ("alerts/groups", (500, b"")),
+        ("alerts", (200, b"<html>")),
+        ("alerts", (200, b"{}")),
+        ("alerts", (200, b"[0]")),
+        ("alerts", (200, b'[{"fingerprint": "f1"}]')),
+        ("alerts", (500, b"")),
         ("status", (401, b"no")),
         ("silences", (200, b"null")),
     ],

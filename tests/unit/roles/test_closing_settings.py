@@ -108,6 +108,19 @@ time_intervals: [{name: night, time_intervals: [{weekdays: ['monday:friday']}]}]
     assert found["children"] == [[["v", "=", "w"]]]
 
 
+def test_groups_are_those_of_the_routes_that_take_an_alert() -> None:
+    config = """
+route:
+  receiver: a
+  group_by: [alertname]
+  routes:
+    - {matchers: ['x="y"'], receiver: b, group_by: [x], routes: [{matchers: ['z="1"'], group_by: ['...']}]}
+"""
+    found = {(one["receiver"], *one["by"]): len(one["matchers"]) for one in settings(config)["grouped"]}
+
+    assert found == {("a", "alertname"): 0, ("b", "x"): 1, ("b", "..."): 2}
+
+
 def test_receiver_whose_groups_speak_rarely_is_waited_for_longer() -> None:
     assert settings()["slower_s"] == {"warning-mail": 900 + 120}
     inherited = """
