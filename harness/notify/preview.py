@@ -11,7 +11,7 @@ from typing import Any
 from devtools import apt
 from devtools.errors import UserError
 from harness.incident.receipts import destination
-from harness.notify import slack_page
+from harness.notify import pager_page, slack_page
 from harness.notify.scenes import Scene
 
 Record = Mapping[str, Any]
@@ -25,12 +25,13 @@ MINUTES = 2
 
 
 def write(scene: Scene, records: Sequence[Record], place: Path) -> list[Path]:
-    """The files of a scene: Slack's and the mail's page, PagerDuty's event, and the words of all three."""
+    """The files of a scene: the page of each place, PagerDuty's event, and the words of all three."""
     slack, mails, events = (
         [one for one in records if one["receiver"] == kind] for kind in ("slack", "smtp", "pagerduty")
     )
     files = {f"{scene.name}-slack.html": slack_page.page(slack)} if slack else {}
     files |= {f"{scene.name}-mail.html": one["body"]["html"] for one in mails}
+    files |= {f"{scene.name}-pagerduty.html": pager_page.page(events)} if events else {}
     files |= {f"{scene.name}-pagerduty.json": json.dumps(one["body"], indent=2) for one in events}
     files[f"{scene.name}.txt"] = words(records)
     for name, text in files.items():

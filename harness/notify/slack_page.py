@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 COLOURS = {"good": "#2eb67d", "warning": "#ecb22e", "danger": "#e01e5a"}
@@ -27,7 +27,7 @@ _ITALIC = re.compile(r"(?<![\w_])_([^\n]+)_(?![\w_])")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
-def page(records: list[Mapping[str, Any]]) -> str:
+def page(records: Sequence[Mapping[str, Any]]) -> str:
     """The messages of one scene below each other."""
     shown = "\n".join(_message(record) for record in records)
     return (

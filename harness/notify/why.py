@@ -40,7 +40,12 @@ def reached(config: Config, labels: Labels, at: datetime) -> Iterator[Reach]:
     """Every route that takes the alert, in the order of the file."""
     by_name = {receiver["name"]: receiver for receiver in config["receivers"]}
     for route in routes_of(config, labels):
-        receiver = by_name[route["receiver"]]
+        receiver = by_name.get(route.get("receiver", ""))
+        if receiver is None:
+            raise UserError(
+                f"expected each route to have one of the receivers {', '.join(by_name)}, "
+                f"found {route.get('receiver', 'none')}"
+            )
         times = _kept_back(config, route, at)
         machines = [one.get("url", "a secret address") for one in receiver.get("webhook_configs", ())]
         places = [*map(str, destinations(receiver)), *(f"webhook {url}" for url in machines)]

@@ -43,6 +43,7 @@ class Fires:
     begin: float
     end: float
     labels: Labels
+    annotations: Labels = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Player:
             ended = datetime.now(UTC)
             post(
                 alertmanager,
-                [alert_of(one.labels) for one in timeline if one.begin == moment]
-                + [alert_of(one.labels, ended) for one in timeline if one.end == moment],
+                [alert_of(one.labels, None, one.annotations) for one in timeline if one.begin == moment]
+                + [alert_of(one.labels, ended, one.annotations) for one in timeline if one.end == moment],
             )
         return began, posted
 
@@ -213,12 +214,13 @@ def post(alertmanager: Alertmanager, alerts: list[Record]) -> None:
     alertmanager.send("POST", "/api/v2/alerts", json=alerts).raise_for_status()
 
 
-def alert_of(labels: Labels, ended: datetime | None = None) -> Record:
+def alert_of(labels: Labels, ended: datetime | None = None, annotations: Labels | None = None) -> Record:
     """The alert as Prometheus posts it: what fires has an end in the future."""
     begin = ended or datetime.now(UTC)
     return {
         "labels": labels,
-        "annotations": {"summary": "a fault"},
+        "annotations": annotations or {"summary": "a fault"},
+        "generatorURL": "https://prometheus.mita.finance/graph?g0.expr=up&g0.tab=1",
         "startsAt": begin.isoformat(),
         "endsAt": (ended or begin + timedelta(minutes=10)).isoformat(),
     }

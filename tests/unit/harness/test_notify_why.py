@@ -1,6 +1,7 @@
 """`harness notify why`: routes, mute times and silencers, against the real files."""
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -104,3 +105,26 @@ def test_what_cannot_be_answered_is_told(
 ) -> None:
     assert main(["notify", "why", *words]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("route", [{"receiver": "b"}, {}])
+def test_a_route_that_leads_to_no_receiver_is_told(
+    route: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(yaml.safe_dump({"route": route, "receivers": [{"name": "a"}]}))
+
+    for command in (["why", "HostDown"], ["table"]):
+        assert main(["notify", *command, "--config", str(config)]) == 1
+        assert "expected each route to have one of the receivers a, found" in capsys.readouterr().err
+
+
+def test_the_table_is_what_a_person_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["notify", "table"]) == 0
+
+    told = capsys.readouterr().out
+    assert "| HostHighCpu | warning | #mita-alerts, mail | nobody until the morning |" in told
+    assert (
+        "| ExporterDown with `job=postgres` or `job=redis` or `job=mysqld` | error | #mita-database, " in told
+    )
+    assert "| Watchdog | none | dead-man, rollback-heartbeat | the same |" in told
