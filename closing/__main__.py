@@ -1,7 +1,12 @@
-"""`python3 -m closing --settings FILE --memory FILE`: one look; systemd's timer runs it again and again."""
+"""`python3 -m closing --settings FILE --memory FILE`: one look; systemd's timer runs it again and again.
+
+Where no systemd runs, `--every SECONDS` goes on looking until SIGTERM.
+"""
 
 import argparse
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,12 +24,30 @@ NOTICE, ERROR = "<5>", "<3>"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Look once; 1 and a line on standard error where nothing is known or something was not taken."""
+    """Look; 1 and a line on standard error where nothing is known or something was not taken."""
     parser = argparse.ArgumentParser(prog="closing", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True)
     parser.add_argument("--memory", type=Path, required=True)
+    parser.add_argument("--every", type=float, metavar="SECONDS", help="look again and again")
     parser.add_argument("--check", action="store_true", help="read the settings and stop")
     options = parser.parse_args(argv)
+    if options.every and not options.check:
+        return _look_on(options)
+    return _once(options)
+
+
+def _look_on(options: argparse.Namespace) -> int:
+    """Look until a signal asks to stop. The settings are read each time: what writes them tells nobody."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    _once(options)
+    while not ended.wait(options.every):
+        _once(options)
+    return 0
+
+
+def _once(options: argparse.Namespace) -> int:
     try:
         chosen = settings.load(options.settings)
         return 0 if options.check else _look(chosen, options.memory)

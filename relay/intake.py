@@ -1,4 +1,4 @@
-"""Where Alertmanager posts, on loopback alone: `/NAME` for the address of that name."""
+"""Where Alertmanager posts, where others cannot: `/NAME` for the address of that name."""
 
 import json
 import re
@@ -31,7 +31,7 @@ class Intake(ThreadingHTTPServer):
 
     def __init__(self, settings: Settings, store: Store, senders: Mapping[str, Sender]) -> None:
         self.settings, self.store, self.senders = settings, store, senders
-        super().__init__(("127.0.0.1", settings.port), _Handler)
+        super().__init__((settings.host, settings.port), _Handler)
 
     def handle_error(self, _request: Any, _client: Any) -> None:
         """Say in one line what kept a request from its answer; who hangs up is no fault."""

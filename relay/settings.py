@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import RelayError
 
+LOOPBACK = "127.0.0.1"
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
@@ -23,7 +24,7 @@ class Address:
 class Settings:
     """`late_s` is how long a message may wait before a person is told, `keep_s` before it is set aside.
 
-    `longest_pause_s` is the longest pause between two tries at a Slack that fails.
+    `longest_pause_s` is the longest pause between two tries at a Slack that fails. It listens at `host`.
     """
 
     port: int
@@ -31,6 +32,7 @@ class Settings:
     late_s: float
     keep_s: float
     longest_pause_s: float
+    host: str = LOOPBACK
 
 
 def load(path: Path) -> Settings:
@@ -46,6 +48,7 @@ def load(path: Path) -> Settings:
             late_s=float(values["late_s"]),
             keep_s=float(values["keep_s"]),
             longest_pause_s=float(values["longest_pause_s"]),
+            host=str(values.get("host", LOOPBACK)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RelayError(f"expected the settings that the role writes in {path}, found: {error!r}") from error

@@ -54,7 +54,7 @@ def complaints(settings: Settings, found: Mapping[str, Any]) -> list[str]:
 
 def asked(settings: Settings) -> dict[str, Any]:
     """Ask the running relay how it is; RelayError where it does not say."""
-    url = f"http://127.0.0.1:{settings.port}/state"
+    url = f"http://{settings.host}:{settings.port}/state"
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(url, timeout=TIMEOUT_S) as answer:

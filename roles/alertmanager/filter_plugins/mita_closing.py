@@ -17,6 +17,7 @@ from monitoring.routing import MATCHER
 from monitoring.yaml_text import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+LOOPBACK = "127.0.0.1"
 CROWD_S = 600.0
 GRACE_S = 120.0
 """Beside a group's interval: what fires is sent once a minute, and a new Alertmanager must hear it."""
@@ -34,6 +35,7 @@ def closing_settings(
     retention: str,
     time_scale: float,
     digest: bool = False,
+    relay_host: str = LOOPBACK,
 ) -> str:
     """Return the settings of `closing` beside this configuration; *ready* is how Alertmanager is asked.
 
@@ -62,20 +64,20 @@ def closing_settings(
             "inhibitions": [_inhibition(rule) for rule in parsed.get("inhibit_rules") or ()],
             "timed": list(_timed(parsed, routes)),
             "grouped": [{**_taking(one), "by": one["group_by"]} for one in routes],
-            "digest": _digest(parsed) if digest else {},
+            "digest": _digest(parsed, f"http://{relay_host}:") if digest else {},
         }
     except CatalogError as error:
         raise AnsibleFilterError(f"alertmanager: {error}") from error
     return json.dumps(values, indent=1) + "\n"
 
 
-def _digest(config: Config) -> dict[str, list[list[str]]]:
+def _digest(config: Config, relay: str) -> dict[str, list[list[str]]]:
     """Where each receiver reads in the morning what fired in its mute hours: channels behind the relay."""
     found = {
         one["name"]: [
             [entry["api_url"], entry.get("channel", "")]
             for entry in one.get("slack_configs") or ()
-            if str(entry.get("api_url", "")).startswith("http://127.0.0.1:")
+            if str(entry.get("api_url", "")).startswith(relay)
         ]
         for one in config.get("receivers") or ()
     }

@@ -15,7 +15,7 @@ from monitoring.catalog import dump
 from monitoring.delivery.channels import COMMON, KIND
 from monitoring.delivery.saying import SECRETS, changed_entries
 from monitoring.yaml_text import read_yaml
-from roles.alertmanager.filter_plugins.mita_closing import program_files
+from roles.alertmanager.filter_plugins.mita_closing import LOOPBACK, program_files
 
 MARK = (
     "{{ .Status }} {{ range .Alerts.Firing }}{{ .Labels.severity }},{{ end }} | "
@@ -32,7 +32,7 @@ File = dict[str, Any]
 Entry = Mapping[str, Any]
 
 
-def behind_relay(files: Sequence[File], port: int) -> list[File]:
+def behind_relay(files: Sequence[File], port: int, host: str = LOOPBACK) -> list[File]:
     """Return Alertmanager's files: messages to Slack go to the relay, and their addresses with them."""
     before = _config(files)
     names = {name for name, _ in _relayed(before)}
@@ -43,7 +43,7 @@ def behind_relay(files: Sequence[File], port: int) -> list[File]:
         kept = {key: value for key, value in entry.items() if key not in ("api_url_file", "http_config")}
         own = str(entry.get("callback_id", ""))
         direct = {"follow_redirects": False}  # no proxy of the site's stands before this host itself
-        address = f"http://127.0.0.1:{port}/{name}"
+        address = f"http://{host}:{port}/{name}"
         return kept | {"api_url": address, "callback_id": MARK + own, "http_config": direct}
 
     after = changed_entries(before, KIND, change)
@@ -57,10 +57,13 @@ def behind_relay(files: Sequence[File], port: int) -> list[File]:
     return [{**one, **changed.get(one["path"], {})} for one in files if one["path"] not in gone]
 
 
-def relay_files(files: Sequence[File], port: int, *, time_scale: float, directory: str) -> list[File]:
+def relay_files(
+    files: Sequence[File], port: int, *, time_scale: float, directory: str, host: str = LOOPBACK
+) -> list[File]:
     """Return the relay's files: settings, the addresses that it sends to, and the program in *directory*."""
     found = dict(_relayed(_config(files)))
     settings = {
+        "host": host,
         "port": port,
         "addresses": {
             name: {"file": f"/etc/mita-relay/secrets/{name}", "proxy": proxy} for name, proxy in found.items()

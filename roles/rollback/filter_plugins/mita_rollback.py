@@ -1,9 +1,17 @@
 """Filters that turn the inventory into the daemon's settings, its own inventory and its known hosts."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from rollback.domain.policy import Mode
+from rollback.setting_types import MODES
 
 Vars = Mapping[str, Any]
 
@@ -23,6 +31,16 @@ NOTE = "# Written by the role `rollback`; changes made here are lost.\n"
 def settings_text(settings: Vars, changes: Vars) -> str:
     """Return settings.yml: what the role knows, then what the site says, which wins."""
     return NOTE + _dump({**settings, **changes})
+
+
+def without_hosts(settings: Vars, changes: Vars) -> dict[str, Any]:
+    """Return the settings of a daemon that reaches no host over SSH: who names no executor is only asked."""
+    if "executor" in changes:
+        return dict(settings)
+    sentence = "expected rollback_settings.executor in the site file (docs/compose.md), found none"
+    argv = ["sh", "-c", f"echo {quote(sentence)} >&2; exit 1"]
+    triggers = {name: str(Mode.PROPOSE) for name, mode in MODES.items() if mode is Mode.AUTO}
+    return {**settings, "triggers": triggers, "executor": {"kind": "command", "argv": argv}}
 
 
 def inventory_text(hostvars: Mapping[str, Vars], hosts: Sequence[str], connection: Vars) -> str:
@@ -110,6 +128,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "mita_rollback_settings": settings_text,
+            "mita_rollback_without_hosts": without_hosts,
             "mita_rollback_inventory": inventory_text,
             "mita_rollback_probes": probe_urls,
             "mita_rollback_known_hosts": known_hosts_text,

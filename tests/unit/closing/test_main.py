@@ -1,6 +1,8 @@
 """One look from the command line: what it remembers, what it says, and what it makes of odd answers."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from closing.__main__ import main
 from closing.memory import MOST, Memory, Remembered, load, save
+from devtools.paths import REPO
+from devtools.wait import until
 
 PASSWORD = "planted-password"
 LISTED: dict[str, Any] = {
@@ -178,6 +182,18 @@ def test_broken_memory_is_said_and_begins_anew(
     assert main(command) == 1
     assert "begins anew" in capsys.readouterr().err
     assert main(command) == 0
+
+
+@pytest.mark.slow
+def test_looks_go_on_until_they_are_asked_to_stop(command: list[str], server: Server) -> None:
+    looking = subprocess.Popen([sys.executable, "-m", "closing", *command, "--every=0.01"], cwd=REPO)
+    try:
+        until("a third look", lambda: len(server.authorization) > 6, deadline_s=20, interval_s=0.01)
+    finally:
+        looking.terminate()
+
+    assert looking.wait(10) == 0
+    assert Path(command[-1]).is_file()
 
 
 def test_missing_settings_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

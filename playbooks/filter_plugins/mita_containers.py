@@ -1,0 +1,69 @@
+"""Filters that turn the addresses of `.env` into what exporters read as files, passwords apart."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from ansible.errors import AnsibleFilterError
+
+Parts = Mapping[str, Any]
+"""An address as Ansible's `urlsplit` takes it apart."""
+
+
+def database_uri(parts: Parts) -> str:
+    """Return `host:port/name?options` of DATABASE_URL."""
+    _known(parts, "DATABASE_URL", ("postgres", "postgresql"), "postgresql://user:pass@host:5432/mita")
+    return f"{_place(parts, 5432)}{parts['path'] or '/postgres'}{_query(parts)}"
+
+
+def redis_address(parts: Parts) -> str:
+    """Return REDIS_URL without its password."""
+    _known(parts, "REDIS_URL", ("redis", "rediss"), "redis://redis:6379")
+    user = f"{parts['username']}@" if parts.get("username") else ""
+    return f"{parts['scheme']}://{user}{_place(parts, 6379)}"
+
+
+def redis_passwords(parts: Parts) -> str:
+    """Return what the redis exporter reads: the password by the address."""
+    password = unquote(parts.get("password") or "")
+    return json.dumps({redis_address(parts): password} if password else {})
+
+
+def backend(parts: Parts) -> dict[str, Any]:
+    """Return scheme, host and port of ROLLBACK_BASE_URL."""
+    _known(parts, "ROLLBACK_BASE_URL", ("http", "https"), "https://api.mita.finance")
+    usual = {"http": 80, "https": 443}[parts["scheme"]]
+    return {"scheme": parts["scheme"], "hostname": parts["hostname"], "port": parts.get("port") or usual}
+
+
+def _known(parts: Parts, name: str, schemes: tuple[str, ...], example: str) -> None:
+    """Refuse what is no such address, without a word of the password in it."""
+    if parts.get("scheme") not in schemes or not parts.get("hostname"):
+        raise AnsibleFilterError(
+            f"{name}: expected an address such as {example}, found one that begins with "
+            f"{parts.get('scheme') or 'no scheme'}:// and names {parts.get('hostname') or 'no host'}"
+        )
+
+
+def _place(parts: Parts, usual: int) -> str:
+    host = str(parts["hostname"])
+    return f"{f'[{host}]' if ':' in host else host}:{parts.get('port') or usual}"
+
+
+def _query(parts: Parts) -> str:
+    return f"?{parts['query']}" if parts.get("query") else ""
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {
+            "mita_backend": backend,
+            "mita_database_uri": database_uri,
+            "mita_redis_address": redis_address,
+            "mita_redis_passwords": redis_passwords,
+            "mita_unquoted": unquote,
+        }
