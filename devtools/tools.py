@@ -19,17 +19,19 @@ PACKAGES = {
     "alertmanager": ("prometheus-alertmanager",),
     "promtool-3": ("promtool",),
     "alertmanager-0.28": ("prometheus-alertmanager",),
+    "amtool-0.28": ("prometheus-alertmanager",),
 }
 # What a package calls a program that has another name here.
 PLAIN = {
     "alertmanager": "prometheus-alertmanager",
     "alertmanager-0.28": "prometheus-alertmanager",
     "promtool-3": "promtool",
+    "amtool-0.28": "amtool",
 }
 # Where a program looks for what it reads, wherever it was unpacked.
 SHARED = dict.fromkeys(("alertmanager", "alertmanager-0.28"), "/usr/share/prometheus/alertmanager")
 # Which newer release of the distribution has it.
-NEWER = {"promtool-3": "forky", "alertmanager-0.28": "trixie"}
+NEWER = {"promtool-3": "forky", "alertmanager-0.28": "trixie", "amtool-0.28": "trixie"}
 CHECKERS = ("promtool", "amtool")  # what every test run needs; the servers themselves only a few of them
 
 

@@ -31,7 +31,7 @@ def test_the_chart_is_of_the_daemons_release() -> None:
     assert known["version"] == known["appVersion"] == rollback.__version__
     for file in EXAMPLES:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        assert str(values["rollback"]["image"]["tag"]) == rollback.__version__
+        assert str(values["image"]["tag"]) == rollback.__version__
 
 
 def test_the_page_of_switches_is_that_of_the_schema() -> None:

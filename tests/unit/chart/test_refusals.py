@@ -17,7 +17,7 @@ def test_the_bare_defaults_say_all_that_a_site_must_say() -> None:
     for switch in (
         "alertmanager.mail",
         "alertmanager.deadMan",
-        "rollback.image.repository",
+        "image.repository",
         "rollback.executor.services",
         "rollback.executor.namespace",
         "prometheus.discovery",
@@ -51,10 +51,10 @@ def test_what_has_a_wrong_name_or_type_is_refused_by_the_schema() -> None:
 
 def test_what_cannot_work_together_is_refused_in_one_go() -> None:
     values: dict[str, Any] = {
+        "image": {"tag": ""},
         "prometheus": {"image": {"tag": "latest"}, "targets": {"mita-backend": [{"targets": ["a:1"]}]}},
         "alertmanager": {"mail": {"to": "a@b.c"}},
         "rollback": {
-            "image": {"tag": ""},
             "executor": {"namespace": "", "kind": "helm", "tools": {"image": {"repository": ""}}},
             "settings": {"listen_port": 1},
         },
@@ -64,7 +64,7 @@ def test_what_cannot_work_together_is_refused_in_one_go() -> None:
     said = _refused(values)
     for words in (
         'docker.io/prom/prometheus: expected a tag other than latest, or a digest, found "latest"',
-        'registry.mita.finance/mita-rollback: expected a tag other than latest, or a digest, found ""',
+        'registry.mita.finance/mita-monitoring: expected a tag other than latest, or a digest, found ""',
         "prometheus.discovery.mita-backend: expected a job to be found or to be listed",
         "alertmanager.mail.from: expected a text, found none",
         "alertmanager.without.mail: expected it or what it says is not there, found both",

@@ -1,0 +1,200 @@
+"""A stand-in of the API server for kubectl: deployments and their ReplicaSets, and a Role that is kept to.
+
+It answers what a real one answers to the requests that kubectl makes here, refuses every request that the
+Role does not allow, as the real authorizer does, and starts the pods of a change at the next look.
+"""
+
+import copy
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Object = dict[str, Any]
+Rule = Mapping[str, Any]
+RESOURCES = [
+    {
+        "name": name,
+        "kind": kind,
+        "namespaced": True,
+        "singularName": kind.lower(),
+        "verbs": ["get", "list", "patch"],
+    }
+    for name, kind in (("deployments", "Deployment"), ("replicasets", "ReplicaSet"))
+]
+DISCOVERY: dict[str, Object] = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": [
+            {
+                "name": "apps",
+                "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
+                "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"},
+            }
+        ],
+    },
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
+    "/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": RESOURCES},
+}
+REVISION = "deployment.kubernetes.io/revision"
+OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "uid": "deployment", "controller": True}
+VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "PUT": "update", "DELETE": "delete"}
+
+
+class Cluster:
+    """One deployment in a namespace, with a ReplicaSet for each version that it had, the last one live."""
+
+    def __init__(
+        self, namespace: str, name: str, versions: list[str], rules: list[Mapping[str, Any]]
+    ) -> None:
+        self.namespace, self.rules = namespace, rules
+        self.asked: list[tuple[str, str, str]] = []
+        self.refused: list[tuple[str, str, str]] = []
+        self.sets = [_replica_set(name, number, version) for number, version in enumerate(versions, 1)]
+        self.deployment = _deployment(name, self.sets[-1])
+        for one in (*self.sets, self.deployment):
+            one["metadata"]["namespace"] = namespace
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Object]:
+        """The status and the body of an answer."""
+        parts = urlsplit(path)
+        if parts.path in DISCOVERY:
+            return 200, DISCOVERY[parts.path]
+        place = parts.path.removeprefix(f"/apis/apps/v1/namespaces/{self.namespace}/")
+        resource, _, name = place.partition("/")
+        verb = "list" if method == "GET" and not name else VERBS[method]
+        if place == parts.path or not self._allows(verb, resource, name):
+            self.refused.append((verb, resource, name))
+            return 403, _status(403, "Forbidden", f"{verb} {resource} {name}: not allowed by the Role")
+        self.asked.append((verb, resource, name))
+        if resource == "replicasets":
+            return 200, {
+                "kind": "ReplicaSetList",
+                "apiVersion": "apps/v1",
+                "metadata": {},
+                "items": self.sets,
+            }
+        if name != self.deployment["metadata"]["name"]:
+            return 404, _status(404, "NotFound", f'deployments.apps "{name}" not found')
+        if verb == "patch":
+            return 200, self._patched(json.loads(body), dry="dryRun" in parse_qs(parts.query))
+        self._progress()
+        return 200, self.deployment
+
+    def _allows(self, verb: str, resource: str, name: str) -> bool:
+        return any(
+            "apps" in rule["apiGroups"]
+            and resource in rule["resources"]
+            and verb in rule["verbs"]
+            and (not rule.get("resourceNames") or name in rule["resourceNames"])
+            for rule in self.rules
+        )
+
+    def _patched(self, patch: list[Object], *, dry: bool) -> Object:
+        changed = copy.deepcopy(self.deployment)
+        for step in patch:
+            assert step["op"] in ("replace", "add")
+            *way, last = step["path"].strip("/").split("/")
+            inner = changed
+            for key in way:
+                inner = inner[key]
+            inner[last.replace("~1", "/")] = step["value"]
+        changed["metadata"]["generation"] += 1
+        if not dry:
+            self.deployment = changed
+        return changed
+
+    def _progress(self) -> None:
+        """The controller sees a change: its ReplicaSet gets the next revision, later its pods are ready."""
+        meta, status = self.deployment["metadata"], self.deployment["status"]
+        if status["observedGeneration"] == meta["generation"]:
+            status["availableReplicas"] = status["updatedReplicas"] = self.deployment["spec"]["replicas"]
+            return
+        status["observedGeneration"] = meta["generation"]
+        status["updatedReplicas"] = status["availableReplicas"] = 0
+        wanted = self.deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"]
+        newest = 1 + max(int(one["metadata"]["annotations"][REVISION]) for one in self.sets)
+        for one in self.sets:
+            if one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] == wanted:
+                one["metadata"]["annotations"][REVISION] = meta["annotations"][REVISION] = str(newest)
+
+
+def _replica_set(name: str, number: int, version: str) -> Object:
+    hashed = {"pod-template-hash": f"hash{number}"}
+    labels = {"app": name, "app.kubernetes.io/version": version}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{name}-hash{number}",
+            "uid": f"set-{number}",
+            "labels": {**labels, **hashed},
+            "annotations": {REVISION: str(number)},
+            "ownerReferences": [OWNER | {"name": name}],
+        },
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": name, **hashed}},
+            "template": {
+                "metadata": {"labels": {**labels, **hashed}},
+                "spec": {"containers": [{"name": "app", "image": f"registry.example.org/{name}:{version}"}]},
+            },
+        },
+        "status": {"replicas": 0},
+    }
+
+
+def _deployment(name: str, live: Object) -> Object:
+    template = copy.deepcopy(live["spec"]["template"])
+    del template["metadata"]["labels"]["pod-template-hash"]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name,
+            "uid": "deployment",
+            "generation": 7,
+            "annotations": {REVISION: live["metadata"]["annotations"][REVISION]},
+        },
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template},
+        "status": {"observedGeneration": 7, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2},
+    }
+
+
+def _status(code: int, reason: str, message: str) -> Object:
+    kind = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+    return {**kind, "message": message, "reason": reason, "code": code}
+
+
+@contextmanager
+def serving(cluster: Cluster) -> Iterator[str]:
+    """The address at which kubectl finds the cluster."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            code, found = cluster.answer(self.command, self.path, body)
+            text = json.dumps(found).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
