@@ -14,6 +14,7 @@ from starlette.routing import Route
 from benchmarks.exporters import data_series, host_series, monitoring_series
 from benchmarks.series import (
     HOUR_S,
+    PER_SERVICE,
     RECENT_S,
     RECORDED_S,
     SPARSE_S,
@@ -26,6 +27,7 @@ from benchmarks.series import (
 from harness.application import api, operations
 from harness.application.metrics import Metrics
 from harness.application.middleware import declare_routes
+from monitoring.contract import series
 
 DAY_S = 24 * HOUR_S
 RECORDED: tuple[tuple[str, dict[str, str]], ...] = (
@@ -121,6 +123,9 @@ def _application_shape(
 def _history(service: str, seconds: int) -> Iterator[Series]:
     """What the rules recorded in the days before: the long windows of the objectives are made of it."""
     who = {"service": service, "env": "production"}
+    for promised in series():
+        name = {"__name__": "mita:contract_series:sparse", "series": promised.name, **who}
+        yield Series(name, Shape(float(PER_SERVICE), counter=False), DAY_S, RECORDED_S, SPARSE_S)
     journeys = ({"journey": "registration"}, {"journey": "transactions"}, {"journey": "revenue"})
     for promise, parts in (("availability", ({},)), ("latency", ({},)), ("journey", journeys)):
         for part, value in (("total", 800.0), ("errors", 0.2)):

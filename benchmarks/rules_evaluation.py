@@ -1,8 +1,8 @@
 """Measures what one full evaluation of all rules costs at a large site.
 
 `python -m benchmarks.rules_evaluation` fills a real Prometheus with the data set, lets it evaluate the rules
-on its own clock while samples keep arriving, does the same with the rules of an earlier day, each of them
-twice in turn, and exits 1 if the median round of all groups takes more than the limit times as long.
+on its own clock, one after the other, while samples keep arriving, does the same with the rules of an earlier
+day, each set in turn, and exits 1 if the median full evaluation takes more than the limit times as long.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -22,16 +21,17 @@ from benchmarks.feeding import Feeder
 from benchmarks.report import Outcome, Setting, as_json, as_text, together
 from benchmarks.series import PER_SERVICE, STEP_S
 from benchmarks.server import Samples, Server, running
+from benchmarks.variants import RuleSet
 from devtools.errors import UserError
 from devtools.system import say
 from devtools.wait import until
 
 LIMIT = 1.3
-VISITS = 2  # each rule set is measured in turn, so often: what else the machine does meets all of them
+VISITS = 4  # the two that are compared are measured in turn: what else the machine does meets both
 SETTLED_ROUNDS = 6  # Prometheus looks every minute for something to compact
 CPU_S = "process_cpu_seconds_total"
-LAST_S = "prometheus_rule_group_last_duration_seconds"
 AT_S = "prometheus_rule_group_last_evaluation_timestamp_seconds"
+GROUP = f"{variants.FILE};{variants.WHOLE}"
 
 
 def main() -> int:
@@ -70,13 +70,10 @@ def measure(arguments: argparse.Namespace) -> tuple[Setting, list[Outcome]]:
         loading = bar.add_task(f"loading {feeder.count} series", total=None)
         stored = feeder.load(end_s, lambda done, total: bar.update(loading, completed=done, total=total))
         _settle(server, feeder, bar)
-        files = variants.of_the_project()
-        parts = [
-            _rounds(server, feeder, name, files[name], -(-arguments.rounds // VISITS), bar)
-            for _ in range(VISITS)
-            for name in files
-        ]
-        outcomes = [together([part for part in parts if part.name == name]) for name in files]
+        rule_sets = variants.of_the_project()
+        visits = [*rule_sets[:2] * VISITS, *rule_sets[2:]]
+        parts = [_rounds(server, feeder, each, -(-arguments.rounds // VISITS), bar) for each in visits]
+        outcomes = [together([part for part in parts if part.name == each.name]) for each in rule_sets]
         services = -(-arguments.instances // PER_SERVICE)
         setting = Setting(
             arguments.instances, services, feeder.count, stored, arguments.days, LIMIT, os.getloadavg()[2]
@@ -89,31 +86,28 @@ def _settle(server: Server, feeder: Feeder, bar: Progress) -> None:
     task = bar.add_task("waiting for the storage to settle", total=None)
     quiet, before = 0, -1.0
     while quiet < SETTLED_ROUNDS:
-        metrics = _round(server, feeder, (), {})
-        compactions = metrics["prometheus_tsdb_compactions_total"][""]
+        _scrape(feeder)
+        compactions = server.metrics()["prometheus_tsdb_compactions_total"][""]
         quiet = quiet + 1 if compactions == before else 0
         before = compactions
     bar.update(task, total=1, completed=1)
 
 
-def _rounds(
-    server: Server, feeder: Feeder, name: str, files: Mapping[str, str], rounds: int, bar: Progress
-) -> Outcome:
-    """The rules of `files` are evaluated `rounds` times, after one time that is not counted."""
-    server.evaluate(files)
-    groups = variants.groups(files)
-    task = bar.add_task(name, total=rounds + 1)
-    metrics = _round(server, feeder, groups, {})
+def _rounds(server: Server, feeder: Feeder, rule_set: RuleSet, rounds: int, bar: Progress) -> Outcome:
+    """The rules are evaluated `rounds` times, after one time that is not counted."""
+    server.evaluate({variants.FILE: rule_set.text})
+    task = bar.add_task(rule_set.name, total=rounds + 1)
+    metrics = _round(server, feeder, 0.0)
     bar.advance(task)
     cpu_s = metrics[CPU_S][""]
     durations: list[dict[str, float]] = []
     for _ in range(rounds):
-        metrics = _round(server, feeder, groups, metrics[AT_S])
-        durations.append({group: metrics[LAST_S][group] for group in groups})
+        metrics = _round(server, feeder, metrics[AT_S][GROUP])
+        durations.append(rule_set.by_group(server.seconds_of_each_rule()))
         bar.advance(task)
     return Outcome(
-        name,
-        groups,
+        rule_set.name,
+        rule_set.groups,
         tuple(durations),
         cpu_s=(metrics[CPU_S][""] - cpu_s) / rounds,
         memory_bytes=metrics["process_resident_memory_bytes"][""],
@@ -125,18 +119,21 @@ def _rounds(
     )
 
 
-def _round(server: Server, feeder: Feeder, groups: Iterable[str], seen: Mapping[str, float]) -> Samples:
-    """The next scrape has come and every group was evaluated since; Prometheus' own metrics then."""
-    due = time.time() // STEP_S * STEP_S + STEP_S
-    until("the next scrape to be due", lambda: time.time() >= due, deadline_s=2 * STEP_S)
-    feeder.scrape(int(due))
+def _round(server: Server, feeder: Feeder, seen_s: float) -> Samples:
+    """The next scrape has come and all rules were evaluated since; Prometheus' own metrics then."""
+    _scrape(feeder)
 
     def evaluated() -> Samples:
         metrics = server.metrics()
-        at = metrics.get(AT_S, {})
-        return metrics if all(at.get(group, 0) > seen.get(group, 0) for group in groups) else {}
+        return metrics if metrics.get(AT_S, {}).get(GROUP, 0) > seen_s else {}
 
-    return until("every group to be evaluated again", evaluated, deadline_s=20 * STEP_S)
+    return until("the rules to be evaluated again", evaluated, deadline_s=20 * STEP_S)
+
+
+def _scrape(feeder: Feeder) -> None:
+    due = time.time() // STEP_S * STEP_S + STEP_S
+    until("the next scrape to be due", lambda: time.time() >= due, deadline_s=2 * STEP_S)
+    feeder.scrape(int(due))
 
 
 if __name__ == "__main__":

@@ -1,41 +1,60 @@
-"""The rule sets that are evaluated on the same data: the project's own, and what it is compared with."""
+"""The rule sets that are evaluated on the same data: the project's own, and what it is compared with.
 
-from collections.abc import Mapping
+Each is one group: Prometheus evaluates groups beside each other, and on two cores each makes the others
+slower, many of them more so. Within a group one rule comes after the other, so its time is that of one full
+evaluation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from benchmarks.server import dump
+from devtools.errors import UserError
 from monitoring.rule_files import read, rule_files
 from ruletools.house.files import RULES
 from ruletools.house.loading import load_files
 
-Files = Mapping[str, str]
 YESTERDAY = Path(__file__).parent / "yesterday.rules.yml"
+WHOLE = "whole"
+FILE = f"{WHOLE}.rules.yml"
 
 
-def of_the_project() -> dict[str, Files]:
-    """{name: rule files}; the project's rules as they are installed come first, what they may cost second."""
-    return {
-        "the rules as they are": {path.name: _at_one_pace(read(path)) for path in rule_files(RULES)},
-        "the rules of yesterday": {YESTERDAY.name: YESTERDAY.read_text(encoding="utf-8")},
-        "as many rules that read nothing": {"empty.rules.yml": dump(_empty())},
-    }
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules that are evaluated one after the other, and which of them belong together: {group: how many}."""
+
+    name: str
+    groups: Mapping[str, int]
+    text: str
+
+    def by_group(self, seconds: Sequence[float]) -> dict[str, float]:
+        """What the rules of each group took, from what each rule took in their order."""
+        rules = iter(seconds)
+        return {group: sum(islice(rules, count)) for group, count in self.groups.items()}
 
 
-def _at_one_pace(document: Mapping[str, Any]) -> str:
-    """Every group in every round: a round is a full evaluation."""
-    return dump([{key: group[key] for key in ("name", "rules")} for group in document["groups"]])
+def of_the_project() -> list[RuleSet]:
+    """The project's rules as they are installed come first, what they may cost second."""
+    ours = [group for path in rule_files(RULES) for group in read(path)["groups"]]
+    yesterday = yaml.safe_load(YESTERDAY.read_text(encoding="utf-8"))["groups"]
+    return [
+        _one_after_the_other("the rules as they are", ours),
+        _one_after_the_other("the rules of yesterday", yesterday),
+        _one_after_the_other("as many rules that read nothing", _empty()),
+    ]
 
 
-def groups(files: Files) -> dict[str, int]:
-    """{"file;group": how many rules it has}, named as Prometheus names groups in its metrics."""
-    return {
-        f"{name};{group['name']}": len(group["rules"])
-        for name, text in files.items()
-        for group in yaml.safe_load(text)["groups"]
-    }
+def _one_after_the_other(name: str, groups: Sequence[Mapping[str, Any]]) -> RuleSet:
+    counts = {str(group["name"]): len(group["rules"]) for group in groups}
+    if len(counts) != len(groups):
+        raise UserError(f"{name}: expected each group once, found {[group['name'] for group in groups]}")
+    rules = [rule for group in groups for rule in group["rules"]]
+    return RuleSet(name, counts, dump([{"name": WHOLE, "rules": rules}]))
 
 
 def _empty() -> list[dict[str, object]]:

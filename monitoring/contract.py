@@ -17,35 +17,45 @@ from monitoring.queries import with_queries
 HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "contract.yml", HERE / "rules" / "contract.rules.yml"
 REQUESTS = "http_requests_total"
+REQUESTED = "instance:contract_requests:present"
 KINDS = ("counter", "gauge", "process")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 HEAD = """\
 # Generated from contract.yml by `python -m monitoring.contract`: change it there. A release that stops
 # exporting a series breaks no rule: every alert that reads it is silent from then on.
 groups:
-  # Every five minutes is enough to know what there was in the last day.
-  - name: contract-sparse
-    interval: 5m
-    rules:
-      - record: mita:contract_series:present
-        expr: |
-"""
-RULES = """
   - name: contract
     rules:
       - record: instance:contract_requests:present
-        expr: count by (service, env, instance) (http_requests_total{job="mita-backend"})
+        expr: count by (service, env, instance) (instance:http_requests:sum{result="any"})
 
+      # The one place that reads the series: what a rule costs is the number of series it reads.
       - record: instance:contract_series:missing
         expr: |
 """
-ALERT = """
+PRESENT = """
+      # Of the rules before alone, which are of one moment: a service has what not all its instances lack.
+      - record: mita:contract_requests:present
+        expr: count by (service, env) (instance:contract_requests:present)
+
+      - record: mita:contract_series:present
+        expr: |
+          (
+"""
+ALERT = """\
+          )
+          unless on (service, env, series)
+          (
+            count by (service, env, series) (instance:contract_series:missing)
+            == on (service, env) group_left mita:contract_requests:present
+          )
+
       - alert: ContractSeriesMissing
         expr: |
           count by (service, env, series) (
             instance:contract_series:missing
             and on (service, env, series)
-            last_over_time(mita:contract_series:present[1d])
+            last_over_time(mita:contract_series:sparse[1d])
           ) > 0
         for: 10m
         labels:
@@ -63,6 +73,14 @@ ALERT = """
             fire.
           runbook_url: https://docs.mita.finance/runbooks/ContractSeriesMissing
           dashboard_url: https://grafana.mita.finance/d/mita-traffic?var-service={{ $labels.service }}
+"""
+SPARSE = """
+  # Every five minutes is enough to know what there was in the last day.
+  - name: contract-sparse
+    interval: 5m
+    rules:
+      - record: mita:contract_series:sparse
+        expr: mita:contract_series:present
 """
 
 
@@ -105,23 +123,18 @@ def _series(found: Any) -> Series:
 def generate(text: str) -> str:
     """The text of the rule file for the contract."""
     names = [each.name for each in series(text) if each.name != REQUESTS]
-    return with_queries(HEAD + _arms(names, _present) + RULES + _arms(names, _missing) + ALERT)
-
-
-def _present(name: str) -> str:
-    return f'count by (service, env) ({name}{{job="mita-backend"}})'
-
-
-def _missing(name: str) -> str:
-    return (
-        f'instance:contract_requests:present unless on (service, env, instance) {name}{{job="mita-backend"}}'
+    missing = _arms(
+        names, lambda name: f'{REQUESTED} unless on (service, env, instance) {name}{{job="mita-backend"}}'
     )
+    promised = _arms(names, lambda _: "mita:contract_requests:present", indent=12)
+    return with_queries(HEAD + missing + PRESENT + promised + ALERT) + SPARSE
 
 
-def _arms(names: list[str], expression: Callable[[str], str]) -> str:
+def _arms(names: list[str], expression: Callable[[str], str], indent: int = 10) -> str:
     """One sample for each series that the expression finds, told apart by a label."""
-    arms = [f'          label_replace({expression(name)}, "series", "{name}", "", "")\n' for name in names]
-    return "          or\n".join(arms)
+    space = " " * indent
+    arms = [f'{space}label_replace({expression(name)}, "series", "{name}", "", "")\n' for name in names]
+    return f"{space}or\n".join(arms)
 
 
 if __name__ == "__main__":

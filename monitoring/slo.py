@@ -1,10 +1,10 @@
 """Rules from promises: `python -m monitoring.slo` writes rules/slo.rules.yml from slo.yml.
 
 An objective reads recorded counters, summed per process: such a sum starts anew when its process does, as a
-counter must. Windows up to two hours read these sums. Longer ones add up the recorded counts of five minutes
-of bad and of all requests, so that a ratio is never averaged; from a day on only those of every fifth minute:
-they look back five minutes, so nothing is counted twice or left out, and thirty days are 8,640 samples
-instead of 172,800.
+counter must. The windows of the fast burn, five minutes and an hour, read these sums. All others add up the
+recorded counts of five minutes of bad and of all requests, so that a ratio is never averaged and a process is
+not read again for each window; from a day on only those of every fifth minute: they look back five minutes,
+so nothing is counted twice or left out, and thirty days are 8,640 samples instead of 172,800.
 
 A share of a handful says nothing, so each alert also asks for a number of failures. A subquery of five
 minutes counts each failure once, whatever the pace of the evaluation.
@@ -20,7 +20,7 @@ from monitoring.queries import annotation
 
 HERE = Path(__file__).parent
 SOURCE, TARGET = HERE / "slo.yml", HERE / "rules" / "slo.rules.yml"
-DIRECT = ("30m", "1h", "2h")
+DIRECT = ("1h",)
 SPARSE = ("1d", "3d", "30d")
 UNLESS_UNSOUND = 'unless on (service, env)\nALERTS{alertname="BackendCountersUnsound"}'
 ANSWERS = "instance:journey_answers:sum"
@@ -114,16 +114,15 @@ def _errors(objective: dict[str, Any], window: str) -> str:
 
 def _recordings(objective: dict[str, Any], document: dict[str, Any]) -> list[str]:
     name = _name(objective)
-    counted = ["5m", *(burn["long"] for burn in _burns(objective, document) if burn["long"] in DIRECT)]
+    windows = ["5m", *_windows(objective, document)]
+    counted = [window for window in windows if window in ("5m", *DIRECT)]
     rules = [_record(allowed(objective["name"]), f"vector({_budget(objective)})")]
     for window in counted:
         rules.append(_record(f"{name}:total:increase{window}", _total(objective, window)))
         rules.append(_record(f"{name}:errors:increase{window}", _errors(objective, window)))
-    for window in ["5m", *_windows(objective, document)]:
+    for window in windows:
         if window in counted:
             ratio = f"{name}:errors:increase{window} / ({name}:total:increase{window} > 0)"
-        elif window in DIRECT:
-            ratio = f"{_errors(objective, window)}\n/ ({_total(objective, window)} > 0)"
         else:
             kind = "increase5m_sparse" if window in SPARSE else "increase5m"
             sums = [f"sum_over_time({name}:{part}:{kind}[{window}])" for part in ("errors", "total")]
