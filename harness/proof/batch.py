@@ -12,7 +12,7 @@ from harness.faults.fault import Fault
 from harness.incident.patience import MARGIN_S, resolution_s
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
-from harness.proof import watching
+from harness.proof import runbook, watching
 from harness.proof.rungs import Played, Witnessed, audience
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
@@ -40,6 +40,7 @@ class Batch:
         self._wait_s, self._interval_s = (
             parse_duration(route[name]) / 1000 for name in ("group_wait", "group_interval")
         )
+        self._before: runbook.Answers = {}
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
         self._bounds = {
@@ -49,6 +50,8 @@ class Batch:
     def play(self) -> Witnessed:
         """Inject, wait, undo, wait again; whatever happens, every fault is undone."""
         addresses.receivers().reset()
+        self._before = runbook.ask(one for fault in self._faults for one in _pages(fault))
+        self._began = time.time()
         try:
             self._inject()
             self._each_until_told()
@@ -64,6 +67,7 @@ class Batch:
             records=addresses.receivers().requests(),
             played=list(self._played.values()),
             bounds=self._bounds,
+            decisions=addresses.daemon().decisions(),
         )
 
     def _inject(self) -> None:
@@ -98,6 +102,7 @@ class Batch:
         silent = [name for name in played.fault.proves if not self._heard(name, FIRES)]
         if not silent:
             self._check(played)
+            self._read_the_pages(played.fault)
             return True
         if late := time.time() > played.injected + self._limit(played):
             self._tell(f"{played.fault.name}: of {', '.join(silent)} not everybody was told in time")
@@ -108,6 +113,15 @@ class Batch:
         if not on_host.holds(played.fault):
             problem = "the fault was not there any more when its alert was told"
             self._played[played.fault.name] = replace(played, problem=problem)
+
+    def _read_the_pages(self, fault: Fault) -> None:
+        """Run the commands of the runbooks as a person would who was just told."""
+        under = runbook.ask(_pages(fault))
+        asked = {
+            alert: runbook.both(runbook.written(alert, fault.hosts), self._before, under)
+            for alert in fault.proves
+        }
+        self._played[fault.name] = replace(self._played[fault.name], asked=asked)
 
     def _heard(self, alert: str, said: str) -> bool:
         """Whether all who are to hear it now did; where nobody is, whether it had the time to be told."""
@@ -160,3 +174,8 @@ class Batch:
 
     def _tell(self, words: str) -> None:
         self._say(f"{time.time() - self._began:7.1f} s  {words}")
+
+
+def _pages(fault: Fault) -> list[tuple[str, str]]:
+    """The commands on the pages of the alerts that a fault proves."""
+    return [one for alert in fault.proves for one in runbook.written(alert, fault.hosts)]

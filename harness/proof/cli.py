@@ -4,22 +4,32 @@ import argparse
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from devtools.errors import UserError
 from devtools.paths import RUNS_DIR
 from devtools.system import say
+from harness.faults import causes
 from harness.faults.fault import Fault, faults
+from harness.proof.steps import Step
+from monitoring.catalog import Alert, load
+from ruletools.house.files import RULES
+
+if TYPE_CHECKING:
+    from harness.proof import outcome
 
 VOID = 3
 WIDTH = 180
 """Of the table: names of alerts are long."""
 HELP = """\
-Plays faults of harness/faults/catalogue on the installed lab, batch by batch, while ordinary traffic flows.
-Each receiver of an alert must hear once that it fires and once that it is over, nobody else may hear of it,
-and whatever fires without a fault that explains it fails the run.
+Asks lint and the unit tests about each alert, then plays faults of harness/faults/catalogue on the installed
+lab, batch by batch, while ordinary traffic flows. Each receiver of an alert must hear once that it fires and
+once that it is over, nobody else may hear of it, the commands of its runbook must run and show the fault, and
+whatever fires without a fault that explains it fails the run.
 
 exit status:
   0  everything that was played is proven, and nothing else fired
@@ -39,6 +49,10 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument("alerts", nargs="*", metavar="ALERT", help="only what proves these alerts")
     parser.add_argument("--batch", action="append", metavar="NAME", help="only this batch; may be repeated")
     parser.add_argument("--list", action="store_true", help="only show which batch proves what")
+    parser.add_argument(
+        "--mutants", action="store_true", help="ask too whether unit tests notice faults in rules; minutes"
+    )
+    parser.add_argument("--on-paper", action="store_true", help="play nothing: lint, unit tests and mutants")
     parser.add_argument("--installed", action="store_true", help="the lab is up and installed: begin at once")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where the report goes; default .lab/runs/..."
@@ -48,13 +62,15 @@ def add_commands(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play what was asked for, and say what is proven."""
+    out = options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
+    if options.on_paper:
+        return _read(options.alerts, options.batch or [], out, mutants=options.mutants)
     wanted = chosen(options.alerts, options.batch or [])
     if options.list:
         for name, batch in wanted.items():
             say(f"{name}: {', '.join(alert for fault in batch for alert in fault.proves)}")
         return 0
-    out = options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
-    return _play(wanted, out, installed=options.installed)
+    return _play(wanted, out, everything=not (options.alerts or options.batch), options=options)
 
 
 def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Fault]]:
@@ -79,33 +95,85 @@ def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Faul
     return found
 
 
-def _play(batches: Mapping[str, Sequence[Fault]], out: Path, *, installed: bool) -> int:
-    from rich.console import Console
+def _read(alerts: Sequence[str], batches: Sequence[str], out: Path, *, mutants: bool) -> int:
+    """Only what needs no lab: of the named alerts, of those of the batches, of all."""
+    from harness.proof import outcome
+    from harness.proof.on_paper import on_paper
 
+    began, rules = time.time(), {rule.name: rule for rule in load(RULES)}
+    if unknown := [name for name in alerts if name not in rules]:
+        raise UserError(f"expected alerts of {RULES}, found {', '.join(unknown)}")
+    played = [name for batch in chosen([], batches).values() for fault in batch for name in fault.proves]
+    names = list(alerts) or (list(dict.fromkeys(played)) if batches else list(rules))
+    paper = on_paper(names, mutants=mutants, say=say)
+    run = outcome.Run(
+        alerts=len(rules),
+        facts=_facts(began),
+        unplayed=_unplayed(names, rules, paper.steps),
+        elsewhere=paper.elsewhere,
+    )
+    return _end(run.took(time.time() - began), out)
+
+
+def _play(
+    batches: Mapping[str, Sequence[Fault]], out: Path, *, everything: bool, options: argparse.Namespace
+) -> int:
     from harness.proof import outcome, preparing
     from harness.proof.batch import Batch
+    from harness.proof.on_paper import on_paper
 
-    began = time.time()
-    with preparing.ready(out, installed=installed) as bench:
-        found = outcome.Run(alerts=len(bench.rules), facts=_facts(began, bench.scale, bench.versions()))
+    began, rules = time.time(), {rule.name: rule for rule in load(RULES)}
+    played = [name for batch in batches.values() for fault in batch for name in fault.proves]
+    names = list(rules) if everything else list(dict.fromkeys(played))
+    paper = on_paper(names, mutants=options.mutants, say=say)  # first: it would keep the witness from seeing
+    with preparing.ready(out, installed=options.installed) as bench:
+        found = outcome.Run(
+            alerts=len(rules),
+            facts=_facts(began, bench.scale, bench.versions()),
+            unplayed=_unplayed([name for name in names if name not in played], rules, paper.steps),
+            elsewhere=paper.elsewhere,
+        )
         for name, batch in batches.items():
             bench.calm(batch)
             say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
             judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
-            found = found.and_batch(name, judged.proofs, judged.strays, judged.asleep)
+            proofs = [replace(one, steps=(*paper.steps[one.alert], *one.steps)) for one in judged.proofs]
+            found = found.and_batch(name, proofs, judged.strays, judged.asleep)
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
-    result = found.took(time.time() - began)
-    page = outcome.save(result, out)
-    Console(width=WIDTH).print(outcome.table(result))
-    say(result.sentence)
+    return _end(found.took(time.time() - began), out)
+
+
+def _end(run: "outcome.Run", out: Path) -> int:
+    from rich.console import Console
+
+    from harness.proof import outcome
+
+    page = outcome.save(run, out)
+    Console(width=WIDTH).print(outcome.table(run))
+    say(run.sentence)
     say(f"open {page}")
-    return VOID if result.void else 0 if result.holds else 1
+    return VOID if run.void else 0 if run.holds else 1
 
 
-def _facts(began: float, scale: float, versions: Mapping[str, str]) -> dict[str, str]:
+def _unplayed(
+    names: Sequence[str], rules: Mapping[str, Alert], steps: Mapping[str, tuple[Step, ...]]
+) -> "list[outcome.Unplayed]":
+    from harness.proof import outcome
+
+    return [
+        outcome.Unplayed(
+            alert=name, severity=rules[name].severity, how=causes.load()[name].how, steps=steps[name]
+        )
+        for name in names
+    ]
+
+
+def _facts(
+    began: float, scale: float = 0, versions: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     return {
         "begun": f"{datetime.fromtimestamp(began, UTC):%Y-%m-%d %H:%M:%S} UTC",
         "machine": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "time scale": f"{scale:g} times faster than production",
+        "time scale": f"{scale:g} times faster than production" if scale else "nothing was played",
         **versions,
     }

@@ -11,14 +11,37 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.table import Table
 
-from harness.proof.rungs import Mark, Proof, Rung, Stray
+from harness.proof.rungs import Proof, Stray
+from harness.proof.steps import FINE, PAPER, Mark, Rung, Step
 
 SIGNS = {
     Mark.YES: "[green]yes[/]",
     Mark.NO: "[red bold]NO[/]",
     Mark.NOT_NOW: "not now",
+    Mark.NONE: "-",
+    Mark.UNASKED: "[dim]unasked[/]",
     Mark.OPEN: "[red]open[/]",
 }
+COLOURS = {
+    Mark.YES: "good",
+    Mark.NO: "bad",
+    Mark.NOT_NOW: "wait",
+    Mark.NONE: "soft",
+    Mark.UNASKED: "soft",
+    Mark.OPEN: "bad",
+}
+"""Of the page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unplayed:
+    """An alert whose fault was not played, and what is known of it on paper."""
+
+    alert: str
+    severity: str
+    how: str
+    """How it comes about."""
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +53,9 @@ class Run:
     facts: Mapping[str, str]
     proofs: Sequence[Proof] = ()
     strays: Sequence[Stray] = ()
+    unplayed: Sequence[Unplayed] = ()
+    elsewhere: Sequence[str] = ()
+    """What lint found that is no single alert's."""
     void: Sequence[str] = ()
     """Why nothing of it counts; empty where it does."""
 
@@ -60,8 +86,14 @@ class Run:
     @property
     def holds(self) -> bool:
         """Whether all that was played is proven, and nothing fired without a reason."""
-        all_proven = bool(self.proofs) and len(self.proven) == len(self.proofs)
-        return all_proven and not self.void and not self.unexplained
+        found = bool(self.proofs or self.unplayed)
+        all_proven = found and len(self.proven) == len(self.proofs) and not self.wrong_on_paper
+        return all_proven and not self.void and not self.unexplained and not self.elsewhere
+
+    @property
+    def wrong_on_paper(self) -> list[str]:
+        """The alerts that were not played and of which lint, unit tests or mutants say no."""
+        return [one.alert for one in self.unplayed if not all(step.mark in FINE for step in one.steps)]
 
     @property
     def sentence(self) -> str:
@@ -74,6 +106,10 @@ class Run:
         if self.unexplained:
             names = sorted({stray.alert for stray in self.unexplained})
             said += f". Fired without a fault that explains it: {', '.join(names)}"
+        if self.wrong_on_paper:
+            said += f". Wrong on paper: {', '.join(self.wrong_on_paper)}"
+        if self.elsewhere:
+            said += f". Lint found: {'; '.join(self.elsewhere)}"
         return said
 
 
@@ -86,6 +122,11 @@ def table(run: Run) -> Table:
         wrong = "; ".join(f"{step.rung}: {step.why}" for step in proof.steps if step.mark is Mark.NO)
         marks = [SIGNS[step.mark] for step in proof.steps]
         found.add_row(proof.alert, proof.played.fault.name, *marks, wrong or proof.played.problem)
+    live = [""] * (len(Rung) - len(PAPER))
+    for one in run.unplayed:
+        marks = [SIGNS[step.mark] for step in one.steps]
+        wrong = "; ".join(f"{step.rung}: {step.why}" for step in one.steps if step.mark is Mark.NO)
+        found.add_row(one.alert, "[dim]not played[/]", *marks, *live, wrong)
     return found
 
 
@@ -108,21 +149,23 @@ def as_json(run: Run) -> dict[str, Any]:
         "facts": dict(run.facts),
         "alerts": run.alerts,
         "proofs": [{**asdict(proof), "holds": proof.holds} for proof in run.proofs],
+        "unplayed": [asdict(one) for one in run.unplayed],
+        "elsewhere": list(run.elsewhere),
         "strays": [asdict(stray) for stray in run.strays],
     }
 
 
 def _junit(run: Run) -> ET.Element:
-    suite = ET.Element("testsuite", name="proof", tests=str(len(run.proofs)))
+    suite = ET.Element("testsuite", name="proof", tests=str(len(run.proofs) + len(run.unplayed)))
     for proof in run.proofs:
         case = ET.SubElement(suite, "testcase", classname="proof", name=proof.alert)
-        wrong = [
-            f"{step.rung}: {step.mark} {step.why}"
-            for step in proof.steps
-            if step.mark in (Mark.NO, Mark.OPEN)
-        ]
+        wrong = _wrong(proof.steps)
         if wrong or run.void:
             ET.SubElement(case, "failure", message="; ".join(wrong or run.void))
+    for one in run.unplayed:
+        case = ET.SubElement(suite, "testcase", classname="proof on paper", name=one.alert)
+        if wrong := _wrong(one.steps):
+            ET.SubElement(case, "failure", message="; ".join(wrong))
     for stray in run.unexplained:
         case = ET.SubElement(suite, "testcase", classname="proof", name=f"nothing else: {stray.alert}")
         ET.SubElement(
@@ -131,12 +174,16 @@ def _junit(run: Run) -> ET.Element:
     return suite
 
 
+def _wrong(steps: Sequence[Step]) -> list[str]:
+    return [f"{step.rung}: {step.mark} {step.why}" for step in steps if step.mark not in FINE]
+
+
 def _page(run: Run) -> str:
     here = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
     here.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
-    return here.get_template("page.html.j2").render(run=run, rungs=list(Rung), line=_line)
+    return here.get_template("page.html.j2").render(run=run, rungs=list(Rung), line=_line, colours=COLOURS)
 
 
 def _line(proof: Proof) -> list[tuple[str, float]]:

@@ -68,9 +68,8 @@ class Bench:
 
     def judged(self, seen: Witnessed) -> Judged:
         """What the judge says of a batch, and whether the witness was awake."""
-        severities = {name: alert.severity for name, alert in self.rules.items()}
         return Judged(
-            proofs=judge(seen, severities),
+            proofs=judge(seen, self.rules),
             strays=strays(seen, self.expected),
             asleep=watching.asleep(addresses.prometheus(), seen.began),
         )

@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from harness.faults.fault import Fault
 from harness.incident.receipts import Receipt, compare, names, sender
 from harness.notify.why import reached
+from harness.proof import decided, runbook
+from harness.proof.decided import Decision
+from harness.proof.runbook import Asked
+from harness.proof.steps import FINE, Mark, Rung, Step
+from monitoring.catalog import Alert
 from monitoring.routing import Labels, deliveries
 
 Config = Mapping[str, Any]
@@ -17,23 +21,6 @@ PROMETHEUS_S = 1.0
 FOR_NOBODY = ("info", "none")
 """Severities that need not reach a person."""
 Records = Sequence[Mapping[str, Any]]
-
-
-class Rung(StrEnum):
-    """What is proven of an alert, in this order."""
-
-    FIRED = "fired"  # by a real fault, in the time that its rule says
-    DELIVERED = "delivered"  # to exactly its receivers
-    RESOLVED = "resolved"  # when the fault was undone, and its receivers were told so
-
-
-class Mark(StrEnum):
-    """How it stands with a rung."""
-
-    YES = "yes"
-    NO = "no"
-    NOT_NOW = "not now"  # all its receivers are muted at this hour, and heard nothing
-    OPEN = "open"  # never came that far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +49,8 @@ class Played:
     """When it was there; some take seconds to bring about."""
     undone: float | None = None
     problem: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """A rung of one alert, and why it stands so."""
-
-    rung: Rung
-    mark: Mark
-    why: str = ""
+    asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    """The commands of each alert's page, and what they said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +70,12 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether no rung is missing; one that cannot be told at this hour is not."""
-        return all(step.mark in (Mark.YES, Mark.NOT_NOW) for step in self.steps)
+        return all(step.mark in FINE for step in self.steps)
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """The commands of its page."""
+        return self.played.asked.get(self.alert, ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,15 +101,13 @@ class Witnessed:
     played: Sequence[Played]
     bounds: Mapping[str, float] = field(default_factory=dict)
     """The most seconds from the fault to the alert, by name."""
+    decisions: Sequence[Decision] = ()
+    """What the daemon decided, also before."""
 
 
-def judge(seen: Witnessed, severities: Mapping[str, str]) -> list[Proof]:
+def judge(seen: Witnessed, rules: Mapping[str, Alert]) -> list[Proof]:
     """The proof of every alert that the faults of a batch must cause, in the order of the faults."""
-    return [
-        _proof(seen, played, alert, severities[alert])
-        for played in seen.played
-        for alert in played.fault.proves
-    ]
+    return [_proof(seen, played, rules[alert]) for played in seen.played for alert in played.fault.proves]
 
 
 def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
@@ -145,7 +128,8 @@ def _known(life: Life, began: float, expected: Mapping[str, str]) -> str:
     return "it was there before the faults" if before else ""
 
 
-def _proof(seen: Witnessed, played: Played, alert: str, severity: str) -> Proof:
+def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
+    alert, severity = rule.name, rule.severity
     lives = tuple(life for life in seen.lives if life.name == alert)
     fired = [life for life in lives if life.firing is not None]
     heard = [record for record in seen.records if sender(record) == "alertmanager" and names(record, alert)]
@@ -163,6 +147,10 @@ def _proof(seen: Witnessed, played: Played, alert: str, severity: str) -> Proof:
         ]
     else:
         steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
+    services = {life.labels.get("service", "") for life in fired}
+    rollback = rule.labels.get("rollback", "")
+    steps.append(decided.judged(alert, rollback, services, seen.decisions, played.began))
+    steps.append(runbook.judged(played.asked.get(alert, ())))
     return Proof(
         alert=alert,
         severity=severity,

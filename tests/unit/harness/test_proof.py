@@ -15,7 +15,11 @@ from harness.faults.fault import Fault
 from harness.faults.kinds import Kind
 from harness.proof import outcome
 from harness.proof.cli import chosen
-from harness.proof.rungs import Life, Mark, Played, Proof, Rung, Witnessed, judge, strays
+from harness.proof.runbook import Answer, Asked
+from harness.proof.rungs import Life, Played, Proof, Witnessed, judge, strays
+from harness.proof.steps import PAPER, Mark, Rung, Step
+from monitoring.catalog import load
+from ruletools.house.files import RULES
 
 CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
 NOON = datetime(2026, 11, 27, 11, 0, tzinfo=UTC).timestamp()  # a Friday
@@ -45,7 +49,9 @@ DOWN = {
     "host": "app2",
 }
 LOW = {**DOWN, "alertname": "HostDiskSpaceLow", "severity": "warning", "symptom": "disk"}
-SEVERITIES = {"HostDown": "critical", "HostDiskSpaceLow": "warning"}
+ALERTS = {alert.name: alert for alert in load(RULES)}
+SHOWN = Asked("monitor", "promtool query instant up", Answer(0, "up 1"), Answer(0, "up 0"))
+ASKED = {"HostDown": (SHOWN,), "HostDiskSpaceLow": (SHOWN,)}
 
 
 def at(seconds: float, begin: float = NOON) -> str:
@@ -118,7 +124,7 @@ def seen(**changes: Any) -> Witnessed:
         config=CONFIG,
         lives=[Life(labels=DOWN, pending=NOON + 3, firing=NOON + 11, ended=NOON + 25)],
         records=everybody(),
-        played=[Played(fault=FAULT, began=NOON, injected=NOON, undone=NOON + 20)],
+        played=[Played(fault=FAULT, began=NOON, injected=NOON, undone=NOON + 20, asked=ASKED)],
         bounds={"HostDown": 20.0, "HostDiskSpaceLow": 150.0},
     )
     return replace(known, **changes)
@@ -129,10 +135,12 @@ def marks(proof: Proof) -> dict[Rung, Mark]:
 
 
 def test_an_alert_that_fires_is_told_to_everybody_and_ends_is_proven() -> None:
-    [proof] = judge(seen(), SEVERITIES)
+    [proof] = judge(seen(), ALERTS)
 
     assert proof.holds
-    assert set(marks(proof)) == set(Rung) and set(marks(proof).values()) == {Mark.YES}
+    assert list(marks(proof)) == [rung for rung in Rung if rung not in PAPER]
+    assert {rung for rung, mark in marks(proof).items() if mark is not Mark.YES} == {Rung.DECIDED}
+    assert marks(proof)[Rung.DECIDED] is Mark.NONE
     assert (proof.told, proof.told_over) == (NOON + 14, NOON + 30)
 
 
@@ -141,7 +149,7 @@ def test_one_message_too_few_is_seen(missing: int) -> None:
     records = everybody()
     del records[missing]
 
-    [proof] = judge(seen(records=records), SEVERITIES)
+    [proof] = judge(seen(records=records), ALERTS)
 
     assert not proof.holds
     assert [step.mark for step in proof.steps].count(Mark.NO) == 1
@@ -150,7 +158,7 @@ def test_one_message_too_few_is_seen(missing: int) -> None:
 def test_a_receiver_that_is_told_twice_is_seen() -> None:
     again = slack("#mita-alerts", "HostDown", "CRITICAL", at(16))
 
-    [proof] = judge(seen(records=[again, *everybody()]), SEVERITIES)
+    [proof] = judge(seen(records=[again, *everybody()]), ALERTS)
 
     assert marks(proof)[Rung.DELIVERED] is Mark.NO
     assert "#mita-alerts 2 times" in proof.steps[1].why
@@ -159,7 +167,7 @@ def test_a_receiver_that_is_told_twice_is_seen() -> None:
 def test_a_place_that_has_no_business_with_it_is_seen() -> None:
     stray = slack("#mita-finance-team", "HostDown", "CRITICAL", at(14))
 
-    [proof] = judge(seen(records=[*everybody(), stray]), SEVERITIES)
+    [proof] = judge(seen(records=[*everybody(), stray]), ALERTS)
 
     assert marks(proof)[Rung.DELIVERED] is Mark.NO
     assert "#mita-finance-team, which is not among its receivers" in proof.steps[1].why
@@ -168,17 +176,19 @@ def test_a_place_that_has_no_business_with_it_is_seen() -> None:
 def test_routes_that_lead_nowhere_are_no_delivery() -> None:
     config = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
 
-    [proof] = judge(seen(config=config, records=[]), SEVERITIES)
+    [proof] = judge(seen(config=config, records=[]), ALERTS)
     assert (marks(proof)[Rung.DELIVERED], proof.holds) == (Mark.NO, False)
 
-    [quiet] = judge(seen(config=config, records=[]), {"HostDown": "none"})
+    heartbeat = replace(ALERTS["HostDown"], labels={**ALERTS["HostDown"].labels, "severity": "none"})
+    [quiet] = judge(seen(config=config, records=[]), {"HostDown": heartbeat})
     assert quiet.holds
 
 
 def test_an_alert_that_never_fires_opens_no_other_rung() -> None:
-    [proof] = judge(seen(lives=[], records=[]), SEVERITIES)
+    [proof] = judge(seen(lives=[], records=[]), ALERTS)
 
-    assert marks(proof) == {Rung.FIRED: Mark.NO, Rung.DELIVERED: Mark.OPEN, Rung.RESOLVED: Mark.OPEN}
+    assert marks(proof)[Rung.FIRED] is Mark.NO
+    assert {marks(proof)[rung] for rung in (Rung.DELIVERED, Rung.RESOLVED)} == {Mark.OPEN}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +197,7 @@ def test_an_alert_that_never_fires_opens_no_other_rung() -> None:
 def test_an_alert_that_fires_too_early_or_too_late_is_not_proven(firing: float, why: str) -> None:
     life = Life(labels=DOWN, pending=NOON - 5, firing=NOON + firing, ended=NOON + 25)
 
-    [proof] = judge(seen(lives=[life]), SEVERITIES)
+    [proof] = judge(seen(lives=[life]), ALERTS)
 
     assert marks(proof)[Rung.FIRED] is Mark.NO
     assert why in proof.steps[0].why
@@ -196,7 +206,7 @@ def test_an_alert_that_fires_too_early_or_too_late_is_not_proven(firing: float, 
 def test_an_alert_that_goes_on_is_not_resolved() -> None:
     life = Life(labels=DOWN, pending=NOON + 3, firing=NOON + 11, ended=None)
 
-    [proof] = judge(seen(lives=[life]), SEVERITIES)
+    [proof] = judge(seen(lives=[life]), ALERTS)
 
     assert (marks(proof)[Rung.RESOLVED], proof.steps[2].why) == (Mark.NO, "it still fires")
 
@@ -204,7 +214,7 @@ def test_an_alert_that_goes_on_is_not_resolved() -> None:
 def test_a_fault_that_could_not_be_injected_proves_nothing() -> None:
     played = Played(fault=FAULT, began=NOON, injected=NOON, problem="expected mount to work")
 
-    [proof] = judge(seen(played=[played]), SEVERITIES)
+    [proof] = judge(seen(played=[played]), ALERTS)
 
     assert not proof.holds
     assert proof.steps[0].why == "expected mount to work"
@@ -214,9 +224,9 @@ def test_a_fault_that_could_not_be_injected_proves_nothing() -> None:
 def test_silence_is_right_only_at_night(begin: float, mark: Mark) -> None:
     fault = replace(FAULT, proves=("HostDiskSpaceLow",))
     life = Life(labels=LOW, pending=begin + 3, firing=begin + 123, ended=begin + 140)
-    played = Played(fault=fault, began=begin, injected=begin, undone=begin + 130)
+    played = Played(fault=fault, began=begin, injected=begin, undone=begin + 130, asked=ASKED)
 
-    [proof] = judge(seen(began=begin, lives=[life], records=[], played=[played]), SEVERITIES)
+    [proof] = judge(seen(began=begin, lives=[life], records=[], played=[played]), ALERTS)
 
     assert marks(proof)[Rung.DELIVERED] is mark
     assert proof.holds is (mark is Mark.NOT_NOW)
@@ -226,9 +236,9 @@ def test_a_warning_that_is_told_at_night_is_seen() -> None:
     fault = replace(FAULT, proves=("HostDiskSpaceLow",))
     life = Life(labels=LOW, pending=NIGHT + 3, firing=NIGHT + 123, ended=NIGHT + 140)
     told = [slack("#mita-alerts", "HostDiskSpaceLow", "WARNING", at(125, NIGHT))]
-    played = Played(fault=fault, began=NIGHT, injected=NIGHT, undone=NIGHT + 130)
+    played = Played(fault=fault, began=NIGHT, injected=NIGHT, undone=NIGHT + 130, asked=ASKED)
 
-    [proof] = judge(seen(began=NIGHT, lives=[life], records=told, played=[played]), SEVERITIES)
+    [proof] = judge(seen(began=NIGHT, lives=[life], records=told, played=[played]), ALERTS)
 
     assert marks(proof)[Rung.DELIVERED] is Mark.NO
     assert "although it is muted" in proof.steps[1].why
@@ -255,7 +265,7 @@ def test_what_fires_without_a_fault_is_a_stray_unless_its_reason_is_known() -> N
 
 
 def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
-    proofs = judge(seen(), SEVERITIES)
+    proofs = judge(seen(), ALERTS)
     stray = strays(
         seen(
             lives=[
@@ -270,11 +280,11 @@ def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
     assert not replace(whole, strays=stray).holds and "RedisDown" in replace(whole, strays=stray).sentence
     void = whole.and_batch("data", [], [], "Prometheus missed 9 evaluations")
     assert not void.holds and void.sentence.startswith("VOID: in batch data Prometheus missed")
-    assert not replace(whole, proofs=judge(seen(records=[]), SEVERITIES)).holds
+    assert not replace(whole, proofs=judge(seen(records=[]), ALERTS)).holds
 
 
 def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) -> None:
-    proofs = [*judge(seen(records=[]), SEVERITIES), *judge(seen(), SEVERITIES)]
+    proofs = [*judge(seen(records=[]), ALERTS), *judge(seen(), ALERTS)]
     run = outcome.Run(proofs=proofs, alerts=148, facts={"begun": "<now>"})
 
     page = outcome.save(run, tmp_path).read_text()
@@ -283,11 +293,33 @@ def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) 
     assert page.index("<details open>") < page.rindex("<details>")
     assert "stand-in" not in page
     doctored = Played(fault=replace(FAULT, kind=Kind.STUB), began=NOON, injected=NOON, undone=NOON + 20)
-    run = replace(run, proofs=judge(seen(played=[doctored]), SEVERITIES))
+    run = replace(run, proofs=judge(seen(played=[doctored]), ALERTS))
     assert "stand-in" in outcome.save(run, tmp_path / "another").read_text()
     suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
     assert [case.find("failure") is None for case in suite] == [False, True]
     assert '"holds": false' in (tmp_path / "proof.json").read_text()
+
+
+def test_one_wrong_rung_on_paper_turns_its_row_and_the_run(tmp_path: Path) -> None:
+    wrong = Step(rung=Rung.TESTED, mark=Mark.NO, why="failed: HostDown")
+    fine = Step(rung=Rung.TESTED, mark=Mark.YES)
+    rows = [
+        outcome.Unplayed(alert=name, severity="error", how="It ends.", steps=(step,))
+        for name, step in (("RedisDown", wrong), ("PostgresDown", fine))
+    ]
+    run = outcome.Run(alerts=148, facts={}, unplayed=rows[1:])
+    assert run.holds
+
+    run = replace(run, unplayed=rows)
+    outcome.save(run, tmp_path)
+
+    assert not run.holds and "Wrong on paper: RedisDown" in run.sentence
+    suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
+    assert [(case.get("name"), case.find("failure") is None) for case in suite] == [
+        ("RedisDown", False),
+        ("PostgresDown", True),
+    ]
+    assert not replace(run, unplayed=rows[1:], elsewhere=["alertmanager.yml:3: no"]).holds
 
 
 def test_what_nobody_can_play_is_refused() -> None:

@@ -1,0 +1,191 @@
+"""What is known of an alert before any fault is played: lint, its unit tests, and what they notice.
+
+What was found is kept under a digest of all that it depends on: the rule, what it reads, its tests and the
+list of equivalents. An alert of which nothing has changed is not asked again.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from devtools.paths import CACHE, REPO
+from devtools.tools import tool
+from harness.proof.steps import Mark, Rung, Step
+from monitoring.catalog import load
+from ruletools import programs
+from ruletools.coverage import Coverage
+from ruletools.house import coverage
+from ruletools.house.files import EQUIVALENTS, RULES, RUNBOOKS
+from ruletools.house.lint.run import lint
+from ruletools.house.loading import load_files, load_suites
+from ruletools.lint.findings import Finding, Level
+from ruletools.mutation.assignments import Failing, assignments
+from ruletools.mutation.run import load_equivalents, mutate
+from ruletools.places import shown
+from ruletools.ruleset import Rule, RuleFile, located, name_of
+from ruletools.suites import Group, Suite
+from ruletools.trials import Trial, run_trials
+
+KEPT = CACHE / "on-paper"
+OPERATORS = REPO / "ruletools" / "mutation"
+Stages = Sequence[tuple[Group, Sequence[Rule]]]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The steps of each alert, and what lint found that is no single alert's."""
+
+    steps: Mapping[str, tuple[Step, ...]]
+    elsewhere: tuple[str, ...] = ()
+
+
+def on_paper(alerts: Sequence[str], *, mutants: bool, say: Say) -> Paper:
+    """Lint, unit tests and, where they are wanted or known from before, mutants of these alerts."""
+    programs.find_with(tool)
+    files, suites = load_files(), load_suites()
+    found, elsewhere = linted(alerts, lint(), files)
+    known = _Known.of(alerts, files, suites)
+    known.test(say)
+    if mutants:
+        known.mutate(files, suites, say)
+    missing = {one.alert: one.missing for one in _covered(suites)}
+    steps = {
+        name: (found[name], tested(known.results[name], missing[name]), mutated(known.results[name]))
+        for name in alerts
+    }
+    return Paper(steps, elsewhere)
+
+
+def linted(
+    alerts: Iterable[str], findings: Iterable[Finding], files: Sequence[RuleFile]
+) -> tuple[dict[str, Step], tuple[str, ...]]:
+    """What lint found of each alert, and of nobody's in particular."""
+    spans = _spans(files)
+    errors = [one for one in findings if one.level is Level.ERROR]
+    whose: dict[str, list[str]] = {}
+    for error in errors:
+        whose.setdefault(_owner(error, spans), []).append(str(error))
+    steps = {
+        name: Step(
+            rung=Rung.LINTED, mark=Mark.NO if name in whose else Mark.YES, why="; ".join(whose.get(name, ()))
+        )
+        for name in alerts
+    }
+    return steps, tuple(whose.get("", ()))
+
+
+def _spans(files: Iterable[RuleFile]) -> dict[tuple[str, int], str]:
+    """{(file, first line of a rule): its name}."""
+    rules = [(each.file, each.index, name_of(each.rule)) for each in located(files)]
+    return {(shown(file.path, REPO), file.line(index)): name for file, index, name in rules}
+
+
+def _owner(finding: Finding, spans: Mapping[tuple[str, int], str]) -> str:
+    """The alert or series that a finding is about; nothing where it is the whole configuration."""
+    path = Path(finding.file)
+    if (REPO / path).parent == RUNBOOKS:
+        return path.stem
+    before = [line for file, line in spans if file == finding.file and line <= finding.line]
+    return spans[finding.file, max(before)] if before else ""
+
+
+def tested(result: Mapping[str, Any], missing: Sequence[str]) -> Step:
+    """Whether the unit tests of an alert pass and show every case."""
+    if not result["groups"]:
+        return Step(rung=Rung.TESTED, mark=Mark.NO, why="no unit test asks about it")
+    if result["failing"]:
+        return Step(rung=Rung.TESTED, mark=Mark.NO, why=f"failed: {', '.join(result['failing'])}")
+    if missing:
+        return Step(rung=Rung.TESTED, mark=Mark.NO, why=f"no unit test shows: {', '.join(missing)}")
+    return Step(rung=Rung.TESTED, mark=Mark.YES, why=f"{result['groups']} groups of unit tests")
+
+
+def mutated(result: Mapping[str, Any]) -> Step:
+    """Whether the unit tests of an alert notice the faults that were put into its rule."""
+    if "killed" not in result:
+        return Step(rung=Rung.MUTATED, mark=Mark.UNASKED, why="`harness proof --mutants` asks")
+    if result["survived"]:
+        why = f"no unit test notices: {'; '.join(result['survived'])}"
+        return Step(rung=Rung.MUTATED, mark=Mark.NO, why=why)
+    excused = f", {result['excused']} change nothing" if result["excused"] else ""
+    return Step(rung=Rung.MUTATED, mark=Mark.YES, why=f"{result['killed']} faults are noticed{excused}")
+
+
+def _covered(suites: tuple[Suite, ...]) -> list[Coverage]:
+    return coverage.cover(load(RULES), suites, coverage.load_exemptions())
+
+
+class _Known:
+    """What the files say of each alert, as far as it is known from before."""
+
+    def __init__(self, stages: Mapping[str, Stages]) -> None:
+        self._stages = stages
+        operators = "".join(path.read_text("utf-8") for path in sorted(OPERATORS.glob("*.py")))
+        common = EQUIVALENTS.read_text("utf-8") + operators
+        self._paths = {name: KEPT / f"{_digest(name, each, common)}.json" for name, each in stages.items()}
+        self.results: dict[str, dict[str, Any]] = {
+            name: json.loads(path.read_text("utf-8")) if path.exists() else {}
+            for name, path in self._paths.items()
+        }
+
+    @classmethod
+    def of(cls, alerts: Sequence[str], files: Sequence[RuleFile], suites: tuple[Suite, ...]) -> "_Known":
+        work = {name: assignments(files, suites, {name}) for name in alerts}
+        return cls(
+            {name: [stage for each in works[:1] for stage in each.stages] for name, works in work.items()}
+        )
+
+    def test(self, say: Say) -> None:
+        """Run the unit tests of the alerts of which nothing is known."""
+        unknown = [name for name, result in self.results.items() if "failing" not in result]
+        trials = [
+            Trial((name, group.name), rules, group) for name in unknown for group, rules in self._stages[name]
+        ]
+        if trials:
+            say(f"unit tests: {len(trials)} groups of {len(unknown)} alerts")
+        failing: dict[str, list[str]] = {}
+        for (name, group), passed in run_trials(trials):
+            if not passed:
+                failing.setdefault(name, []).append(group)
+        for name in unknown:
+            self._keep(name, groups=len(self._stages[name]), failing=failing.get(name, []))
+
+    def mutate(self, files: Sequence[RuleFile], suites: tuple[Suite, ...], say: Say) -> None:
+        """Put every fault into the rules of the alerts whose faults are not known."""
+        unknown = {name for name, result in self.results.items() if "killed" not in result}
+        if not unknown:
+            return
+        say(f"mutants of {len(unknown)} alerts")
+        ignored: Failing = lambda *_: None  # noqa: E731 - the rung before says it
+        result = mutate(
+            files, suites, only=unknown, equivalents=load_equivalents(EQUIVALENTS), failing=ignored
+        )
+        for name in unknown:
+            self._keep(
+                name,
+                killed=_count(result.killed, name),
+                excused=_count(result.excused, name),
+                survived=[each.fault for each in result.survived if _is_of(each.rule, name)],
+            )
+
+    def _keep(self, name: str, **found: Any) -> None:
+        self.results[name] = {**self.results[name], **found}
+        KEPT.mkdir(parents=True, exist_ok=True)
+        self._paths[name].write_text(json.dumps(self.results[name]), encoding="utf-8")
+
+
+def _digest(name: str, stages: Stages, common: str) -> str:
+    text = json.dumps([name, [[group.data, list(rules)] for group, rules in stages], common], default=str)
+    return sha256(text.encode()).hexdigest()
+
+
+def _is_of(label: str, name: str) -> bool:
+    return label.partition(" #")[0] == name
+
+
+def _count(mutants: Iterable[Any], name: str) -> int:
+    return sum(_is_of(each.rule, name) for each in mutants)

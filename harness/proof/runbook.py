@@ -1,0 +1,107 @@
+"""The commands of an alert's page, run before its fault and while it is there."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from devtools.errors import UserError
+from harness.lab import containers, engine
+from harness.proof.steps import Mark, Rung, Step
+from ruletools.house.lint.runbooks import Command, commands
+
+AT_ONCE = 4
+MOST_S = 20
+KEPT = 4000
+"""Characters of an answer that a report shows."""
+UNREACHABLE = 255
+APPLICATION = ("app1", "app2")
+MOMENT = re.compile(
+    r"@\[?[\d.]+\]?|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?"
+    r"|\b[A-Z][a-z]{2} [ \d]\d\b|\b(?:\d+(?:ms|min|s|h) ?)+ago\b"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said: its exit status, and its words."""
+
+    status: int
+    words: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Silence with status 1 is how a search finds nothing."""
+        return bool(self.status) and (self.status, self.words) != (1, "")
+
+    @property
+    def lasting(self) -> str:
+        """The words without the moments in them, which differ each time."""
+        return MOMENT.sub("", self.words)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command of an alert's page, and what it said before the fault and under it."""
+
+    host: str
+    command: str
+    before: Answer
+    under: Answer
+
+
+Answers = Mapping[tuple[str, str], Answer]
+
+
+def written(alert: str, hosts: Sequence[str]) -> list[tuple[str, str]]:
+    """(host, command) of an alert's page; the application host that it names is the one with the fault."""
+    return [(_where(one, hosts), one.text) for one in commands() if one.page == alert]
+
+
+def _where(command: Command, hosts: Sequence[str]) -> str:
+    struck = [host for host in hosts if host in APPLICATION]
+    return struck[0] if command.host in APPLICATION and struck else command.host
+
+
+def ask(wanted: Iterable[tuple[str, str]]) -> Answers:
+    """What each of these commands answers now."""
+    once = sorted(set(wanted))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(once, pool.map(lambda one: _run(*one), once), strict=True))
+
+
+def _run(host: str, command: str) -> Answer:
+    argv = ["timeout", str(MOST_S), "bash", "-o", "pipefail", "-c", command]
+    try:
+        with engine.explained():
+            done = containers.get(host).exec_run(argv)
+    except UserError as error:
+        return Answer(UNREACHABLE, str(error))
+    return Answer(int(done.exit_code), done.output.decode(errors="replace").strip()[-KEPT:])
+
+
+def both(wanted: Sequence[tuple[str, str]], before: Answers, under: Answers) -> tuple[Asked, ...]:
+    """Each command with its two answers."""
+    return tuple(Asked(host, text, before[host, text], under[host, text]) for host, text in wanted)
+
+
+def judged(asked: Sequence[Asked]) -> Step:
+    """Whether every command of the page ran under the fault, and at least one showed another picture."""
+    if not asked:
+        return Step(rung=Rung.RUNBOOK, mark=Mark.OPEN)
+    failed = [one for one in asked if one.under.is_failure]
+    if failed:
+        wrong = "; ".join(
+            f"on {one.host} `{one.command}` ended with status {one.under.status}: {one.under.words[-200:]}"
+            for one in failed
+        )
+        return Step(rung=Rung.RUNBOOK, mark=Mark.NO, why=wrong)
+    changed = sum(one.under.lasting != one.before.lasting for one in asked)
+    if not changed:
+        why = "every command answers as it did before the fault: the page shows nothing"
+        return Step(rung=Rung.RUNBOOK, mark=Mark.NO, why=why)
+    return Step(
+        rung=Rung.RUNBOOK,
+        mark=Mark.YES,
+        why=f"{changed} of {len(asked)} commands answer otherwise than before",
+    )

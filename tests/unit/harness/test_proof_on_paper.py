@@ -1,0 +1,55 @@
+"""What lint, unit tests and mutants say becomes the row of exactly the alert that it is about."""
+
+import pytest
+
+from harness.proof import on_paper
+from harness.proof.steps import Mark
+from ruletools.house.loading import load_files
+from ruletools.lint.findings import Finding, Level
+from ruletools.ruleset import located, name_of
+
+FILES = load_files()
+NAMES = ["HostDown", "HostFlapping", "RedisDown"]
+
+
+def line_of(alert: str) -> int:
+    return next(each.file.line(each.index) for each in located(FILES) if name_of(each.rule) == alert)
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_a_finding_is_its_alerts(more: int) -> None:
+    finding = Finding("monitoring/rules/host.rules.yml", line_of("HostDown") + more, "no owner", "add one")
+
+    steps, elsewhere = on_paper.linted(NAMES, [finding], FILES)
+
+    assert {name: step.mark for name, step in steps.items()} == {
+        "HostDown": Mark.NO,
+        "HostFlapping": Mark.YES,
+        "RedisDown": Mark.YES,
+    }
+    assert "no owner" in steps["HostDown"].why and elsewhere == ()
+
+
+def test_a_page_is_its_alerts_and_a_route_is_nobodys() -> None:
+    page = Finding("docs/runbooks/RedisDown.md", 1, "no command", "add one")
+    route = Finding("monitoring/alertmanager.yml", 7, "unknown receiver", "name one")
+    warned = Finding("monitoring/alertmanager.yml", 9, "long", "shorten it", Level.WARNING)
+
+    steps, elsewhere = on_paper.linted(NAMES, [page, route, warned], FILES)
+
+    assert [name for name, step in steps.items() if step.mark is Mark.NO] == ["RedisDown"]
+    assert len(elsewhere) == 1 and "unknown receiver" in elsewhere[0]
+
+
+def test_tests_that_fail_show_too_little_or_are_not_there_are_told_apart() -> None:
+    assert on_paper.tested({"groups": 2, "failing": []}, ()).mark is Mark.YES
+    assert "failed: HostDown" in on_paper.tested({"groups": 2, "failing": ["HostDown"]}, ()).why
+    assert "no unit test shows: moment" in on_paper.tested({"groups": 2, "failing": []}, ("moment",)).why
+    assert "no unit test asks" in on_paper.tested({"groups": 0, "failing": []}, ()).why
+
+
+def test_mutants_that_nobody_asked_about_are_no_proof_and_no_failure() -> None:
+    assert on_paper.mutated({}).mark is Mark.UNASKED
+    assert on_paper.mutated({"killed": 9, "excused": 0, "survived": []}).mark is Mark.YES
+    lives = on_paper.mutated({"killed": 9, "excused": 0, "survived": ["> became >="]})
+    assert lives.mark is Mark.NO and "> became >=" in lives.why
