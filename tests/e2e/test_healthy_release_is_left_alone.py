@@ -9,6 +9,7 @@ pytestmark = pytest.mark.lab
 ERRORS = 0.5
 
 
+@pytest.mark.incident
 def test_redis_that_stops_after_a_healthy_release_leads_to_a_question_at_most(stack: Stack) -> None:
     with stack.load():
         stack.deploy("1.1.0")

@@ -24,6 +24,7 @@ def test_healthy_release_is_left_alone_and_not_blamed_for_errors_after_its_windo
     assert stack.live_version == "1.1.0"
 
 
+@pytest.mark.incident
 def test_with_a_recent_deployment_it_is_rolled_back_and_found_not_to_help(stack: Stack) -> None:
     stack.deploy("1.1.0")
 

@@ -137,6 +137,7 @@ def test_a_quieter_alert_is_not_told_as_new_when_the_louder_one_ends() -> None:
     assert WITHOUT_A_ROLLBACK.fires("HighErrorRate", "67m")
 
 
+@pytest.mark.long
 def test_a_quieter_fault_that_goes_on_pages_by_its_budget() -> None:
     """35 % fail for four minutes, and one in ten from then on."""
     lasting = UP | requests("0+150x240 36150+97x16 37702+135x300") | errors("0x240 0+53x16 848+15x300")
@@ -146,6 +147,7 @@ def test_a_quieter_fault_that_goes_on_pages_by_its_budget() -> None:
     assert paged(scene, "70m") == paged(scene, "76m") == {"SloAvailabilityFastBurn"}
 
 
+@pytest.mark.long
 def test_after_a_rollback_that_did_not_cure_everything_pages() -> None:
     """The daemon's series falls at once, and says that something is unresolved."""
     lasting = UP | requests("0+150x240 36150+97x200") | errors("0x240 0+53x200")
