@@ -16,6 +16,7 @@ from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
 from harness.proof.steps import Step
+from harness.proof.touched import touched_since
 from monitoring.catalog import Alert, load
 from ruletools.house.files import RULES
 
@@ -52,6 +53,17 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument(
         "--mutants", action="store_true", help="ask too whether unit tests notice faults in rules; minutes"
     )
+    parser.add_argument(
+        "--since", metavar="REV", help="only alerts whose rule, tests, runbook, fault or route differ since"
+    )
+    parser.add_argument(
+        "--resume", type=Path, metavar="DIR", help="go on with a run that was interrupted, from its report"
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write what is proven to docs/proven.yml and its badge",
+    )
     parser.add_argument("--on-paper", action="store_true", help="play nothing: lint, unit tests and mutants")
     parser.add_argument("--installed", action="store_true", help="the lab is up and installed: begin at once")
     parser.add_argument(
@@ -62,22 +74,41 @@ def add_commands(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play what was asked for, and say what is proven."""
-    out = options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
+    out = options.resume or options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
+    rules = {rule.name: rule for rule in load(RULES)}
+    alerts = list(options.alerts)
+    if options.since:
+        touched = touched_since(options.since, rules)
+        alerts = [name for name in touched if not alerts or name in alerts]
+        if not alerts:
+            say(f"no alert is touched by what has changed since {options.since}")
+            return 0
     if options.on_paper:
-        return _read(options.alerts, options.batch or [], out, mutants=options.mutants)
-    wanted = chosen(options.alerts, options.batch or [])
+        return _read(alerts, options.batch or [], rules, out, mutants=options.mutants)
+    if options.since:
+        alerts = [name for name in alerts if name in provable()]
+        if not alerts:
+            say("no fault proves an alert that has changed; `--on-paper` asks about those that have")
+            return 0
+    wanted = chosen(alerts, options.batch or [])
     if options.list:
         for name, batch in wanted.items():
             say(f"{name}: {', '.join(alert for fault in batch for alert in fault.proves)}")
         return 0
-    return _play(wanted, out, everything=not (options.alerts or options.batch), options=options)
+    everything = not (alerts or options.batch)
+    return _play(wanted, rules, out, everything=everything, options=options)
+
+
+def provable() -> set[str]:
+    """The alerts that a fault of the catalogue proves."""
+    return {alert for fault in faults().values() for alert in fault.proves}
 
 
 def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Fault]]:
     """The faults to play by the name of their batch; UserError where nothing has such a name."""
     every = list(faults().values())
-    provable, known = {alert for fault in every for alert in fault.proves}, {fault.batch for fault in every}
-    if unknown := [name for name in alerts if name not in provable]:
+    known = {fault.batch for fault in every}
+    if unknown := [name for name in alerts if name not in provable()]:
         raise UserError(
             f"expected alerts that a fault of harness/faults/catalogue proves, found {', '.join(unknown)}; "
             "`harness proof --list` shows them"
@@ -95,12 +126,14 @@ def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Faul
     return found
 
 
-def _read(alerts: Sequence[str], batches: Sequence[str], out: Path, *, mutants: bool) -> int:
+def _read(
+    alerts: Sequence[str], batches: Sequence[str], rules: Mapping[str, Alert], out: Path, *, mutants: bool
+) -> int:
     """Only what needs no lab: of the named alerts, of those of the batches, of all."""
     from harness.proof import outcome
     from harness.proof.on_paper import on_paper
 
-    began, rules = time.time(), {rule.name: rule for rule in load(RULES)}
+    began = time.time()
     if unknown := [name for name in alerts if name not in rules]:
         raise UserError(f"expected alerts of {RULES}, found {', '.join(unknown)}")
     played = [name for batch in chosen([], batches).values() for fault in batch for name in fault.proves]
@@ -116,13 +149,18 @@ def _read(alerts: Sequence[str], batches: Sequence[str], out: Path, *, mutants: 
 
 
 def _play(
-    batches: Mapping[str, Sequence[Fault]], out: Path, *, everything: bool, options: argparse.Namespace
+    batches: Mapping[str, Sequence[Fault]],
+    rules: Mapping[str, Alert],
+    out: Path,
+    *,
+    everything: bool,
+    options: argparse.Namespace,
 ) -> int:
-    from harness.proof import outcome, preparing
+    from harness.proof import outcome, preparing, record
     from harness.proof.batch import Batch
     from harness.proof.on_paper import on_paper
 
-    began, rules = time.time(), {rule.name: rule for rule in load(RULES)}
+    began = time.time()
     played = [name for batch in batches.values() for fault in batch for name in fault.proves]
     names = list(rules) if everything else list(dict.fromkeys(played))
     paper = on_paper(names, mutants=options.mutants, say=say)  # first: it would keep the witness from seeing
@@ -133,13 +171,20 @@ def _play(
             unplayed=_unplayed([name for name in names if name not in played], rules, paper.steps),
             elsewhere=paper.elsewhere,
         )
+        if options.resume:
+            found = found.going_on_from(outcome.load(out))
         for name, batch in batches.items():
+            if name in found.batches:
+                say(f"batch {name}: played before")
+                continue
             bench.calm(batch)
             say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
             judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
             proofs = [replace(one, steps=(*paper.steps[one.alert], *one.steps)) for one in judged.proofs]
             found = found.and_batch(name, proofs, judged.strays, judged.asleep)
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
+    if options.record and not found.void:
+        say(record.add((proof.alert for proof in found.proven), rules))
     return _end(found.took(time.time() - began), out)
 
 

@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.table import Table
 
+from devtools.errors import UserError
 from harness.proof.rungs import Proof, Stray
 from harness.proof.steps import FINE, PAPER, Mark, Rung, Step
 
+STATE = "run.json"
+"""What a run goes on from."""
 SIGNS = {
     Mark.YES: "[green]yes[/]",
     Mark.NO: "[red bold]NO[/]",
@@ -53,6 +57,8 @@ class Run:
     facts: Mapping[str, str]
     proofs: Sequence[Proof] = ()
     strays: Sequence[Stray] = ()
+    batches: Sequence[str] = ()
+    """The names of those that were played to their ends."""
     unplayed: Sequence[Unplayed] = ()
     elsewhere: Sequence[str] = ()
     """What lint found that is no single alert's."""
@@ -67,6 +73,17 @@ class Run:
             proofs=[*self.proofs, *proofs],
             strays=[*self.strays, *strays],
             void=[*self.void, *void],
+            batches=self.batches if asleep else [*self.batches, name],
+        )
+
+    def going_on_from(self, earlier: "Run") -> "Run":
+        """This run with the batches that an earlier one has played; what was void there is played again."""
+        done = set(earlier.batches)
+        return replace(
+            self,
+            proofs=[proof for proof in earlier.proofs if proof.played.fault.batch in done],
+            strays=earlier.strays,
+            batches=earlier.batches,
         )
 
     def took(self, seconds: float) -> "Run":
@@ -133,11 +150,23 @@ def table(run: Run) -> Table:
 def save(run: Run, out: Path) -> Path:
     """Write proof.json, proof.xml and proof.html into a folder, and return the page's path."""
     out.mkdir(parents=True, exist_ok=True)
+    (out / STATE).write_bytes(msgspec.json.encode(run))
     (out / "proof.json").write_text(json.dumps(as_json(run), indent=2, default=str) + "\n")
     (out / "proof.xml").write_text(ET.tostring(_junit(run), encoding="unicode"))
     page = out / "proof.html"
     page.write_text(_page(run), encoding="utf-8")
     return page
+
+
+def load(out: Path) -> Run:
+    """The run that a folder holds; UserError where there is none that can be read."""
+    path = out / STATE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Run)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(
+            f"expected the report of a run of this version in {out}, found: {error}; begin anew"
+        ) from error
 
 
 def as_json(run: Run) -> dict[str, Any]:

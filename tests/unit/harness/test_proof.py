@@ -322,6 +322,20 @@ def test_one_wrong_rung_on_paper_turns_its_row_and_the_run(tmp_path: Path) -> No
     assert not replace(run, unplayed=rows[1:], elsewhere=["alertmanager.yml:3: no"]).holds
 
 
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    first = outcome.Run(alerts=148, facts={"begun": "then"}).and_batch("kills", judge(seen(), ALERTS), [], "")
+    other = Played(fault=replace(FAULT, batch="data"), began=NOON, injected=NOON)
+    void = first.and_batch("data", judge(seen(played=[other]), ALERTS), [], "Prometheus missed 9 evaluations")
+    outcome.save(void, tmp_path)
+
+    again = outcome.Run(alerts=148, facts={"begun": "now"}).going_on_from(outcome.load(tmp_path))
+
+    assert list(again.batches) == ["kills"] and not again.void
+    assert list(again.proofs) == list(first.proofs) and again.holds and again.facts == {"begun": "now"}
+    with pytest.raises(UserError, match=r"expected the report of a run .*; begin anew"):
+        outcome.load(tmp_path / "nowhere")
+
+
 def test_what_nobody_can_play_is_refused() -> None:
     with pytest.raises(UserError, match=r"expected alerts .*found NoSuch"):
         chosen(["NoSuch"], [])

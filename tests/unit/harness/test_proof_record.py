@@ -1,0 +1,69 @@
+"""What is recorded as proven stands only as long as its rule; what a change touches is proven again."""
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from devtools.errors import UserError
+from harness.proof import record
+from harness.proof.touched import touched
+from monitoring.catalog import load
+from ruletools.house.files import RULES
+
+ALERTS = {alert.name: alert for alert in load(RULES)}
+CATALOGUE = "harness/faults/catalogue/hosts.yml"
+
+
+def test_a_proof_is_of_one_rule(tmp_path: Path) -> None:
+    path, badge = tmp_path / "proven.yml", tmp_path / "proven.svg"
+    words = record.add(["HostDown", "RedisDown"], ALERTS, path, badge)
+    assert words == f"2 of {len(ALERTS)} alerts are recorded as proven in proven.yml"
+    assert record.standing(record.read(path), ALERTS) == ["HostDown", "RedisDown"]
+
+    stricter = {**ALERTS, "HostDown": replace(ALERTS["HostDown"], for_ms=1)}
+    assert record.standing(record.read(path), stricter) == ["RedisDown"]
+    record.add([], stricter, path, badge)
+
+    assert list(record.read(path)) == ["RedisDown"]
+    title = ET.fromstring(badge.read_text())[0]  # noqa: S314 - ours
+    assert title.text == f"alerts proven live: 1 of {len(ALERTS)}"
+
+
+def test_words_of_a_rule_are_no_part_of_its_proof() -> None:
+    rule = ALERTS["HostDown"]
+    assert record.digest(replace(rule, annotations={"summary": "another"})) == record.digest(rule)
+    assert record.digest(replace(rule, labels={**rule.labels, "severity": "info"})) != record.digest(rule)
+
+
+def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "proven.yml"
+    path.write_text("HostDown: yesterday\n")
+    with pytest.raises(UserError, match=r"HostDown: expected \{day: DAY, rule: DIGEST\}, found 'yesterday'"):
+        record.read(path)
+    assert record.read(tmp_path / "none.yml") == {}
+
+
+def test_a_change_touches_what_it_is_about() -> None:
+    names = list(ALERTS)
+    assert touched(names, {"HostDown", "some:recorded:series"}, [], lambda _: "") == ["HostDown"]
+    assert touched(names, set(), ["docs/runbooks/RedisDown.md", "README.md"], lambda _: "") == ["RedisDown"]
+    assert touched(names, set(), ["monitoring/alertmanager.yml"], lambda _: "") == names
+    assert touched(names, set(), ["monitoring/templates/mita.tmpl"], lambda _: "") == names
+
+
+def test_a_fault_that_changed_touches_its_alerts() -> None:
+    now = (record.REPO / CATALOGUE).read_text()
+    assert touched(ALERTS, set(), [CATALOGUE], lambda _: now) == []
+    assert "HostDiskSpaceLow" in touched(ALERTS, set(), [CATALOGUE], lambda _: "")
+    every = touched(ALERTS, set(), ["harness/faults/helpers.sh"], lambda _: "")
+    assert {"HostDiskSpaceLow", "RedisDown"} <= set(every)
+
+
+def test_the_badge_says_what_the_record_and_the_rules_say() -> None:
+    recorded = record.read()
+    standing = record.standing(recorded, ALERTS)
+    mend = "`python -m harness.proof.record` has the record and its badge follow the rules"
+    assert sorted(recorded) == sorted(standing), f"expected proofs of the rules as they are; {mend}"
+    assert record.BADGE.read_text() == record.picture(len(standing), len(ALERTS)), mend
