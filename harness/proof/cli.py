@@ -15,7 +15,7 @@ from devtools.paths import RUNS_DIR
 from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
-from harness.proof.steps import Step
+from harness.proof.marks import Step
 from harness.proof.touched import touched_since
 from monitoring.catalog import Alert, load
 from ruletools.house.files import RULES

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from harness.proof.steps import Mark, Rung, Step
+from harness.proof.marks import Mark, Rung, Step
 
 Decision = Mapping[str, Any]
 ROLLS_BACK = "roll_back"

@@ -13,7 +13,7 @@ from typing import Any
 
 from devtools.paths import CACHE, REPO
 from devtools.tools import tool
-from harness.proof.steps import Mark, Rung, Step
+from harness.proof.marks import Mark, Rung, Step
 from monitoring.catalog import load
 from ruletools import programs
 from ruletools.coverage import Coverage

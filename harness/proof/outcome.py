@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.table import Table
 
 from devtools.errors import UserError
+from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.rungs import Proof, Stray
-from harness.proof.steps import FINE, PAPER, Mark, Rung, Step
 
 STATE = "run.json"
 """What a run goes on from."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from devtools.errors import UserError
 from harness.lab import containers, engine
-from harness.proof.steps import Mark, Rung, Step
+from harness.proof.marks import Mark, Rung, Step
 from ruletools.house.lint.runbooks import Command, commands
 
 AT_ONCE = 4

@@ -10,8 +10,8 @@ from harness.incident.receipts import Receipt, compare, names, sender
 from harness.notify.why import reached
 from harness.proof import decided, runbook
 from harness.proof.decided import Decision
+from harness.proof.marks import FINE, Mark, Rung, Step
 from harness.proof.runbook import Asked
-from harness.proof.steps import FINE, Mark, Rung, Step
 from monitoring.catalog import Alert
 from monitoring.routing import Labels, deliveries
 

@@ -15,9 +15,9 @@ from harness.faults.fault import Fault
 from harness.faults.kinds import Kind
 from harness.proof import outcome
 from harness.proof.cli import chosen
+from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
 from harness.proof.rungs import Life, Played, Proof, Witnessed, judge, strays
-from harness.proof.steps import PAPER, Mark, Rung, Step
 from monitoring.catalog import load
 from ruletools.house.files import RULES
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.proof import on_paper
-from harness.proof.steps import Mark
+from harness.proof.marks import Mark
 from ruletools.house.loading import load_files
 from ruletools.lint.findings import Finding, Level
 from ruletools.ruleset import located, name_of

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from devtools.errors import UserError
+from devtools.paths import REPO
 from harness.proof import record
 from harness.proof.touched import touched
 from monitoring.catalog import load
@@ -54,7 +55,7 @@ def test_a_change_touches_what_it_is_about() -> None:
 
 
 def test_a_fault_that_changed_touches_its_alerts() -> None:
-    now = (record.REPO / CATALOGUE).read_text()
+    now = (REPO / CATALOGUE).read_text()
     assert touched(ALERTS, set(), [CATALOGUE], lambda _: now) == []
     assert "HostDiskSpaceLow" in touched(ALERTS, set(), [CATALOGUE], lambda _: "")
     every = touched(ALERTS, set(), ["harness/faults/helpers.sh"], lambda _: "")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from harness.proof import decided, runbook
+from harness.proof.marks import Mark
 from harness.proof.runbook import Answer, Asked
-from harness.proof.steps import Mark
 
 HEALTHY = Answer(0, "up 1 @[1795777200.1]\n● Active: active since Sat 2026-11-28 10:00:01; 3min 2s ago")
 LATER = Answer(0, "up 1 @[1795777260.7]\n● Active: active since Sat 2026-11-28 10:00:01; 4min 9s ago")
