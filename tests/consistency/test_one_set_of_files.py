@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from devtools import pods
+from devtools.chart import rendered
 from devtools.paths import REPO
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.grafana.filter_plugins.mita_grafana import dashboards
@@ -99,7 +101,28 @@ def compose(place: Path) -> Files:
     }
 
 
-ROWS: dict[str, Callable[[Path], Files]] = {"ansible": ansible, "compose": compose}
+def chart(_: Path) -> Files:
+    """What helm renders, as the pods mount it."""
+    values = {
+        "image": {"repository": "planted", "tag": "planted"},
+        "prometheus": {"targets": {"mita-backend": [{"targets": ["app:8080"]}]}},
+        "alertmanager": {"mail": MAIL, "without": {"dead_man": "a test"}},
+        "rollback": {
+            "executor": {"namespace": "mita", "services": {"mita-backend": {"probe": "http://app/"}}}
+        },
+    }
+    keys = (
+        *SECRETS,
+        "grafana_admin_password",
+        *("rollback_admin_secret", "rollback_slack_webhook_url", "rollback_pagerduty_routing_key"),
+    )
+    planted = pods.secret("mita-monitoring", dict.fromkeys(keys, "planted"))
+    found = pods.Objects([*rendered(values=values), planted])
+    volumes = (found.volume(pods.pod(one), "config") for one in found.of("StatefulSet"))
+    return {path: content.decode() for files in volumes for path, content in files.items()}
+
+
+ROWS: dict[str, Callable[[Path], Files]] = {"ansible": ansible, "compose": compose, "chart": chart}
 
 
 @pytest.fixture(scope="module", params=ROWS)

@@ -41,6 +41,8 @@ DISCOVERY: dict[str, Object] = {
     "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
     "/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": RESOURCES},
 }
+PROBE = "/health/ready"
+VERSION = "app.kubernetes.io/version"
 REVISION = "deployment.kubernetes.io/revision"
 OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "uid": "deployment", "controller": True}
 VERBS = {"GET": "get", "PATCH": "patch", "POST": "create", "PUT": "update", "DELETE": "delete"}
@@ -65,6 +67,8 @@ class Cluster:
         parts = urlsplit(path)
         if parts.path in DISCOVERY:
             return 200, DISCOVERY[parts.path]
+        if parts.path == PROBE:
+            return 200, {"status": "ready", "version": self.live()}
         place = parts.path.removeprefix(f"/apis/apps/v1/namespaces/{self.namespace}/")
         resource, _, name = place.partition("/")
         verb = "list" if method == "GET" and not name else VERBS[method]
@@ -85,6 +89,10 @@ class Cluster:
             return 200, self._patched(json.loads(body), dry="dryRun" in parse_qs(parts.query))
         self._progress()
         return 200, self.deployment
+
+    def live(self) -> str:
+        """The version that the deployment's pods are to have."""
+        return str(self.deployment["spec"]["template"]["metadata"]["labels"][VERSION])
 
     def _allows(self, verb: str, resource: str, name: str) -> bool:
         return any(
@@ -117,16 +125,16 @@ class Cluster:
             return
         status["observedGeneration"] = meta["generation"]
         status["updatedReplicas"] = status["availableReplicas"] = 0
-        wanted = self.deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"]
+        wanted = self.deployment["spec"]["template"]["metadata"]["labels"][VERSION]
         newest = 1 + max(int(one["metadata"]["annotations"][REVISION]) for one in self.sets)
         for one in self.sets:
-            if one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] == wanted:
+            if one["spec"]["template"]["metadata"]["labels"][VERSION] == wanted:
                 one["metadata"]["annotations"][REVISION] = meta["annotations"][REVISION] = str(newest)
 
 
 def _replica_set(name: str, number: int, version: str) -> Object:
     hashed = {"pod-template-hash": f"hash{number}"}
-    labels = {"app": name, "app.kubernetes.io/version": version}
+    labels = {"app": name, VERSION: version}
     return {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
@@ -172,8 +180,8 @@ def _status(code: int, reason: str, message: str) -> Object:
 
 
 @contextmanager
-def serving(cluster: Cluster) -> Iterator[str]:
-    """The address at which kubectl finds the cluster."""
+def serving(cluster: Cluster, address: str = "127.0.0.1") -> Iterator[str]:
+    """The address at which kubectl finds the cluster; below it, what runs there says its version."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
@@ -191,7 +199,7 @@ def serving(cluster: Cluster) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((address, 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -76,15 +76,11 @@ def run(tmp_path: Path) -> Iterator[Run]:
     yield Run(Cluster("mita", NAME, ["1.0.0", "1.1.0", "2.0.0"], role("prod")), tmp_path)
 
 
-def live(cluster: Cluster) -> str:
-    return str(cluster.deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"])
-
-
 def test_it_goes_to_the_version_that_is_named_with_exactly_the_rights_of_the_role(run: Run) -> None:
     """Not to the one before, as `rollout undo` alone would."""
     done = run("1.0.0")
     assert done.returncode == 0, done.stderr
-    assert live(run.cluster) == "1.0.0"
+    assert run.cluster.live() == "1.0.0"
     assert run.cluster.refused == []
     assert run.cluster.deployment["status"]["availableReplicas"] == 2
     used = {(verb, resource) for verb, resource, _ in run.cluster.asked}
@@ -98,7 +94,7 @@ def test_it_goes_to_the_version_that_is_named_with_exactly_the_rights_of_the_rol
 def test_a_rehearsal_touches_nothing_and_proves_the_right_to_patch(run: Run) -> None:
     done = run("1.0.0", rehearse=True)
     assert done.returncode == 0, done.stderr
-    assert live(run.cluster) == "2.0.0"
+    assert run.cluster.live() == "2.0.0"
     assert run.steps() == [("live", "2.0.0"), ("rehearsal", "ok")]
     assert ("patch", "deployments", NAME) in run.cluster.asked
 
@@ -120,4 +116,4 @@ def test_without_the_right_it_fails_and_says_so(run: Run) -> None:
     done = run("1.0.0", rehearse=True)
     assert done.returncode == 1
     assert "not allowed by the Role" in done.stderr
-    assert live(run.cluster) == "2.0.0"
+    assert run.cluster.live() == "2.0.0"
