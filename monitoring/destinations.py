@@ -41,7 +41,8 @@ def destinations(receiver: Mapping[str, Any]) -> Iterator[Destination]:
 
 
 def _slack(receiver: str, entry: Integration) -> Iterator[Destination]:
-    yield Destination("slack", _value(receiver, "slack", entry, "channel"))
+    """An address of Slack has a channel of its own, where none is named."""
+    yield Destination("slack", str(entry.get("channel") or f"channel of receiver {receiver}"))
 
 
 def _mail(receiver: str, entry: Integration) -> Iterator[Destination]:
@@ -51,14 +52,12 @@ def _mail(receiver: str, entry: Integration) -> Iterator[Destination]:
 
 
 def _pagerduty(receiver: str, entry: Integration) -> Iterator[Destination]:
-    """The urgency stands in the name of the key's file: .../pagerduty_critical_key is critical."""
-    file = _value(receiver, "pagerduty", entry, "routing_key_file")
-    found = re.fullmatch(r"pagerduty_(\w+)_key", file.rpartition("/")[2])
-    if not found:
-        raise RoutingError(
-            f"receiver {receiver}: expected a file named pagerduty_<urgency>_key, found {file}"
-        )
-    yield Destination("pagerduty", found[1])
+    """The urgency stands in the name of the key's file: .../pagerduty_critical_key is critical.
+
+    A key that is not named so is a service of PagerDuty's that only its receiver is known of.
+    """
+    found = re.fullmatch(r"pagerduty_(\w+)_key", str(entry.get("routing_key_file", "")).rpartition("/")[2])
+    yield Destination("pagerduty", found[1] if found else f"service of receiver {receiver}")
 
 
 def _machine(receiver: str, entry: Integration) -> Iterator[Destination]:

@@ -3,8 +3,9 @@
 amtool answers the same question one alert at a time; a test holds the two together.
 """
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ Labels = Mapping[str, str]
 Route = Mapping[str, Any]
 INHERITED = ("receiver", "group_by", "group_wait", "group_interval", "repeat_interval")
 MATCHER = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*"?((?:[^"\\]|\\.)*)"?\s*')
+ESCAPED = re.compile(r'\\([n"\\])')
+"""What stands for another character in a matcher; before any other a backslash is one."""
+SEVERAL = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*")+')
+"""One of the matchers that share a line; a comma between quotes belongs to a value."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,23 @@ def matches(matcher: str, labels: Labels) -> bool:
     if not parsed:
         raise RoutingError(f'expected a matcher such as severity="critical", found {matcher!r}')
     name, operator, wanted = parsed.groups()
+    wanted = ESCAPED.sub(lambda found: {"n": "\n"}.get(found[1], found[1]), wanted)
     value = labels.get(name, "")
     same = bool(re.fullmatch(wanted, value)) if "~" in operator else value == wanted
     return same != operator.startswith("!")
+
+
+def matchers_of(route: Route, of: str = "") -> Iterator[str]:
+    """Yield each matcher of a route, or those *of* the `source` or `target` of an inhibition, in one form.
+
+    Alertmanager also takes several in a line, in braces or not, and the older `match` and `match_re`.
+    """
+    prefix = f"{of}_" if of else ""
+    for line in route.get(f"{prefix}matchers") or ():
+        yield from SEVERAL.findall(str(line).strip().removeprefix("{").removesuffix("}")) or [str(line)]
+    for key, operator in ((f"{prefix}match", "="), (f"{prefix}match_re", "=~")):
+        for name, value in (route.get(key) or {}).items():
+            yield f"{name}{operator}{json.dumps(str(value), ensure_ascii=False)}"
 
 
 def _all(matchers: Iterable[str], labels: Labels) -> bool:
@@ -44,9 +63,7 @@ def _leaves(route: Route, labels: Labels) -> list[Route]:
     taken: list[Route] = []
     inherited = {key: route[key] for key in INHERITED if key in route}
     for child in route.get("routes", ()):
-        if {"match", "match_re"} & child.keys():
-            raise RoutingError(f"expected `matchers` in every route, found the old form in {child}")
-        if not _all(child.get("matchers", ()), labels):
+        if not _all(matchers_of(child), labels):
             continue
         taken += _leaves({**inherited, **child}, labels)
         if not child.get("continue", False):
@@ -92,7 +109,7 @@ def silencers(
 ) -> Iterable[tuple[Labels, Sequence[str]]]:
     """Return those of the *others* that silence this alert where the labels named beside them are equal."""
     for rule in config.get("inhibit_rules", ()):
-        if _all(rule.get("target_matchers", ()), labels):
+        if _all(matchers_of(rule, "target"), labels):
             for other in others:
-                if other != labels and _all(rule.get("source_matchers", ()), other):
+                if other != labels and _all(matchers_of(rule, "source"), other):
                     yield other, rule.get("equal", ())

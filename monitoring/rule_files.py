@@ -1,6 +1,6 @@
 """Rule files of Prometheus, read into frozen records of their alerts and recordings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from monitoring.promql_parse import parse
 from monitoring.yaml_text import read_yaml
 
 RULE_FILES = "*.rules.yml"
+Source = Path | str | Sequence[Path]
+"""A directory with rule files, or the files."""
 SEVERITIES = ("critical", "error", "warning", "info", "none")
 
 
@@ -75,37 +77,40 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-def rule_files(directory: Path | str) -> list[Path]:
-    """The rule files of a directory in a stable order; none is an error, because nothing would be watched."""
-    paths = sorted(Path(directory).glob(RULE_FILES))
+def rule_files(source: Source) -> list[Path]:
+    """The rule files of a directory in a stable order; none is an error, because nothing would be watched.
+
+    Files that are named are taken as they are called.
+    """
+    if not isinstance(source, Path | str):
+        return [Path(path) for path in source]
+    paths = sorted(Path(source).glob(RULE_FILES))
     if not paths:
-        raise CatalogError(
-            f"expected files named {RULE_FILES} in {directory}, found none; is the path right?"
-        )
+        raise CatalogError(f"expected files named {RULE_FILES} in {source}, found none; is the path right?")
     return paths
 
 
-def _rules(directory: Path | str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path in rule_files(directory):
+def _rules(source: Source) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path in rule_files(source):
         for group in read(path)["groups"]:
             for rule in group["rules"]:
                 yield path.name, group["name"], rule
 
 
-def load_recordings(directory: Path | str) -> tuple[Recording, ...]:
+def load_recordings(source: Source) -> tuple[Recording, ...]:
     """Every recording rule, in the order of the files."""
     return tuple(
         Recording(rule["record"], rule["expr"], file, group, rule.get("labels", {}))
-        for file, group, rule in _rules(directory)
+        for file, group, rule in _rules(source)
         if "record" in rule
     )
 
 
-def load(directory: Path | str) -> tuple[Alert, ...]:
+def load(source: Source) -> tuple[Alert, ...]:
     """Every alert, in the order of the files. An alert's name occurs once; CatalogError otherwise."""
-    recordings = {recording.record: recording for recording in load_recordings(directory)}
+    recordings = {recording.record: recording for recording in load_recordings(source)}
     alerts: dict[str, Alert] = {}
-    for file, group, rule in _rules(directory):
+    for file, group, rule in _rules(source):
         if "alert" not in rule:
             continue
         alert = _alert(rule, file, group, recordings)

@@ -16,6 +16,7 @@ from devtools.system import say
 from harness.notify import called, preview, sent, table, testing, why
 from harness.notify.scenes import scenes
 from monitoring.catalog import Alert, load
+from monitoring.rule_files import rule_files
 
 TALL = 900
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
@@ -73,28 +74,46 @@ def _why_command(commands: Any) -> None:
     parser.add_argument("alert", help="its name, such as HostDown")
     parser.add_argument("--at", help="a moment, such as 2026-11-28T03:00 in Sofia; now without it")
     parser.add_argument("--label", action="append", default=[], help="such as env=production; repeatable")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="the alertmanager.yml of a host")
+    _files(parser)
     parser.set_defaults(run=_why)
 
 
 def _table_command(commands: Any) -> None:
     parser = commands.add_parser("table", help="who is told of every alert, by day and at night")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="the alertmanager.yml of a host")
+    _files(parser)
     parser.set_defaults(run=_table)
 
 
+def _files(parser: argparse.ArgumentParser) -> None:
+    """The command reads anybody's files."""
+    parser.add_argument("--config", type=Path, default=CONFIG, help="any alertmanager.yml, a host's too")
+    parser.add_argument(
+        "--rules", type=Path, nargs="+", help="other rule files, or a directory of *.rules.yml"
+    )
+
+
+def _rules(paths: Sequence[Path] | None) -> Sequence[Alert]:
+    if not paths:
+        return load(RULES)
+    files = [file for path in paths for file in (rule_files(path) if path.is_dir() else [path])]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise UserError(f"--rules: expected rule files, found no {', '.join(missing)}")
+    return load(files)
+
+
 def _table(arguments: argparse.Namespace) -> int:
-    say(table.page(list(table.rows(_configuration(arguments.config), load(RULES)))).rstrip())
+    say(table.page(list(table.rows(_configuration(arguments.config), _rules(arguments.rules)))).rstrip())
     return 0
 
 
 def _why(arguments: argparse.Namespace) -> int:
-    alerts = load(RULES)
+    alerts = _rules(arguments.rules)
     alert = _named(arguments.alert, alerts)
     labels = why.labels_of(alert, _labels(arguments.label))
     at = _moment(arguments.at)
     config = _configuration(arguments.config)
-    say(f"{alert.name} ({labels['severity']}, component {labels['component']}) at {at:%a %d %b %Y %H:%M %Z}")
+    said = [labels[name] for name in ("severity", "component") if name in labels]
+    say(f"{alert.name} ({', component '.join(said) or 'no severity'}) at {at:%a %d %b %Y %H:%M %Z}")
     for reach in why.reached(config, labels, at):
         state = f"MUTED now by {reach.muted_by}" if reach.muted_by else "told"
         later = f"; muted at other times by {reach.other_times}" if reach.other_times else ""
@@ -115,7 +134,7 @@ def _named(name: str, alerts: Sequence[Alert]) -> Alert:
         return by_name[name]
     close = get_close_matches(name, by_name, 1)
     raise UserError(
-        f"expected an alert of monitoring/rules, found {name!r}{f'; is {close[0]} meant?' if close else ''}"
+        f"expected an alert of the rules, found {name!r}{f'; is {close[0]} meant?' if close else ''}"
     )
 
 

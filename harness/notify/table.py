@@ -11,7 +11,7 @@ from harness.notify.sent import ZONE
 from harness.notify.why import Config, labels_of, reached
 from monitoring.catalog import Alert
 from monitoring.destinations import destinations
-from monitoring.routing import MATCHER, Labels
+from monitoring.routing import MATCHER, Labels, matchers_of
 
 NOON, NIGHT = ((2026, 3, 4, hour) for hour in (12, 3))
 """A Wednesday, which is no holiday of anybody's."""
@@ -104,7 +104,7 @@ def page(shown: Sequence[Row]) -> str:
 def _asked(route: Mapping[str, Any]) -> dict[str, list[str]]:
     """The values of each label that routes ask for, of this route and all below it."""
     found: dict[str, list[str]] = {}
-    for matcher in route.get("matchers", ()):
+    for matcher in matchers_of(route):
         if (parsed := MATCHER.fullmatch(matcher)) and parsed[2] in ("=", "=~"):
             found.setdefault(parsed[1], []).extend(parsed[3].split("|"))
     for child in route.get("routes", ()):

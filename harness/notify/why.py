@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from closing.errors import ClosingError
 from closing.quiet import covers
@@ -47,13 +48,21 @@ def reached(config: Config, labels: Labels, at: datetime) -> Iterator[Reach]:
                 f"found {route.get('receiver', 'none')}"
             )
         times = _kept_back(config, route, at)
-        machines = [one.get("url", "a secret address") for one in receiver.get("webhook_configs", ())]
+        machines = [_shown(one.get("url")) for one in receiver.get("webhook_configs") or ()]
         places = [*map(str, destinations(receiver)), *(f"webhook {url}" for url in machines)]
         grouped = f"grouped by {', '.join(route.get('group_by', ()))}; waits {route.get('group_wait', '30s')}"
         now, others = (
             ", ".join(name for name, held in times.items() if held is at_once) for at_once in (True, False)
         )
         yield Reach(receiver["name"], tuple(places), grouped, now, others)
+
+
+def _shown(url: object) -> str:
+    """An address without what may be secret in it: the user before its host, the question after its path."""
+    if not url:
+        return "a secret address"
+    parts = urlsplit(str(url))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def holds(config: Config, name: str, at: datetime) -> bool:

@@ -130,21 +130,53 @@ def test_key_that_alertmanager_does_not_know_is_an_error(key: str, says: str) ->
 @pytest.mark.parametrize(
     ("integrations", "says"),
     [
-        (
-            {"slack_configs": [{"title": "x"}]},
-            r"expected channel in its slack integration, found \['title'\]",
-        ),
         ({"email_configs": [{}]}, "expected to in its email integration"),
-        ({"pagerduty_configs": [{"service_key": "x"}]}, "expected routing_key_file in its pagerduty"),
-        (
-            {"pagerduty_configs": [{"routing_key_file": "/a/key"}]},
-            "expected a file named pagerduty_<urgency>_key, found /a/key",
-        ),
     ],
 )
 def test_integration_without_its_destination_is_an_error(integrations: dict[str, Any], says: str) -> None:
     with pytest.raises(RoutingError, match=f"receiver team: {says}"):
         deliveries(to_team(**integrations), {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "place"),
+    [
+        ("slack", {"title": "x"}, "channel of receiver team"),
+        ("pagerduty", {"service_key": "x"}, "service of receiver team"),
+        ("pagerduty", {"routing_key_file": "/a/key"}, "service of receiver team"),
+    ],
+)
+def test_a_place_that_the_file_does_not_name_is_that_of_its_receiver(
+    kind: str, entry: dict[str, str], place: str
+) -> None:
+    [found] = deliveries(to_team(**{f"{kind}_configs": [entry]}), {})
+
+    assert found.destination == Destination(kind, place)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"matchers": ['{a="1",b=~"2|3"}']},
+        {"matchers": ['a="1", b!="4"']},
+        {"matchers": ["a = 1", "b =~ 2|3"]},
+        {"match": {"a": "1"}, "match_re": {"b": "2|3"}},
+        {"matchers": [r'quoted="say \"1, 2\""', 'a="1"']},
+    ],
+)
+def test_matchers_are_read_in_each_form_that_alertmanager_takes(route: dict[str, Any]) -> None:
+    config = {"route": {"receiver": "root", "routes": [{"receiver": "child", **route}]}}
+    labels = {"a": "1", "b": "2", "quoted": 'say "1, 2"'}
+
+    assert receivers_of(config, labels) == [("child", False)]
+    assert receivers_of(config, {**labels, "a": "5"}) == [("root", False)]
+
+
+def test_the_older_form_of_an_inhibition_silences_too() -> None:
+    rule = {"source_match": {"a": "1"}, "target_match_re": {"b": "2|3"}, "equal": ["same"]}
+
+    assert inhibited({"inhibit_rules": [rule]}, {"b": "2"}, [{"a": "1"}])
+    assert not inhibited({"inhibit_rules": [rule]}, {"b": "4"}, [{"a": "1"}])
 
 
 @pytest.mark.parametrize("first_is_muted", [True, False])

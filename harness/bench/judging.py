@@ -1,0 +1,259 @@
+"""What became of each alert under its fault, and what fired that no fault explains. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from harness.bench.bench_file import Fault
+from harness.bench.heard import Heard, Record, flushes, heard, lacking, repeated, series
+from harness.bench.outside import Config, Place
+from harness.notify.why import reached
+from harness.proof.rungs import Life
+from monitoring.routing import Labels, inhibited
+
+
+class Rung(StrEnum):
+    """What is proven of an alert, in this order."""
+
+    FIRED = "fired"  # by its fault, in the time that its rule says
+    DELIVERED = "delivered"  # to exactly its receivers
+    RESOLVED = "resolved"  # when the fault was undone, and its receivers were told so
+
+
+class Mark(StrEnum):
+    """How it stands with a rung."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_NOW = "not now"  # all its receivers are muted at this hour, or another alert silences it
+    OPEN = "open"  # never came that far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A rung of one alert, and why it stands so."""
+
+    rung: Rung
+    mark: Mark
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A stretch of the run: with a fault, or quiet."""
+
+    name: str
+    began: float
+    ended: float
+    fault: Fault | None = None
+    injected: float = 0.0
+    undone: float | None = None
+    problem: str = ""
+    lives: Sequence[Life] = ()
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """The most seconds from the fault to each alert."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What is known of one alert after its fault was played."""
+
+    alert: str
+    fault: str
+    problem: str
+    steps: tuple[Step, ...]
+    receivers: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no rung is missing; one that cannot be told at this hour is not."""
+        return not self.problem and all(step.mark in (Mark.YES, Mark.NOT_NOW) for step in self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stray:
+    """An alert that fired although nothing that was there explains it."""
+
+    alert: str
+    labels: Labels
+    scene: str
+    reason: str = ""
+    """Why it may, in words of the plan; nothing makes the run fail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The routes of the file, where they lead, and everything that arrived there."""
+
+    config: Config
+    places: Sequence[Place]
+    records: Sequence[Record]
+    told: Mapping[str, Sequence[str]]
+
+    def audience(self, alerts: Sequence[Labels], at: float) -> tuple[list[Place], list[str]]:
+        """Where these alerts must arrive at that moment, and the receivers that are muted then."""
+        moment = datetime.fromtimestamp(at, UTC)
+        reaches = [one for labels in alerts for one in reached(self.config, labels, moment)]
+        names = {one.receiver for one in reaches if not one.muted_by}
+        muted = {one.receiver for one in reaches} - names
+        return [place for place in self.places if place.receiver in names], sorted(muted)
+
+
+def judge(scene: Scene, seen: Seen) -> list[Proof]:
+    """The proof of every alert that the fault of a scene must cause."""
+    return [_proof(scene, seen, alert) for alert in (scene.fault.proves if scene.fault else ())]
+
+
+def strays(scene: Scene, expected: Mapping[str, str]) -> list[Stray]:
+    """Every alert of a scene that fired and is neither proven nor declared by its fault."""
+    explained = {*scene.fault.proves, *scene.fault.may} if scene.fault else set()
+    return [
+        Stray(alert=life.name, labels=life.labels, scene=scene.name, reason=expected.get(life.name, ""))
+        for life in scene.lives
+        if life.firing is not None and life.name not in explained
+    ]
+
+
+def reached_all(seen: Seen, alerts: Sequence[Labels], at: float, *, over: bool) -> bool:
+    """Whether everybody who must hear of these alerts did: that they fire, or that they are over."""
+    places, _ = seen.audience(alerts, at)
+    told = heard(seen.records, places)
+    wanted = [place for place in places if place.tells_ends or not over]
+    return all(_about(told, place, alerts, over=over) for place in wanted)
+
+
+def _about(told: Sequence[Heard], place: Place, alerts: Sequence[Labels], *, over: bool) -> bool:
+    wanted = {series(labels) for labels in alerts}
+    found = {one for said in told if said.place == place for one in (said.over if over else said.firing)}
+    return wanted <= found
+
+
+def _proof(scene: Scene, seen: Seen, alert: str) -> Proof:
+    fired = [life for life in scene.lives if life.name == alert and life.firing is not None]
+    labels = [life.labels for life in fired]
+    places, muted = seen.audience(labels, scene.injected)
+    steps = [_fired(scene, alert, fired)]
+    if steps[0].mark is not Mark.YES:
+        steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
+    elif silent := _silent(scene, seen, labels, places, muted):
+        steps += [Step(rung=rung, mark=Mark.NOT_NOW, why=silent) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
+    else:
+        steps += [_delivered(scene, seen, alert, labels, places), _resolved(scene, seen, fired, places)]
+    return Proof(
+        alert=alert,
+        fault=scene.name,
+        problem=scene.problem,
+        steps=tuple(steps),
+        receivers=tuple(sorted({place.receiver for place in places})),
+        seconds=_seconds(scene, seen, fired, places),
+    )
+
+
+def _fired(scene: Scene, alert: str, fired: Sequence[Life]) -> Step:
+    bound = scene.bounds.get(alert, 0.0)
+    if scene.problem and not fired:
+        return Step(rung=Rung.FIRED, mark=Mark.OPEN, why=scene.problem)
+    if not fired:
+        return Step(rung=Rung.FIRED, mark=Mark.NO, why=f"expected it within {bound:.0f} s, it never fired")
+    after = min(life.firing for life in fired if life.firing is not None) - scene.injected
+    in_time = after <= bound
+    why = f"after {after:.1f} s, its rule allows {bound:.0f} s"
+    return Step(rung=Rung.FIRED, mark=Mark.YES if in_time else Mark.NO, why=why)
+
+
+def _silent(
+    scene: Scene, seen: Seen, alerts: Sequence[Labels], places: Sequence[Place], muted: Sequence[str]
+) -> str:
+    """Why nobody needs to hear of it now; nothing where somebody must."""
+    if not places and muted:
+        return f"muted at this hour: {', '.join(muted)}"
+    others = [life.labels for life in scene.lives if life.firing is not None]
+    if alerts and all(inhibited(seen.config, labels, others) for labels in alerts):
+        return "another alert that fires silences it"
+    return ""
+
+
+def _delivered(
+    scene: Scene, seen: Seen, alert: str, alerts: Sequence[Labels], places: Sequence[Place]
+) -> Step:
+    at = datetime.fromtimestamp(scene.injected, UTC)
+    wanted = sorted({one.receiver for labels in alerts for one in reached(seen.config, labels, at)})
+    wrong = _not_meant(seen, alert, wanted, places)
+    told = heard(seen.records, seen.places)
+    wrong += [f"nothing at {place}" for place in places if not _about(told, place, alerts, over=False)]
+    wrong += _refused(told, places, alerts)
+    about = {series(labels) for labels in alerts}
+    every = flushes(seen.records, seen.places)
+    strangers = {one.receiver for one in every if one.firing & about} - set(wanted)
+    wrong += [f"{name} was told, to which no route leads it" for name in sorted(strangers)]
+    twice = {one.receiver for one in repeated(every) if one.firing & about}
+    wrong += [f"{name} was told the same again" for name in sorted(twice)]
+    mark = Mark.NO if wrong else Mark.YES
+    return Step(rung=Rung.DELIVERED, mark=mark, why="; ".join(wrong) or ", ".join(map(str, places)))
+
+
+def _not_meant(seen: Seen, alert: str, wanted: Sequence[str], places: Sequence[Place]) -> list[str]:
+    """What is wrong with the routes themselves."""
+    if alert in seen.told:
+        meant = sorted(seen.told[alert])
+        differ = meant != list(wanted)
+        said = (
+            f"meant for {', '.join(meant) or 'nobody'}, the routes lead it to {', '.join(wanted) or 'nobody'}"
+        )
+        return [said] if differ else []
+    if not places:
+        said = f"the routes lead it to {', '.join(wanted)}, which tells nobody"
+        return [f"{said}; if you mean that, say it in `told`"]
+    return []
+
+
+def _refused(told: Sequence[Heard], places: Sequence[Place], alerts: Sequence[Labels]) -> list[str]:
+    about = {series(labels) for labels in alerts}
+    return [
+        f"{one.place} would refuse the message: {one.problem}"
+        for one in told
+        if one.problem and one.place in places and (one.firing | one.over) & about
+    ]
+
+
+def _resolved(scene: Scene, seen: Seen, fired: Sequence[Life], places: Sequence[Place]) -> Step:
+    if scene.undone is None:
+        return Step(rung=Rung.RESOLVED, mark=Mark.OPEN, why="the fault was not undone")
+    if any(life.ended is None for life in fired):
+        return Step(rung=Rung.RESOLVED, mark=Mark.NO, why="it still fires")
+    told, alerts = heard(seen.records, seen.places), [life.labels for life in fired]
+    wanted = [place for place in places if place.tells_ends]
+    wrong = [f"nothing at {place}" for place in wanted if not _about(told, place, alerts, over=True)]
+    about = {series(labels) for labels in alerts}
+    wrong += sorted(
+        {
+            f"a message is missing at {place}"
+            for place, flush in lacking(seen.records, seen.places)
+            if place in wanted and flush.over & about
+        }
+        if not wrong
+        else ()
+    )
+    silent = [str(place) for place in places if not place.tells_ends]
+    last = max(life.ended for life in fired if life.ended is not None) - scene.undone
+    right = f"told: {', '.join(map(str, wanted)) or 'nobody'}"
+    right += f"; told of no end, as the file says: {', '.join(silent)}" if silent else ""
+    mark = Mark.NO if wrong else Mark.YES
+    why = f"{last:.1f} s after the fault was undone; {'; '.join(wrong) or right}"
+    return Step(rung=Rung.RESOLVED, mark=mark, why=why)
+
+
+def _seconds(scene: Scene, seen: Seen, fired: Sequence[Life], places: Sequence[Place]) -> dict[str, float]:
+    """The stages in seconds after the fault."""
+    told, about = heard(seen.records, places), {series(life.labels) for life in fired}
+    moments = {
+        "pending": min((life.pending for life in fired if life.pending), default=None),
+        "firing": min((life.firing for life in fired if life.firing), default=None),
+        "told": min((one.at for one in told if one.firing & about), default=None),
+        "undone": scene.undone,
+        "over": max((life.ended for life in fired if life.ended), default=None),
+        "told that it is over": max((one.at for one in told if one.over & about), default=None),
+    }
+    return {name: round(at - scene.injected, 1) for name, at in moments.items() if at is not None}
