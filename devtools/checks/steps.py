@@ -121,12 +121,13 @@ def chaos() -> Step:
 def on_scratch_hosts(*, every: bool) -> list[Step]:
     """The tests of roles: each file has a host of its own, so they run side by side.
 
-    Those of WHOLE_SITES come only with *every*.
+    Those of WHOLE_SITES, and the stack in containers, come only with *every*.
     """
     files = sorted((REPO / "tests" / "roles").glob("test_*.py"))
     files = [path for path in files if every or path.stem not in WHOLE_SITES]
     which = () if every else ("-m", "not long")
-    return [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path], *which) for path in files]
+    found = [_pytest(f"roles-{path.stem.removeprefix('test_')}", [path], *which) for path in files]
+    return [*found, *(whole("containers") if every else [])]
 
 
 def on_lab(*, every: bool) -> list[Step]:
