@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.containers.scene import Scene, scene
+from harness.containers.brought_up import Scene, scene
 
 
 @pytest.fixture(scope="session")

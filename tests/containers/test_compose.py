@@ -11,7 +11,7 @@ import pytest
 
 from devtools.wait import until
 from harness.clients import Http
-from harness.containers.scene import BAD, ENV, GOOD, HOST, PROJECT, SECRETS, SERVICE, Scene
+from harness.containers.brought_up import BAD, ENV, GOOD, HOST, PROJECT, SECRETS, SERVICE, Scene
 from harness.load.run import Wanted, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -45,8 +45,13 @@ def test_every_target_is_up(stack: Scene) -> None:
 
 
 def test_stores_are_asked_with_their_passwords(stack: Scene) -> None:
-    for series in ("pg_up", "redis_up"):
-        until(f"{series} to be 1", lambda name=series: stack.prometheus.value(name) == 1, deadline_s=SOON_S)
+    asked = ("pg_up", "redis_up")
+
+    until(
+        "both stores to answer",
+        lambda: [stack.prometheus.value(series) for series in asked] == [1, 1],
+        deadline_s=SOON_S,
+    )
 
 
 def test_no_secret_is_seen_of_a_container_that_lasts(stack: Scene) -> None:

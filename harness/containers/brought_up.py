@@ -1,4 +1,4 @@
-"""The stack of monitoring/ in containers, with what it watches and whom it tells, as a person brings it up."""
+"""The stack of monitoring/ in containers, with what it watches and whom it tells, as people bring it up."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from harness.containers import images
 from harness.containers.compose import Compose
 
 PROJECT = "mita-scene"
-OVERLAY = Path(__file__).with_name("scene.yml")
+OVERLAY = Path(__file__).with_name("around.yml")
 ADDRESS = "127.0.0.77"
 """Of the ports of the stack: those of a lab on the same machine are on 127.0.0.1."""
 SCALE = 15
