@@ -38,6 +38,7 @@ def ensure(services: Mapping[str, Mapping[str, Any]]) -> docker.DockerClient:
         for name, tag in _wanted(services).items():
             _build(client, context, tag, target=name, buildargs={"LAB_IMAGE": lab_image})
         _build(client, REPO, OURS, dockerfile="monitoring/Dockerfile", buildargs={"PYTHON_IMAGE": PYTHON})
+        client.images.prune({"dangling": True, "label": f"{LABEL}=image"})  # what an earlier tree was
     return client
 
 
