@@ -51,6 +51,11 @@ def resolution_s(alert: Alert, scale: float) -> float:
     return window(alert) / 1000 / scale + scrape_and_evaluation + MARGIN_S
 
 
+def firing_s(alert: Alert, scale: float) -> float:
+    """Return the most seconds from a fault to its alert: window, `for`, two intervals."""
+    return resolution_s(alert, scale) + alert.for_ms / 1000 / scale
+
+
 def patience(alert: Alert, *, breach_share: float, scale: float, policy: Mapping[str, float]) -> Patience:
     """Return the time limits of *alert* under a time *scale*; *policy* is the daemon's, in force."""
     route = routing()["route"]

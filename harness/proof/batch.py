@@ -9,7 +9,7 @@ from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.faults import on_host
 from harness.faults.fault import Fault
-from harness.incident.patience import MARGIN_S, resolution_s
+from harness.incident.patience import MARGIN_S, firing_s
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
 from harness.proof import runbook, watching
@@ -21,11 +21,6 @@ from monitoring.routing import Labels
 LOOK_S = 0.5
 SETTLE_S = 3.0  # what is told too much comes after what is told
 Say = Callable[[str], None]
-
-
-def bound_s(alert: Alert, scale: float) -> float:
-    """The most seconds from a fault that is there at once to its alert: window, `for`, two intervals."""
-    return resolution_s(alert, scale) + alert.for_ms / 1000 / scale
 
 
 class Batch:
@@ -44,7 +39,7 @@ class Batch:
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
         self._bounds = {
-            name: bound_s(rules[name], scale) + fault.after_s for fault in faults for name in fault.proves
+            name: firing_s(rules[name], scale) + fault.after_s for fault in faults for name in fault.proves
         }
 
     def play(self) -> Witnessed:

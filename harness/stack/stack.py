@@ -27,6 +27,7 @@ from harness.lab import addresses, containers
 from harness.load.run import Running
 from harness.load.summary import totals
 from harness.stack import rollout, samples
+from harness.stack.faults import Faults
 from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
 from harness.stack.units import Dependency, Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks
@@ -57,6 +58,7 @@ class Stack:
         self.decisions = Decisions(self.patience, lambda: self.begin)
         self.rollbacks = Rollbacks(lambda: self.patience(self.fault.alert.name), lambda: self.begin)
         self.receivers = Receipts(self.patience)
+        self.faults = Faults(self.rules, self.scale)
 
     @cached_property
     def rules(self) -> dict[str, Alert]:

@@ -4,11 +4,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import yaml
+
 from devtools.wait import until
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.incident.receipts import (
     ALERTMANAGER,
     FIRES,
+    Finding,
+    Receipt,
+    compare,
     count,
     destination,
     incidents,
@@ -183,6 +188,29 @@ class Receipts:
 
         limit = self._patience(alertname).notified + CALM_S
         until(f"{service} {place} to hear that {alertname} fires", told, deadline_s=limit)
+
+    def exactly(self, alertname: str) -> None:
+        """Wait until each receiver of the alert was told once that it fires; nobody else may be."""
+        config = dict(yaml.safe_load(addresses.alertmanager().configuration()))
+
+        def rows() -> list[Receipt]:
+            fired = [alert["labels"] for alert in addresses.alertmanager().alerts(alertname=alertname)]
+            found = compare(config, self.records(), fired, main=alertname, resolves=False)
+            return [row for row in found if alertname in row.subject]
+
+        def told() -> bool:
+            found = rows()
+            return bool(found) and all(row.finding is not Finding.MISSING for row in found)
+
+        limit = self._patience(alertname).notified + CALM_S
+        until(f"every receiver of {alertname} to hear that it fires", told, deadline_s=limit)
+        wrong = [row for row in rows() if row.finding in (Finding.EXTRA, Finding.REFUSED)]
+        assert not wrong, f"expected only the receivers of {alertname} to be told once, found {wrong}"
+
+    def never_told(self, *alertnames: str) -> None:
+        """AssertionError if Alertmanager told anybody that one of these alerts fires."""
+        told = {name: records for name in alertnames if (records := self.told_firing(name))}
+        assert not told, f"expected nobody to be told of {', '.join(alertnames)}, found {told}"
 
     def from_daemon(self, words: str) -> list[Json]:
         """Return the daemon's own messages with these words in them."""
