@@ -1,4 +1,4 @@
-"""A fault, its alert, exactly its receivers, and its end: the pattern of a case, which CONTRIBUTING.md shows."""
+"""A fault, its alert, exactly its receivers, and its end: the pattern that CONTRIBUTING.md shows."""
 
 import pytest
 
