@@ -27,7 +27,7 @@ from harness.lab import addresses, containers
 from harness.load.run import Running
 from harness.load.summary import totals
 from harness.stack import rollout, samples
-from harness.stack.faults import Faults
+from harness.stack.present import Faults
 from harness.stack.traffic import ORDINARY_RATE, TEST_RATE, OrdinaryDay, flowing
 from harness.stack.units import Dependency, Unit
 from harness.stack.views import Alerts, Decisions, Receipts, Rollbacks

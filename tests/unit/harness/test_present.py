@@ -9,7 +9,7 @@ from devtools.errors import UserError
 from devtools.wait import DeadlineError
 from harness.faults import on_host
 from harness.lab import addresses
-from harness.stack.faults import Faults
+from harness.stack.present import Faults
 from monitoring.catalog import load
 from ruletools.house.files import RULES
 
