@@ -49,6 +49,7 @@ def add_commands(subparsers: Any) -> None:
     )
     parser.add_argument("alerts", nargs="*", metavar="ALERT", help="only what proves these alerts")
     parser.add_argument("--batch", action="append", metavar="NAME", help="only this batch; may be repeated")
+    parser.add_argument("--all", action="store_true", help="all batches, as without a name")
     parser.add_argument("--list", action="store_true", help="only show which batch proves what")
     parser.add_argument(
         "--mutants", action="store_true", help="ask too whether unit tests notice faults in rules; minutes"
@@ -74,6 +75,8 @@ def add_commands(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play what was asked for, and say what is proven."""
+    if options.all and (options.alerts or options.batch or options.since):
+        raise UserError("expected --all alone, found alerts, batches or --since beside it; leave one out")
     out = options.resume or options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
     rules = {rule.name: rule for rule in load(RULES)}
     alerts = list(options.alerts)
@@ -191,10 +194,14 @@ def _play(
 def _end(run: "outcome.Run", out: Path) -> int:
     from rich.console import Console
 
-    from harness.proof import outcome
+    from harness.proof import earlier, outcome
 
+    if then := earlier.before(out, RUNS_DIR):
+        run = replace(run, differences=earlier.differences(then, run))
     page = outcome.save(run, out)
     Console(width=WIDTH).print(outcome.table(run))
+    for change in run.differences:
+        say(f"otherwise than the run before: {change}")
     say(run.sentence)
     say(f"open {page}")
     return VOID if run.void else 0 if run.holds else 1

@@ -62,6 +62,8 @@ class Run:
     unplayed: Sequence[Unplayed] = ()
     elsewhere: Sequence[str] = ()
     """What lint found that is no single alert's."""
+    differences: Sequence[str] = ()
+    """What stands otherwise than in the run before."""
     void: Sequence[str] = ()
     """Why nothing of it counts; empty where it does."""
 
@@ -180,6 +182,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "proofs": [{**asdict(proof), "holds": proof.holds} for proof in run.proofs],
         "unplayed": [asdict(one) for one in run.unplayed],
         "elsewhere": list(run.elsewhere),
+        "differences": list(run.differences),
         "strays": [asdict(stray) for stray in run.strays],
     }
 

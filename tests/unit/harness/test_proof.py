@@ -13,7 +13,7 @@ from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.faults.fault import Fault
 from harness.faults.kinds import Kind
-from harness.proof import outcome
+from harness.proof import earlier, outcome
 from harness.proof.cli import chosen
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
@@ -334,6 +334,25 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert list(again.proofs) == list(first.proofs) and again.holds and again.facts == {"begun": "now"}
     with pytest.raises(UserError, match=r"expected the report of a run .*; begin anew"):
         outcome.load(tmp_path / "nowhere")
+
+
+def test_what_stands_otherwise_than_the_run_before_is_told(tmp_path: Path) -> None:
+    good = outcome.Run(alerts=148, facts={}, proofs=judge(seen(), ALERTS))
+    bad = replace(good, proofs=judge(seen(records=[]), ALERTS))
+    outcome.save(good, tmp_path / "first")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / outcome.STATE).write_text("{")
+
+    then = earlier.before(tmp_path / "second", tmp_path)
+
+    assert then and earlier.differences(then, good) == []
+    assert earlier.differences(then, bad) == [
+        "HostDown: delivered was yes and is no",
+        "HostDown: resolved was yes and is no",
+    ]
+    assert earlier.before(tmp_path / "first", tmp_path) is None
+    outcome.save(replace(bad, differences=["HostDown: it differs"]), tmp_path / "second")
+    assert "<li>HostDown: it differs</li>" in (tmp_path / "second" / "proof.html").read_text()
 
 
 def test_what_nobody_can_play_is_refused() -> None:
