@@ -66,8 +66,8 @@ def ansible(_: Path) -> Files:
     return {file["path"]: file["content"] for file in found}
 
 
-def compose(place: Path) -> Files:
-    """What the container `config` writes for the others."""
+def compose(place: Path, *more: str) -> Files:
+    """What the container `config` writes for the others; *more* are arguments, such as the site's file."""
     for name, value in ENV.items():
         (place / "env").mkdir(exist_ok=True)
         (place / "env" / name).write_text(value, encoding="utf-8")
@@ -85,7 +85,7 @@ def compose(place: Path) -> Files:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "ansible", "playbook", "--inventory=inventories/compose/hosts.yml"),
-            *("playbooks/containers.yml", *(f"--extra-vars={one}" for one in given)),
+            *("playbooks/containers.yml", *(f"--extra-vars={one}" for one in given), *more),
         ],
         cwd=REPO,
         stdin=subprocess.DEVNULL,

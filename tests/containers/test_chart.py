@@ -148,7 +148,7 @@ def _services(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The images by the names that the stand-ins have."""
     found = (one for each in pods.Objects(objects).of(*pods.WORKLOADS) for one in pods.containers(each))
     names = {"blackbox": "blackbox-exporter"}
-    return {names.get(one["name"], one["name"]): {"image": one["image"]} for one in found}
+    return {str(names.get(one["name"], one["name"])): {"image": one["image"]} for one in found}
 
 
 def _receivers(node: Node, place: Path) -> Receivers:

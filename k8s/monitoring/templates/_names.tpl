@@ -175,3 +175,8 @@ rules-{{ base . | trimSuffix ".rules.yml" | replace "_" "-" }}
 {{- define "mita.dashboard-name" -}}
 dashboard-{{ base . | trimSuffix ".json" | replace "_" "-" }}
 {{- end }}
+
+{{/* Whom Alertmanager tells of what may be rolled back; empty where there is no daemon. */}}
+{{- define "mita.daemon-url" -}}
+{{- if .Values.rollback.enabled }}{{ include "mita.rollback-url" . }}{{ else }}{{ trimSuffix "/" .Values.alertmanager.daemonUrl }}{{ end -}}
+{{- end }}

@@ -10,15 +10,15 @@
 
 {{- define "mita.alertmanager.yml" -}}
 {{- $text := .Files.Get "files/alertmanager.yml" -}}
-{{- if .Values.rollback.enabled -}}
-{{- $text = include "mita.replaced" (dict "text" $text "from" "http://127.0.0.1:8000/" "to" (printf "%s/" (include "mita.rollback-url" .))) -}}
+{{- $url := include "mita.daemon-url" . -}}
+{{- if $url -}}
+{{- $text = include "mita.replaced" (dict "text" $text "from" "http://127.0.0.1:8000/" "to" (printf "%s/" $url)) -}}
 {{- end -}}
-{{- if or .Values.alertmanager.without .Values.alertmanager.deadMan .Values.alertmanager.mail (not .Values.rollback.enabled) -}}
+{{- if or .Values.alertmanager.without .Values.alertmanager.deadMan .Values.alertmanager.mail (not $url) -}}
 {{- $config := fromYaml $text -}}
 {{- include "mita.alertmanager.mail" (dict "config" $config "mail" .Values.alertmanager.mail) -}}
 {{- $kinds := dict "mail" "email_configs" "pagerduty" "pagerduty_configs" "slack" "slack_configs" -}}
 {{- $dead := .Values.alertmanager.deadMan -}}
-{{- $daemon := .Values.rollback.enabled -}}
 {{- range $receiver := $config.receivers -}}
 {{- range $name, $kind := $kinds -}}
 {{- if hasKey $.Values.alertmanager.without $name -}}{{- $_ := unset $receiver $kind -}}{{- end -}}
@@ -27,7 +27,7 @@
 {{- $hook := dict "url_file" (printf "/etc/alertmanager/secrets/%s" $dead.secretKey) "send_resolved" false -}}
 {{- $_ := set $receiver "webhook_configs" (list $hook) -}}
 {{- end -}}
-{{- if and (not $daemon) (hasPrefix "rollback" $receiver.name) -}}{{- $_ := unset $receiver "webhook_configs" -}}{{- end -}}
+{{- if and (not $url) (hasPrefix "rollback" $receiver.name) -}}{{- $_ := unset $receiver "webhook_configs" -}}{{- end -}}
 {{- end -}}
 {{- if hasKey .Values.alertmanager.without "slack" -}}{{- $_ := unset $config.global "slack_api_url_file" -}}{{- end -}}
 {{- if hasKey .Values.alertmanager.without "mail" -}}
@@ -60,7 +60,7 @@
 {{- if not (hasKey $absent "slack") }}{{ $keys = append $keys "slack_webhook_url" }}{{ end -}}
 {{- if not (hasKey $absent "pagerduty") }}{{ $keys = concat $keys (list "pagerduty_critical_key" "pagerduty_error_key") }}{{ end -}}
 {{- if and (not (hasKey $absent "mail")) .Values.alertmanager.mail.username }}{{ $keys = append $keys "smtp_password" }}{{ end -}}
-{{- if .Values.rollback.enabled }}{{ $keys = append $keys "rollback_webhook_secret" }}{{ end -}}
+{{- if include "mita.daemon-url" . }}{{ $keys = append $keys "rollback_webhook_secret" }}{{ end -}}
 {{- with .Values.alertmanager.deadMan.secretKey }}{{ $keys = append $keys . }}{{ end -}}
 {{- toJson $keys -}}
 {{- end }}

@@ -70,6 +70,10 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
         SMALL,
         {"rollback": {"enabled": False}, "nameOverride": "m", "networkPolicy": {"enabled": False}},
     ),
+    "elsewhere": (
+        SMALL,
+        {"rollback": {"enabled": False}, "alertmanager": {"daemonUrl": "https://api.mita.finance/"}},
+    ),
     "listed": (
         SMALL,
         {

@@ -63,7 +63,7 @@ def test_amtool_takes_what_is_mounted(values: str, tmp_path: Path) -> None:
     assert named == {path.removeprefix("secrets/") for path in files if path.startswith("secrets/")}
 
 
-@pytest.mark.parametrize("values", [name for name in VALUES if name != "alone"])
+@pytest.mark.parametrize("values", [name for name in VALUES if name not in ("alone", "elsewhere")])
 def test_the_daemon_takes_its_settings(values: str, tmp_path: Path) -> None:
     files = mounted(values, "rollback")
     pods.write(files, tmp_path)
@@ -159,6 +159,14 @@ def test_a_site_without_a_pager_is_told_the_same_as_by_the_role() -> None:
     assert ours["route"] == wanted["route"]
     assert ours["inhibit_rules"] == wanted["inhibit_rules"]
     assert ours == wanted
+
+
+def test_a_daemon_elsewhere_is_told_at_its_public_address() -> None:
+    config = yaml.safe_load(mounted("elsewhere", "alertmanager")["alertmanager.yml"])
+    hooks = [hook for one in config["receivers"] for hook in one.get("webhook_configs", [])]
+    assert {hook["url"] for hook in hooks} == {"https://api.mita.finance/api/admin/rollback/trigger"}
+    alone = yaml.safe_load(mounted("alone", "alertmanager")["alertmanager.yml"])
+    assert not [one for one in alone["receivers"] if "webhook_configs" in one]
 
 
 def test_dashboards_are_those_of_the_role() -> None:
