@@ -20,7 +20,7 @@ from devtools.paths import REPO
 from devtools.wait import until
 from harness.clients import Alertmanager, Daemon, Prometheus, Receivers
 from harness.containers import images
-from harness.containers.pods import Node
+from harness.containers.chart_node import Node
 from tests.unit.chart.matrix import SMALL
 from tests.unit.chart.stand_in import Cluster, serving
 
