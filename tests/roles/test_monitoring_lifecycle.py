@@ -141,7 +141,7 @@ def test_no_secret_is_in_the_most_talkative_output(installed: Run) -> None:
 def test_no_secret_is_in_the_journal_or_on_a_command_line(installed: Run, scratch: Scratch) -> None:
     told = scratch.host.check_output("journalctl --no-pager; ps -eo args")
 
-    assert "ansible-managed_program" in told
+    assert "prometheus.service" in told
     assert [name for name, value in PLANTED.items() if value in told] == []
 
 

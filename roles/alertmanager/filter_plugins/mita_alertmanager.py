@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible.constants import DEFAULT_LOCAL_TMP
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
@@ -18,6 +19,7 @@ from monitoring.delivery.inputs import refuse_cuts
 from monitoring.delivery.line import questions
 from monitoring.delivery.saying import SECRETS
 from monitoring.endpoints.daemon_webhook import USUAL, delivered, webhook_files
+from monitoring.once import once_in
 from monitoring.rule_files import rule_files
 from monitoring.yaml_text import read_yaml
 
@@ -177,8 +179,8 @@ class FilterModule:
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
         return {
-            "mita_alertmanager_files": alertmanager_files,
-            "mita_routing_checks": routing_checks,
+            "mita_alertmanager_files": once_in(DEFAULT_LOCAL_TMP)(alertmanager_files),
+            "mita_routing_checks": once_in(DEFAULT_LOCAL_TMP)(routing_checks),
             "mita_slack_addresses": slack_addresses,
             "mita_slack_answers": slack_answers,
         }

@@ -32,7 +32,12 @@ def exporters(files: Iterable[str]) -> list[str]:
 
 
 def data_file(name: str, files: Iterable[str]) -> str:
-    """Return the data file of an exporter."""
+    """Return the data file of an exporter; raise where there is no exporter of that name."""
+    if name not in (known := exporters(files)):
+        raise AnsibleFilterError(
+            f"exporter_name: expected one of {', '.join(known)}, found {name}; a new exporter is a file of "
+            "its name in roles/exporter/vars, or one of the site's that exporter_files names"
+        )
     return next((str(path) for path in files if Path(path).stem == name), str(VARS / f"{name}.yml"))
 
 

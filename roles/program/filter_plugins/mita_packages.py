@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from monitoring.endpoints import instances
 from monitoring.exporters import load_exporters, site_files
+from roles.program.filter_plugins.mita_program import components as program_components
 
 EXPORTERS = Path(__file__).resolve().parents[2] / "exporter" / "vars"
 SERVICES = {
@@ -34,9 +35,13 @@ def services(host: str, hostvars: Mapping[str, Vars], groups: Groups) -> list[st
 
 
 def packages(
-    host: str, hostvars: Mapping[str, Vars], groups: Groups, components: Mapping[str, Mapping[str, Any]]
+    host: str,
+    hostvars: Mapping[str, Vars],
+    groups: Groups,
+    components: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[str]:
     """Return what a host will need of its distribution, but for what is pinned to a version, all by name."""
+    components = program_components() if components is None else components
     given, hosts = hostvars[host], {name for names in groups.values() for name in names}
     needed = [
         package

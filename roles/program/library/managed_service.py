@@ -1,23 +1,53 @@
 #!/usr/bin/python3
-"""Ansible module `managed_service`: one service with its files, checked before they replace working ones."""
+"""Ansible module `managed_service`: one service, its programs and files, checked before they replace any."""
 
 from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mita_program import install
+from ansible.module_utils.mita_program.model import ProgramError
 from ansible.module_utils.mita_service.converge import RefusedError, converge
 from ansible.module_utils.mita_service.model import RequestError, parse
 
 DOCUMENTATION = r"""
 module: managed_service
-short_description: A systemd service with its complete configuration, checked, swapped, applied, ready
+short_description: A systemd service with its programs and configuration, checked, swapped, applied, ready
 description:
+  - Looks for the programs first. Where they must be fetched it says so (C(missing)) and does nothing else:
+    the action plugin of the same name fetches them and calls again.
   - Stages all files beside copies of those that others own and runs the checks there.
   - Replaces nothing if one fails.
   - Reloads or restarts only what needs it and waits until the service answers. If not, puts everything back.
   - Removes what it once wrote and what is no longer listed. Never touches a file that it did not write.
 options:
   name: {type: str, required: true, description: "Unit name without suffix, and the manifest's name."}
+  program:
+    type: dict
+    description: What it runs, as the filter C(mita_program) describes it.
+    suboptions:
+      name: {type: str, required: true, description: "The component, as program_components knows it or not."}
+      method: {type: str, choices: [package, archive], default: package, description: "Where from."}
+      version: {type: str, default: "", description: "An archive needs it; a pin for a package."}
+      url: {type: raw, default: "", description: "Of the archive, with {arch} or by architecture; returned."}
+      checksum: {type: raw, default: "", description: "Its sha256, or one by architecture; returned."}
+      archive: {type: path, description: "The fetched archive on this host."}
+      linked: {type: bool, default: true, description: "Whether /usr/local/bin shows the archive's programs."}
+      packages: {type: list, elements: str, default: [], description: "The main one first."}
+      binaries: {type: dict, default: {}, description: "Upstream's program names to the distribution's."}
+      replaces: {type: list, elements: str, default: [], description: "More of what replaces names below."}
+      tested: {type: dict, default: {}, description: "Versions that are tested, by release of Debian."}
+      python: {type: str, default: "", description: "The least version of Python that it needs here."}
+      user: {type: str, description: "System user to create."}
+      home: {type: str, default: /nonexistent, description: "Its home, which is not created."}
+      logins:
+        type: list
+        elements: dict
+        default: []
+        description: Users with a key, each C(name), C(home), C(shell), C(groups); their home is not created.
+      tree: {type: str, default: "", description: "Unpack all of it; the directory with the programs."}
+      paths: {type: dict, default: {}, description: "Where the programs will be, for who writes the unit."}
+  program_only: {type: bool, default: false, description: "Leave the service to another task."}
   unit: {type: str, description: "Text of the unit. Without it the unit is another's."}
   config_root: {type: path, description: "The tree that is staged as a whole; relative paths start here."}
   owner: {type: str, default: root, description: "Owner of files that name none."}
@@ -58,14 +88,16 @@ options:
     type: list
     elements: list
     default: []
-    description: Programs (argv lists) that judge the staged tree, whose path replaces C({root}).
+    description:
+      - Programs (argv lists) that judge the staged tree, whose path replaces C({root}).
+      - Files that are elsewhere are staged by their whole path in C({outside}).
   command:
     type: list
     elements: str
     default: []
     description: What the unit starts. The program must know all of its flags before anything is replaced.
   apply: {type: str, choices: [none, watched, reload, restart], default: reload, description: "For others."}
-  restart_token: {type: str, default: "", description: "Any text; a new one restarts the service."}
+  restart_token: {type: str, description: "A new one restarts the service; else the program's."}
   reload_metric: {type: str, description: "Must read 1, with a new time, after a reload."}
   metrics_url: {type: str, description: "Where reload_metric is read, with the credentials of ready."}
   ready:
@@ -119,8 +151,35 @@ READY = {
     "cert_file": {"type": "path"},
     "key_file": {"type": "path"},
 }
+LOGIN: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "home": {"type": "str", "required": True},
+    "shell": {"type": "str", "required": True},
+    "groups": {"type": "list", "elements": "str", "default": []},
+}
+PROGRAM: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "method": {"type": "str", "choices": ["package", "archive"], "default": "package"},
+    "version": {"type": "str", "default": ""},
+    "url": {"type": "raw", "default": ""},
+    "checksum": {"type": "raw", "default": ""},
+    "archive": {"type": "path"},
+    "linked": {"type": "bool", "default": True},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "binaries": {"type": "dict", "default": {}},
+    "replaces": {"type": "list", "elements": "str", "default": []},
+    "tested": {"type": "dict", "default": {}},
+    "python": {"type": "str", "default": ""},
+    "user": {"type": "str"},
+    "home": {"type": "str", "default": "/nonexistent"},
+    "logins": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
+    "tree": {"type": "str", "default": ""},
+    "paths": {"type": "dict", "default": {}},
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
+    "program": {"type": "dict", "options": PROGRAM},
+    "program_only": {"type": "bool", "default": False},
     "unit": {"type": "str"},
     "config_root": {"type": "path"},
     "owner": {"type": "str", "default": "root"},
@@ -130,7 +189,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "check": {"type": "list", "elements": "list", "default": []},
     "command": {"type": "list", "elements": "str", "default": []},
     "apply": {**APPLY, "default": "reload"},
-    "restart_token": {"type": "str", "default": "", "no_log": False},
+    "restart_token": {"type": "str", "no_log": False},
     "reload_metric": {"type": "str"},
     "metrics_url": {"type": "str"},
     "ready": {"type": "dict", "options": READY, "required_one_of": [("url", "port")]},
@@ -150,13 +209,50 @@ class QuietModule(AnsibleModule):  # type: ignore[misc]
 def main() -> None:
     """Run the task."""
     module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params, check_mode = module.params, module.check_mode
     try:
-        service = parse(module.params)
+        programs = installed(module)
+        if params["program_only"]:
+            module.exit_json(**programs)
+        if programs["missing"]:  # nothing of it could judge anything; outside check mode it came back before
+            params["check"] = []
+        service = parse(params)
         hide_contents(module)
-        result = converge(service, check_mode=module.check_mode)
+        result = asdict(converge(service, check_mode=check_mode))
     except (RefusedError, RequestError) as error:
-        module.fail_json(msg=f"{module.params['name']}: {error}")
-    module.exit_json(**asdict(result))
+        module.fail_json(msg=f"{params['name']}: {error}")
+    except ProgramError as error:
+        module.fail_json(msg=str(error))
+    result["changed"] = result["changed"] or programs["changed"]
+    module.exit_json(**{**programs, **result, "diff": programs["diff"] + result["diff"]})
+
+
+def installed(module: AnsibleModule) -> dict[str, Any]:
+    """Have the programs; what the service needs to know of them goes into its parameters.
+
+    The task ends here where they must be fetched first.
+    """
+    params, program = module.params, module.params["program"]
+    if program is None:
+        params["restart_token"] = params["restart_token"] or ""
+        return {"changed": False, "missing": False, "diff": []}
+    outcome, told = install.converge(program, check_mode=module.check_mode)
+    if told:
+        module.warn(told)
+    returned = {
+        "changed": bool(outcome.did),
+        "missing": outcome.missing,
+        "version": outcome.version,
+        "diff": [{"before": "", "after": "".join(f"{step}\n" for step in outcome.did)}]
+        if outcome.did
+        else [],
+    }
+    if outcome.missing and not module.check_mode:
+        module.exit_json(**returned, url=program["url"], checksum=program["checksum"])
+    params["replaces"] = [*program["replaces"], *params["replaces"]]
+    if params["restart_token"] is None:
+        params["restart_token"] = outcome.token
+    return returned
 
 
 def hide_contents(module: AnsibleModule) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+from ansible.constants import DEFAULT_LOCAL_TMP
 from ansible.errors import AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -18,6 +19,7 @@ from monitoring import catalog, own_jobs, own_rules, own_scrapes
 from monitoring.endpoints.asked_targets import Inventory
 from monitoring.endpoints.scrapes import PUBLIC, USUAL, scrapes
 from monitoring.exporters import load_exporters, site_files
+from monitoring.once import once_in
 from monitoring.patch import merge
 from monitoring.yaml_text import read_yaml
 
@@ -280,11 +282,11 @@ class FilterModule:
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
         return {
-            "mita_prometheus_files": prometheus_files,
+            "mita_prometheus_files": once_in(DEFAULT_LOCAL_TMP)(prometheus_files),
             "mita_all_jobs": all_jobs,
             "mita_alertmanagers": alertmanagers,
             "mita_expected_targets": expected_targets,
-            "mita_heartbeat": heartbeat,
+            "mita_heartbeat": once_in(DEFAULT_LOCAL_TMP)(heartbeat),
             "mita_public_modules": public_modules,
             "mita_scrapes": scrape_plan,
             "mita_public_target_files": public_target_files,

@@ -247,3 +247,10 @@ def test_a_public_address_names_a_module_that_there_is() -> None:
 
     with pytest.raises(AnsibleFilterError, match=r"expected module of .* found http_3xx"):
         public_modules(BLACKBOX, [{"url": "x", "module": "http_3xx"}])
+
+
+def test_an_exporter_that_nobody_knows_is_named_with_those_that_are() -> None:
+    with pytest.raises(
+        AnsibleFilterError, match=r"exporter_name: expected one of .*node.*, found nodes; a new"
+    ):
+        data_file("nodes", [])

@@ -21,6 +21,8 @@ PARAMS: dict[str, Any] = {
     "checksum": "sha256:" + "0" * 64,
     "user": None,
     "home": "/nonexistent",
+    "logins": [],
+    "tree": "",
     "linked": True,
 }
 SCRIPT = b"#!/bin/sh\necho 1.2.3\n"

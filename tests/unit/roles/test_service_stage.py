@@ -58,3 +58,22 @@ def test_missing_check_program_is_named() -> None:
     checks = (("sh", "-c", "true"), ("no-such-checker", "x"))
 
     assert stage.missing_programs(Service(name="x", files=(), checks=checks)) == ["no-such-checker"]
+
+
+def test_a_file_elsewhere_is_judged_where_it_is_staged_and_named_where_it_will_be(
+    root: Path, tmp_path: Path
+) -> None:
+    elsewhere = File(
+        path="/etc/sudoers.d/x", content="old", owner="root", group="root", mode=0o440, apply=Apply.NONE
+    )
+    checks = (("grep", "new", "{outside}/etc/sudoers.d/x", "{outside}/etc/none"),)
+    broken = Service(name="x", files=(elsewhere,), config_root=str(root), checks=checks)
+
+    with (
+        stage.staged(broken, plan(root), tmp_path / "staging") as staged,
+        pytest.raises(CommandError, match="grep: /etc/none: No such file") as caught,
+    ):
+        stage.check(broken, staged, run)
+
+    assert "staging" not in str(caught.value)
+    assert "/etc/sudoers.d/x: No such file" not in str(caught.value)

@@ -1,1 +1,1 @@
-"""What `managed_program` is made of: packages, checked archives, links and the service's user."""
+"""What `managed_service` has of programs: packages, checked archives, links and users."""

@@ -7,17 +7,17 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from ..mita_tree import modes
-from .model import Outcome, Program, ProgramError
+from .model import OPT as OPT_PATH
+from .model import Outcome, Program, ProgramError, places
 
-OPT = Path("/opt")
+OPT = Path(OPT_PATH)
 MARKER = ".checksum"
 
 
 def look(program: Program, opt: Path = OPT) -> Outcome:
     """Return where the release's programs are, and whether they are still to be unpacked."""
-    directory = home(program, opt)
-    paths = {name: str(directory / program.tree / name) for name in program.binaries}
-    marker = directory / MARKER
+    paths = places(program, PurePosixPath(opt))
+    marker = home(program, opt) / MARKER
     complete = marker.exists() and marker.read_text() == program.checksum
     version = program.version if complete else ""
     return Outcome(paths=paths, token=program.checksum, missing=not complete, version=version)

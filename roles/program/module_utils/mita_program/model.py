@@ -1,15 +1,29 @@
 """The desired programs of one component, as values. Pure."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 VERSION = re.compile(r"\d+(\.\d+)*([.+~_-][0-9A-Za-z.+~_-]+)?")
 CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
+PACKAGES = PurePosixPath("/usr/bin")
+OPT = PurePosixPath("/opt")
 
 
 class ProgramError(Exception):
     """The programs can not be installed as asked; what was there before is untouched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A system user; only one with a `shell` can log in, with a key."""
+
+    name: str
+    home: str = "/nonexistent"
+    shell: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +39,7 @@ class Program:
     packages: tuple[str, ...] = ()
     binaries: dict[str, str] = field(default_factory=dict)
     checksum: str = ""
-    user: str | None = None
-    home: str = "/nonexistent"
+    accounts: tuple[Account, ...] = ()
     tree: str = ""
     linked: bool = True
 
@@ -59,11 +72,26 @@ def parse(params: dict[str, Any]) -> Program:
         packages=tuple(params["packages"]),
         binaries=dict(params["binaries"]),
         checksum=checksum,
-        user=params["user"],
-        home=params["home"],
-        tree=params.get("tree", ""),
+        accounts=tuple(_accounts(params)),
+        tree=params["tree"],
         linked=params["linked"],
     )
+
+
+def places(program: Program, opt: PurePosixPath = OPT) -> dict[str, str]:
+    """Return where each program of a component is once it is installed, by upstream's name."""
+    if program.method == "package":
+        return {name: str(PACKAGES / theirs) for name, theirs in program.binaries.items()}
+    return {
+        name: str(opt / program.name / program.version / program.tree / name) for name in program.binaries
+    }
+
+
+def _accounts(params: Mapping[str, Any]) -> Iterator[Account]:
+    if params["user"]:
+        yield Account(name=params["user"], home=params["home"])
+    for one in params["logins"]:
+        yield Account(**{**one, "groups": tuple(one["groups"])})
 
 
 def untested(name: str, version: str, tested: dict[str, str], codename: str, system: str) -> str:

@@ -2,18 +2,16 @@
 
 import re
 import subprocess
-from pathlib import PurePosixPath
 
-from .model import Outcome, Program
+from .model import Outcome, Program, places
 
-BIN = "/usr/bin"
 FORMAT = "${Package}\t${db:Status-Status}\t${Version}\n"
 
 
 def look(program: Program) -> Outcome:
     """Return where the distribution's programs are and whether a package is missing or of another version."""
     versions = installed(program.packages)
-    paths = {name: str(PurePosixPath(BIN) / distribution) for name, distribution in program.binaries.items()}
+    paths = places(program)
     if missing(program, versions):
         return Outcome(paths=paths, missing=True)
     token = " ".join(f"{package}={versions[package]}" for package in program.packages)

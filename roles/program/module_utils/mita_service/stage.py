@@ -16,7 +16,10 @@ DIRECTORY = Path("/var/lib/mita/staging")
 
 @contextmanager
 def staged(service: Service, plan: Plan, directory: Path = DIRECTORY) -> Iterator[Path]:
-    """Give a copy of `config_root`, files of others included, on which *plan* has already happened."""
+    """Give a copy of `config_root`, files of others included, on which *plan* has already happened.
+
+    Beside it is what the service has elsewhere, by its whole path.
+    """
     base = directory / service.name
     shutil.rmtree(base, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
@@ -30,13 +33,19 @@ def staged(service: Service, plan: Plan, directory: Path = DIRECTORY) -> Iterato
         shutil.rmtree(base, ignore_errors=True)
 
 
+def outside(root: Path) -> Path:
+    """Return the place of the files that are not in `config_root`."""
+    return root.with_name("outside")
+
+
 def check(service: Service, root: Path, run: Callable[[Sequence[str]], str]) -> None:
     """Run every check on *root*; raise CommandError with the program's words and the real paths."""
     for argv in service.checks:
         try:
-            run([word.replace("{root}", str(root)) for word in argv])
+            run([word.replace("{root}", str(root)).replace("{outside}", str(outside(root))) for word in argv])
         except CommandError as error:
-            raise CommandError(str(error).replace(str(root), service.config_root or "")) from error
+            words = str(error).replace(str(outside(root)), "").replace(str(root), service.config_root or "")
+            raise CommandError(words) from error
 
 
 def missing_programs(service: Service) -> list[str]:
@@ -47,11 +56,10 @@ def missing_programs(service: Service) -> list[str]:
 def _overlay(service: Service, plan: Plan, root: Path) -> None:
     for file in service.files:
         relative = _inside(service, file.path)
-        if relative:
-            target = root / relative
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            target.write_bytes(file.content.encode())
+        target = root / relative if relative else outside(root) / file.path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.write_bytes(file.content.encode())
     for path in plan.prunes:
         relative = _inside(service, path)
         if relative:
