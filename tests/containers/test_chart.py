@@ -82,12 +82,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     rules = pods.Objects(chart.rendered(SMALL)).get("Role", "mita-monitoring-rollback")["rules"]
     cluster = Cluster("mita", SERVICE, ["1.0.0", "1.1.0", "2.0.0"], rules)
     with serving(cluster, address="0.0.0.0") as served:  # noqa: S104 - containers ask it
-        client = images.ensure({})
+        client = images.ensure(_services(chart.rendered(values=values("http://unused"))))
         with Node(client, f"chart-{os.getpid()}", place, pods.Objects([])) as node:
             node.extra = {"/usr/bin/kubectl": cluster_tool("kubectl")}
             api = f"http://{node.gateway}:{served.rpartition(':')[2]}"
             found = chart.rendered(values=values(api))
-            images.ensure(_services(found))
             node.objects = pods.Objects([*found, pods.secret("mita-monitoring", secrets())])
             receivers = _receivers(node, place)
             asked = {one: node.pod(one)["http"] for one in ("alertmanager", "rollback")}

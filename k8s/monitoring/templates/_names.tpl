@@ -11,7 +11,7 @@
 
 {{- define "mita.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -24,7 +24,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 
 {{- define "mita.meta" -}}
 name: {{ include "mita.object" . }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels: {{- include "mita.labels" . | nindent 2 }}
 {{- end }}
 
@@ -81,7 +81,7 @@ affinity: # two on one node die together
   spec:
     accessModes: [ReadWriteOnce]
     {{- with .storage.className }}
-    storageClassName: {{ . }}
+    storageClassName: {{ . | quote }}
     {{- end }}
     resources:
       requests:
@@ -92,10 +92,10 @@ affinity: # two on one node die together
 {{- define "mita.secrets" -}}
 {{- if .keys }}
 - secret:
-    name: {{ .root.Values.secret.name }}
+    name: {{ .root.Values.secret.name | quote }}
     items:
       {{- range .keys }}
-      - {key: {{ . }}, path: secrets/{{ . }}}
+      - {key: {{ . | quote }}, path: {{ printf "secrets/%s" . | quote }}}
       {{- end }}
 {{- end }}
 {{- end }}

@@ -100,7 +100,7 @@
 kubernetes_sd_configs:
   - role: pod
     namespaces:
-      names: [{{ .found.namespace }}]
+      names: [{{ .found.namespace | quote }}]
     selectors:
       - role: pod
         label: {{ include "mita.selected" .found.selector | quote }}
@@ -113,9 +113,9 @@ relabel_configs:
   - source_labels: [__meta_kubernetes_pod_node_name]
     target_label: host
   - target_label: service
-    replacement: {{ .found.service | default .job }}
+    replacement: {{ .found.service | default .job | replace "$" "$$" | quote }}
   - target_label: env
-    replacement: {{ .root.Values.environment }}
+    replacement: {{ .root.Values.environment | replace "$" "$$" | quote }}
 {{- end }}
 
 {{- define "mita.selected" -}}

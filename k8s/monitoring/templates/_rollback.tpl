@@ -35,7 +35,7 @@
 {{- define "mita.executor" -}}
 {{- $values := .Values.rollback.executor -}}
 kind: command
-timeout: {{ $values.timeout }}
+timeout: {{ $values.timeout | quote }}
 directory: /tmp
 environment: # the daemon hands down nothing else
   PATH: /tools:/usr/local/bin:/usr/bin:/bin
