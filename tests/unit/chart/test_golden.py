@@ -1,6 +1,6 @@
-"""What matters most of the production values stands in a file: rights, who may ask whom, and how each is started.
+"""What matters most of the production values: rights, who may ask whom, and how each is started.
 
-A change that is meant: `python -m tests.unit.chart.test_golden` writes the file anew, and the diff is reviewed.
+A change that is meant: `python -m tests.unit.chart.test_golden` writes the file anew, for a review of its diff.
 """
 
 import json
@@ -41,6 +41,11 @@ def summary() -> dict[str, Any]:
 @pytest.mark.slow
 def test_the_production_values_are_what_was_reviewed() -> None:
     assert summary() == json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def _asker(peer: Any) -> str:
+    labels = peer.get("podSelector", {}).get("matchLabels", {})
+    return str(labels.get("app.kubernetes.io/component", "others"))
 
 
 def _name(one: Any) -> str:
