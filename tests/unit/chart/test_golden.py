@@ -1,6 +1,6 @@
 """What matters most of the production values: rights, who may ask whom, and how each is started.
 
-A change that is meant: `python -m tests.unit.chart.test_golden` writes the file anew, for a review of its diff.
+A change that is meant: `python -m tests.unit.chart.test_golden` writes the file anew, to be reviewed.
 """
 
 import json
