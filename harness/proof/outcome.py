@@ -120,8 +120,12 @@ class Run:
         if self.void:
             why = "; ".join(self.void)
             return f"VOID: {why}. Nothing is proven nor refuted: make the machine quiet and run it again"
-        said = f"{len(self.proven)} of {len(self.proofs)} alerts that were played are proven"
-        said += f"; there are {self.alerts}"
+        if self.proofs:
+            said = f"{len(self.proven)} of {len(self.proofs)} alerts that were played are proven"
+            said += f"; there are {self.alerts}"
+        else:
+            right = len(self.unplayed) - len(self.wrong_on_paper)
+            said = f"{right} of {len(self.unplayed)} alerts are right on paper; nothing was played"
         if self.unexplained:
             names = sorted({stray.alert for stray in self.unexplained})
             said += f". Fired without a fault that explains it: {', '.join(names)}"

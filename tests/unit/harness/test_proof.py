@@ -308,7 +308,7 @@ def test_one_wrong_rung_on_paper_turns_its_row_and_the_run(tmp_path: Path) -> No
         for name, step in (("RedisDown", wrong), ("PostgresDown", fine))
     ]
     run = outcome.Run(alerts=148, facts={}, unplayed=rows[1:])
-    assert run.holds
+    assert run.holds and run.sentence == "1 of 1 alerts are right on paper; nothing was played"
 
     run = replace(run, unplayed=rows)
     outcome.save(run, tmp_path)
