@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from devtools.errors import UserError
+from harness.faults import truth
 from harness.faults.fault import Fault
 from harness.lab import containers, engine
 
@@ -38,6 +39,7 @@ def inject(fault: Fault) -> None:
             f"expected {', '.join(there)} without the fault {fault.name}, found it there; "
             f"`harness fault undo {fault.name}` ends it"
         )
+    truth.injected(fault, time.time())  # before it is there: what it causes at once is its doing, too
     try:
         for host in fault.hosts:
             _inject(host, fault)
@@ -54,6 +56,7 @@ def undo(fault: Fault) -> None:
             failed.append(f"{host}: {words}")
     if failed:
         raise UserError(f"expected the fault {fault.name} to be undone, found {'; '.join(failed)}")
+    truth.undone(fault.name)
 
 
 def holds(fault: Fault) -> bool:
@@ -72,6 +75,8 @@ def undo_all(host: str) -> list[str]:
     failed = [f"{name}: {words}" for name in names if (words := _undo(host, name))]
     if failed:
         raise UserError(f"expected the faults on {host} to be undone, found {'; '.join(failed)}")
+    for name in names:
+        truth.undone(name)
     return names
 
 

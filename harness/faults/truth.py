@@ -1,0 +1,99 @@
+"""The journal of faults: what was wrong on purpose and when, the only place where that is known.
+
+One JSON line for each event, appended on the controller by whatever injects and undoes. A fault whose undoing
+was never written, because its host undid it by itself, is over at its deadline.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devtools.errors import UserError
+from devtools.paths import STATE
+from harness.faults.fault import Fault
+
+JOURNAL = STATE / "faults.jsonl"
+INJECTED, UNDONE, QUIET = "injected", "undone", "quiet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """A fault that was there, and the alerts that it explains. Moments are seconds since the epoch."""
+
+    fault: str
+    began: float
+    ended: float
+    proves: tuple[str, ...]
+    may: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quiet:
+    """A time under healthy load without a fault: what fired in it, and who was told of what."""
+
+    began: float
+    ended: float
+    fired: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+def injected(fault: Fault, began: float) -> None:
+    """Write that a fault is there since then."""
+    told = {"fault": fault.name, "hosts": fault.hosts, "proves": fault.proves, "may": fault.may}
+    _append({"event": INJECTED, "at": began, "until": began + fault.lasts_s, **told})
+
+
+def undone(name: str) -> None:
+    """Write that a fault is there no more."""
+    _append({"event": UNDONE, "at": time.time(), "fault": name})
+
+
+def quiet(began: float, ended: float, fired: Sequence[str], told: Sequence[str]) -> None:
+    """Write what happened while nothing was wrong."""
+    _append({"event": QUIET, "at": began, "until": ended, "fired": fired, "told": told})
+
+
+def read(path: Path | None = None) -> tuple[list[Truth], list[Quiet]]:
+    """Every fault and every quiet time that was written; none where there is no journal."""
+    path = path or JOURNAL
+    found: list[Truth] = []
+    calm: list[Quiet] = []
+    for line in _lines(path):
+        if line["event"] == INJECTED:
+            known = {"proves": tuple(line["proves"]), "may": tuple(line["may"])}
+            found.append(Truth(fault=line["fault"], began=line["at"], ended=line["until"], **known))
+        elif line["event"] == QUIET:
+            said = {"fired": tuple(line["fired"]), "told": tuple(line["told"])}
+            calm.append(Quiet(began=line["at"], ended=line["until"], **said))
+        else:
+            found = [_over(one, line["fault"], line["at"]) for one in found]
+    return found, calm
+
+
+def _over(truth: Truth, name: str, at: float) -> Truth:
+    if truth.fault != name or not truth.began <= at < truth.ended:
+        return truth
+    return Truth(fault=name, began=truth.began, ended=at, proves=truth.proves, may=truth.may)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        written = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    try:  # the last line may be half written
+        return [json.loads(line) for line in written if line.endswith("\n")]
+    except ValueError as error:
+        raise UserError(
+            f"{path}: expected one JSON object a line, found {error}; move the file away"
+        ) from error
+
+
+def _append(event: dict[str, Any]) -> None:
+    """One write for one line, so that two writers do not mix theirs."""
+    JOURNAL.parent.mkdir(parents=True, exist_ok=True)
+    with JOURNAL.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
