@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.bench.judging import Mark, Proof, Stray
+from harness.bench.bench_rungs import Mark, Proof, Stray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,7 +100,7 @@ def _check(wanted: Any) -> int:
 
 
 def _play(wanted: Any, out: Path, *, as_json: bool) -> int:
-    from harness.bench import bench_result, judging, loopback
+    from harness.bench import bench_result, bench_rungs, loopback
     from harness.bench.play import Play
     from harness.bench.shells import interruptible
     from harness.proof import watching
@@ -114,8 +114,10 @@ def _play(wanted: Any, out: Path, *, as_json: bool) -> int:
         seen = play.seen()
         found = bench_result.Run(
             alerts=sorted(wanted.alerts),
-            proofs=[proof for scene in play.scenes for proof in judging.judge(scene, seen)],
-            strays=[one for scene in play.scenes for one in judging.strays(scene, wanted.written.expected)],
+            proofs=[proof for scene in play.scenes for proof in bench_rungs.judge(scene, seen)],
+            strays=[
+                one for scene in play.scenes for one in bench_rungs.strays(scene, wanted.written.expected)
+            ],
             problems=[problem] if (problem := bench.ended()) else [],
             complaints=bench.complaints(),
             void=watching.asleep(bench.prometheus, began, SPARE),

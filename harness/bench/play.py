@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from devtools.wait import DeadlineError, until
 from harness.bench.bench_file import Fault, Plan
-from harness.bench.judging import Scene, Seen, reached_all
+from harness.bench.bench_rungs import Scene, Seen, reached_all
 from harness.bench.loopback import Bench
 from harness.bench.shells import shell, undisturbed
 from harness.proof import watching

@@ -17,9 +17,9 @@ from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.bench.bench_file import Fault, mapping, read
 from harness.bench.bench_result import Run, as_json, lines
+from harness.bench.bench_rungs import Mark, Scene, Seen, judge, strays
 from harness.bench.heard import heard
 from harness.bench.heard import lines as written
-from harness.bench.judging import Mark, Scene, Seen, judge, strays
 from harness.bench.outside import MARK, Sink, places, replaced, witness
 from harness.bench.shells import interruptible, shell, undisturbed
 from harness.cli import main
