@@ -53,7 +53,6 @@ SITE = {
         "global": {"pagerduty_url": "http://receivers:9080/v2/enqueue", "smtp_require_tls": False}
     },
     "rollback_settings": {
-        "legacy_auth": True,
         "pagerduty_url": "http://receivers:9080/v2/enqueue",
         "executor": {
             "kind": "command",
@@ -88,20 +87,25 @@ class Scene:
 def scene(place: Path) -> Iterator[Scene]:
     """Everything runs and is healthy for the length of the block."""
     compose = _written(place)
-    engine = images.ensure(compose.config()["services"])
-    _refuse_others(engine)
-    try:
-        compose.ok("up", "--detach")
-        found = _found(compose, engine)
-        until(
-            "every container to be healthy",
-            lambda: _is_well(found.states()),
-            deadline_s=HEALTHY_S,
-            explain=lambda: str(found.states()),
-        )
-        yield found
-    finally:
-        compose.run("down", "--volumes", "--timeout=2")
+    with images.alone():  # Compose starts anew what has another image
+        engine = images.build(compose.config()["services"])
+        _refuse_others(engine)
+        try:
+            yield _up(compose, engine)
+        finally:
+            compose.run("down", "--volumes", "--timeout=2")
+
+
+def _up(compose: Compose, engine: docker.DockerClient) -> Scene:
+    compose.ok("up", "--detach")
+    found = _found(compose, engine)
+    until(
+        "every container to be healthy",
+        lambda: _is_well(found.states()),
+        deadline_s=HEALTHY_S,
+        explain=lambda: str(found.states()),
+    )
+    return found
 
 
 def _written(place: Path) -> Compose:

@@ -5,6 +5,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,20 @@ GRAFANA = "10.4.19"
 
 def ensure(services: Mapping[str, Mapping[str, Any]]) -> docker.DockerClient:
     """Every service of a rendered compose file has its image here."""
+    with alone():
+        return build(services)
+
+
+def alone() -> AbstractContextManager[None]:
+    """No other clone of this user gives the names of the images to others meanwhile."""
+    return locked("containers")
+
+
+def build(services: Mapping[str, Mapping[str, Any]]) -> docker.DockerClient:
+    """What `ensure` does, for who is alone already."""
     client = lab.prepare()
     lab_image = image.name_now(os_release())
-    with locked("containers"), tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory:
         context = Path(directory)
         _fill(context)
         for name, tag in _wanted(services).items():
