@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Ansible module `managed_service`: one service, its programs and files, checked before they replace any."""
 
+from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
@@ -209,15 +210,15 @@ class QuietModule(AnsibleModule):  # type: ignore[misc]
 def main() -> None:
     """Run the task."""
     module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params, check_mode = module.params, module.check_mode
+    params, check_mode = deepcopy(module.params), module.check_mode
+    hide_contents(module)  # first: wherever the task ends, Ansible tells its parameters
     try:
-        programs = installed(module)
+        programs = installed(module, params)
         if params["program_only"]:
             module.exit_json(**programs)
         if programs["missing"]:  # nothing of it could judge anything; outside check mode it came back before
             params["check"] = []
         service = parse(params)
-        hide_contents(module)
         result = asdict(converge(service, check_mode=check_mode))
     except (RefusedError, RequestError) as error:
         module.fail_json(msg=f"{params['name']}: {error}")
@@ -227,12 +228,12 @@ def main() -> None:
     module.exit_json(**{**programs, **result, "diff": programs["diff"] + result["diff"]})
 
 
-def installed(module: AnsibleModule) -> dict[str, Any]:
+def installed(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
     """Have the programs; what the service needs to know of them goes into its parameters.
 
     The task ends here where they must be fetched first.
     """
-    params, program = module.params, module.params["program"]
+    program = params["program"]
     if program is None:
         params["restart_token"] = params["restart_token"] or ""
         return {"changed": False, "missing": False, "diff": []}
