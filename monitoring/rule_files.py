@@ -11,7 +11,7 @@ from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.promql import Node
 from monitoring.promql_parse import parse
-from monitoring.yaml_text import read_yaml
+from monitoring.yaml_text import read_as_written
 
 RULE_FILES = "*.rules.yml"
 Source = Path | str | Sequence[Path]
@@ -67,7 +67,7 @@ class Alert:
 def read(path: Path) -> dict[str, Any]:
     """The structure of a rule file, or CatalogError naming what is wrong with it."""
     try:
-        document = read_yaml(path.read_text(encoding="utf-8"))
+        document = read_as_written(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise CatalogError(f"{path}: expected YAML, found {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("groups"), list):

@@ -15,7 +15,7 @@ from devtools.errors import UserError
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
 from monitoring.rule_files import Alert, load
-from monitoring.yaml_text import read_yaml
+from monitoring.yaml_text import read_as_written
 
 
 def _shaped(holds: Callable[[str], bool], wanted: str) -> AfterValidator:
@@ -89,6 +89,7 @@ class Written(_Part):
 class Plan:
     """A bench.yml whose files are there and whose alerts are known."""
 
+    file: Path
     home: Path
     rules: tuple[Path, ...]
     alertmanager: Path
@@ -111,6 +112,7 @@ def read(path: Path) -> Plan:
     home = path.resolve().parent
     rules = tuple(file for name in written.rules for file in _files(path, home, name))
     plan = Plan(
+        file=path,
         home=home,
         rules=rules,
         alertmanager=_file(path, home, written.alertmanager),
@@ -125,7 +127,7 @@ def read(path: Path) -> Plan:
 def mapping(path: Path) -> dict[str, Any]:
     """The content of a YAML file; what is wrong with it is told without a word of it, which may be secret."""
     try:
-        found = read_yaml(path.read_text(encoding="utf-8"))
+        found = read_as_written(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"expected a file that can be read, found {error}") from error
     except YAMLError as error:
@@ -150,8 +152,15 @@ def _lines(error: ValidationError) -> Iterator[str]:
 
 
 def _files(path: Path, home: Path, name: str) -> list[Path]:
-    found = sorted(home.glob(name)) if not Path(name).is_absolute() else [Path(name)]
-    if not [file for file in found if file.is_file()]:
+    """A file of that name, whatever is in it; else what it says as a pattern."""
+    if (home / name).is_file():
+        return [home / name]
+    top, pattern = (home, name) if not Path(name).is_absolute() else (Path("/"), name.lstrip("/"))
+    try:
+        found = sorted(file for file in top.glob(pattern) if file.is_file())
+    except (ValueError, NotImplementedError):
+        found = []
+    if not found:
         raise UserError(f"{path}: expected rule files {name!r} in {home}, found none")
     return found
 

@@ -26,9 +26,15 @@ class Run:
 
     @property
     def proven(self) -> list[str]:
-        """The alerts that hold in each of their faults."""
+        """The alerts that were seen to hold, and fell under none of their faults."""
         fallen = {proof.alert for proof in self.proofs if not proof.holds}
-        return sorted({proof.alert for proof in self.proofs} - fallen)
+        return sorted({proof.alert for proof in self.proofs if proof.proven} - fallen)
+
+    @property
+    def unknown(self) -> list[str]:
+        """The alerts of which something could not be told at this hour, and that did not fall."""
+        fallen = {proof.alert for proof in self.proofs if not proof.holds}
+        return sorted({proof.alert for proof in self.proofs} - fallen - set(self.proven))
 
     @property
     def unplayed(self) -> list[str]:
@@ -43,8 +49,12 @@ class Run:
     @property
     def holds(self) -> bool:
         """Whether all that was played is proven, and nothing fired without a reason."""
-        held = bool(self.proofs) and all(proof.holds for proof in self.proofs)
-        return held and not (self.unexplained or self.problems or self.void)
+        return bool(self.proofs) and not (self.failed or self.unknown or self.void)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was seen that is wrong, which no quieter hour mends."""
+        return not all(proof.holds for proof in self.proofs) or bool(self.unexplained or self.problems)
 
     @property
     def sentence(self) -> str:
@@ -54,6 +64,8 @@ class Run:
                 f"VOID: {self.void}. Nothing is proven nor refuted: make the machine quiet and run it again"
             )
         said = f"{len(self.proven)} of {len(self.alerts)} alerts are proven"
+        if self.unknown:
+            said += f"; not to be told at this hour: {', '.join(self.unknown)}"
         if self.unplayed:
             said += f"; no fault proves {', '.join(self.unplayed)}"
         if self.unexplained:
@@ -65,7 +77,8 @@ class Run:
 def lines(run: Run) -> Iterator[str]:
     """The rungs of every alert, those that fail first; then what else was seen."""
     for proof in sorted(run.proofs, key=lambda one: one.holds):
-        yield f"{'proven' if proof.holds else 'NOT proven'}: {proof.alert} under {proof.fault}"
+        state = "proven" if proof.proven else "not now" if proof.holds else "NOT proven"
+        yield f"{state}: {proof.alert} under {proof.fault}"
         if proof.problem:
             yield f"    {proof.problem}"
         for step in proof.steps:
@@ -96,7 +109,8 @@ def as_json(run: Run) -> dict[str, Any]:
         "complaints": list(run.complaints),
         "alerts": list(run.alerts),
         "proven": run.proven,
+        "unknown": run.unknown,
         "unplayed": run.unplayed,
-        "proofs": [{**asdict(proof), "holds": proof.holds} for proof in run.proofs],
+        "proofs": [{**asdict(proof), "holds": proof.holds, "proven": proof.proven} for proof in run.proofs],
         "strays": [{**asdict(stray), "labels": dict(stray.labels)} for stray in run.strays],
     }

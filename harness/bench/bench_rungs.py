@@ -1,12 +1,12 @@
 """What became of each alert under its fault, and what fired that no fault explains. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from harness.bench.bench_file import Fault
-from harness.bench.heard import Heard, Record, flushes, heard, lacking, repeated, series
+from harness.bench.heard import Heard, Record, flushes, heard, lacking, repeated, series, twice, within
 from harness.bench.outside import Config, Place
 from harness.notify.why import reached
 from harness.proof.rungs import Life
@@ -47,7 +47,10 @@ class Scene:
     began: float
     ended: float
     fault: Fault | None = None
+    injecting: float = 0.0
+    """When the command that brings the fault about began; it ended at `injected`."""
     injected: float = 0.0
+    undoing: float = 0.0
     undone: float | None = None
     problem: str = ""
     lives: Sequence[Life] = ()
@@ -68,8 +71,13 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether no rung is missing; one that cannot be told at this hour is not."""
+        """Whether nothing speaks against it; what cannot be told at this hour does not."""
         return not self.problem and all(step.mark in (Mark.YES, Mark.NOT_NOW) for step in self.steps)
+
+    @property
+    def proven(self) -> bool:
+        """Whether every rung was seen to hold."""
+        return self.holds and all(step.mark is Mark.YES for step in self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +110,8 @@ class Seen:
 
 
 def judge(scene: Scene, seen: Seen) -> list[Proof]:
-    """The proof of every alert that the fault of a scene must cause."""
+    """The proof of every alert that the fault of a scene must cause, from what arrived in it."""
+    seen = replace(seen, records=within(seen.records, scene.began, scene.ended))
     return [_proof(scene, seen, alert) for alert in (scene.fault.proves if scene.fault else ())]
 
 
@@ -132,15 +141,16 @@ def _about(told: Sequence[Heard], place: Place, alerts: Sequence[Labels], *, ove
 
 def _proof(scene: Scene, seen: Seen, alert: str) -> Proof:
     fired = [life for life in scene.lives if life.name == alert and life.firing is not None]
+    steps = [_fired(scene, alert, fired)]
+    fired = _loud(scene, seen, fired) or fired
     labels = [life.labels for life in fired]
     places, muted = seen.audience(labels, scene.injected)
-    steps = [_fired(scene, alert, fired)]
     if steps[0].mark is not Mark.YES:
         steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     elif silent := _silent(scene, seen, labels, places, muted):
         steps += [Step(rung=rung, mark=Mark.NOT_NOW, why=silent) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     else:
-        steps += [_delivered(scene, seen, alert, labels, places), _resolved(scene, seen, fired, places)]
+        steps += [_delivered(scene, seen, alert, labels), _resolved(scene, seen, fired, places)]
     return Proof(
         alert=alert,
         fault=scene.name,
@@ -157,16 +167,29 @@ def _fired(scene: Scene, alert: str, fired: Sequence[Life]) -> Step:
         return Step(rung=Rung.FIRED, mark=Mark.OPEN, why=scene.problem)
     if not fired:
         return Step(rung=Rung.FIRED, mark=Mark.NO, why=f"expected it within {bound:.0f} s, it never fired")
-    after = min(life.firing for life in fired if life.firing is not None) - scene.injected
+    first = min(life.firing for life in fired if life.firing is not None)
+    if first < scene.injecting:
+        early = scene.injecting - first
+        return Step(rung=Rung.FIRED, mark=Mark.NO, why=f"it fired {early:.1f} s before the fault")
+    after = first - scene.injected
     in_time = after <= bound
     why = f"after {after:.1f} s, its rule allows {bound:.0f} s"
     return Step(rung=Rung.FIRED, mark=Mark.YES if in_time else Mark.NO, why=why)
 
 
+def _loud(scene: Scene, seen: Seen, fired: Sequence[Life]) -> list[Life]:
+    """Those that no other alert of the scene silences."""
+    others = [life.labels for life in scene.lives if life.firing is not None]
+    return [life for life in fired if not inhibited(seen.config, life.labels, others)]
+
+
 def _silent(
     scene: Scene, seen: Seen, alerts: Sequence[Labels], places: Sequence[Place], muted: Sequence[str]
 ) -> str:
-    """Why nobody needs to hear of it now; nothing where somebody must."""
+    """Why nobody needs to hear of it now; nothing where somebody must, or did."""
+    about = {series(labels) for labels in alerts}
+    if any(one.firing & about for one in flushes(seen.records, seen.places)):
+        return ""
     if not places and muted:
         return f"muted at this hour: {', '.join(muted)}"
     others = [life.labels for life in scene.lives if life.firing is not None]
@@ -175,9 +198,8 @@ def _silent(
     return ""
 
 
-def _delivered(
-    scene: Scene, seen: Seen, alert: str, alerts: Sequence[Labels], places: Sequence[Place]
-) -> Step:
+def _delivered(scene: Scene, seen: Seen, alert: str, alerts: Sequence[Labels]) -> Step:
+    places, muted = seen.audience(alerts, scene.injected)
     at = datetime.fromtimestamp(scene.injected, UTC)
     wanted = sorted({one.receiver for labels in alerts for one in reached(seen.config, labels, at)})
     wrong = _not_meant(seen, alert, wanted, places)
@@ -186,27 +208,37 @@ def _delivered(
     wrong += _refused(told, places, alerts)
     about = {series(labels) for labels in alerts}
     every = flushes(seen.records, seen.places)
-    strangers = {one.receiver for one in every if one.firing & about} - set(wanted)
-    wrong += [f"{name} was told, to which no route leads it" for name in sorted(strangers)]
-    twice = {one.receiver for one in repeated(every) if one.firing & about}
-    wrong += [f"{name} was told the same again" for name in sorted(twice)]
-    mark = Mark.NO if wrong else Mark.YES
-    return Step(rung=Rung.DELIVERED, mark=mark, why="; ".join(wrong) or ", ".join(map(str, places)))
+    hearers = {one.receiver for one in every if one.firing & about}
+    wrong += [f"{name} was told, to which no route leads it" for name in sorted(hearers - set(wanted))]
+    wrong += [f"{name} was told although it is muted at this hour" for name in sorted(hearers & set(muted))]
+    again = {one.receiver for one in repeated(every) if one.firing & about}
+    wrong += [f"{name} was told the same again" for name in sorted(again)]
+    wrong += [f"{name} was told the same by two of its routes" for name in sorted(twice(every, about))]
+    if wrong:
+        return Step(rung=Rung.DELIVERED, mark=Mark.NO, why="; ".join(wrong))
+    why = ", ".join(map(str, places))
+    if muted:
+        why = f"{why}; muted at this hour: {', '.join(muted)}"
+    return Step(rung=Rung.DELIVERED, mark=Mark.NOT_NOW if muted else Mark.YES, why=why)
 
 
 def _not_meant(seen: Seen, alert: str, wanted: Sequence[str], places: Sequence[Place]) -> list[str]:
     """What is wrong with the routes themselves."""
     if alert in seen.told:
-        meant = sorted(seen.told[alert])
-        differ = meant != list(wanted)
-        said = (
-            f"meant for {', '.join(meant) or 'nobody'}, the routes lead it to {', '.join(wanted) or 'nobody'}"
-        )
-        return [said] if differ else []
+        said = otherwise(seen.told[alert], wanted)
+        return [said] if said else []
     if not places:
         said = f"the routes lead it to {', '.join(wanted)}, which tells nobody"
         return [f"{said}; if you mean that, say it in `told`"]
     return []
+
+
+def otherwise(meant: Sequence[str], wanted: Sequence[str]) -> str:
+    """What differs between the receivers that are meant and those of the routes, in words."""
+    if set(meant) == set(wanted):
+        return ""
+    said, found = (", ".join(sorted(set(names))) or "nobody" for names in (meant, wanted))
+    return f"meant for {said}, the routes lead it to {found}"
 
 
 def _refused(told: Sequence[Heard], places: Sequence[Place], alerts: Sequence[Labels]) -> list[str]:
@@ -223,6 +255,10 @@ def _resolved(scene: Scene, seen: Seen, fired: Sequence[Life], places: Sequence[
         return Step(rung=Rung.RESOLVED, mark=Mark.OPEN, why="the fault was not undone")
     if any(life.ended is None for life in fired):
         return Step(rung=Rung.RESOLVED, mark=Mark.NO, why="it still fires")
+    last = max((life.ended for life in fired if life.ended is not None), default=0.0)
+    if last < scene.undoing:
+        early = f"it ended {scene.undoing - last:.1f} s before the fault was undone"
+        return Step(rung=Rung.RESOLVED, mark=Mark.NO, why=early)
     told, alerts = heard(seen.records, seen.places), [life.labels for life in fired]
     wanted = [place for place in places if place.tells_ends]
     wrong = [f"nothing at {place}" for place in wanted if not _about(told, place, alerts, over=True)]
@@ -237,11 +273,10 @@ def _resolved(scene: Scene, seen: Seen, fired: Sequence[Life], places: Sequence[
         else ()
     )
     silent = [str(place) for place in places if not place.tells_ends]
-    last = max(life.ended for life in fired if life.ended is not None) - scene.undone
     right = f"told: {', '.join(map(str, wanted)) or 'nobody'}"
     right += f"; told of no end, as the file says: {', '.join(silent)}" if silent else ""
     mark = Mark.NO if wrong else Mark.YES
-    why = f"{last:.1f} s after the fault was undone; {'; '.join(wrong) or right}"
+    why = f"{last - scene.undone:.1f} s after the fault was undone; {'; '.join(wrong) or right}"
     return Step(rung=Rung.RESOLVED, mark=mark, why=why)
 
 

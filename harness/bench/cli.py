@@ -12,7 +12,7 @@ from devtools.errors import UserError
 from devtools.paths import RUNS_DIR
 from devtools.system import say
 
-VOID = 3
+UNKNOWN = 3
 SPARE = 2
 """Evaluations that a short run may miss on a busy machine."""
 LOOK_S = 0.5
@@ -27,7 +27,8 @@ STATUS = """
 exit status:
   0  everything that was played is proven, and nothing else fired
   1  something is not proven, or fired without a reason, or the file cannot be used
-  3  VOID: Prometheus missed evaluations, so nobody can say what it would have seen
+  3  nobody can say: Prometheus missed evaluations (VOID), or a receiver is muted at this hour or an alert
+     silenced by another, and nothing else is wrong
 """
 
 
@@ -64,8 +65,14 @@ def _folder(options: argparse.Namespace, kind: str) -> Path:
     out = options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{kind}"
     try:
         out.mkdir(parents=True, exist_ok=True)
+        there = sorted(path.name for path in out.iterdir())
     except OSError as error:
         raise UserError(f"--out: expected a folder that can be made, found {error}") from error
+    if there:
+        raise UserError(
+            f"--out: expected a new or an empty folder, found {', '.join(there[:3])} in {out}: "
+            "nothing of yours is written over, and nothing of an earlier run is believed"
+        )
     return Path(out).resolve()
 
 
@@ -81,6 +88,7 @@ def _bench(options: argparse.Namespace) -> int:
 def _check(wanted: Any) -> int:
     """Who is told of each alert; a file that cannot be used is an error before anything starts."""
     from harness.bench import bench_file, outside
+    from harness.bench.bench_rungs import otherwise
     from harness.notify.why import labels_of, reached
 
     config = bench_file.mapping(wanted.alertmanager)
@@ -91,11 +99,12 @@ def _check(wanted: Any) -> int:
         named[place.receiver].append(place.words)
     for alert in wanted.alerts.values():
         labels = labels_of(alert, {**wanted.written.service.labels, "job": wanted.written.service.job})
-        told = [
-            f"{one.receiver} ({', '.join(named.get(one.receiver, ['nobody']))})"
-            for one in reached(config, labels, datetime.now(UTC))
-        ]
+        reaches = list(reached(config, labels, datetime.now(UTC)))
+        told = [f"{one.receiver} ({', '.join(named.get(one.receiver, ['nobody']))})" for one in reaches]
         say(f"{alert.name}: {', '.join(told)}")
+        meant = wanted.written.told.get(alert.name)
+        if meant is not None and (words := otherwise(meant, [one.receiver for one in reaches])):
+            say(f"    {words}, as far as its rule and the service's labels say")
     return 0
 
 
@@ -130,7 +139,9 @@ def _play(wanted: Any, out: Path, *, as_json: bool) -> int:
     )
     tell(found.sentence)
     tell(f"{path} says the same to machines")
-    return VOID if found.void else 0 if found.holds else 1
+    if found.void or (found.unknown and not found.failed):
+        return UNKNOWN
+    return 0 if found.holds else 1
 
 
 def _receivers(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ Alertmanager sends the alerts of a group to all integrations of a receiver at on
 at one of them is about the alerts that the witness heard of at that moment, whatever its text says.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -69,6 +69,11 @@ def heard(records: Sequence[Record], places: Sequence[Place]) -> list[Heard]:
     return [one for place in places for one in _at_place(place, records, told)]
 
 
+def within(records: Sequence[Record], began: float, ended: float) -> list[Record]:
+    """What arrived in a stretch of time: what was told of an earlier fault says nothing of a later one."""
+    return [record for record in records if began <= _at(record) <= ended]
+
+
 def lacking(records: Sequence[Record], places: Sequence[Place]) -> list[tuple[Place, Flush]]:
     """What a witness heard and a place beside it did not, although it should have."""
     told = flushes(records, places)
@@ -89,6 +94,15 @@ def repeated(told: Sequence[Flush]) -> Iterator[Flush]:
         if before and (before.firing, before.over) == (flush.firing, flush.over):
             yield flush
         last[key] = flush
+
+
+def twice(told: Sequence[Flush], about: Iterable[Series]) -> set[str]:
+    """The receivers that two of their groups told of the same alert: two routes lead to them."""
+    groups: dict[tuple[str, Series], set[str]] = {}
+    for flush in told:
+        for one in flush.firing & set(about):
+            groups.setdefault((flush.receiver, one), set()).add(flush.group)
+    return {receiver for (receiver, _), found in groups.items() if len(found) > 1}
 
 
 def _at_place(place: Place, records: Sequence[Record], told: Sequence[Flush]) -> Iterator[Heard]:

@@ -6,7 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +19,16 @@ from devtools import ports, tools
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.wait import until
+from harness.bench import outside
 from harness.bench.bench_file import Plan, mapping
 from harness.bench.outside import Config, Place, Sink, places, replaced
+from harness.bench.shells import undisturbed
 from harness.clients import Alertmanager, Prometheus, Receivers
 from harness.release.backing import ends_with_us
 
 READY_S = 60.0
 END_S = 5.0
+UNKNOWN_KEY = "not found in type"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 Processes = Mapping[str, "subprocess.Popen[bytes]"]
 
@@ -87,6 +90,7 @@ def standing_in(path: Path, out: Path) -> Iterator[tuple[Config, list[Place], Si
     """The stand-ins run for an Alertmanager's file, and a copy of it that sends to them lies in *out*."""
     config = mapping(path)
     found = places(path, config)
+    _taken(path, config)
     sink = Sink(http=ports.free_port(), smtp=ports.free_port(), password=secrets.token_hex(12))
     _write(out / "alertmanager.yml", yaml.safe_dump(replaced(path, config, sink), sort_keys=False))
     _checked("amtool", "check-config", out / "alertmanager.yml", path)
@@ -112,22 +116,39 @@ def running(plan: Plan, out: Path) -> Iterator[Bench]:
         _write(out / "prometheus.yml", yaml.safe_dump(_prometheus(plan, bench), sort_keys=False))
         for rules in plan.rules:
             _checked("promtool", "check rules", rules, rules)
-        _checked("promtool", "check config", out / "prometheus.yml", plan.home / "bench.yml")
+        _checked("promtool", "check config", out / "prometheus.yml", plan.file)
         for name, argv in _programs(plan, bench).items():
             directory = plan.home if name in ("service", "load") else tools.BIN
             process = stack.enter_context(_running(name, argv, out, directory, bench.environment()))
             bench.processes[name] = process
             _answers(name, _ready(plan, bench)[name], process, out / f"{name}.log")
-        _answers("a scrape of the service", lambda: _scraped(bench), bench.processes["prometheus"], out)
+        prometheus = bench.processes["prometheus"]
+        _answers(
+            "a scrape of the service", lambda: _scraped(bench), prometheus, lambda: _scrape_errors(bench)
+        )
         yield bench
 
 
-def _checked(program: str, how: str, file: Path, said_of: Path) -> None:
+def _taken(path: Path, config: Config) -> None:
+    """Alertmanager takes the file as it is: what we replace could hide what is missing in it.
+
+    A key that this Alertmanager is too old for is no fault of the file: the copy, without it, is checked too.
+    """
+    try:
+        _checked("amtool", "check-config", path, path, hide=outside.hidden(config))
+    except UserError as error:
+        if UNKNOWN_KEY not in str(error):
+            raise
+
+
+def _checked(program: str, how: str, file: Path, said_of: Path, hide: Sequence[str] = ()) -> None:
     """The program that will read a file takes it; UserError with its words about the file *said_of*."""
     argv = [str(tools.tool(program)), *how.split(), str(file)]
     done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, text=True)
     if done.returncode:
         words = " ".join((done.stdout + done.stderr).split())
+        for secret in hide:
+            words = words.replace(secret, "...")
         raise UserError(f"{said_of}: expected `{program} {how}` to take it, it said: {words}")
 
 
@@ -161,11 +182,18 @@ def _programs(plan: Plan, bench: Bench) -> dict[str, list[str]]:
 def _ready(plan: Plan, bench: Bench) -> dict[str, Any]:
     health = bench.service + plan.written.service.health
     return {
-        "service": lambda: requests.get(health, timeout=5).ok,
+        "service": lambda: _direct(health),
         "alertmanager": lambda: bench.alertmanager.ready("/-/ready"),
         "prometheus": lambda: bench.prometheus.ready("/-/ready"),
         "load": lambda: True,
     }
+
+
+def _direct(address: str) -> bool:
+    """Whether an address of this machine answers 2xx; no proxy of the environment is asked for it."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(address, timeout=5).ok
 
 
 def _prometheus(plan: Plan, bench: Bench) -> dict[str, Any]:
@@ -178,7 +206,7 @@ def _prometheus(plan: Plan, bench: Bench) -> dict[str, Any]:
             "scrape_timeout": plan.written.interval if plan.interval_s < 10 else "10s",
             "evaluation_interval": plan.written.interval,
         },
-        "rule_files": [str(file) for file in plan.rules],
+        "rule_files": [outside.no_pattern(file) for file in plan.rules],
         "alerting": {
             "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{bench.alertmanager_port}"]}]}]
         },
@@ -200,7 +228,14 @@ def _scraped(bench: Bench) -> bool:
     return all(target["health"] == "up" for target in bench.prometheus.targets())
 
 
-def _answers(name: str, probe: Any, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _scrape_errors(bench: Bench) -> str:
+    targets = bench.prometheus.targets()
+    return "\n".join(f"{one['scrapeUrl']}: {one['lastError']}" for one in targets if one["lastError"])
+
+
+def _answers(
+    name: str, probe: Any, process: "subprocess.Popen[bytes]", log: Path | Callable[[], str]
+) -> None:
     """Wait until it answers; one that ended before that never will."""
 
     def answered() -> bool:
@@ -211,7 +246,9 @@ def _answers(name: str, probe: Any, process: "subprocess.Popen[bytes]", log: Pat
         raise UserError(f"expected {name} to run, it ended with status {process.returncode}: {_words(log)}")
 
 
-def _words(log: Path) -> str:
+def _words(log: Path | Callable[[], str]) -> str:
+    if callable(log):
+        return log()
     return "\n".join(log.read_text("utf-8", "replace").splitlines()[-5:]) if log.is_file() else ""
 
 
@@ -233,7 +270,8 @@ def _running(
         try:
             yield process
         finally:
-            end(process)
+            with undisturbed():
+                end(process)
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

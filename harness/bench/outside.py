@@ -5,6 +5,7 @@ the integrations of a receiver stands a witness, a webhook that hears by name of
 texts of a foreign template may say anything.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,9 +111,38 @@ def replaced(path: Path, config: Config, sink: Sink) -> dict[str, Any]:
     return {
         **config,
         "global": _global(config.get("global") or {}, sink),
-        "templates": [str(path.resolve().parent / one) for one in config.get("templates") or ()],
+        "templates": [_beside(path, one) for one in config.get("templates") or ()],
         "receivers": [_receiver(one, numbers, sink) for one in config["receivers"]],
     }
+
+
+def no_pattern(path: Path) -> str:
+    """A path as Prometheus and Alertmanager take it, who read it as a pattern of files."""
+    return re.sub(r"([*?\[\\])", r"\\\1", str(path))
+
+
+def hidden(config: Config) -> list[str]:
+    """Every text of a file that may be a secret: no word of another program about it may repeat one."""
+    said = config.get("global") or {}
+    found = [*_texts({name: value for name, value in said.items() if name not in KEPT})]
+    for receiver in config["receivers"]:
+        for kind, entry in _integrations(receiver):
+            found += _texts([entry[name] for name in (*OUTSIDE[kind], "http_config") if name in entry])
+    return sorted((text for text in found if len(text) > 3), key=len, reverse=True)
+
+
+def _texts(said: Any) -> Iterator[str]:
+    """Every text below a value."""
+    if isinstance(said, Mapping | list):
+        for one in said.values() if isinstance(said, Mapping) else said:
+            yield from _texts(one)
+    elif isinstance(said, str):
+        yield said
+
+
+def _beside(path: Path, template: str) -> str:
+    """A pattern of templates, which Alertmanager reads beside its file; our copy lies elsewhere."""
+    return template if template.startswith("/") else f"{no_pattern(path.resolve().parent)}/{template}"
 
 
 def witness(receiver: str) -> str:

@@ -1,5 +1,6 @@
 """A plan played: quiet first, then one fault after the other, each undone when its alerts were told."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 from devtools.wait import DeadlineError, until
 from harness.bench.bench_file import Fault, Plan
 from harness.bench.bench_rungs import Scene, Seen, reached_all
+from harness.bench.heard import within
 from harness.bench.loopback import Bench
 from harness.bench.shells import shell, undisturbed
 from harness.proof import watching
@@ -46,11 +48,11 @@ class Play:
                 self._tell("the faults after it are not played: what is left would explain anything")
                 return
 
-    def seen(self) -> Seen:
-        """What arrived so far, and the routes that led it there."""
+    def seen(self, since: float = 0.0) -> Seen:
+        """What arrived so far, or since a moment, and the routes that led it there."""
         bench = self._bench
-        told = self._plan.written.told
-        return Seen(config=bench.config, places=bench.places, records=bench.receivers.requests(), told=told)
+        records = within(bench.receivers.requests(), since, math.inf)
+        return Seen(config=bench.config, places=bench.places, records=records, told=self._plan.written.told)
 
     def _quiet(self) -> None:
         """Every rule was evaluated with traffic, and what fires by then fires without a fault."""
@@ -65,25 +67,39 @@ class Play:
     def _fault(self, name: str, fault: Fault) -> Scene:
         bounds = {alert: self._bound_s(fault, self._plan.alerts[alert]) for alert in fault.proves}
         scene = Scene(name=name, began=self._since, ended=0.0, fault=fault, bounds=bounds)
-        if active := self._active(fault.proves):
-            problem = f"{', '.join(sorted(active))} fired before the fault: {fault.proves} prove nothing"
+        if problem := self._unquiet(fault):
+            self._tell(f"{name}: {problem}")
             return self._ended(replace(scene, problem=problem))
+        scene = replace(scene, injecting=time.time())
         try:
             scene = self._injected(scene, fault)
             if not scene.problem:
                 self._until_told(scene, fault)
                 scene = replace(scene, problem=self._gone(fault))
         finally:
+            undoing = time.time()
             with undisturbed():
                 failed = shell(fault.undo, self._plan.home, self._bench.environment())
         if failed:
             problem = "; ".join(filter(None, (scene.problem, f"the fault could not be undone: {failed}")))
             self._tell(f"{name}: {problem}")
             return self._ended(replace(scene, problem=problem))
-        scene = replace(scene, undone=time.time())
+        scene = replace(scene, undoing=undoing, undone=time.time())
         self._tell(f"{name} is undone")
         self._until_rest(scene, fault)
         return self._ended(scene)
+
+    def _unquiet(self, fault: Fault) -> str:
+        """Why its alerts would prove nothing: one fires, or stays pending, before the fault is there."""
+
+        def settled() -> bool:
+            return bool(self._active(fault.proves)) or not self._active(fault.proves, "pending")
+
+        longest = max(self._plan.alerts[name].for_ms for name in fault.proves) / 1000
+        self._wait("no alert of the fault to be pending", settled, longest + 2 * self._interval_s)
+        if active := self._active(fault.proves) or self._active(fault.proves, "pending"):
+            return f"{', '.join(sorted(active))} fired or was pending before the fault, which proves nothing"
+        return ""
 
     def _injected(self, scene: Scene, fault: Fault) -> Scene:
         problem = shell(fault.inject, self._plan.home, self._bench.environment())
@@ -99,9 +115,9 @@ class Play:
     def _until_told(self, scene: Scene, fault: Fault) -> None:
         def told() -> bool:
             labels = self._active(fault.proves)
-            return set(labels) == set(fault.proves) and reached_all(
-                self.seen(), [one for many in labels.values() for one in many], time.time(), over=False
-            )
+            fired = [one for many in labels.values() for one in many]
+            seen = self.seen(scene.began)
+            return set(labels) == set(fault.proves) and reached_all(seen, fired, time.time(), over=False)
 
         limit = max(scene.bounds.values()) + self._route_s(fault, "group_wait", "group_interval")
         self._wait(f"{', '.join(fault.proves)} to be told", told, limit)
@@ -113,7 +129,7 @@ class Play:
         def rest() -> bool:
             if self._active((*fault.proves, *fault.may)):
                 return False
-            return reached_all(self.seen(), fired, time.time(), over=True)
+            return reached_all(self.seen(scene.began), fired, time.time(), over=True)
 
         keeps = max(self._plan.alerts[name].keep_firing_for_ms for name in fault.proves) / 1000
         limit = max(scene.bounds.values()) + keeps + 2 * self._route_s(fault, "group_interval")
@@ -132,11 +148,11 @@ class Play:
         lives = watching.lives(self._bench.prometheus, began, self._since)
         return replace(scene, began=began, ended=self._since, lives=lives)
 
-    def _active(self, names: Sequence[str]) -> dict[str, list[Labels]]:
-        """Those of the alerts that fire now, each with the labels of its series."""
+    def _active(self, names: Sequence[str], state: str = "firing") -> dict[str, list[Labels]]:
+        """Those of the alerts that fire now, or are pending, each with the labels of its series."""
         found: dict[str, list[Labels]] = {}
         for one in self._bench.prometheus.alerts():
-            if one["state"] == "firing" and one["labels"]["alertname"] in names:
+            if one["state"] == state and one["labels"]["alertname"] in names:
                 found.setdefault(one["labels"]["alertname"], []).append(one["labels"])
         return found
 

@@ -12,6 +12,8 @@ from types import FrameType
 from devtools.system import last_words
 
 LONGEST_S = 60.0
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""How others end this process: by its number, or by closing its terminal."""
 
 
 def shell(command: str, home: Path, environment: Mapping[str, str], longest_s: float = LONGEST_S) -> str:
@@ -46,7 +48,7 @@ def shell(command: str, home: Path, environment: Mapping[str, str], longest_s: f
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """A second Ctrl-C does not interrupt what the first one made necessary."""
-    before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in (signal.SIGINT, signal.SIGTERM)}
+    before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in (signal.SIGINT, *ENDINGS)}
     try:
         yield
     finally:
@@ -61,8 +63,11 @@ def interruptible() -> Iterator[None]:
     def interrupt(_sign: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # What is ignored from the start stays so: that is how nohup keeps a run alive.
+    heard = [sign for sign in ENDINGS if signal.getsignal(sign) is not signal.SIG_IGN]
+    before = {sign: signal.signal(sign, interrupt) for sign in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

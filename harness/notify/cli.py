@@ -17,6 +17,7 @@ from harness.notify import called, preview, sent, table, testing, why
 from harness.notify.scenes import scenes
 from monitoring.catalog import Alert, load
 from monitoring.rule_files import rule_files
+from monitoring.yaml_text import read_as_written
 
 TALL = 900
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
@@ -156,7 +157,7 @@ def _moment(text: str | None) -> datetime:
 
 def _configuration(path: Path) -> dict[str, Any]:
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read = read_as_written(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"--config: expected Alertmanager's configuration, found: {error}") from None
     if not isinstance(read, dict) or not {"route", "receivers"} <= read.keys():

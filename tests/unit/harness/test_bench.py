@@ -20,7 +20,7 @@ from harness.bench.bench_result import Run, as_json, lines
 from harness.bench.bench_rungs import Mark, Scene, Seen, judge, strays
 from harness.bench.heard import heard
 from harness.bench.heard import lines as written
-from harness.bench.outside import MARK, Sink, places, replaced, witness
+from harness.bench.outside import MARK, Sink, hidden, no_pattern, places, replaced, witness
 from harness.bench.shells import interruptible, shell, undisturbed
 from harness.cli import main
 from harness.proof.rungs import Life
@@ -142,7 +142,7 @@ def test_a_secret_of_a_broken_file_is_not_told(tmp_path: Path) -> None:
         ("health: /", "health: up", "expected a path that begins with /, found 'up'"),
         ("shop.rules.yml", "shops.rules.yml", "expected rule files 'shops.rules.yml'"),
         ("alertmanager: alertmanager.yml", "alertmanager: am.yml", "am.yml, found none"),
-        ("  job: shop", "  job: shop\n  port: 70000", "service.port: .*found 70000"),
+        ("  job: shop", "  job: shop\n  port: 70000", "service.port: .*found .70000."),
         ("load.py", "laod.py", "laod.py, found none"),
     ],
 )
@@ -286,3 +286,170 @@ def test_whoever_ends_the_bench_is_heard_as_ctrl_c_and_not_while_a_fault_is_undo
         assert shell("true", tmp_path, os.environ) == ""
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(1)
+
+
+def test_what_was_told_of_an_earlier_fault_proves_no_later_one() -> None:
+    later = Life(labels=FAILING, pending=NOW + 102, firing=NOW + 104, ended=NOW + 114)
+    found = steps(
+        ALL_TOLD, lives=[later], began=NOW + 100, injected=NOW + 101, undone=NOW + 110, ended=NOW + 120
+    )
+
+    assert [mark for mark, _ in found] == [Mark.YES, Mark.NO, Mark.NO]
+    assert "nothing at on call" in found[1][1]
+
+
+def test_an_alert_that_fires_before_its_fault_or_ends_before_it_is_undone_is_not_proven() -> None:
+    assert steps(ALL_TOLD, injecting=NOW + 5, injected=NOW + 6)[0] == (
+        Mark.NO,
+        "it fired 1.0 s before the fault",
+    )
+    assert steps(ALL_TOLD, undoing=NOW + 16, undone=NOW + 17)[2] == (
+        Mark.NO,
+        "it ended 2.0 s before the fault was undone",
+    )
+
+
+def test_two_routes_to_one_receiver_tell_it_twice() -> None:
+    again = deepcopy(sent(NOW + 5, "till", FAILING))
+    again[0]["body"]["groupKey"] = "another"
+
+    assert steps([*ALL_TOLD, *again])[1] == (Mark.NO, "till was told the same by two of its routes")
+
+
+TILL = [
+    *sent(NOW + 5, "till", FAILING),
+    *sent(NOW + 15, "till", FAILING, "resolved"),
+]
+
+
+@pytest.mark.parametrize(
+    ("muted", "records", "mark", "says"),
+    [
+        (("on call", "till"), [], Mark.NOT_NOW, "muted at this hour: on call, till"),
+        (("on call",), TILL, Mark.NOT_NOW, "; muted at this hour: on call"),
+        (("on call", "till"), ALL_TOLD, Mark.NO, "on call was told although it is muted at this hour"),
+    ],
+)
+def test_what_cannot_be_told_at_this_hour_is_not_counted_as_proven(
+    muted: tuple[str, ...], records: list[dict[str, Any]], mark: Mark, says: str
+) -> None:
+    config = mapping(FILE)
+    config["time_intervals"] = [{"name": "ever", "time_intervals": [{"years": ["2000:2999"]}]}]
+    for route in config["route"]["routes"]:
+        route["mute_time_intervals"] = ["ever"] if route["receiver"] in muted else []
+    life = Life(labels=FAILING, pending=NOW + 2, firing=NOW + 4, ended=NOW + 14)
+    fault = Fault(proves=("ShopOrdersFail",), inject="true", undo="true")
+    scene = Scene(
+        name="f",
+        fault=fault,
+        lives=[life],
+        bounds=WITHIN,
+        began=NOW - 1,
+        ended=NOW + 20,
+        injected=NOW,
+        undone=NOW + 10,
+    )
+
+    [proof] = judge(scene, Seen(config=config, places=places(FILE, config), records=records, told={}))
+    run = Run(alerts=["ShopOrdersFail"], proofs=[proof], strays=[])
+
+    assert (proof.steps[1].mark, says in proof.steps[1].why) == (mark, True)
+    assert (run.proven, run.holds) == ([], False)
+    assert "0 of 1 alerts are proven" in run.sentence
+
+
+def test_of_two_series_the_one_that_another_alert_silences_need_not_be_told() -> None:
+    config = mapping(FILE)
+    config["inhibit_rules"] = [{"source_matchers": ["alertname=Down"], "equal": ["branch"]}]
+    other = {**FAILING, "branch": "varna"}
+    lives = [
+        Life(labels=labels, pending=NOW + 2, firing=NOW + 4, ended=NOW + 14)
+        for labels in (FAILING, other, {"alertname": "Down", "branch": "varna"})
+    ]
+    fault = Fault(proves=("ShopOrdersFail",), inject="true", undo="true")
+    scene = Scene(
+        name="f",
+        fault=fault,
+        lives=lives,
+        bounds=WITHIN,
+        began=NOW - 1,
+        ended=NOW + 20,
+        injected=NOW,
+        undone=NOW + 10,
+    )
+
+    [proof] = judge(scene, Seen(config=config, places=places(FILE, config), records=ALL_TOLD, told={}))
+
+    assert proof.proven
+
+
+def test_values_are_taken_as_they_are_written_as_alertmanager_takes_them(tmp_path: Path) -> None:
+    text = "route: {receiver: a, routes: [{match: {page: yes, ver: 1.10}, continue: yes}]}\n"
+    text += "time_intervals: [{name: n, time_intervals: [{times: [{start_time: 9:00, end_time: 17:00}]}]}]\n"
+    text += "receivers: [{name: a, webhook_configs: [{url: 'http://x', max_alerts: 010}]}]\n"
+    (tmp_path / "a.yml").write_text("\ufeff" + text.replace("\n", "\r\n"), newline="")
+
+    config = mapping(tmp_path / "a.yml")
+    copy = yaml.safe_dump(replaced(tmp_path / "a.yml", config, SINK))
+
+    [route] = config["route"]["routes"]
+    assert (route["match"], route["continue"]) == ({"page": "yes", "ver": "1.10"}, True)
+    for said in ("page: yes", "ver: 1.10", "end_time: 17:00", "max_alerts: 010", "continue: true"):
+        assert said in copy
+
+
+def test_rules_of_others_have_labels_that_are_no_texts_and_names_that_look_like_patterns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "team [x]"
+    home.mkdir()
+    (home / "r [1].yml").write_text(
+        "groups: [{name: g, rules: [{alert: A, expr: up == 0, labels: {sev: 1, page: no}}]}]"
+    )
+    (home / "a.yml").write_text("route: {receiver: a}\nreceivers: [{name: a}, {name: b}]\n")
+    (home / "b.yml").write_text(
+        "{rules: ['r [1].yml'], alertmanager: a.yml, service: {start: 'true', health: /, job: j}, "
+        "faults: {f: {proves: [A], inject: 'true', undo: 'true'}}, told: {A: [b]}}"
+    )
+
+    plan = read(home / "b.yml")
+    main(["bench", "--check", str(home / "b.yml")])
+
+    assert plan.alerts["A"].labels == {"sev": "1", "page": "no"}
+    assert no_pattern(plan.rules[0]) == f"{tmp_path}/team \\[x]/r \\[1].yml"
+    assert "meant for b, the routes lead it to a" in capsys.readouterr().out
+
+
+def test_a_folder_with_anything_in_it_is_not_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "alertmanager.yml").write_text("mine")
+
+    assert main(["bench", str(OWN / "bench.yml"), "--out", str(tmp_path)]) == 1
+
+    assert "expected a new or an empty folder, found alertmanager.yml" in capsys.readouterr().err
+    assert (tmp_path / "alertmanager.yml").read_text() == "mine"
+
+
+def test_no_word_about_a_file_repeats_a_secret_of_it() -> None:
+    config = mapping(FILE)
+
+    found = hidden(config)
+
+    assert "https://hooks.shop.example/till?token=of-the-shop" in found
+    assert "http://proxy.shop.example:3128" in found
+    assert "alerts@shop.example" not in found
+
+
+def test_a_terminal_that_closes_is_heard_as_ctrl_c(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)  # nohup: a run goes on
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL
+            os.kill(os.getpid(), signal.SIGHUP)
+            threading.Event().wait(1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
