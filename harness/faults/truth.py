@@ -61,16 +61,32 @@ def read(path: Path | None = None) -> tuple[list[Truth], list[Quiet]]:
     path = path or JOURNAL
     found: list[Truth] = []
     calm: list[Quiet] = []
-    for line in _lines(path):
-        if line["event"] == INJECTED:
-            known = {"proves": tuple(line["proves"]), "may": tuple(line["may"])}
-            found.append(Truth(fault=line["fault"], began=line["at"], ended=line["until"], **known))
-        elif line["event"] == QUIET:
-            said = {"fired": tuple(line["fired"]), "told": tuple(line["told"])}
-            calm.append(Quiet(began=line["at"], ended=line["until"], **said))
-        else:
-            found = [_over(one, line["fault"], line["at"]) for one in found]
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            found = _told(line, found, calm)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: line {number}: expected an event of the journal, found {line!r} ({error!r}); "
+                "move the file away"
+            ) from error
     return found, calm
+
+
+def _told(line: dict[str, Any], found: list[Truth], calm: list[Quiet]) -> list[Truth]:
+    """The faults as they are known after one line; a quiet time is added to the others."""
+    if line["event"] == INJECTED:
+        known = {"proves": tuple(line["proves"]), "may": tuple(line["may"])}
+        return [
+            *found,
+            Truth(fault=line["fault"], began=float(line["at"]), ended=float(line["until"]), **known),
+        ]
+    if line["event"] == QUIET:
+        said = {"fired": tuple(line["fired"]), "told": tuple(line["told"])}
+        calm.append(Quiet(began=float(line["at"]), ended=float(line["until"]), **said))
+        return found
+    if line["event"] == UNDONE:
+        return [_over(one, line["fault"], float(line["at"])) for one in found]
+    raise ValueError(f"no event is called {line['event']}")
 
 
 def _over(truth: Truth, name: str, at: float) -> Truth:

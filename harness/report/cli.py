@@ -55,6 +55,7 @@ def add_commands(subparsers: Any) -> None:
 
 def _sla(options: argparse.Namespace) -> int:
     from harness.report import pages, sla
+    from harness.report.records import State
     from monitoring import escalation
 
     known = _known(options)
@@ -67,9 +68,9 @@ def _sla(options: argparse.Namespace) -> int:
     if options.review:
         _review(options.review, found, data)
     states = {figure.state for figure in found.figures}
-    if sla.State.MISSED in states or found.misses:
+    if State.MISSED in states or found.misses:
         return MISSED
-    return UNKNOWN if sla.State.UNKNOWN in states or found.lost else 0
+    return UNKNOWN if State.UNKNOWN in states or found.lost else 0
 
 
 def _known(options: argparse.Namespace) -> Any:
@@ -77,7 +78,8 @@ def _known(options: argparse.Namespace) -> Any:
     from harness.faults import truth
     from harness.incident.patience import time_scale
     from harness.lab import addresses
-    from harness.report import of_period, sla
+    from harness.report import of_period
+    from harness.report.records import Known
 
     now = time.time()
     began, ended = _moment("--from", options.began, now), _moment("--to", options.ended or "0", now)
@@ -87,7 +89,8 @@ def _known(options: argparse.Namespace) -> Any:
         raise UserError(f"--journal: expected a file, found no {options.journal}")
     site = bool(options.prometheus)
     prometheus = Prometheus(options.prometheus.rstrip("/")) if site else addresses.prometheus()
-    firings, lost = of_period.firings(prometheus, began, ended)
+    scale = 1.0 if site else time_scale()
+    firings, holes, lost = of_period.firings(prometheus, began, ended, of_period.EVALUATED_S / scale)
     journal, calm = truth.read(options.journal) if options.journal or not site else ([], [])
     faults = [one for one in journal if one.began < ended and one.ended > began]
     names = sorted({one.alert for one in firings})
@@ -99,16 +102,16 @@ def _known(options: argparse.Namespace) -> Any:
         lost.append(
             "no fault is in the journal and there are no verdicts: nobody knows which alerts were right"
         )
-    scale = 1.0 if site else time_scale()
     if scale != 1:
         lost.append(
             f"the lab runs {scale:g} times faster than production: no time seen there meets a promise"
         )
-    return sla.Known(
+    return Known(
         time_scale=scale,
         began=began,
         ended=ended,
         firings=firings,
+        holes=holes,
         faults=faults,
         quiet=[one for one in calm if one.began < ended and one.ended > began],
         told=of_period.told(records, names),

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,33 +13,60 @@ import yaml
 from devtools.errors import UserError
 from harness.clients import ClientError, Prometheus
 from harness.incident.receipts import ALERTMANAGER, FIRES, names, says, sender
-from harness.report.sla import Event, Firing, Verdict
+from harness.report.records import Event, Firing, Verdict
 
 MOST_POINTS = 10_000
 """Prometheus answers no more than 11,000 for a series."""
 FINEST_S = 1.0
-GAP_S = 300.0
-"""Longer without any sample, and Prometheus is said to have been away."""
+EVALUATED_S = 15.0
+"""How often production evaluates its rules: whatever fires does so for as long."""
+LOOK_BACK_S = 120
+"""The slowest scrape, twice; Prometheus by itself shows a sample for five minutes after it was away."""
+GAP_S = 60.0
+"""So much longer without any sample, and Prometheus is said to have been away."""
+Hole = tuple[float, float]
 ANSWERS = {"yes": True, "true": True, "no": False, "false": False, "": None, "unknown": None}
 ABOUT = ("alert", "began", "real", "actionable", "acknowledged", "note")
 Records = Sequence[Mapping[str, Any]]
 
 
-def firings(prometheus: Prometheus, began: float, ended: float) -> tuple[list[Firing], list[str]]:
-    """Every time that an alert fired, and what Prometheus cannot know of the period."""
-    step = max(FINEST_S, (ended - began) / MOST_POINTS)
+def firings(
+    prometheus: Prometheus, began: float, ended: float, longest_step_s: float = EVALUATED_S
+) -> tuple[list[Firing], list[Hole], list[str]]:
+    """Every time that an alert fired, when Prometheus knew nothing, and that in sentences."""
+    step = min(longest_step_s, max(FINEST_S, (ended - began) / MOST_POINTS))
     try:
-        found = prometheus.query_range('ALERTS{alertstate="firing"}', began, ended, step)
-        alive = prometheus.query_range("count(up)", began, ended, step)
+        found = _asked(prometheus, 'ALERTS{alertstate="firing"}', began, ended, step)
+        alive = _asked(prometheus, f"count(count_over_time(up[{LOOK_BACK_S}s]))", began, ended, step)
     except ClientError as error:
-        return [], [f"Prometheus does not say what fired: {error}"]
-    spans = [span for series in found for span in _spans(series, step, ended)]
-    return _merged(spans, step), [*_holes(alive, began, ended, step)]
+        return [], [(began, ended)], [f"Prometheus does not say what fired: {error}"]
+    holes = [*_holes([at for _, times in alive for at in times], began, ended, step)]
+    spans = [span for labels, times in found for span in _spans(labels, times, step, began, ended)]
+    fired = [replace(one, **_at_the_edges(one, holes)) for one in _merged(spans, step)]
+    told = [
+        f"Prometheus knows nothing from {moment(first)} to {moment(last)}: away, or not kept"
+        for first, last in holes
+    ]
+    return fired, holes, told
 
 
-def _spans(series: Mapping[str, Any], step: float, until: float) -> Iterator[Firing]:
-    labels = series["metric"]
-    times = [float(at) for at, _ in series["values"]]
+def _asked(
+    prometheus: Prometheus, expression: str, began: float, ended: float, step: float
+) -> list[tuple[dict[str, str], list[float]]]:
+    """The moments of each series, asked in parts: a coarser step would not see what fires between two."""
+    found: dict[frozenset[tuple[str, str]], list[float]] = {}
+    steps = int((ended - began) / step) + 1
+    for first in range(0, steps, MOST_POINTS):
+        last = min(first + MOST_POINTS, steps) - 1
+        for series in prometheus.query_range(expression, began + first * step, began + last * step, step):
+            times = found.setdefault(frozenset(series["metric"].items()), [])
+            times += [float(at) for at, _ in series["values"]]
+    return [(dict(labels), times) for labels, times in found.items()]
+
+
+def _spans(
+    labels: Mapping[str, str], times: Sequence[float], step: float, since: float, until: float
+) -> Iterator[Firing]:
     begins = [at for before, at in zip([-1e18, *times], times, strict=False) if at - before > 1.5 * step]
     for begin, following in zip(begins, [*begins[1:], float("inf")], strict=True):
         last = max(at for at in times if begin <= at < following)
@@ -48,36 +76,40 @@ def _spans(series: Mapping[str, Any], step: float, until: float) -> Iterator[Fir
             component=labels.get("component", ""),
             began=begin,
             ended=None if last >= until - 1.5 * step else last + step,
+            cut=begin < since + step,
         )
 
 
 def _merged(spans: Sequence[Firing], step: float) -> list[Firing]:
     """Series of one alert that fire at once are one time that it fired, as a person sees it."""
     found: list[Firing] = []
-    for one in sorted(spans, key=lambda span: (span.alert, span.began)):
+    for one in sorted(spans, key=lambda span: (span.alert, span.severity, span.began)):
         last = found[-1] if found else None
-        if last and last.alert == one.alert and (last.ended is None or one.began <= last.ended + step):
+        same = last and (last.alert, last.severity) == (one.alert, one.severity)
+        if last and same and (last.ended is None or one.began <= last.ended + step):
             ends = (last.ended, one.ended)
             ended = None if None in ends else max(end for end in ends if end is not None)
-            found[-1] = Firing(
-                alert=one.alert,
-                severity=last.severity,
-                component=last.component,
-                began=last.began,
-                ended=ended,
-                series=last.series + 1,
-            )
+            found[-1] = replace(last, ended=ended, series=last.series + 1)
         else:
             found.append(one)
     return sorted(found, key=lambda firing: firing.began)
 
 
-def _holes(alive: Records, began: float, ended: float, step: float) -> Iterator[str]:
+def _holes(alive: Sequence[float], began: float, ended: float, step: float) -> Iterator[Hole]:
     """When Prometheus knew nothing: it was away, or keeps no more."""
-    times = sorted({float(at) for series in alive for at, _ in series["values"]})
+    times = sorted(set(alive))
     for before, after in zip([began, *times], [*times, ended], strict=True):
         if after - before > max(GAP_S, 2 * step):
-            yield f"Prometheus knows nothing from {moment(before)} to {moment(after)}: away, or not kept"
+            yield max(began, before - (LOOK_BACK_S if before > began else 0)), after
+
+
+def _at_the_edges(firing: Firing, holes: Sequence[Hole]) -> dict[str, bool]:
+    """What a hole hides of an alert: since when it fired, or until when."""
+    end = float("inf") if firing.ended is None else firing.ended
+    return {
+        "cut": firing.cut or any(first <= firing.began <= last + GAP_S for first, last in holes),
+        "broken": any(firing.began < last and first <= end + GAP_S for first, last in holes),
+    }
 
 
 def told(records: Records, alerts: Sequence[str]) -> list[Event]:
@@ -134,7 +166,8 @@ def verdicts(path: Path) -> list[Verdict]:
     """What people say, from a YAML list or a CSV file with a heading; UserError names a wrong entry."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = list(csv.DictReader(text.splitlines())) if path.suffix == ".csv" else yaml.safe_load(text)
+        table = path.suffix.lower() == ".csv"
+        rows = list(csv.DictReader(text.splitlines())) if table else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"--verdicts: expected a YAML or CSV file, found {error}") from error
     if not isinstance(rows, list):

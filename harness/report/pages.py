@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.notify.called import lines as kept
 from harness.report.of_period import moment
-from harness.report.sla import Case, Figure, Report, Right, State
+from harness.report.records import Case, Figure, Report, Right, State
 from monitoring.escalation import Escalation, Paged, needed_share
 
 NOISY = 3

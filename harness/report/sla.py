@@ -1,186 +1,72 @@
 """Each time an alert fired: was it right, when was it told, acknowledged, over; and the figures. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from statistics import fmean
 
-from harness.faults.truth import Quiet, Truth
+from harness.faults.truth import Truth
+from harness.report.doubts import AFTER_S, ROUNDED_S, explains, judged, lost, misses
+from harness.report.records import Case, Event, Figure, Firing, Known, Report, Right, State, Verdict
 from monitoring.escalation import Promise
 
-AFTER_S = 60.0
-"""An alert may begin so long after its fault was undone: its window was full of it."""
-NEAR_S = 600.0
-"""How exactly a person needs to write when an alert began."""
 FALSE_BELOW, ACTIONABLE_ABOVE = 0.05, 0.95
 """What the requirements promise of all alerts."""
 FOR_NOBODY = ("info", "none")
 """Severities that no person is told of."""
 
 
-class Right(StrEnum):
-    """Whether an alert was right."""
-
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
-
-
-class State(StrEnum):
-    """How it stands with a promise."""
-
-    MET = "met"
-    MISSED = "missed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What a person says of one time that an alert fired."""
-
-    alert: str
-    began: float
-    real: bool | None = None
-    actionable: bool | None = None
-    acknowledged: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Firing:
-    """One time that an alert fired, whichever of its series; `ended` is None where it still does."""
-
-    alert: str
-    severity: str
-    component: str
-    began: float
-    ended: float | None
-    series: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Somebody was told of an alert, or acknowledged it."""
-
-    alert: str
-    at: float
-    component: str = ""
-    """Instead of the alert, where only that is known."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """Everything that was asked about one period."""
-
-    began: float
-    ended: float
-    firings: Sequence[Firing]
-    faults: Sequence[Truth] = ()
-    quiet: Sequence[Quiet] = ()
-    told: Sequence[Event] = ()
-    acknowledged: Sequence[Event] = ()
-    verdicts: Sequence[Verdict] = ()
-    lost: Sequence[str] = ()
-    """What could not be asked, in sentences."""
-    time_scale: float = 1.0
-    """How many times faster than production everything runs: what is quick there is not quick."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One time that an alert fired, with all that is known of it; seconds, and None for what is not known."""
-
-    firing: Firing
-    right: Right
-    actionable: bool | None
-    fault: str = ""
-    detected: float | None = None
-    told: float | None = None
-    acknowledged: float | None = None
-    resolved: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One promise, what came of it, and of how many alerts that is known."""
-
-    name: str
-    promised: str
-    value: float | None
-    known: int
-    unknown: int
-    state: State
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """A period."""
-
-    known: Known
-    cases: Sequence[Case]
-    misses: Sequence[str]
-    figures: Sequence[Figure]
-    lost: Sequence[str] = field(default=())
-
-
 def report(known: Known, promised: Mapping[str, Promise]) -> Report:
     """What a period was worth, against what is promised of each severity, in minutes."""
-    cases = [_case(one, known) for one in known.firings if one.severity not in FOR_NOBODY]
-    strangers = [one for one in known.verdicts if not any(_is_about(one, case.firing) for case in cases)]
-    lost = [
-        *known.lost,
-        *(f"a verdict about {one.alert} is about no time that it fired" for one in strangers),
-    ]
+    firings = [one for one in known.firings if one.severity not in FOR_NOBODY]
+    said = judged(known, firings)
+    cases = [_case(one, known, said.get(id(one))) for one in firings]
+    figures = [*_figures(cases, promised, production=known.time_scale == 1)]
+    if known.holes:
+        figures = [replace(one, state=_at_most_unknown(one.state)) for one in figures]
     return Report(
         known=known,
         cases=cases,
-        misses=[*_misses(known)],
-        figures=[*_figures(cases, promised, production=known.time_scale == 1)],
-        lost=lost,
+        misses=[*misses(known)],
+        figures=figures,
+        lost=[*known.lost, *lost(known, cases, said, promised)],
     )
 
 
-def _case(firing: Firing, known: Known) -> Case:
-    fault = next((one for one in known.faults if _explains(one, firing)), None)
-    said = next((one for one in known.verdicts if _is_about(one, firing)), None)
+def _at_most_unknown(state: State) -> State:
+    """What is met by all that is known may be missed by what is not."""
+    return State.UNKNOWN if state is State.MET else state
+
+
+def _case(firing: Firing, known: Known, said: Verdict | None) -> Case:
+    fault = next((one for one in known.faults if explains(one, firing)), None)
     told = _first(known.told, firing, firing.began)
     page = firing.began if told is None else told
     written = said.acknowledged if said else None
+    if written is not None and written < firing.began - ROUNDED_S:
+        written = None
     taken = written if written is not None else _first(known.acknowledged, firing, page)
     begin = fault.began if fault else firing.began
+    whole = firing.ended is not None and not firing.broken and (not firing.cut or fault is not None)
     return Case(
         firing=firing,
-        right=_right(fault, said, known),
+        right=_right(firing, fault, said, known),
         actionable=said.actionable if said and said.actionable is not None else True if fault else None,
         fault=fault.fault if fault else "",
-        detected=firing.began - fault.began if fault else None,
-        told=None if told is None else told - firing.began,
-        acknowledged=None if taken is None else max(0.0, taken - page),
-        resolved=None if firing.ended is None else firing.ended - begin,
+        detected=firing.began - fault.began if fault and not firing.cut else None,
+        told=None if told is None or firing.cut else told - firing.began,
+        acknowledged=None if taken is None or firing.cut else max(0.0, taken - page),
+        resolved=firing.ended - begin if whole and firing.ended is not None else None,
         note=said.note if said else "",
     )
 
 
-def _right(fault: Truth | None, said: Verdict | None, known: Known) -> Right:
+def _right(firing: Firing, fault: Truth | None, said: Verdict | None, known: Known) -> Right:
     """A person's word first; without one, what the journal says where it says anything of this period."""
     if said and said.real is not None:
         return Right.TRUE if said.real else Right.FALSE
     if fault:
         return Right.TRUE
-    return Right.FALSE if known.faults else Right.UNKNOWN
-
-
-def _explains(fault: Truth, firing: Firing) -> bool:
-    in_time = fault.began <= firing.began <= fault.ended + AFTER_S
-    return in_time and firing.alert in (*fault.proves, *fault.may)
-
-
-def _is_about(said: Verdict, firing: Firing) -> bool:
-    end = firing.began if firing.ended is None else firing.ended
-    return said.alert == firing.alert and firing.began - NEAR_S <= said.began <= max(
-        end, firing.began + NEAR_S
-    )
+    return Right.FALSE if known.faults and not firing.cut else Right.UNKNOWN
 
 
 def _first(events: Sequence[Event], firing: Firing, since: float) -> float | None:
@@ -191,13 +77,6 @@ def _first(events: Sequence[Event], firing: Firing, since: float) -> float | Non
 
 def _named(event: Event, firing: Firing) -> bool:
     return event.alert == firing.alert if event.alert else event.component == firing.component
-
-
-def _misses(known: Known) -> Iterator[str]:
-    for fault in known.faults:
-        for alert in fault.proves:
-            if not any(one.alert == alert and _explains(fault, one) for one in known.firings):
-                yield f"{alert} did not fire under {fault.fault}"
 
 
 def _figures(cases: Sequence[Case], promised: Mapping[str, Promise], *, production: bool) -> Iterator[Figure]:

@@ -14,7 +14,8 @@ from harness.faults import on_host, truth
 from harness.faults.fault import named
 from harness.faults.truth import Quiet, Truth
 from harness.report import of_period, pages
-from harness.report.sla import Event, Figure, Firing, Known, Report, Right, State, Verdict, report
+from harness.report.records import Event, Figure, Firing, Known, Report, Right, State, Verdict
+from harness.report.sla import report
 from monitoring.escalation import SOURCE, Promise, read
 
 T = 1_800_000_000.0
@@ -134,11 +135,11 @@ class Answering(Prometheus):
 
 
 def test_series_that_fire_at_once_are_one_time_and_what_prometheus_does_not_know_is_told() -> None:
-    found, lost = of_period.firings(Answering("http://prometheus"), T, T + 1000)
+    found, holes, lost = of_period.firings(Answering("http://prometheus"), T, T + 1000)
 
     assert [(one.began - T, (one.ended or T) - T, one.series) for one in found] == [(10, 25, 2), (40, 50, 1)]
     assert [words for words in lost if "knows nothing from" in words]
-    assert len(lost) == 1
+    assert (len(holes), len(lost)) == (1, 1)
 
 
 def test_a_prometheus_that_does_not_answer_is_told() -> None:
@@ -148,6 +149,7 @@ def test_a_prometheus_that_does_not_answer_is_told() -> None:
 
     assert of_period.firings(Away("http://x"), T, T + 10) == (
         [],
+        [(T, T + 10)],
         ["Prometheus does not say what fired: nobody is there"],
     )
 
@@ -278,3 +280,120 @@ def test_a_review_says_what_is_noisy_false_and_not_known() -> None:
     assert "- the daemon is away" in page
     assert "nobody knows that healthy load pages nobody" in "\n".join(pages.lines(found))
     assert json.loads(json.dumps(pages.as_json(found)))["lost"] == ["the daemon is away"]
+
+
+def test_a_journal_with_a_line_that_is_no_event_names_the_line(tmp_path: Path) -> None:
+    quiet = '{"event": "quiet", "at": 1, "until": 2, "fired": [], "told": []}'
+    for line in ("[]", "{}", '"x"', '{"event": "else"}', '{"event": "injected", "fault": "a"}'):
+        (tmp_path / "j").write_text(f"{quiet}\n{line}\n")
+
+        with pytest.raises(UserError, match="line 2: expected an event of the journal"):
+            truth.read(tmp_path / "j")
+
+
+def test_one_word_is_about_one_time_and_a_second_is_named() -> None:
+    again = replace(DOWN, began=T + 400, ended=T + 500)
+    said = Verdict(alert="HostDown", began=T + 10, real=True, actionable=True)
+
+    one = report(replace(PLAYED, firings=[DOWN, again], faults=[], verdicts=[said]), PROMISED)
+    two = report(replace(PLAYED, verdicts=[said, replace(said, real=False)]), PROMISED)
+
+    assert [case.right for case in one.cases] == [Right.TRUE, Right.UNKNOWN]
+    assert figure(one, "actionable").state is State.UNKNOWN
+    assert two.lost == ["a verdict about HostDown is a second one about the same time: it is not counted"]
+
+
+def test_who_acknowledged_before_the_alert_is_not_believed() -> None:
+    said = Verdict(alert="HostDown", began=T, acknowledged=T - 3600)
+
+    found = report(replace(PLAYED, acknowledged=[], verdicts=[said]), PROMISED)
+
+    assert found.cases[0].acknowledged is None
+    assert figure(found, "MTTA of critical").state is State.UNKNOWN
+    assert "acknowledged before it fired" in found.lost[0]
+
+
+@pytest.mark.parametrize("part", ["cut", "broken"])
+def test_an_alert_at_an_edge_of_what_is_known_has_no_times(part: str) -> None:
+    cut = part == "cut"
+    known = replace(PLAYED, firings=[replace(DOWN, cut=cut, broken=not cut)], faults=[])
+
+    found = report(known, PROMISED)
+
+    assert found.cases[0].resolved is None
+    assert figure(found, "MTTR of critical").state is State.UNKNOWN
+    assert found.lost
+
+
+def test_where_prometheus_was_away_nothing_is_met_and_nothing_missed() -> None:
+    away = replace(PLAYED, holes=[(T - 100, T - 50)])
+    nothing = replace(PLAYED, firings=[], holes=[(T - 1000, T + 1000)])
+    late = replace(PLAYED, firings=[], began=T - 10)
+
+    assert {one.state for one in report(away, PROMISED).figures} == {State.UNKNOWN}
+    for known in (nothing, late):
+        assert report(known, PROMISED).misses == []
+        assert "nobody knows whether HostDown fired under host-off" in report(known, PROMISED).lost[0]
+
+
+def test_a_severity_of_which_nothing_is_promised_is_named() -> None:
+    found = report(replace(PLAYED, firings=[replace(DOWN, severity="page")]), PROMISED)
+
+    assert "nothing is promised of the severity page: its times are not judged" in found.lost
+
+
+class Storing(Prometheus):
+    """Prometheus that keeps these moments of an alert, was there at those, and is asked in parts."""
+
+    fired: list[tuple[str, range]]
+    there: range
+    asked: list[float]
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        self.asked.append((end - start) / step)
+        if "ALERTS" not in expression:
+            return [{"metric": {}, "values": self._moments(self.there, start, end, step)}]
+        return [
+            {
+                "metric": {"alertname": "A", "severity": severity},
+                "values": self._moments(times, start, end, step),
+            }
+            for severity, times in self.fired
+        ]
+
+    @staticmethod
+    def _moments(times: range, start: float, end: float, step: float) -> list[list[Any]]:
+        moments = (start + number * step for number in range(int((end - start) / step) + 1))
+        return [[at, "1"] for at in moments if int(at - T) in times]
+
+
+def storing(fired: list[tuple[str, range]], there: range = range(10**9)) -> Storing:
+    prometheus = Storing("http://prometheus")
+    for name, value in (("fired", fired), ("there", there), ("asked", [])):
+        object.__setattr__(prometheus, name, value)
+    return prometheus
+
+
+def test_what_fires_for_half_a_minute_is_seen_in_a_month() -> None:
+    prometheus = storing([("critical", range(999_990, 1_000_020))])
+
+    [firing], holes, _ = of_period.firings(prometheus, T, T + 30 * 86400)
+
+    assert (firing.began - T, holes) == (999_990, [])
+    assert max(prometheus.asked) < 11_000
+
+
+def test_what_fires_at_an_edge_or_when_prometheus_goes_away_is_marked() -> None:
+    cut, _, _ = of_period.firings(storing([("critical", range(300))]), T, T + 1000)
+    broken, holes, _ = of_period.firings(storing([("critical", range(100, 500))], range(501)), T, T + 3000)
+
+    assert [(one.cut, one.broken) for one in (*cut, *broken)] == [(True, False), (False, True)]
+    assert [(first - T, last - T) for first, last in holes] == [(380, 3000)]
+
+
+def test_two_severities_of_one_alert_are_two_times_that_it_fired() -> None:
+    both = storing([("warning", range(10, 50)), ("critical", range(20, 40))])
+
+    found, _, _ = of_period.firings(both, T, T + 100)
+
+    assert [(one.severity, one.series) for one in found] == [("warning", 1), ("critical", 1)]
