@@ -75,10 +75,9 @@ def add_commands(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play what was asked for, and say what is proven."""
-    if options.all and (options.alerts or options.batch or options.since):
-        raise UserError("expected --all alone, found alerts, batches or --since beside it; leave one out")
-    out = options.resume or options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
     rules = {rule.name: rule for rule in load(RULES)}
+    _agree(options, rules)
+    out = options.resume or options.out or RUNS_DIR / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-proof"
     alerts = list(options.alerts)
     if options.since:
         touched = touched_since(options.since, rules)
@@ -100,6 +99,17 @@ def run(options: argparse.Namespace) -> int:
         return 0
     everything = not (alerts or options.batch)
     return _play(wanted, rules, out, everything=everything, options=options)
+
+
+def _agree(options: argparse.Namespace, rules: Mapping[str, Alert]) -> None:
+    """Words that do not go together, and names of no alert, are refused before anything begins."""
+    if options.all and (options.alerts or options.batch or options.since):
+        raise UserError("expected --all alone, found alerts, batches or --since beside it; leave one out")
+    live = [name for name in ("resume", "record", "installed") if getattr(options, name)]
+    if options.on_paper and live:
+        raise UserError(f"expected --on-paper, which plays nothing, without --{live[0]}; leave one out")
+    if unknown := [name for name in options.alerts if name not in rules]:
+        raise UserError(f"expected alerts of {RULES}, found {', '.join(unknown)}")
 
 
 def provable() -> set[str]:
@@ -137,8 +147,6 @@ def _read(
     from harness.proof.on_paper import on_paper
 
     began = time.time()
-    if unknown := [name for name in alerts if name not in rules]:
-        raise UserError(f"expected alerts of {RULES}, found {', '.join(unknown)}")
     played = [name for batch in chosen([], batches).values() for fault in batch for name in fault.proves]
     names = list(alerts) or (list(dict.fromkeys(played)) if batches else list(rules))
     paper = on_paper(names, mutants=mutants, say=say)
@@ -159,11 +167,13 @@ def _play(
     everything: bool,
     options: argparse.Namespace,
 ) -> int:
-    from harness.proof import outcome, preparing, record
+    from harness.proof import made_of, outcome, preparing, record
     from harness.proof.batch import Batch
     from harness.proof.on_paper import on_paper
 
     began = time.time()
+    earlier = outcome.load(out) if options.resume else None
+    proves = {name: made_of.digest(batch, rules) for name, batch in batches.items()}
     played = [name for batch in batches.values() for fault in batch for name in fault.proves]
     names = list(rules) if everything else list(dict.fromkeys(played))
     paper = on_paper(names, mutants=options.mutants, say=say)  # first: it would keep the witness from seeing
@@ -174,8 +184,10 @@ def _play(
             unplayed=_unplayed([name for name in names if name not in played], rules, paper.steps),
             elsewhere=paper.elsewhere,
         )
-        if options.resume:
-            found = found.going_on_from(outcome.load(out))
+        if earlier:
+            found = found.going_on_from(earlier, proves, paper.steps)
+            if changed := [name for name in earlier.batches if name not in found.batches]:
+                say(f"not as they were played, or not asked for now: {', '.join(changed)}")
         for name, batch in batches.items():
             if name in found.batches:
                 say(f"batch {name}: played before")
@@ -184,10 +196,10 @@ def _play(
             say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
             judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
             proofs = [replace(one, steps=(*paper.steps[one.alert], *one.steps)) for one in judged.proofs]
-            found = found.and_batch(name, proofs, judged.strays, judged.asleep)
+            found = found.and_batch(name, proofs, judged.strays, judged.asleep, proves[name])
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
     if options.record and not found.void:
-        say(record.add((proof.alert for proof in found.proven), rules))
+        say(record.add(found.to_record, rules))
     return _end(found.took(time.time() - began), out)
 
 

@@ -5,7 +5,9 @@ list of equivalents. An alert of which nothing has changed is not asked again.
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +32,12 @@ from ruletools.suites import Group, Suite
 from ruletools.trials import Trial, run_trials
 
 KEPT = CACHE / "on-paper"
-OPERATORS = REPO / "ruletools" / "mutation"
+JUDGES = (
+    *(REPO / "ruletools").rglob("*.py"),
+    *(REPO / "monitoring").glob("promql*.py"),
+    *(REPO / "monitoring" / name for name in ("durations.py", "rule_files.py", "catalog.py")),
+)
+"""Whoever reads rules, changes them and asks promtool: another version of these may say otherwise."""
 Stages = Sequence[tuple[Group, Sequence[Rule]]]
 Say = Callable[[str], None]
 
@@ -111,6 +118,10 @@ def mutated(result: Mapping[str, Any]) -> Step:
     if result["survived"]:
         why = f"no unit test notices: {'; '.join(result['survived'])}"
         return Step(rung=Rung.MUTATED, mark=Mark.NO, why=why)
+    if not result["killed"]:
+        return Step(
+            rung=Rung.MUTATED, mark=Mark.NO, why="no fault was put into the rule that a test could notice"
+        )
     excused = f", {result['excused']} change nothing" if result["excused"] else ""
     return Step(rung=Rung.MUTATED, mark=Mark.YES, why=f"{result['killed']} faults are noticed{excused}")
 
@@ -124,13 +135,10 @@ class _Known:
 
     def __init__(self, stages: Mapping[str, Stages]) -> None:
         self._stages = stages
-        operators = "".join(path.read_text("utf-8") for path in sorted(OPERATORS.glob("*.py")))
-        common = EQUIVALENTS.read_text("utf-8") + operators
+        judges = "".join(path.read_text("utf-8") for path in sorted(JUDGES))
+        common = EQUIVALENTS.read_text("utf-8") + judges + _version()
         self._paths = {name: KEPT / f"{_digest(name, each, common)}.json" for name, each in stages.items()}
-        self.results: dict[str, dict[str, Any]] = {
-            name: json.loads(path.read_text("utf-8")) if path.exists() else {}
-            for name, path in self._paths.items()
-        }
+        self.results: dict[str, dict[str, Any]] = {name: _kept(path) for name, path in self._paths.items()}
 
     @classmethod
     def of(cls, alerts: Sequence[str], files: Sequence[RuleFile], suites: tuple[Suite, ...]) -> "_Known":
@@ -173,9 +181,35 @@ class _Known:
             )
 
     def _keep(self, name: str, **found: Any) -> None:
+        """What failed is not kept: it may have been the machine, and whoever asks again wants to know."""
         self.results[name] = {**self.results[name], **found}
-        KEPT.mkdir(parents=True, exist_ok=True)
-        self._paths[name].write_text(json.dumps(self.results[name]), encoding="utf-8")
+        if not self.results[name]["failing"]:
+            _write_down(self._paths[name], self.results[name])
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What is known from before; nothing where the file is torn or of another shape."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    tests = isinstance(found, dict) and isinstance(found.get("groups"), int) and found.get("failing") == []
+    mutants = tests and ("killed" not in found or {"excused", "survived"} <= found.keys())
+    return found if mutants else {}
+
+
+def _write_down(path: Path, result: Mapping[str, Any]) -> None:
+    """Whole or not at all, as two runs may do it at once; where nothing can be kept it is asked again."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            json.dump(result, file)
+        Path(file.name).replace(path)
+
+
+def _version() -> str:
+    """Which promtool judges."""
+    return programs.promtool("--version").stdout
 
 
 def _digest(name: str, stages: Stages, common: str) -> str:

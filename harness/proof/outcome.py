@@ -3,13 +3,15 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.markup import escape
 from rich.table import Table
 
 from devtools.errors import UserError
@@ -62,12 +64,16 @@ class Run:
     unplayed: Sequence[Unplayed] = ()
     elsewhere: Sequence[str] = ()
     """What lint found that is no single alert's."""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    """{a batch that was played: a digest of what it proves}."""
     differences: Sequence[str] = ()
     """What stands otherwise than in the run before."""
     void: Sequence[str] = ()
     """Why nothing of it counts; empty where it does."""
 
-    def and_batch(self, name: str, proofs: Sequence[Proof], strays: Sequence[Stray], asleep: str) -> "Run":
+    def and_batch(
+        self, name: str, proofs: Sequence[Proof], strays: Sequence[Stray], asleep: str, made_of: str = ""
+    ) -> "Run":
         """The run with one batch more; a witness that was *asleep* voids it."""
         void = [f"in batch {name} {asleep}"] if asleep else []
         return replace(
@@ -76,16 +82,29 @@ class Run:
             strays=[*self.strays, *strays],
             void=[*self.void, *void],
             batches=self.batches if asleep else [*self.batches, name],
+            made_of={**self.made_of, name: made_of},
         )
 
-    def going_on_from(self, earlier: "Run") -> "Run":
-        """This run with the batches that an earlier one has played; what was void there is played again."""
-        done = set(earlier.batches)
+    def going_on_from(
+        self, earlier: "Run", made_of: Mapping[str, str], paper: Mapping[str, tuple[Step, ...]]
+    ) -> "Run":
+        """This run with the batches that an earlier one has played.
+
+        What was void there is played again, and so is a batch that is *made of* something else now.
+        """
+        done = [
+            name for name in earlier.batches if name in made_of and made_of[name] == earlier.made_of.get(name)
+        ]
         return replace(
             self,
-            proofs=[proof for proof in earlier.proofs if proof.played.fault.batch in done],
+            proofs=[
+                proof.on_paper(paper.get(proof.alert, ()))
+                for proof in earlier.proofs
+                if proof.played.fault.batch in done
+            ],
             strays=earlier.strays,
-            batches=earlier.batches,
+            batches=done,
+            made_of={name: made_of[name] for name in done},
         )
 
     def took(self, seconds: float) -> "Run":
@@ -96,6 +115,19 @@ class Run:
     def proven(self) -> list[Proof]:
         """The proofs that hold."""
         return [proof for proof in self.proofs if proof.holds]
+
+    @property
+    def to_record(self) -> list[str]:
+        """The alerts of which every rung was seen, under each of their faults."""
+        seen = {proof.alert for proof in self.proofs}
+        return sorted(seen - {proof.alert for proof in self.proofs if not proof.holds} - set(self.not_now))
+
+    @property
+    def not_now(self) -> list[str]:
+        """The alerts of which something could not be told at this hour."""
+        return sorted(
+            {proof.alert for proof in self.proofs if any(step.mark is Mark.NOT_NOW for step in proof.steps)}
+        )
 
     @property
     def unexplained(self) -> list[Stray]:
@@ -123,6 +155,8 @@ class Run:
         if self.proofs:
             said = f"{len(self.proven)} of {len(self.proofs)} alerts that were played are proven"
             said += f"; there are {self.alerts}"
+            if self.not_now:
+                said += f". Not all could be told at this hour of {', '.join(self.not_now)}"
         else:
             right = len(self.unplayed) - len(self.wrong_on_paper)
             said = f"{right} of {len(self.unplayed)} alerts are right on paper; nothing was played"
@@ -144,24 +178,31 @@ def table(run: Run) -> Table:
     for proof in sorted(run.proofs, key=lambda one: one.holds):
         wrong = "; ".join(f"{step.rung}: {step.why}" for step in proof.steps if step.mark is Mark.NO)
         marks = [SIGNS[step.mark] for step in proof.steps]
-        found.add_row(proof.alert, proof.played.fault.name, *marks, wrong or proof.played.problem)
+        found.add_row(proof.alert, proof.played.fault.name, *marks, escape(wrong or proof.played.problem))
     live = [""] * (len(Rung) - len(PAPER))
     for one in run.unplayed:
         marks = [SIGNS[step.mark] for step in one.steps]
         wrong = "; ".join(f"{step.rung}: {step.why}" for step in one.steps if step.mark is Mark.NO)
-        found.add_row(one.alert, "[dim]not played[/]", *marks, *live, wrong)
+        found.add_row(one.alert, "[dim]not played[/]", *marks, *live, escape(wrong))
     return found
 
 
 def save(run: Run, out: Path) -> Path:
     """Write proof.json, proof.xml and proof.html into a folder, and return the page's path."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / STATE).write_bytes(msgspec.json.encode(run))
-    (out / "proof.json").write_text(json.dumps(as_json(run), indent=2, default=str) + "\n")
-    (out / "proof.xml").write_text(ET.tostring(_junit(run), encoding="unicode"))
     page = out / "proof.html"
-    page.write_text(_page(run), encoding="utf-8")
+    _write(out / STATE, msgspec.json.encode(run))
+    _write(out / "proof.json", json.dumps(as_json(run), indent=2, default=str).encode() + b"\n")
+    _write(out / "proof.xml", ET.tostring(_junit(run), encoding="utf-8"))
+    _write(page, _page(run).encode())
     return page
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, and for this user alone: commands of runbooks may have shown a secret."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
 
 
 def load(out: Path) -> Run:

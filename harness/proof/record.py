@@ -15,6 +15,7 @@ from devtools.paths import REPO
 from devtools.system import say
 from monitoring.catalog import Alert, load
 from monitoring.yaml_text import read_yaml
+from ruletools.cases import reads
 from ruletools.house.files import RULES
 
 RECORD = REPO / "docs" / "proven.yml"
@@ -39,14 +40,18 @@ PICTURE = """\
 
 
 def digest(rule: Alert) -> str:
-    """What a rule says and when, in twelve letters; its texts are not part of it."""
+    """What a rule and the recordings behind it say, and when, in twelve letters; without its texts."""
     said = [rule.expr, rule.for_ms, rule.keep_firing_for_ms, dict(sorted(rule.labels.items()))]
-    return sha256(json.dumps(said).encode()).hexdigest()[:12]
+    behind = [rule.recordings[name] for name in sorted(reads(rule) & rule.recordings.keys())]
+    made = [(one.record, one.expr, dict(sorted(one.labels.items()))) for one in behind]
+    return sha256(json.dumps([*said, made]).encode()).hexdigest()[:12]
 
 
 def read(path: Path = RECORD) -> dict[str, Mapping[str, str]]:
     """{alert: its day and digest}; nothing where none was ever recorded, UserError where it is none."""
     found = read_yaml(path.read_text("utf-8")) if path.exists() else None
+    if not isinstance(found or {}, Mapping):
+        raise UserError(f"{path}: expected alerts and their proofs, found {type(found).__name__}")
     for alert, entry in (found or {}).items():
         if not isinstance(entry, Mapping) or set(entry) != {"day", "rule"}:
             raise UserError(f"{path}: {alert}: expected {{day: DAY, rule: DIGEST}}, found {entry!r}")

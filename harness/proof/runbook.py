@@ -12,6 +12,8 @@ from ruletools.house.lint.runbooks import Command, commands
 
 AT_ONCE = 4
 MOST_S = 20
+KILL_S = 5
+"""What does not end when it is asked to is killed so much later."""
 KEPT = 4000
 """Characters of an answer that a report shows."""
 UNREACHABLE = 255
@@ -71,13 +73,20 @@ def ask(wanted: Iterable[tuple[str, str]]) -> Answers:
 
 
 def _run(host: str, command: str) -> Answer:
-    argv = ["timeout", str(MOST_S), "bash", "-o", "pipefail", "-c", command]
+    argv = ["timeout", "-k", str(KILL_S), str(MOST_S), "bash", "-o", "pipefail", "-c", command]
     try:
         with engine.explained():
             done = containers.get(host).exec_run(argv)
     except UserError as error:
         return Answer(UNREACHABLE, str(error))
-    return Answer(int(done.exit_code), done.output.decode(errors="replace").strip()[-KEPT:])
+    status = UNREACHABLE if done.exit_code is None else int(done.exit_code)
+    return Answer(status, readable(done.output or b"").strip()[-KEPT:])
+
+
+def readable(output: bytes) -> str:
+    """The words of a command; what no page and no XML may hold is shown as a question."""
+    text = output.decode(errors="replace")
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
 
 
 def both(wanted: Sequence[tuple[str, str]], before: Answers, under: Answers) -> tuple[Asked, ...]:

@@ -23,7 +23,8 @@ def touched_since(revision: str, rules: Mapping[str, Alert]) -> list[str]:
         changed = changed_since(revision)
     except RulesError as error:
         raise UserError(str(error)) from error
-    paths = _git("diff", "--name-only", revision, "--").splitlines()
+    new = _git("ls-files", "-z", "--others", "--exclude-standard")
+    paths = (_git("diff", "-z", "--name-only", revision, "--") + new).split("\0")
     return touched(rules, changed, paths, lambda path: _git("show", f"{revision}:{path}", missing=""))
 
 

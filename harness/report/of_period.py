@@ -42,7 +42,7 @@ def firings(
         return [], [(began, ended)], [f"Prometheus does not say what fired: {error}"]
     holes = [*_holes([at for _, times in alive for at in times], began, ended, step)]
     spans = [span for labels, times in found for span in _spans(labels, times, step, began, ended)]
-    fired = [replace(one, **_at_the_edges(one, holes)) for one in _merged(spans, step)]
+    fired = [_at_the_edges(one, holes) for one in _merged(spans, step)]
     told = [
         f"Prometheus knows nothing from {moment(first)} to {moment(last)}: away, or not kept"
         for first, last in holes
@@ -103,13 +103,14 @@ def _holes(alive: Sequence[float], began: float, ended: float, step: float) -> I
             yield max(began, before - (LOOK_BACK_S if before > began else 0)), after
 
 
-def _at_the_edges(firing: Firing, holes: Sequence[Hole]) -> dict[str, bool]:
-    """What a hole hides of an alert: since when it fired, or until when."""
+def _at_the_edges(firing: Firing, holes: Sequence[Hole]) -> Firing:
+    """The alert with what a hole hides of it: since when it fired, or until when."""
     end = float("inf") if firing.ended is None else firing.ended
-    return {
-        "cut": firing.cut or any(first <= firing.began <= last + GAP_S for first, last in holes),
-        "broken": any(firing.began < last and first <= end + GAP_S for first, last in holes),
-    }
+    return replace(
+        firing,
+        cut=firing.cut or any(first <= firing.began <= last + GAP_S for first, last in holes),
+        broken=any(firing.began < last and first <= end + GAP_S for first, last in holes),
+    )
 
 
 def told(records: Records, alerts: Sequence[str]) -> list[Event]:

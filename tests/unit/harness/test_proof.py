@@ -1,5 +1,6 @@
 """The judge of a proof: what became of each alert, and what nobody's fault explains."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +9,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from rich.console import Console
 
 from devtools.errors import UserError
 from devtools.paths import REPO
+from harness.cli import main
 from harness.faults.fault import Fault
 from harness.faults.kinds import Kind
-from harness.proof import earlier, outcome
+from harness.proof import earlier, made_of, outcome, runbook
 from harness.proof.cli import chosen
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
@@ -323,12 +326,15 @@ def test_one_wrong_rung_on_paper_turns_its_row_and_the_run(tmp_path: Path) -> No
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    first = outcome.Run(alerts=148, facts={"begun": "then"}).and_batch("kills", judge(seen(), ALERTS), [], "")
+    first = outcome.Run(alerts=148, facts={"begun": "then"}).and_batch(
+        "kills", judge(seen(), ALERTS), [], "", "as it is"
+    )
     other = Played(fault=replace(FAULT, batch="data"), began=NOON, injected=NOON)
     void = first.and_batch("data", judge(seen(played=[other]), ALERTS), [], "Prometheus missed 9 evaluations")
     outcome.save(void, tmp_path)
 
-    again = outcome.Run(alerts=148, facts={"begun": "now"}).going_on_from(outcome.load(tmp_path))
+    now = {"kills": "as it is", "data": ""}
+    again = outcome.Run(alerts=148, facts={"begun": "now"}).going_on_from(outcome.load(tmp_path), now, {})
 
     assert list(again.batches) == ["kills"] and not again.void
     assert list(again.proofs) == list(first.proofs) and again.holds and again.facts == {"begun": "now"}
@@ -363,3 +369,75 @@ def test_what_nobody_can_play_is_refused() -> None:
     with pytest.raises(UserError, match="found none; leave one of both out"):
         chosen(["HostDown"], ["hosts"])
     assert [fault.name for fault in chosen(["HostDown"], [])["kills"]] == ["host-silent"]
+
+
+def test_what_has_changed_since_is_played_again_and_lint_and_tests_are_asked_anew(tmp_path: Path) -> None:
+    before = outcome.Run(alerts=148, facts={}).and_batch("kills", judge(seen(), ALERTS), [], "", "as it was")
+    wrong = (Step(rung=Rung.TESTED, mark=Mark.NO, why="failed: HostDown"),)
+    outcome.save(before, tmp_path)
+    now = outcome.Run(alerts=148, facts={})
+
+    assert not now.going_on_from(outcome.load(tmp_path), {"kills": "as it is"}, {}).proofs
+    assert not now.going_on_from(outcome.load(tmp_path), {}, {}).batches
+    same = now.going_on_from(outcome.load(tmp_path), {"kills": "as it was"}, {"HostDown": wrong})
+    assert list(same.batches) == ["kills"] and not same.holds
+
+
+def test_a_batch_is_another_when_its_rule_a_recording_behind_it_or_its_faults_are() -> None:
+    rules = {name: replace(ALERTS[name]) for name in ALERTS}
+    batch = [FAULT]
+    before = made_of.digest(batch, rules)
+
+    assert made_of.digest(batch, rules) == before
+    assert made_of.digest([FAULT, replace(FAULT, name="another")], rules) != before
+    assert made_of.digest([replace(FAULT, inject="false")], rules) != before
+    assert made_of.digest(batch, {**rules, "HostDown": replace(rules["HostDown"], for_ms=1)}) != before
+
+
+def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
+    [good] = judge(seen(), ALERTS)
+    [bad] = judge(seen(records=[]), ALERTS)
+    muted = replace(
+        good,
+        steps=tuple(
+            replace(one, mark=Mark.NOT_NOW) if one.rung is Rung.DELIVERED else one for one in good.steps
+        ),
+    )
+
+    def recorded(*proofs: Proof) -> list[str]:
+        return outcome.Run(alerts=148, facts={}, proofs=proofs).to_record
+
+    assert recorded(good) == ["HostDown"]
+    assert recorded(good, bad) == recorded(bad) == recorded(muted) == []
+    assert "at this hour of HostDown" in outcome.Run(alerts=148, facts={}, proofs=[muted]).sentence
+
+
+def test_a_report_is_for_its_user_and_holds_what_commands_print(tmp_path: Path) -> None:
+    [proof] = judge(seen(), ALERTS)
+    words = runbook.readable(b"\x00\x1b[31m [/var/log] \xff")
+    step = Step(rung=Rung.RUNBOOK, mark=Mark.NO, why=words)
+    run = outcome.Run(alerts=148, facts={}, proofs=[replace(proof, steps=(*proof.steps, step))])
+
+    outcome.save(run, tmp_path)
+
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+    ET.fromstring((tmp_path / "proof.xml").read_bytes())  # noqa: S314 - ours
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(outcome.table(run))
+    assert "[/var/log]" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--on-paper", "--resume", "somewhere"], "without --resume"),
+        (["--on-paper", "--record"], "without --record"),
+        (["--since", "HEAD", "NoSuch"], "found NoSuch"),
+        (["--resume", "/nowhere"], "expected the report of a run"),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused_before_anything_begins(
+    argv: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["proof", *argv]) == 1
+    assert says in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """What lint, unit tests and mutants say becomes the row of exactly the alert that it is about."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.proof import on_paper
@@ -53,3 +55,41 @@ def test_mutants_that_nobody_asked_about_are_no_proof_and_no_failure() -> None:
     assert on_paper.mutated({"killed": 9, "excused": 0, "survived": []}).mark is Mark.YES
     lives = on_paper.mutated({"killed": 9, "excused": 0, "survived": ["> became >="]})
     assert lives.mark is Mark.NO and "> became >=" in lives.why
+    assert on_paper.mutated({"killed": 0, "excused": 3, "survived": []}).mark is Mark.NO
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"groups": 1}',
+        '{"groups": 1, "failing": ["x"]}',
+        '{"groups": 1, "failing": [], "killed": 1}',
+    ],
+)
+def test_what_was_kept_and_is_torn_or_failed_is_asked_again(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kept.json").write_text(text)
+
+    assert on_paper._kept(tmp_path / "kept.json") == {}
+
+
+def test_a_place_where_nothing_can_be_kept_stops_nobody(tmp_path: Path) -> None:
+    good = {"groups": 1, "failing": []}
+    (tmp_path / "file").write_text("")
+    on_paper._write_down(tmp_path / "file" / "kept.json", good)
+    on_paper._write_down(tmp_path / "kept.json", good)
+
+    assert on_paper._kept(tmp_path / "file" / "kept.json") == {}
+    assert on_paper._kept(tmp_path / "kept.json") == good
+
+
+def test_another_promtool_is_another_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def paths() -> list[Path]:
+        return list(on_paper._Known({"HostDown": ()})._paths.values())
+
+    before = paths()
+    assert paths() == before
+    monkeypatch.setattr(on_paper, "_version", lambda: "promtool, version 9")
+    assert paths() != before

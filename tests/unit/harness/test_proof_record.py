@@ -11,6 +11,7 @@ from devtools.paths import REPO
 from harness.proof import record
 from harness.proof.touched import touched
 from monitoring.catalog import load
+from ruletools.cases import reads
 from ruletools.house.files import RULES
 
 ALERTS = {alert.name: alert for alert in load(RULES)}
@@ -68,3 +69,11 @@ def test_the_badge_says_what_the_record_and_the_rules_say() -> None:
     mend = "`python -m harness.proof.record` has the record and its badge follow the rules"
     assert sorted(recorded) == sorted(standing), f"expected proofs of the rules as they are; {mend}"
     assert record.BADGE.read_text() == record.picture(len(standing), len(ALERTS)), mend
+
+
+def test_a_recording_behind_a_rule_is_part_of_its_proof() -> None:
+    rule = next(one for one in ALERTS.values() if reads(one) & one.recordings.keys())
+    name = min(reads(rule) & rule.recordings.keys())
+    other = {**rule.recordings, name: replace(rule.recordings[name], expr="vector(1)")}
+
+    assert record.digest(replace(rule, recordings=other)) != record.digest(rule)
