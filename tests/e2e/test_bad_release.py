@@ -11,8 +11,16 @@ MOST_IN_A_CHANNEL = 3
 """It began, how it stands, it is over."""
 
 
-OF_THE_LAB = ("HostHighCpu", "HighCpuUsage", "EndpointFlapping", "MitaTestAlert")
-"""What its processors do, which the tests share, restarts, which its pace brings together, and drills."""
+OF_THE_LAB = (
+    "HostHighCpu",
+    "HighCpuUsage",
+    "EndpointFlapping",
+    "BackendInstanceFlapping",
+    "SloErrorBudgetExhausted",
+    "MitaTestAlert",
+)
+"""What its processors do, which tests share; restarts, which its pace brings together; the budget of a lab
+that is minutes old, which the tests before have spent; and drills."""
 
 
 def told_sparingly(stack: Stack) -> None:
