@@ -3,7 +3,8 @@
 `kubectl rollout undo` alone goes back one revision, whatever that was. This looks up the revision that has
 the version that was asked for, undoes to that one, and waits until every pod of it is ready. The version of a
 deployment or an Argo rollout is the label `app.kubernetes.io/version` of its pods, or else the tag of the
-first image; that of a Helm release is its appVersion. Exit status 0: done. Progress is told in the file that
+first image; that of a Helm release is its appVersion. A rollout is undone without Argo's plugin: its template
+becomes that of the revision's ReplicaSet. Exit status 0: done. Progress is told in the file that
 MITA_ROLLBACK_EVENTS names.
 """
 
@@ -21,6 +22,7 @@ REVISIONS = {
     "deployment": "deployment.kubernetes.io/revision",
     "rollout": "rollout.argoproj.io/revision",
 }
+HASH = "rollouts-pod-template-hash"
 RESOURCES = {"deployment": "deployments.apps", "rollout": "rollouts.argoproj.io"}
 PATIENCE_S, PAUSE_S = 270.0, 1.0
 """How long pods may take; the daemon ends this program after `executor.timeout`."""
@@ -80,14 +82,9 @@ class _Workload:
 
     def find(self, version: str) -> str:
         """The revision that has the version; the newest where several have."""
-        one = self._object()
-        uid, key = one["metadata"]["uid"], REVISIONS[self._kind]
+        key = REVISIONS[self._kind]
         found = [
-            int(each["metadata"]["annotations"][key])
-            for each in _json("kubectl", "get", "replicasets.apps", *self._there)["items"]
-            if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", []))
-            and key in each["metadata"].get("annotations", {})
-            and _version(each) == version
+            int(each["metadata"]["annotations"][key]) for each in self._sets() if _version(each) == version
         ]
         if not found:
             raise UndoError(
@@ -107,11 +104,40 @@ class _Workload:
 
     def _undo(self, revision: str, *, rehearse: bool) -> None:
         dry = ["--dry-run=server"] if rehearse else []
+        target = f"{RESOURCES[self._kind]}/{self._name}"
         if self._kind == "deployment":
-            target = f"deployments.apps/{self._name}"
             _run("kubectl", "rollout", "undo", target, f"--to-revision={revision}", *self._there, *dry)
-        elif not rehearse:  # the plugin has no dry run
-            _run("kubectl-argo-rollouts", "undo", self._name, f"--to-revision={revision}", *self._there)
+        else:
+            step = {"op": "replace", "path": "/spec/template", "value": self._template(revision)}
+            _run(
+                "kubectl", "patch", target, "--type=json", f"--patch={json.dumps([step])}", *self._there, *dry
+            )
+
+    def _template(self, revision: str) -> dict[str, Any]:
+        """The pods of a revision as the rollout itself would say them: what Argo's own undo writes."""
+        if "template" not in self._object()["spec"]:
+            raise UndoError(
+                f"expected spec.template in rollout {self._name}, found none: its pods are those of another "
+                "object (workloadRef); take the kind command, with a program of yours"
+            )
+        (one,) = (
+            each
+            for each in self._sets()
+            if each["metadata"]["annotations"][REVISIONS[self._kind]] == revision
+        )
+        template: dict[str, Any] = one["spec"]["template"]
+        template["metadata"]["labels"].pop(HASH, None)
+        return template
+
+    def _sets(self) -> list[Object]:
+        """Its ReplicaSets that have a revision."""
+        uid, key = self._object()["metadata"]["uid"], REVISIONS[self._kind]
+        return [
+            each
+            for each in _json("kubectl", "get", "replicasets.apps", *self._there)["items"]
+            if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", []))
+            and key in each["metadata"].get("annotations", {})
+        ]
 
     def _wait(self) -> None:
         until = time.monotonic() + PATIENCE_S
@@ -165,7 +191,9 @@ class _HelmRelease:
 
 def _version(one: Object) -> str:
     """The version of an object's pods: their label, or the tag of their first image."""
-    template = one["spec"]["template"]
+    template = one["spec"].get("template")
+    if not template:
+        return ""
     labelled = template.get("metadata", {}).get("labels", {}).get(VERSION)
     if labelled:
         return str(labelled)

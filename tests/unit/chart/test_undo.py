@@ -14,7 +14,7 @@ import yaml
 from devtools import chart
 from devtools.cluster_tools import cluster_tool
 from tests.unit.chart.matrix import objects
-from tests.unit.chart.stand_in import Cluster, serving
+from tests.unit.chart.stand_in import ROLLOUT, Cluster, serving
 
 pytestmark = pytest.mark.slow
 UNDO = chart.CHART / "files" / "undo.py"
@@ -30,9 +30,9 @@ def role(values: str) -> list[Any]:
 class Run:
     """The executor's program, as the chart has the daemon start it."""
 
-    def __init__(self, cluster: Cluster, place: Path) -> None:
+    def __init__(self, cluster: Cluster, place: Path, values: str = "prod") -> None:
         self.cluster, self._place, self.events = cluster, place, place / "events.jsonl"
-        found = objects("prod").get("ConfigMap", "mita-monitoring-rollback")["data"]["settings.yml"]
+        found = objects(values).get("ConfigMap", "mita-monitoring-rollback")["data"]["settings.yml"]
         self._executor = yaml.safe_load(found)["executor"]
         tools = place / "tools"
         tools.mkdir()
@@ -117,3 +117,45 @@ def test_without_the_right_it_fails_and_says_so(run: Run) -> None:
     assert done.returncode == 1
     assert "not allowed by the Role" in done.stderr
     assert run.cluster.live() == "2.0.0"
+
+
+@pytest.fixture
+def argo(tmp_path: Path) -> Run:
+    """The same of a Rollout."""
+    versions = ["1.0.0", "1.1.0", "2.0.0"]
+    return Run(Cluster("mita", NAME, versions, role("rollout"), ROLLOUT), tmp_path, "rollout")
+
+
+def test_a_rollout_of_argo_becomes_what_its_revision_was(argo: Run) -> None:
+    before = argo.cluster.deployment["spec"]["template"]
+    done = argo("1.0.0")
+    assert done.returncode == 0, done.stderr
+    after = argo.cluster.deployment["spec"]["template"]
+    assert argo.cluster.live() == "1.0.0"
+    assert after["metadata"]["labels"].keys() == before["metadata"]["labels"].keys()
+    assert after["spec"] != before["spec"]
+    assert argo.cluster.deployment["status"]["phase"] == "Healthy"
+    assert argo.cluster.refused == []
+    used = {(verb, resource) for verb, resource, _ in argo.cluster.asked}
+    assert used == {
+        (verb, resource)
+        for rule in role("rollout")
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+    }
+
+
+def test_a_rehearsal_of_a_rollout_touches_nothing_and_proves_the_right_to_patch(argo: Run) -> None:
+    done = argo("1.0.0", rehearse=True)
+    assert done.returncode == 0, done.stderr
+    assert argo.cluster.live() == "2.0.0"
+    assert ("patch", "rollouts", NAME) in argo.cluster.asked
+    argo.cluster.rules = [{**rule, "verbs": ["get", "list"]} for rule in argo.cluster.rules]
+    assert "not allowed by the Role" in argo("1.0.0", rehearse=True).stderr
+
+
+def test_a_rollout_whose_pods_are_another_objects_is_refused_in_words(argo: Run) -> None:
+    argo.cluster.deployment["spec"] = {"replicas": 2, "workloadRef": {"kind": "Deployment", "name": NAME}}
+    done = argo("1.0.0")
+    assert done.returncode == 1
+    assert "expected spec.template in rollout mita-backend, found none" in done.stderr
