@@ -1,5 +1,33 @@
 {{/* The native files of monitoring/, with what a site must change in them. What is not said leaves a file as it is. */}}
 
+{{/* (dict "root" $ "path" "rules/x.rules.yml"): a file of monitoring/, or what the site has in its place. */}}
+{{- define "mita.file" -}}
+{{- if hasKey .root.Values.files .path }}{{ get .root.Values.files .path }}{{ else }}{{ .root.Files.Get (printf "files/%s" .path) }}{{ end -}}
+{{- end }}
+
+{{/* (dict "root" $ "folder" "rules"): the paths of all files in it, ours and those that the site adds. */}}
+{{- define "mita.paths" -}}
+{{- $prefix := printf "%s/" .folder -}}
+{{- $found := list -}}
+{{- range $path, $_ := .root.Files.Glob (printf "files/%s*" $prefix) }}{{ $found = append $found (trimPrefix "files/" $path) }}{{ end -}}
+{{- range $path, $_ := .root.Values.files }}{{ if hasPrefix $prefix $path }}{{ $found = append $found $path }}{{ end }}{{ end -}}
+{{- toJson (sortAlpha (uniq $found)) -}}
+{{- end }}
+
+{{/* Of the native files, as monitoring/site_files.py says it. */}}
+{{- define "mita.native-sum" -}}
+{{- $all := "" -}}
+{{- range $path, $_ := .Files.Glob "files/{alertmanager.yml,prometheus.yml,rules/*,templates/*}" -}}
+{{- $all = printf "%s%s%s" $all (trimPrefix "files/" $path) ($.Files.Get $path) -}}
+{{- end -}}
+{{- sha256sum $all -}}
+{{- end }}
+
+{{/* (dict "root" $ "folder" "rules"): all of a folder, to see whether anything changed. */}}
+{{- define "mita.folder" -}}
+{{- range $path := include "mita.paths" . | fromJsonArray }}{{ $path }}{{ "\n" }}{{ include "mita.file" (dict "root" $.root "path" $path) }}{{ end -}}
+{{- end }}
+
 {{/* (dict "text" ... "from" ... "to" ...): the text with one of its own words replaced; a native file without that word is an error. */}}
 {{- define "mita.replaced" -}}
 {{- if not (contains .from .text) -}}
@@ -9,7 +37,12 @@
 {{- end }}
 
 {{- define "mita.alertmanager.yml" -}}
-{{- $text := .Files.Get "files/alertmanager.yml" -}}
+{{- $text := include "mita.alertmanager.sited" . -}}
+{{- if include "mita.relay.is-run" . }}{{ include "mita.behind-relay" (fromYaml $text) }}{{ else }}{{ $text }}{{ end -}}
+{{- end }}
+
+{{- define "mita.alertmanager.sited" -}}
+{{- $text := include "mita.file" (dict "root" . "path" "alertmanager.yml") -}}
 {{- $url := include "mita.daemon-url" . -}}
 {{- if $url -}}
 {{- $text = include "mita.replaced" (dict "text" $text "from" "http://127.0.0.1:8000/" "to" (printf "%s/" $url)) -}}
@@ -38,7 +71,7 @@
 {{- $text -}}
 {{- end }}
 
-{{/* A login stands only where the site names its user. */}}
+{{/* A login stands only where the site names its user; what a site added to the file keeps its own address. */}}
 {{- define "mita.alertmanager.mail" -}}
 {{- if .mail -}}
 {{- $global := .config.global -}}
@@ -50,25 +83,21 @@
 {{- $_ := unset $global "smtp_auth_username" -}}{{- $_ := unset $global "smtp_auth_password_file" -}}
 {{- end -}}
 {{- $to := .mail.to -}}
-{{- range $receiver := .config.receivers -}}{{- range $one := $receiver.email_configs -}}{{- $_ := set $one "to" $to -}}{{- end -}}{{- end -}}
+{{- range $receiver := .config.receivers -}}{{- range $one := $receiver.email_configs -}}{{- if eq (toString $one.to) "mikhail@mita.finance" }}{{ $_ := set $one "to" $to }}{{ end -}}{{- end -}}{{- end -}}
 {{- end -}}
 {{- end }}
 
+{{/* Each secret that it names. */}}
 {{- define "mita.alertmanager.secret-keys" -}}
-{{- $absent := .Values.alertmanager.without -}}
-{{- $keys := list -}}
-{{- if not (hasKey $absent "slack") }}{{ $keys = append $keys "slack_webhook_url" }}{{ end -}}
-{{- if not (hasKey $absent "pagerduty") }}{{ $keys = concat $keys (list "pagerduty_critical_key" "pagerduty_error_key") }}{{ end -}}
-{{- if and (not (hasKey $absent "mail")) .Values.alertmanager.mail.username }}{{ $keys = append $keys "smtp_password" }}{{ end -}}
-{{- if include "mita.daemon-url" . }}{{ $keys = append $keys "rollback_webhook_secret" }}{{ end -}}
-{{- with .Values.alertmanager.deadMan.secretKey }}{{ $keys = append $keys . }}{{ end -}}
-{{- toJson $keys -}}
+{{- $found := list -}}
+{{- range regexFindAll "/etc/alertmanager/secrets/[\\w.-]+" (include "mita.alertmanager.yml" .) -1 }}{{ $found = append $found (base .) }}{{ end -}}
+{{- toJson (sortAlpha (uniq $found)) -}}
 {{- end }}
 
 {{/* Jobs by discovery have no targets file; two servers differ by `replica`, and their alerts must not. */}}
 {{- define "mita.prometheus.yml" -}}
 {{- $values := .Values.prometheus -}}
-{{- $text := .Files.Get "files/prometheus.yml" -}}
+{{- $text := include "mita.file" (dict "root" . "path" "prometheus.yml") -}}
 {{- $twins := gt (int $values.replicas) 1 -}}
 {{- if or $values.discovery $values.scrapes $values.externalLabels $twins -}}
 {{- $config := fromYaml $text -}}
@@ -190,9 +219,9 @@ relabel_configs:
 {{- toYaml (dict "groups" (list (dict "name" "expected" "rules" $rules))) -}}
 {{- end }}
 
-{{/* (dict "root" $ "text" ...): a file of rules whose links lead to the runbooks and dashboards of this site. */}}
+{{/* (dict "root" $ "path" ...): a file of rules whose links lead to the runbooks and dashboards of this site. */}}
 {{- define "mita.rules" -}}
-{{- $text := .text -}}
+{{- $text := include "mita.file" . -}}
 {{- with .root.Values.prometheus.runbooksUrl }}{{ $text = replace "https://docs.mita.finance/runbooks/" (printf "%s/" (trimSuffix "/" .)) $text }}{{ end -}}
 {{- with .root.Values.prometheus.dashboardsUrl }}{{ $text = replace "https://grafana.mita.finance/d/" (printf "%s/d/" (trimSuffix "/" .)) $text }}{{ end -}}
 {{- $text -}}

@@ -1,15 +1,18 @@
 """The sets of values that the tests render, each once in a run."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from devtools import chart, pods
+from monitoring.site_files import fingerprint, site_files
 
 SMALL, PROD = (chart.CHART / f"values.{name}.yaml" for name in ("small", "prod"))
 SECRETS = {
     name: f"https://{name.replace('_', '-')}.example.org/x" if name.endswith("_url") else f"the {name}"
     for name in (
         "slack_webhook_url",
+        "slack_database_url",
         "pagerduty_critical_key",
         "pagerduty_error_key",
         "smtp_password",
@@ -25,6 +28,21 @@ SECRETS = {
         "bearer_token",
     )
 }
+SITE: dict[str, Any] = {
+    "alertmanager_channels": {"database": {"channel": "#dba", "address": "slack_database_url"}},
+    "alertmanager_mentions": {"error": "here"},
+    "alertmanager_receivers": [{"name": "shop", "email_configs": [{"to": "shop@example.org"}]}],
+    "alertmanager_routes": [{"matchers": ['team="shop"'], "receiver": "shop", "continue": True}],
+    "alertmanager_inhibit_rules": [
+        {
+            "source_matchers": ['team="shop"', 'severity="critical"'],
+            "target_matchers": ['team="shop"', 'severity="warning"', 'rollback!~"auto|propose"'],
+            "equal": ["env"],
+        }
+    ],
+    "prometheus_alert_overrides": {"CriticalErrorRate": {"threshold": 0.3}, "HostDown": {"enabled": False}},
+}
+"""What a site changes, by the roles' own names."""
 NOTHING: dict[str, Any] = {}
 VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
     "prod": (PROD, NOTHING),
@@ -100,6 +118,7 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
             "imagePullSecrets": [{"name": "registry"}],
         },
     ),
+    "sited": (PROD, {"alertmanager": {"mail": {"to": "ops@example.org"}}}),
 }
 
 
@@ -107,5 +126,7 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
 def objects(name: str) -> pods.Objects:
     """What these values render to, with the Secret that the site makes."""
     file, values = VALUES[name]
+    if name == "sited":
+        values = values | {"files": site_files(SITE, Path()), "filesOf": fingerprint()}
     found = chart.rendered(file, values=values)
     return pods.Objects([*found, pods.secret("mita-monitoring", SECRETS)])

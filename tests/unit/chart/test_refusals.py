@@ -80,6 +80,14 @@ def test_what_cannot_work_together_is_refused_in_one_go() -> None:
         assert words in said
 
 
+def test_files_of_another_state_of_the_native_ones_are_refused() -> None:
+    said = _refused({"files": {"rules/own.rules.yml": "groups: []"}, "filesOf": "0" * 64})
+    assert "filesOf: expected files that were made of the monitoring/ of this chart" in said
+    said = _refused({"files": {"secrets/x": "", "rules/../x.rules.yml": ""}, "filesOf": "yesterday"})
+    for words in ("secrets/x", "rules/../x.rules.yml", "filesOf: Does not match pattern"):
+        assert words in said
+
+
 def test_what_is_left_out_is_missed_where_it_is_needed() -> None:
     values: dict[str, Any] = {
         "prometheus": {"enabled": False},
