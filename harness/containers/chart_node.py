@@ -54,8 +54,9 @@ class Node:
     def beside(self, name: str, image: str, **options: Any) -> Container:
         """A container that is no pod, known by its name."""
         named: dict[str, Any] = {"name": f"{self.name}-{name}", "labels": {LABEL: "scratch"}}
-        found = self.client.containers.create(image, **named, **options)
+        found = self.client.containers.create(image, network=self.name, **named, **options)
         self.started.append(found)
+        self.network.disconnect(found)  # and connected again with its name
         self.network.connect(found, aliases=[name])
         found.start()
         return found
@@ -119,7 +120,9 @@ class Node:
         secure, limits = one["securityContext"], one["resources"]["limits"]
         person = pod["securityContext"]
         mounts = {
-            str(folders[mount["name"]]): _bound(mount["mountPath"], bool(mount.get("readOnly")))
+            str(_inner(folders[mount["name"]], mount)): _bound(
+                mount["mountPath"], bool(mount.get("readOnly"))
+            )
             for mount in one.get("volumeMounts", [])
         }
         mounts |= {str(path): _bound(inner, True) for inner, path in (more or {}).items()}
@@ -161,10 +164,23 @@ class Node:
             if port.get("protocol", "TCP") == "TCP":
                 (bound, *_) = made.ports[f"{port['containerPort']}/tcp"]
                 found[port["name"]] = f"http://127.0.0.1:{bound['HostPort']}"
-        if probe := one.get("readinessProbe"):
+        probe = one.get("readinessProbe", {})
+        if "httpGet" in probe:
             asked = found[probe["httpGet"]["port"]] + probe["httpGet"]["path"]
             until(f"{made.name} to be ready", partial(_answers, asked, made), deadline_s=READY_S)
+        if "exec" in probe:
+            asks = partial(_succeeds, probe["exec"]["command"], made)
+            until(f"{made.name} to be ready", asks, deadline_s=READY_S)
         return found
+
+
+def _inner(folder: Path, mount: Mapping[str, Any]) -> Path:
+    """The folder of a mount, made where it is a part of a volume."""
+    place: Path = folder / mount.get("subPath", "")
+    if place != folder and not place.exists():
+        place.mkdir()
+        place.chmod(FREE)
+    return place
 
 
 def _bound(path: str, closed: bool) -> dict[str, str]:
@@ -175,10 +191,19 @@ def _value(variable: Mapping[str, Any], name: str) -> str:
     return str(variable["value"]) if "value" in variable else name
 
 
-def _answers(url: str, made: Container) -> bool:
+def _refuse_ended(made: Container) -> None:
     made.reload()
     if made.status == "exited":
         raise UserError(f"expected {made.name} to run, it ended: {made.logs().decode()[-800:]}")
+
+
+def _succeeds(command: list[str], made: Container) -> bool:
+    _refuse_ended(made)
+    return bool(made.exec_run(command).exit_code == 0)
+
+
+def _answers(url: str, made: Container) -> bool:
+    _refuse_ended(made)
     try:
         return requests.get(url, timeout=2).ok
     except requests.RequestException:
