@@ -28,6 +28,8 @@ from harness.release.backing import ends_with_us
 
 READY_S = 60.0
 END_S = 5.0
+TARGETS = 2
+"""The service, and Prometheus itself."""
 UNKNOWN_KEY = "not found in type"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 Processes = Mapping[str, "subprocess.Popen[bytes]"]
@@ -225,7 +227,9 @@ def _prometheus(plan: Plan, bench: Bench) -> dict[str, Any]:
 
 
 def _scraped(bench: Bench) -> bool:
-    return all(target["health"] == "up" for target in bench.prometheus.targets())
+    """Both targets are there and were scraped: before Prometheus has read them there are none."""
+    health = [target["health"] for target in bench.prometheus.targets()]
+    return health == ["up"] * TARGETS
 
 
 def _scrape_errors(bench: Bench) -> str:

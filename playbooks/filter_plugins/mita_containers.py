@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.filter.urlsplit import split_url as split
 
 Parts = Mapping[str, Any]
 """An address as Ansible's `urlsplit` takes it apart."""
@@ -33,8 +34,28 @@ def redis_passwords(parts: Parts) -> str:
 def backend(parts: Parts) -> dict[str, Any]:
     """Return scheme, host and port of ROLLBACK_BASE_URL."""
     _known(parts, "ROLLBACK_BASE_URL", ("http", "https"), "https://api.mita.finance")
+    if parts.get("path", "").strip("/") or parts.get("query") or parts.get("username"):
+        raise AnsibleFilterError(
+            "ROLLBACK_BASE_URL: expected scheme, host and perhaps a port, as in https://api.mita.finance, "
+            "found more; "
+            "/metrics and /health/ready are asked at the root of that host"
+        )
     usual = {"http": 80, "https": 443}[parts["scheme"]]
     return {"scheme": parts["scheme"], "hostname": parts["hostname"], "port": parts.get("port") or usual}
+
+
+def taken_apart(address: str, name: str) -> Parts:
+    """Return the parts of an address. A password that cuts it short is refused, without a word of it."""
+    try:
+        parts: Parts = split(address, "", "mita_parts")
+    except ValueError:  # its words have a piece of the password in them
+        parts = {"fragment": "?"}
+    if parts.get("fragment") or "@" in f"{parts.get('path', '')}{parts.get('query', '')}":
+        raise AnsibleFilterError(
+            f"{name}: expected a user and a password in which # / ? @ : and % are written as "
+            "%23 %2F %3F %40 %3A and %25, found an address that ends within them"
+        )
+    return parts
 
 
 def _known(parts: Parts, name: str, schemes: tuple[str, ...], example: str) -> None:
@@ -62,6 +83,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "mita_backend": backend,
+            "mita_parts": taken_apart,
             "mita_database_uri": database_uri,
             "mita_redis_address": redis_address,
             "mita_redis_passwords": redis_passwords,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from harness.bench.bench_result import Run, as_json, lines
 from harness.bench.bench_rungs import Mark, Scene, Seen, judge, strays
 from harness.bench.heard import heard
 from harness.bench.heard import lines as written
+from harness.bench.loopback import _scraped
 from harness.bench.outside import MARK, Sink, hidden, no_pattern, places, replaced, witness
 from harness.bench.shells import interruptible, shell, undisturbed
 from harness.cli import main
@@ -418,6 +420,17 @@ def test_rules_of_others_have_labels_that_are_no_texts_and_names_that_look_like_
     assert plan.alerts["A"].labels == {"sev": "1", "page": "no"}
     assert no_pattern(plan.rules[0]) == f"{tmp_path}/team \\[x]/r \\[1].yml"
     assert "meant for b, the routes lead it to a" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("health", "scraped"),
+    [([], False), (["up"], False), (["up", "unknown"], False), (["up", "down"], False), (["up", "up"], True)],
+)
+def test_a_service_that_was_not_scraped_yet_is_waited_for(health: list[str], scraped: bool) -> None:
+    targets = [{"health": one} for one in health]
+    bench: Any = SimpleNamespace(prometheus=SimpleNamespace(targets=lambda: targets))
+
+    assert _scraped(bench) is scraped
 
 
 def test_a_folder_with_anything_in_it_is_not_written_to(

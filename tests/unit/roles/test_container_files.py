@@ -1,14 +1,23 @@
 """What the containers read: exactly the files of the task, closed to others, each replaced in one step."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.plugins.filter.urlsplit import FilterModule as Urlsplit
 
-from playbooks.filter_plugins.mita_containers import backend, database_uri, redis_address, redis_passwords
+from devtools.paths import REPO
+from playbooks.filter_plugins.mita_containers import (
+    backend,
+    database_uri,
+    redis_address,
+    redis_passwords,
+    taken_apart,
+)
 from roles.program.action_plugins.container_files import FilesError, write
 from roles.rollback.filter_plugins.mita_rollback import settings_text, without_hosts
 from rollback.domain.policy import Mode
@@ -115,6 +124,54 @@ def test_odd_address_is_refused_without_a_word_of_its_password(wrong: str) -> No
 
     assert "planted" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:planted#x@host/db",
+        "postgresql://u:12#planted@host/db",
+        "postgresql://u:12/planted@host/db",
+        "postgresql://u:12?planted@host/db",
+        "redis://:planted:x@[::1/0",
+        "redis://u:planted@host:planted/0",
+    ],
+)
+def test_password_that_cuts_its_address_short_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="REDIS_URL: expected a user and a password") as refused:
+        taken_apart(url, "REDIS_URL")
+
+    assert "planted" not in f"{refused.value!r}{refused.value.__cause__!r}"
+
+
+def test_address_is_taken_apart_as_ansible_does() -> None:
+    url = "postgresql://u:p%40%2F@db:5432/mita?sslmode=disable"
+
+    assert taken_apart(url, "DATABASE_URL") == split(url)
+
+
+@pytest.mark.parametrize("url", ["https://api/base", "https://api?x=1", "https://planted:pw@api"])
+def test_more_of_an_application_than_is_asked_is_refused(url: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="ROLLBACK_BASE_URL: expected scheme, host") as refused:
+        backend(split(url))
+
+    assert "planted" not in str(refused.value)
+
+
+EXAMPLE = dict(
+    re.findall(r"^([A-Z_]+)=(.*)$", (REPO / "monitoring" / ".env.example").read_text("utf-8"), re.M)
+)
+
+
+def test_every_secret_of_the_example_is_refused_as_such() -> None:
+    [_, play] = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
+    task = play["tasks"][0]
+    [pattern] = re.findall(r"search\('(.*)'\)", task["ansible.builtin.assert"]["that"])
+
+    known = {name for name, value in EXAMPLE.items() if re.search(pattern, value)}
+
+    assert known == set(task["vars"]["__secrets"])
+    assert set(EXAMPLE) - known == {"GRAFANA_ADMIN_USER", "DATABASE_URL", "REDIS_URL", "ROLLBACK_BASE_URL"}
 
 
 def test_application_is_asked_at_the_usual_port_of_its_scheme() -> None:
