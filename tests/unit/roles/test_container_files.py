@@ -163,6 +163,19 @@ EXAMPLE = dict(
 )
 
 
+def test_addresses_are_judged_before_anything_is_written() -> None:
+    [_, play] = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
+    judged, *after = [
+        number
+        for number, task in enumerate(play["tasks"])
+        if "mita_database_uri" in str(task)
+        or "container" in str(task.get("ansible.builtin.include_role", ""))
+    ]
+
+    assert "mita_redis_address" in str(play["tasks"][judged]["ansible.builtin.assert"]["that"])
+    assert min(after) > judged
+
+
 def test_every_secret_of_the_example_is_refused_as_such() -> None:
     [_, play] = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
     task = play["tasks"][0]
