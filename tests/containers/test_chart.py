@@ -6,6 +6,7 @@ Nothing is posted by hand. What waits is what `prometheus_time_scale` and its li
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from docker.models.containers import Container
 
 from devtools import chart, pods
 from devtools.cluster_tools import cluster_tool
+from devtools.paths import REPO
 from devtools.wait import until
 from harness.application import faults
 from harness.clients import Alertmanager, Application, Daemon, Http, Prometheus, Receivers
@@ -163,6 +165,15 @@ def test_slack_is_told_by_the_queue(scene: Scene) -> None:
     until(f"Slack to be told of {ALERT}", lambda: _told(scene.receivers, ALERT), deadline_s=SOON_S)
     agents = {one["headers"]["user-agent"] for one in _told(scene.receivers, ALERT)}
     assert agents == {"Alertmanager-Relay"}
+
+
+def test_the_queue_says_that_nothing_waits(scene: Scene) -> None:
+    """By the command of docs/kubernetes.md, typed in its container."""
+    page = (REPO / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"-c relay -- (.*?)`", page)
+    (relay,) = (one for one in scene.node.started if one.name.endswith("-relay"))
+    done = relay.exec_run(command)
+    assert done.exit_code == 0, done.output
 
 
 def test_slack_hears_that_it_is_over(scene: Scene) -> None:

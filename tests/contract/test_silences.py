@@ -1,6 +1,7 @@
 """The silences of a site's data in a real Alertmanager of each tested version, by the playbook itself."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,3 +115,16 @@ def test_alertmanager_has_what_the_data_says_and_what_people_made(version: str, 
         assert first.keys() == {"by hand", "move", "queue"}
         assert silenced(site) == {name: first[name] for name in ("by hand", "move")}
         assert len(later.changed()) == 1  # what stayed in the data is the same silence as before
+
+
+def test_a_cluster_is_told_as_its_page_says(tmp_path: Path) -> None:
+    """At the address where `kubectl port-forward` would have it."""
+    page = (REPO / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"cat > cluster\.yml <<'END'\n(.*?)END\n", page, re.DOTALL)
+    (tmp_path / "silences.yml").write_text(json.dumps({"alertmanager_silences": [MOVE]}))
+    with running("alertmanager-0.28", tmp_path) as site:
+        inventory = tmp_path / "cluster.yml"
+        inventory.write_text(example.replace("127.0.0.1:9093", site.base.removeprefix("http://")))
+        said = f"@{tmp_path / 'silences.yml'}"
+        run_playbook("playbooks/silences.yml", "-e", said, inventory=inventory, cwd=REPO).ok()
+        assert silenced(site).keys() == {"move"}
