@@ -120,7 +120,7 @@ def test_alertmanager_has_what_the_data_says_and_what_people_made(version: str, 
 def test_a_cluster_is_told_as_its_page_says(tmp_path: Path) -> None:
     """At the address where `kubectl port-forward` would have it."""
     page = (REPO / "docs" / "kubernetes.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"cat > cluster\.yml <<'END'\n(.*?)END\n", page, re.DOTALL)
+    (example,) = re.findall(r"cat > inventories/cluster/hosts\.yml <<'END'\n(.*?)END\n", page, re.DOTALL)
     (tmp_path / "silences.yml").write_text(json.dumps({"alertmanager_silences": [MOVE]}))
     with running("alertmanager-0.28", tmp_path) as site:
         inventory = tmp_path / "cluster.yml"
