@@ -17,6 +17,8 @@ KILL_S = 5
 KEPT = 4000
 """Characters of an answer that a report shows."""
 UNREACHABLE = 255
+NEVER_RAN = (124, 125, 126, 127, 137, UNREACHABLE)
+"""Statuses of a command that took too long, is not there, may not run, or has no host."""
 APPLICATION = ("app1", "app2")
 MOMENT = re.compile(
     r"@\[?[\d.]+\]?|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d(?:[.,]\d+)?"
@@ -32,7 +34,7 @@ class Answer:
     words: str
 
     @property
-    def is_failure(self) -> bool:
+    def objects(self) -> bool:
         """Silence with status 1 is how a search finds nothing."""
         return bool(self.status) and (self.status, self.words) != (1, "")
 
@@ -50,6 +52,11 @@ class Asked:
     command: str
     before: Answer
     under: Answer
+
+    @property
+    def is_failure(self) -> bool:
+        """It could not run, or objected already without the fault; what objects only now shows the fault."""
+        return self.under.objects and (self.under.status in NEVER_RAN or self.before.objects)
 
 
 Answers = Mapping[tuple[str, str], Answer]
@@ -98,7 +105,7 @@ def judged(asked: Sequence[Asked]) -> Step:
     """Whether every command of the page ran under the fault, and at least one showed another picture."""
     if not asked:
         return Step(rung=Rung.RUNBOOK, mark=Mark.OPEN)
-    failed = [one for one in asked if one.under.is_failure]
+    failed = [one for one in asked if one.is_failure]
     if failed:
         wrong = "; ".join(
             f"on {one.host} `{one.command}` ended with status {one.under.status}: {one.under.words[-200:]}"

@@ -24,7 +24,7 @@ def asked(*under: Answer) -> list[Asked]:
         ([LATER, LATER], Mark.NO, "answers as it did before"),
         ([BROKEN, Answer(127, "curl: command not found")], Mark.NO, "`command 1` ended with status 127"),
         ([Answer(1, "")], Mark.YES, "1 of 1 commands"),
-        ([Answer(1, "connection refused")], Mark.NO, "connection refused"),
+        ([Answer(7, "connection refused")], Mark.YES, "1 of 1 commands"),
         ([Answer(124, "")], Mark.NO, "ended with status 124"),
         ([], Mark.OPEN, ""),
     ],
@@ -34,6 +34,13 @@ def test_a_page_must_run_and_show_the_fault(under: list[Answer], mark: Mark, why
 
     assert step.mark is mark
     assert why in step.why
+
+
+def test_a_command_that_never_works_is_told() -> None:
+    always = Answer(7, "connection refused")
+    step = runbook.judged([Asked("monitor", "curl", always, always), *asked(BROKEN)])
+
+    assert step.mark is Mark.NO and "connection refused" in step.why
 
 
 def test_a_page_is_read_on_the_application_host_that_has_the_fault() -> None:
