@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.bench.bench_rungs import Mark, Proof, Stray
+from harness.bench.bench_rungs import Proof, Stray
+from harness.proof.marks import Mark
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,40 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from harness.bench.bench_file import Fault
 from harness.bench.heard import Heard, Record, flushes, heard, lacking, repeated, series, twice, within
 from harness.bench.outside import Config, Place
 from harness.notify.why import reached
+from harness.proof.marks import Mark, Rung, Step
 from harness.proof.rungs import Life
 from monitoring.routing import Labels, inhibited
-
-
-class Rung(StrEnum):
-    """What is proven of an alert, in this order."""
-
-    FIRED = "fired"  # by its fault, in the time that its rule says
-    DELIVERED = "delivered"  # to exactly its receivers
-    RESOLVED = "resolved"  # when the fault was undone, and its receivers were told so
-
-
-class Mark(StrEnum):
-    """How it stands with a rung."""
-
-    YES = "yes"
-    NO = "no"
-    NOT_NOW = "not now"  # all its receivers are muted at this hour, or another alert silences it
-    OPEN = "open"  # never came that far
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """A rung of one alert, and why it stands so."""
-
-    rung: Rung
-    mark: Mark
-    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

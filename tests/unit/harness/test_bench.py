@@ -18,13 +18,14 @@ from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.bench.bench_file import Fault, mapping, read
 from harness.bench.bench_result import Run, as_json, lines
-from harness.bench.bench_rungs import Mark, Scene, Seen, judge, strays
+from harness.bench.bench_rungs import Scene, Seen, judge, strays
 from harness.bench.heard import heard
 from harness.bench.heard import lines as written
 from harness.bench.loopback import _scraped
 from harness.bench.outside import MARK, Sink, hidden, no_pattern, places, replaced, witness
 from harness.bench.shells import interruptible, shell, undisturbed
 from harness.cli import main
+from harness.proof.marks import Mark
 from harness.proof.rungs import Life
 from monitoring.errors import CatalogError
 
