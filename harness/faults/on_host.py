@@ -69,9 +69,9 @@ def left_on(host: str) -> list[str]:
     return _run(host, f"find {HOME} -mindepth 1 -type d -printf '%f\\n' 2>/dev/null || true")[1].split()
 
 
-def undo_all(host: str) -> list[str]:
+def undo_all(host: str, *, but: str = "") -> list[str]:
     """Undo whatever is on a host, also what another run of ours left there; return the names."""
-    names = left_on(host)
+    names = [name for name in left_on(host) if name != but]
     failed = [f"{name}: {words}" for name in names if (words := _undo(host, name))]
     if failed:
         raise UserError(f"expected the faults on {host} to be undone, found {'; '.join(failed)}")

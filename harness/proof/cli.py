@@ -66,6 +66,11 @@ def add_commands(subparsers: Any) -> None:
         help="write what is proven to docs/proven.yml and its badge",
     )
     parser.add_argument("--on-paper", action="store_true", help="play nothing: lint, unit tests and mutants")
+    parser.add_argument(
+        "--night",
+        action="store_true",
+        help="it is night in the mute hours: what is muted is told to nobody",
+    )
     parser.add_argument("--installed", action="store_true", help="the lab is up and installed: begin at once")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where the report goes; default .lab/runs/..."
@@ -105,7 +110,7 @@ def _agree(options: argparse.Namespace, rules: Mapping[str, Alert]) -> None:
     """Words that do not go together, and names of no alert, are refused before anything begins."""
     if options.all and (options.alerts or options.batch or options.since):
         raise UserError("expected --all alone, found alerts, batches or --since beside it; leave one out")
-    live = [name for name in ("resume", "record", "installed") if getattr(options, name)]
+    live = [name for name in ("resume", "record", "installed", "night") if getattr(options, name)]
     if options.on_paper and live:
         raise UserError(f"expected --on-paper, which plays nothing, without --{live[0]}; leave one out")
     if unknown := [name for name in options.alerts if name not in rules]:
@@ -177,7 +182,7 @@ def _play(
     played = [name for batch in batches.values() for fault in batch for name in fault.proves]
     names = list(rules) if everything else list(dict.fromkeys(played))
     paper = on_paper(names, mutants=options.mutants, say=say)  # first: it would keep the witness from seeing
-    with preparing.ready(out, installed=options.installed) as bench:
+    with preparing.ready(out, installed=options.installed, night=options.night) as bench:
         found = outcome.Run(
             alerts=len(rules),
             facts=_facts(began, bench.scale, bench.versions()),

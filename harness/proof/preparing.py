@@ -13,7 +13,7 @@ from harness.faults.fault import Fault
 from harness.incident.patience import MONITORING, SERVICE, time_scale
 from harness.lab import addresses, lab
 from harness.lab.hosts import HOSTS
-from harness.proof import watching
+from harness.proof import hour, watching
 from harness.proof.rungs import Proof, Stray, Witnessed, judge, strays
 from harness.stack import rollout
 from harness.stack.traffic import OrdinaryDay
@@ -48,7 +48,7 @@ class Bench:
         What else fires already is not the batch's doing, and is judged as known.
         """
         for host in HOSTS:
-            on_host.undo_all(host.name)
+            on_host.undo_all(host.name, but=hour.NAME)
         wanted = {alert for fault in batch for alert in fault.proves}
         active: set[str] = set()
 
@@ -81,8 +81,11 @@ class Bench:
 
 
 @contextmanager
-def ready(out: Path, *, installed: bool) -> Iterator[Bench]:
-    """The lab is installed, a release is live and known to be good, and traffic flows for the block."""
+def ready(out: Path, *, installed: bool, night: bool) -> Iterator[Bench]:
+    """The lab is installed, a release is live and known to be good, and traffic flows for the block.
+
+    In the mute hours of the lab it is day then, or night.
+    """
     out.mkdir(parents=True, exist_ok=True)
     lab.up()
     if not installed:
@@ -91,11 +94,14 @@ def ready(out: Path, *, installed: bool) -> Iterator[Bench]:
         rollout.built(rollout.building(rollout.GOOD))
         rollout.deploy_good(out)
         rollout.make_known(rollout.GOOD, SERVICE)
+    for host in HOSTS:
+        on_host.undo_all(host.name)
     addresses.daemon().mark(SERVICE, rollout.GOOD, "good", note="the proof")
     day = OrdinaryDay(out)
     began = time.monotonic()
     try:
         rollout.patiently("a few seconds of traffic", lambda: time.monotonic() > began + 5, 30)
-        yield Bench()
+        with hour.chosen(night=night):
+            yield Bench()
     finally:
         day.end()

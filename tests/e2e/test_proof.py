@@ -3,6 +3,7 @@
 import pytest
 
 from harness.faults.fault import Fault, faults
+from harness.proof import hour
 from harness.proof.batch import Batch
 from harness.proof.preparing import Bench
 from harness.proof.rungs import Proof
@@ -15,8 +16,9 @@ SOME = ("exporter-stopped", "unit-failed", "memory-short")
 def played(stack: Stack, *chosen: Fault) -> tuple[list[Proof], list[str], str]:
     """The proofs, the names of what fired without a reason, and why the witness is not believed."""
     bench = Bench()
-    bench.calm(chosen)
-    judged = bench.judged(Batch(chosen, stack.rules, stack.scale, print).play())
+    with hour.chosen():
+        bench.calm(chosen)
+        judged = bench.judged(Batch(chosen, stack.rules, stack.scale, print).play())
     return judged.proofs, [stray.alert for stray in judged.strays if not stray.reason], judged.asleep
 
 
