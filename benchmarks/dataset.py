@@ -11,6 +11,9 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
+from application import api, operations
+from application.metrics import Metrics
+from application.middleware import declare_routes
 from benchmarks.exporters import data_series, host_series, monitoring_series
 from benchmarks.series import (
     HOUR_S,
@@ -24,9 +27,6 @@ from benchmarks.series import (
     service_of,
     target,
 )
-from harness.application import api, operations
-from harness.application.metrics import Metrics
-from harness.application.middleware import declare_routes
 from monitoring.contract import series
 
 DAY_S = 24 * HOUR_S

@@ -10,9 +10,9 @@ from typing import Any
 import docker
 import yaml
 
+from application import faults
 from devtools.errors import UserError
 from devtools.wait import until
-from harness.application import faults
 from harness.clients import Alertmanager, Application, Daemon, Http, Prometheus, Receivers
 from harness.containers import images
 from harness.containers.compose import Compose

@@ -84,7 +84,7 @@ def _bundles(context: Path) -> None:
     pip.write_text(f"pip=={version('pip')}\n", encoding="utf-8")
     wanted = {
         "rollback": [REPO / "rollback" / REQUIREMENTS],
-        "application": [REPO / "harness" / "application" / REQUIREMENTS],
+        "application": [REPO / "application" / REQUIREMENTS],
         "others": [REPO / "monitoring" / REQUIREMENTS, REPO / "harness" / "receivers" / REQUIREMENTS, pip],
     }
     for name, files in wanted.items():

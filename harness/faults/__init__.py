@@ -1,7 +1,7 @@
 """The faults that make alerts fire: what a bad release does wrong, and a catalogue with the cause of each.
 
 This is the one home of each fault: demo, tests and chaos refer to the faults here. How the application then
-misbehaves is in `harness/application/faults`, which is installed on hosts.
+misbehaves is in `application/faults`, which is installed on hosts.
 """
 
 from harness.faults.bad_release import FAULTS, ReleaseFault, added_latency, error_ratio

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
+from application.faults import Fault
+from application.faults.added_latency import AddedLatency
+from application.faults.error_ratio import ErrorRatio
 from devtools.errors import UserError
 from devtools.paths import REPO
-from harness.application.faults import Fault
-from harness.application.faults.added_latency import AddedLatency
-from harness.application.faults.error_ratio import ErrorRatio
 from monitoring.catalog import Alert, load
 from monitoring.thresholds import comparison, threshold
 

@@ -153,7 +153,7 @@ behave() {
         http://127.0.0.1:9080/behaviour
 }
 
-# release_fault NAME JSON, no_release_fault: the live release has this fault of harness/application/faults while the fault lasts
+# release_fault NAME JSON, no_release_fault: the live release has this fault of application/faults while the fault lasts
 release_fault() {
     manifest=$(readlink -f /opt/mita-backend/current)/manifest.json
     keep "$manifest"

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from application import faults
 from devtools.errors import UserError
 from devtools.paths import CACHE, RELEASES_DIR, REPO
 from devtools.system import run
-from harness.application import faults
 from harness.lab.hosts import os_release
 
 NAME = "mita-backend"
 PYTHONS = {"trixie": "3.13", "bookworm": "3.11"}
 BUILDER = REPO / "roles" / "program" / "files" / "build_bundle.py"
-APPLICATION = REPO / "harness" / "application"
+APPLICATION = REPO / "application"
 CONSTRAINTS = REPO / "constraints.txt"
 
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from application.faults import FAULTS
 from devtools.system import say
-from harness.application.faults import FAULTS
 from harness.release.build import PYTHONS, build
 from harness.release.pack import MOST_MIB, Wish, pack
 

@@ -72,7 +72,7 @@ def started(
         **variables,
     }
     process = subprocess.Popen(
-        ends_with_us("TERM", [sys.executable, "-m", "harness.application"]),
+        ends_with_us("TERM", [sys.executable, "-m", "application"]),
         cwd=REPO,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,

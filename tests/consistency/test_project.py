@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+from collections import Counter
 
 import yaml
 
@@ -33,3 +35,19 @@ def test_both_ways_of_ci_call_the_same_make_target() -> None:
     }
 
     assert called == {name: {"test"} for name in called}
+
+
+def test_no_room_holds_three_tenths_of_the_code() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=REPO, check=True, capture_output=True, text=True
+    ).stdout.split()
+    lines: Counter[str] = Counter()
+    for path in listed:
+        lines[path.split("/")[0]] += len((REPO / path).read_text("utf-8").splitlines())
+    del lines["tests"]
+
+    largest, count = lines.most_common(1)[0]
+
+    assert count < 0.3 * lines.total(), (
+        f"{largest} has {count} of {lines.total()} lines: make two rooms of it"
+    )

@@ -7,6 +7,7 @@ from devtools.paths import REPO
 ROLES = {path.name for path in (REPO / "roles").iterdir()}
 PATH = re.compile(r"""\broles["']? ?/ ?["']?([a-z_]+)["' ]*/""")
 ROOMS = (
+    "application",
     "benchmarks",
     "devtools",
     "harness",

@@ -16,11 +16,11 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
+from application import faults
 from devtools import chart, pods
 from devtools.cluster_tools import cluster_tool
 from devtools.paths import REPO
 from devtools.wait import until
-from harness.application import faults
 from harness.clients import Alertmanager, Application, Daemon, Http, Prometheus, Receivers
 from harness.containers import images
 from harness.containers.around import around

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 import requests
 
+from application import faults
 from devtools.wait import until
-from harness.application import faults
 from harness.release.backing import Backing
 from harness.release.running import READY_S, Running, started, until_ready
 

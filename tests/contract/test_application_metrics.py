@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
+from application.cache import Cache
+from application.database import Database
+from application.processes import boot_time_s, read_stat
 from devtools.wait import until
-from harness.application.cache import Cache
-from harness.application.database import Database
-from harness.application.processes import boot_time_s, read_stat
 from harness.cli import main
 from harness.release.backing import Backing
 from harness.release.running import Running, started, until_ready

@@ -2,8 +2,8 @@
 
 import pytest
 
+from application import faults as application
 from devtools.errors import UserError
-from harness.application import faults as application
 from harness.faults import FAULTS, added_latency, error_ratio
 from harness.faults.bad_release import trigger_with
 from harness.faults.causes import load

@@ -5,8 +5,8 @@ import statistics
 
 import pytest
 
-from harness.application import faults
-from harness.application.faults.added_latency import AddedLatency
+from application import faults
+from application.faults.added_latency import AddedLatency
 
 SPECS = {
     "error-ratio=0.35": {"ratio": 0.35},

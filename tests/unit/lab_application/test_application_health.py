@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.application import faults
-from harness.application.faults import Fault
-from harness.application.health import SLOW_MS, Check, Health
-from harness.application.metrics import Metrics
+from application import faults
+from application.faults import Fault
+from application.health import SLOW_MS, Check, Health
+from application.metrics import Metrics
 
 
 async def works() -> None:

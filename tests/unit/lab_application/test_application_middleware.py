@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from harness.application.metrics import Metrics
-from harness.application.middleware import RequestMetrics
+from application.metrics import Metrics
+from application.middleware import RequestMetrics
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.application.host import HostUsage
-from harness.application.processes import PAGE_BYTES, TICKS_PER_S, ServiceProcesses
+from application.host import HostUsage
+from application.processes import PAGE_BYTES, TICKS_PER_S, ServiceProcesses
 
 
 def add_process(

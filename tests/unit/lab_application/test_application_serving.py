@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 
+from application import serving, systemd
 from devtools.wait import until
-from harness.application import serving, systemd
 
 SLOW = threading.Event()
 

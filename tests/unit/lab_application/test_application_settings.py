@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.application.faults import FaultError
-from harness.application.settings import Settings, SettingsError
+from application.faults import FaultError
+from application.settings import Settings, SettingsError
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.application import tokens
+from application import tokens
 
 KEY = b"k" * 32
 NOW = 1_000.0
