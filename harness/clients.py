@@ -88,6 +88,11 @@ class Prometheus(Http):
         found = self.ask("GET", "/api/v1/alerts")["data"]["alerts"]
         return [alert for alert in found if labels.items() <= alert["labels"].items()]
 
+    def alerting_rules(self) -> list[Json]:
+        """Return the alerting rules that are in force."""
+        groups = self.ask("GET", "/api/v1/rules", params={"type": "alert"})["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
     def targets(self) -> list[Json]:
         """Return the active scrape targets."""
         return list(self.ask("GET", "/api/v1/targets", params={"state": "active"})["data"]["activeTargets"])

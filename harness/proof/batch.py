@@ -12,7 +12,7 @@ from harness.faults.fault import Fault
 from harness.incident.patience import MARGIN_S, firing_s
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
-from harness.proof import runbook, watching
+from harness.proof import exhibits, runbook, watching
 from harness.proof.rungs import Played, Witnessed, audience
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
@@ -53,16 +53,18 @@ class Batch:
         finally:
             self._undo_all()
         self._until_rest()
-        ended = time.time()
+        ended, records = time.time(), addresses.receivers().requests()
+        hosts = {alert: one.hosts for one in self._faults for alert in one.proves}
         return Witnessed(
             began=self._began,
             ended=ended,
             config=self._config,
             lives=watching.lives(addresses.prometheus(), self._began, ended),
-            records=addresses.receivers().requests(),
+            records=records,
             played=list(self._played.values()),
             bounds=self._bounds,
             decisions=addresses.daemon().decisions(),
+            exhibits=exhibits.gathered(hosts, hosts, addresses.prometheus(), records, (self._began, ended)),
         )
 
     def _inject(self) -> None:

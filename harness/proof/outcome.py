@@ -16,6 +16,7 @@ from rich.table import Table
 
 from devtools.errors import UserError
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
+from harness.proof.picture import Picture, drawn
 from harness.proof.rungs import Proof, Stray
 
 STATE = "run.json"
@@ -260,7 +261,16 @@ def _page(run: Run) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
     here.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
-    return here.get_template("page.html.j2").render(run=run, rungs=list(Rung), line=_line, colours=COLOURS)
+    return here.get_template("page.html.j2").render(
+        run=run, rungs=list(Rung), line=_line, picture=_picture, colours=COLOURS
+    )
+
+
+def _picture(proof: Proof) -> Picture | None:
+    """What was measured, with the moments that explain it."""
+    begin = proof.played.began
+    wanted = ("fault", "firing", "fault undone", "over")
+    return drawn(proof.seen, [(name, begin + at) for name, at in _line(proof) if name in wanted])
 
 
 def _line(proof: Proof) -> list[tuple[str, float]]:

@@ -10,6 +10,7 @@ from harness.incident.receipts import Receipt, compare, names, sender
 from harness.notify.why import reached
 from harness.proof import decided, runbook
 from harness.proof.decided import Decision
+from harness.proof.exhibits import Exhibits
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.runbook import Asked
 from monitoring.catalog import Alert
@@ -66,6 +67,7 @@ class Proof:
     bound_s: float = 0.0
     told: float | None = None
     told_over: float | None = None
+    seen: Exhibits = field(default_factory=Exhibits)
 
     @property
     def holds(self) -> bool:
@@ -107,6 +109,8 @@ class Witnessed:
     """The most seconds from the fault to the alert, by name."""
     decisions: Sequence[Decision] = ()
     """What the daemon decided, also before."""
+    exhibits: Mapping[str, Exhibits] = field(default_factory=dict)
+    """What is shown of each alert."""
 
 
 def judge(seen: Witnessed, rules: Mapping[str, Alert]) -> list[Proof]:
@@ -165,6 +169,7 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
         bound_s=seen.bounds[alert],
         told=min(at, default=None),
         told_over=max(at, default=None) if len(at) > 1 else None,
+        seen=seen.exhibits.get(alert, Exhibits()),
     )
 
 

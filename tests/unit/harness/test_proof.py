@@ -293,7 +293,7 @@ def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) 
     page = outcome.save(run, tmp_path).read_text()
 
     assert "http" not in page.replace("HostDown", "") and "&lt;now&gt;" in page
-    assert page.index("<details open>") < page.rindex("<details>")
+    assert page.index('class="row" open>') < page.rindex('class="row">')
     assert "stand-in" not in page
     doctored = Played(fault=replace(FAULT, kind=Kind.STUB), began=NOON, injected=NOON, undone=NOON + 20)
     run = replace(run, proofs=judge(seen(played=[doctored]), ALERTS))

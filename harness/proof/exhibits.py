@@ -1,0 +1,134 @@
+"""What a reader is shown beside a verdict: what the alert measured, what was sent, what its hosts logged."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from devtools.errors import UserError
+from harness.clients import ClientError, Prometheus
+from harness.incident.receipts import destination, names
+from harness.lab import containers, engine
+from monitoring.promql_parse import parse
+from monitoring.routing import Labels
+from monitoring.thresholds import comparison, threshold
+
+BEFORE_S = 15.0
+"""How much is shown of the time before the fault."""
+MOST_POINTS, MOST_CURVES, MOST_LINES = 200, 6, 60
+SECRET = frozenset({"routing_key", "token"})
+HIDDEN = "(hidden)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One series of what an alert measures: moments in seconds since the epoch, and values."""
+
+    labels: Labels
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What one receiver was sent, without the keys in it."""
+
+    at: float
+    place: str
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibits:
+    """What is shown of one alert."""
+
+    measured: str = ""
+    """The expression that its rule compares, as it is installed."""
+    limit: float | None = None
+    curves: tuple[Curve, ...] = ()
+    messages: tuple[Message, ...] = ()
+    journal: Mapping[str, str] = field(default_factory=dict)
+    """{host: the last lines of its journal while the fault was there}."""
+
+
+def gathered(
+    alerts: Iterable[str],
+    hosts: Mapping[str, Sequence[str]],
+    prometheus: Prometheus,
+    records: Sequence[Mapping[str, Any]],
+    span: tuple[float, float],
+) -> dict[str, Exhibits]:
+    """What there is to see of each alert in a span of time; *hosts* has those of its fault."""
+    installed = {rule["name"]: rule for rule in prometheus.alerting_rules()}
+    journals = {host: journal(host, *span) for host in {host for of in hosts.values() for host in of}}
+    found = {}
+    for alert in alerts:
+        measured, limit = _measured(installed[alert]["query"]) if alert in installed else ("", None)
+        found[alert] = Exhibits(
+            measured=measured,
+            limit=limit,
+            curves=curves(prometheus, measured, *span) if measured else (),
+            messages=tuple(messages(records, alert)),
+            journal={host: journals[host] for host in hosts[alert]},
+        )
+    return found
+
+
+def _measured(query: str) -> tuple[str, float | None]:
+    """What is compared, and with which number; the whole condition where it is no such comparison."""
+    tree = parse(query)
+    compared = comparison(tree)
+    return (str(compared.lhs), threshold(tree)) if compared else (query, None)
+
+
+def curves(prometheus: Prometheus, measured: str, since: float, until: float) -> tuple[Curve, ...]:
+    """What was measured; the series that reached furthest come first. A query that fails shows nothing."""
+    step = max(1.0, (until - since + BEFORE_S) / MOST_POINTS)
+    try:
+        series = prometheus.query_range(measured, since - BEFORE_S, until, step)
+    except ClientError:
+        return ()
+    found = [
+        Curve(
+            labels={name: value for name, value in one["metric"].items() if name != "__name__"},
+            points=tuple(
+                (float(at), float(value))
+                for at, value in one["values"]
+                if value not in ("NaN", "+Inf", "-Inf")
+            ),
+        )
+        for one in series
+    ]
+    with_points = [one for one in found if one.points]
+    return tuple(sorted(with_points, key=_swing, reverse=True)[:MOST_CURVES])
+
+
+def _swing(curve: Curve) -> float:
+    values = [value for _, value in curve.points]
+    return max(values) - min(values)
+
+
+def messages(records: Sequence[Mapping[str, Any]], alert: str) -> Iterable[Message]:
+    """What was sent about the alert, in the order in which it arrived."""
+    for record in records:
+        if names(record, alert):
+            body = json.dumps(_without_keys(record["body"]), indent=2, ensure_ascii=False)
+            at = datetime.fromisoformat(record["at"]).timestamp()
+            yield Message(at=at, place=str(destination(record)), body=body)
+
+
+def _without_keys(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if key in SECRET else _without_keys(each) for key, each in value.items()}
+    return [_without_keys(each) for each in value] if isinstance(value, list) else value
+
+
+def journal(host: str, since: float, until: float) -> str:
+    """The last lines of a host's journal in that time; where it cannot be asked, why."""
+    argv = ["journalctl", "--no-pager", "-q", "-o", "short", f"-n{MOST_LINES}"]
+    try:
+        with engine.explained():
+            done = containers.get(host).exec_run([*argv, f"--since=@{since:.0f}", f"--until=@{until:.0f}"])
+    except UserError as error:
+        return str(error)
+    return str(done.output.decode(errors="replace")).strip()

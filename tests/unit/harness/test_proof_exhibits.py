@@ -1,0 +1,96 @@
+"""The report shows what was measured and what was sent, and no key."""
+
+from typing import Any
+
+import pytest
+
+from harness.clients import ClientError, Prometheus
+from harness.proof import exhibits
+from harness.proof.exhibits import HIDDEN, Curve, Exhibits
+from harness.proof.picture import HEIGHT, WIDTH, drawn
+
+SPAN = (1_000.0, 1_060.0)
+
+
+class Measured(Prometheus):
+    """A Prometheus with one rule and what it measured."""
+
+    def __init__(self, *series: dict[str, Any], query: str = "up == 0", broken: bool = False) -> None:
+        super().__init__("http://127.0.0.1:9")
+        object.__setattr__(self, "series", series)
+        object.__setattr__(self, "rule", {"name": "HostDown", "query": query})
+        object.__setattr__(self, "broken", broken)
+
+    def alerting_rules(self) -> list[dict[str, Any]]:
+        return [self.rule]  # type: ignore[attr-defined]
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        if self.broken:  # type: ignore[attr-defined]
+            raise ClientError("it took too long")
+        return list(self.series)  # type: ignore[attr-defined]
+
+
+def series(host: str, *values: str) -> dict[str, Any]:
+    at = [[1_000 + number, value] for number, value in enumerate(values)]
+    return {"metric": {"__name__": "up", "host": host}, "values": at}
+
+
+def pager(alert: str) -> dict[str, Any]:
+    body = {"routing_key": "0123456789abcdef", "payload": {"summary": f"{alert} on app2"}}
+    return {
+        "at": "2026-11-28T12:00:00+00:00",
+        "receiver": "pagerduty",
+        "urgency": "critical",
+        "headers": {},
+        "body": body,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "measured", "limit"),
+    [
+        ("up == 0", "up", 0.0),
+        ("absent(up)", "absent(up)", None),
+        ("sum(rate(x[20s])) > 0.05 and y", "sum(rate(x[20s]))", 0.05),
+    ],
+)
+def test_what_is_measured_is_what_the_installed_rule_compares(
+    query: str, measured: str, limit: float | None
+) -> None:
+    found = exhibits.gathered(["HostDown"], {"HostDown": ()}, Measured(query=query), [], SPAN)["HostDown"]
+
+    assert (found.measured, found.limit) == (measured, limit)
+
+
+def test_the_series_that_moved_most_comes_first_and_what_is_no_number_is_left_out() -> None:
+    prometheus = Measured(series("app1", "1", "1"), series("app2", "1", "NaN", "0"), series("app3", "NaN"))
+
+    first, second = exhibits.curves(prometheus, "up", *SPAN)
+
+    assert (first.labels, first.points) == ({"host": "app2"}, ((1_000.0, 1.0), (1_002.0, 0.0)))
+    assert second.labels == {"host": "app1"}
+    assert exhibits.curves(Measured(broken=True), "up", *SPAN) == ()
+
+
+def test_a_message_is_shown_without_its_key_and_only_to_what_it_is_about() -> None:
+    records = [pager("HostDown"), pager("RedisDown")]
+
+    [found] = exhibits.messages(records, "HostDown")
+
+    assert "HostDown on app2" in found.body and HIDDEN in found.body
+    assert "0123456789abcdef" not in found.body
+    assert found.place == "pagerduty critical"
+
+
+def test_the_picture_holds_every_point_its_limit_and_the_moments_that_are_in_it() -> None:
+    curve = Curve(labels={"host": "app2"}, points=((1_000.0, 4.0), (1_010.0, 0.0), (1_020.0, 2.0)))
+
+    picture = drawn(Exhibits(limit=1.0, curves=(curve,)), [("fault", 1_010.0), ("long ago", 10.0)])
+
+    assert picture
+    assert picture.lines == (
+        ("host=app2", f"0.0,0.0 {WIDTH / 2:.1f},{HEIGHT:.1f} {WIDTH:.1f},{HEIGHT / 2:.1f}"),
+    )
+    assert picture.limit == HEIGHT * 3 / 4
+    assert picture.moments == (("fault", WIDTH / 2),)
+    assert drawn(Exhibits(limit=1.0), []) is None
