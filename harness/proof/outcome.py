@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from devtools.errors import UserError
+from harness.proof.curve_picture import Picture, drawn
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
-from harness.proof.picture import Picture, drawn
 from harness.proof.rungs import Proof, Stray
 
 STATE = "run.json"

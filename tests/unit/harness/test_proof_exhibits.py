@@ -6,8 +6,8 @@ import pytest
 
 from harness.clients import ClientError, Prometheus
 from harness.proof import exhibits
+from harness.proof.curve_picture import HEIGHT, WIDTH, drawn
 from harness.proof.exhibits import HIDDEN, Curve, Exhibits
-from harness.proof.picture import HEIGHT, WIDTH, drawn
 
 SPAN = (1_000.0, 1_060.0)
 
