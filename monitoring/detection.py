@@ -14,12 +14,16 @@ SCRAPE_MS = EVALUATION_MS = 15_000
 
 
 def behind(tree: Node, recordings: Mapping[str, Recording]) -> list[Node]:
-    """All nodes of an expression and of the recorded series in it; conditions beside it give no values."""
+    """All nodes of an expression and of the recorded series in it; conditions beside it give no values.
+
+    A series that remembers itself is looked into once.
+    """
     found: list[Node] = []
     for node in _values(tree):
         found.append(node)
         if isinstance(node, Selector) and node.metric in recordings:
-            found += behind(recordings[node.metric].tree, recordings)
+            others = {name: other for name, other in recordings.items() if name != node.metric}
+            found += behind(recordings[node.metric].tree, others)
     return found
 
 

@@ -122,6 +122,36 @@ no_stand_in() {
     rm -rf "/run/$FAULT"
 }
 
+# busy_processors: /run/$FAULT/stat is the kernel's table of processors, which from now on are busy, a fifth of the time for others
+busy_processors() {
+    mkdir -p "/run/$FAULT"
+    cp /proc/stat "/run/$FAULT/stat"
+    # Figures of a processor: user nice system idle iowait irq softirq steal, in hundredths of a second.
+    cat > "/run/$FAULT/age.py" <<'PYTHON'
+import sys, time
+path, began = sys.argv[1], time.time()
+lines = open("/proc/stat").read().splitlines()
+while True:
+    ticks, aged = int((time.time() - began) * 100), []
+    for line in lines:
+        words = line.split()
+        if words[0].startswith("cpu"):
+            words[1], words[8] = str(int(words[1]) + int(ticks * 0.8)), str(int(words[8]) + int(ticks * 0.2))
+        aged.append(" ".join(words))
+    with open(path, "r+") as file:
+        file.write("\n".join(aged) + "\n")
+        file.truncate()
+    time.sleep(0.5)
+PYTHON
+    systemd-run --quiet --collect --unit="$FAULT.ages" python3 "/run/$FAULT/age.py" "/run/$FAULT/stat"
+}
+
+# scarce_memory: /run/$FAULT/meminfo is the kernel's table of memory, of which a twentieth is available
+scarce_memory() {
+    mkdir -p "/run/$FAULT"
+    awk '/^MemTotal/ {total = $2} /^MemAvailable/ {$2 = int(total / 20)} {print}' /proc/meminfo > "/run/$FAULT/meminfo"
+}
+
 # sql STATEMENT: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
 sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c 'psql -qAt mita'); }
 

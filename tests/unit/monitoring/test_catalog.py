@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from monitoring.catalog import CatalogError, detection_bounds, load, render_alertmanager, render_rules
+from monitoring.detection import window
 
 RULES = """\
 groups:
@@ -161,3 +162,20 @@ def test_a_breach_below_the_threshold_is_never_detected(rules: Path) -> None:
         CatalogError, match=r"TooMany: expected a breach above 0.2, found 0.1; that never fires"
     ):
         detection_bounds(load(rules)[0], breach_share=0.1)
+
+
+def test_a_series_that_remembers_itself_is_looked_into_once(tmp_path: Path) -> None:
+    (tmp_path / "usual.rules.yml").write_text(
+        """\
+groups:
+  - name: g
+    rules:
+      - record: usual
+        expr: last_over_time(usual[1h]) and on () ALERTS{alertname="Lost"} or quantile_over_time(0.5, now[2h])
+      - alert: Lost
+        expr: usual < 3
+"""
+    )
+    [alert] = load(tmp_path)
+
+    assert window(alert) == 2 * 3600 * 1000
