@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from devtools.errors import UserError
 from devtools.wait import DeadlineError, until
@@ -31,10 +32,8 @@ class Batch:
         self._began = time.time()
         self._played: dict[str, Played] = {}
         self._config = watching.configuration()
-        route = self._config["route"]
-        self._wait_s, self._interval_s = (
-            parse_duration(route[name]) / 1000 for name in ("group_wait", "group_interval")
-        )
+        self._wait_s = _longest(self._config["route"], "group_wait")
+        self._interval_s = _longest(self._config["route"], "group_interval")
         self._before: runbook.Answers = {}
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
@@ -171,6 +170,12 @@ class Batch:
 
     def _tell(self, words: str) -> None:
         self._say(f"{time.time() - self._began:7.1f} s  {words}")
+
+
+def _longest(route: Mapping[str, Any], name: str) -> float:
+    """The longest of these times in a route and below it, in seconds: mail is put together for minutes."""
+    own = parse_duration(route.get(name, "0s")) / 1000
+    return max([own, *(_longest(one, name) for one in route.get("routes", ()))])
 
 
 def _pages(fault: Fault) -> list[tuple[str, str]]:
