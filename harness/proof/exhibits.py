@@ -17,6 +17,8 @@ from monitoring.thresholds import comparison, threshold
 BEFORE_S = 15.0
 """How much is shown of the time before the fault."""
 MOST_POINTS, MOST_CURVES, MOST_LINES = 200, 6, 60
+CHATTY = "prometheus-blackbox-exporter["
+"""It says several lines for each of its probes, also where all is well."""
 SECRET = frozenset({"routing_key", "token"})
 HIDDEN = "(hidden)"
 
@@ -125,10 +127,11 @@ def _without_keys(value: object) -> object:
 
 def journal(host: str, since: float, until: float) -> str:
     """The last lines of a host's journal in that time; where it cannot be asked, why."""
-    argv = ["journalctl", "--no-pager", "-q", "-o", "short", f"-n{MOST_LINES}"]
+    argv = ["journalctl", "--no-pager", "-q", "-o", "short"]
     try:
         with engine.explained():
             done = containers.get(host).exec_run([*argv, f"--since=@{since:.0f}", f"--until=@{until:.0f}"])
     except UserError as error:
         return str(error)
-    return str(done.output.decode(errors="replace")).strip()
+    lines = str(done.output.decode(errors="replace")).splitlines()
+    return "\n".join([line for line in lines if CHATTY not in line][-MOST_LINES:])
