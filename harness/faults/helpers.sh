@@ -95,6 +95,27 @@ no_target() {
     fi
 }
 
+# until_answered URL: for ten seconds
+until_answered() { curl -sf -o /dev/null --retry 50 --retry-delay 0 --retry-connrefused --retry-max-time 10 "$1"; }
+
+# second_prometheus PORT [FLAG]... < configuration: a real one beside the installed one, which asks it how it is
+second_prometheus() {
+    port=$1 home=/var/tmp/$FAULT
+    shift
+    mkdir -p "$home"
+    cat > "$home/prometheus.yml"
+    chown -R prometheus "$home"
+    systemd-run --quiet --collect --unit="$FAULT.prometheus" -p User=prometheus prometheus --config.file="$home/prometheus.yml" \
+        --storage.tsdb.path="$home/data" --web.listen-address="127.0.0.1:$port" --log.level=error "$@"
+    until_answered "http://127.0.0.1:$port/-/ready"
+    target prometheus "127.0.0.1:$port" prometheus
+}
+
+no_second_prometheus() {
+    no_target prometheus
+    rm -rf "/var/tmp/$FAULT"
+}
+
 # stand_in JOB PORT SERVICE < exposition: one more instance of a job, whose text is this; @N@ counts the seconds since @BEGAN@
 stand_in() {
     mkdir -p "/run/$FAULT"
@@ -152,8 +173,8 @@ scarce_memory() {
     awk '/^MemTotal/ {total = $2} /^MemAvailable/ {$2 = int(total / 20)} {print}' /proc/meminfo > "/run/$FAULT/meminfo"
 }
 
-# sql STATEMENT: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
-sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c 'psql -qAt mita'); }
+# sql STATEMENT [DATABASE]: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
+sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c "psql -qAt ${2:-mita}"); }
 
 no_sessions() {
     if systemctl -q is-active postgresql; then

@@ -294,10 +294,11 @@ def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) 
 
     assert "http" not in page.replace("HostDown", "") and "&lt;now&gt;" in page
     assert page.index('class="row" open>') < page.rindex('class="row">')
-    assert "stand-in" not in page
-    doctored = Played(fault=replace(FAULT, kind=Kind.STUB), began=NOON, injected=NOON, undone=NOON + 20)
-    run = replace(run, proofs=judge(seen(played=[doctored]), ALERTS))
-    assert "stand-in" in outcome.save(run, tmp_path / "another").read_text()
+    for kind, said in {Kind.STUB: "stand-in", Kind.DOCTORED: "doctored"}.items():
+        assert said not in page
+        pretended = Played(fault=replace(FAULT, kind=kind), began=NOON, injected=NOON, undone=NOON + 20)
+        other = replace(run, proofs=judge(seen(played=[pretended]), ALERTS))
+        assert said in outcome.save(other, tmp_path / kind).read_text()
     suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
     assert [case.find("failure") is None for case in suite] == [False, True]
     assert '"holds": false' in (tmp_path / "proof.json").read_text()
