@@ -1,6 +1,7 @@
 """Filters that turn the addresses of `.env` into what exporters read as files, passwords apart."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +11,9 @@ from ansible.plugins.filter.urlsplit import split_url as split
 
 Parts = Mapping[str, Any]
 """An address as Ansible's `urlsplit` takes it apart."""
+
+HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
+"""A name, or an address without its brackets."""
 
 
 def database_uri(parts: Parts) -> str:
@@ -48,23 +52,30 @@ def taken_apart(address: str, name: str) -> Parts:
     """Return the parts of an address. A password that cuts it short is refused, without a word of it."""
     try:
         parts: Parts = split(address, "", "mita_parts")
-    except ValueError:  # its words have a piece of the password in them
+    except ValueError:  # its words may have a piece of the password in them
+        if "@" not in address:
+            raise AnsibleFilterError(
+                f"{name}: expected one host and a port of at most 65535, found what is none"
+            ) from None
         parts = {"fragment": "?"}
     if parts.get("fragment") or "@" in f"{parts.get('path', '')}{parts.get('query', '')}":
         raise AnsibleFilterError(
             f"{name}: expected a user and a password in which # / ? @ : and % are written as "
-            "%23 %2F %3F %40 %3A and %25, found an address that ends within them"
+            "%23 %2F %3F %40 %3A and %25, and after them one host and a port of at most 65535, "
+            "found an address that cannot be read so"
         )
     return parts
 
 
 def _known(parts: Parts, name: str, schemes: tuple[str, ...], example: str) -> None:
     """Refuse what is no such address, without a word of the password in it."""
-    if parts.get("scheme") not in schemes or not parts.get("hostname"):
-        raise AnsibleFilterError(
-            f"{name}: expected an address such as {example}, found one that begins with "
-            f"{parts.get('scheme') or 'no scheme'}:// and names {parts.get('hostname') or 'no host'}"
-        )
+    if parts.get("scheme") not in schemes:
+        found = f"that begins with {parts.get('scheme') or 'no scheme'}://"
+    elif not HOST.fullmatch(str(parts.get("hostname") or "")):
+        found = "whose host is neither a name in ASCII nor an address"
+    else:
+        return
+    raise AnsibleFilterError(f"{name}: expected an address such as {example}, found one {found}")
 
 
 def _place(parts: Parts, usual: int) -> str:

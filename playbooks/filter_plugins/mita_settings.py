@@ -1,6 +1,6 @@
-"""Filter `mita_setting_problems`: names in `rollback_settings` that the daemon does not know.
+"""Filters that ask the daemon's code: about names in `rollback_settings`, and about all that it would read.
 
-The daemon would refuse them, too, but only when its turn comes: other hosts are changed by then.
+The daemon would refuse both, too, but only when its turn comes: others are changed by then.
 """
 
 import sys
@@ -11,6 +11,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from rollback.domain.errors import SettingsInvalid
+from rollback.reloading import load
 from rollback.setting_groups import ExecutorSettings
 from rollback.settings import Settings
 
@@ -28,6 +30,15 @@ def setting_problems(
         for host in groups.get("rollback", ())
         for problem in _problems(hostvars[host].get(INPUT) or {})
     ]
+
+
+def refusal(folder: str) -> str:
+    """Return why the daemon would not start with what a folder has for it; empty: it would."""
+    try:
+        load(Path(folder) / "settings.yml")
+    except SettingsInvalid as refused:
+        return str(refused)
+    return ""
 
 
 def _problems(settings: Any) -> Iterator[str]:
@@ -54,5 +65,5 @@ class FilterModule:
     """What Ansible loads."""
 
     def filters(self) -> dict[str, object]:
-        """Return the filter by name."""
-        return {"mita_setting_problems": setting_problems}
+        """Return the filters by name."""
+        return {"mita_setting_problems": setting_problems, "mita_daemon_refusal": refusal}

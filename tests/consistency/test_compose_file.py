@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from docker.utils.build import exclude_paths
 
 from devtools.paths import REPO
 from harness.containers.compose import FOLDER, Compose
@@ -76,6 +77,19 @@ def test_image_may_be_named_by_its_digest(tmp_path: Path) -> None:
     compose = dotenv(tmp_path / ".env", {**PLANTED, "PROMETHEUS_VERSION": digest})
 
     assert compose.config()["services"]["prometheus"]["image"] == f"docker.io/prom/prometheus:{digest}"
+
+
+def test_judge_of_images_is_told_of_each(services: dict[str, Any], lasting: dict[str, Any]) -> None:
+    inputs = yaml.safe_load((REPO / "inventories/compose/group_vars/all/main.yml").read_text("utf-8"))
+    told = services[ONE_SHOT]["environment"]
+    upstream = {str(one["image"]) for one in lasting.values()} - {"mita-monitoring:local"}
+
+    assert {told[name] for name in inputs["compose_images"]} == upstream | {told["PYTHON_IMAGE"]}
+
+
+def test_no_secret_is_shown_to_who_asks_for_the_configuration(tmp_path: Path) -> None:
+    """People paste what `docker compose config` prints."""
+    assert "planted-" not in dotenv(tmp_path / ".env", PLANTED).ok("config")
 
 
 def test_containers_are_closed(services: dict[str, Any]) -> None:
@@ -153,7 +167,22 @@ def test_looks_come_as_often_as_on_hosts(lasting: dict[str, Any]) -> None:
     assert f"[{every} /" in variables("alertmanager")["__alertmanager_closing_every_s"]
 
 
+OWN = (".env", ".env.old", "site.yml", "compose.site.yml", "railway_token", "roll-back")
+"""What the pages have people lay beside the files of monitoring/."""
+
+
 def test_own_values_are_ignored_by_git() -> None:
     ignored = (REPO / ".gitignore").read_text(encoding="utf-8").split("\n")
 
-    assert {"monitoring/.env", "monitoring/site.yml"} <= {*ignored}
+    assert {f"monitoring/{name}" for name in OWN if name != ".env.old"} | {"monitoring/.env.*"} <= {*ignored}
+
+
+def test_own_values_are_no_part_of_the_image_that_goes_to_a_registry(tmp_path: Path) -> None:
+    kept = {"monitoring/site_files.py", "monitoring/prometheus.yml", "monitoring/rules/http.rules.yml"}
+    for name in (*(f"monitoring/{own}" for own in OWN), *kept, "secrets/smtp_password"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    patterns = (REPO / ".dockerignore").read_text(encoding="utf-8").split("\n")
+
+    sent = exclude_paths(str(tmp_path), [one for one in patterns if one and not one.startswith("#")])
+    assert {path for path in sent if (tmp_path / path).is_file()} == kept

@@ -40,7 +40,7 @@ ENV = {
     "rollback_webhook_secret": "planted-webhook-secret",
     "grafana_admin_user": "admin",
     "grafana_admin_password": "planted-password",
-    "database_url": "postgresql://user:pass@host:5432/mita",
+    "database_url": "postgresql://user:planted@host:5432/mita",
     "redis_url": "redis://redis:6379",
     "rollback_base_url": "https://api.mita.finance",
 }

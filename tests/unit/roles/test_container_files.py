@@ -1,16 +1,13 @@
 """What the containers read: exactly the files of the task, closed to others, each replaced in one step."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.plugins.filter.urlsplit import FilterModule as Urlsplit
 
-from devtools.paths import REPO
 from playbooks.filter_plugins.mita_containers import (
     backend,
     database_uri,
@@ -156,35 +153,6 @@ def test_more_of_an_application_than_is_asked_is_refused(url: str) -> None:
         backend(split(url))
 
     assert "planted" not in str(refused.value)
-
-
-EXAMPLE = dict(
-    re.findall(r"^([A-Z_]+)=(.*)$", (REPO / "monitoring" / ".env.example").read_text("utf-8"), re.M)
-)
-
-
-def test_addresses_are_judged_before_anything_is_written() -> None:
-    [_, play] = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
-    judged, *after = [
-        number
-        for number, task in enumerate(play["tasks"])
-        if "mita_database_uri" in str(task)
-        or "container" in str(task.get("ansible.builtin.include_role", ""))
-    ]
-
-    assert "mita_redis_address" in str(play["tasks"][judged]["ansible.builtin.assert"]["that"])
-    assert min(after) > judged
-
-
-def test_every_secret_of_the_example_is_refused_as_such() -> None:
-    [_, play] = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
-    task = play["tasks"][0]
-    [pattern] = re.findall(r"search\('(.*)'\)", task["ansible.builtin.assert"]["that"])
-
-    known = {name for name, value in EXAMPLE.items() if re.search(pattern, value)}
-
-    assert known == set(task["vars"]["__secrets"])
-    assert set(EXAMPLE) - known == {"GRAFANA_ADMIN_USER", "DATABASE_URL", "REDIS_URL", "ROLLBACK_BASE_URL"}
 
 
 def test_application_is_asked_at_the_usual_port_of_its_scheme() -> None:

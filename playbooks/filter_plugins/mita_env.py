@@ -1,0 +1,77 @@
+"""Filters that judge `monitoring/.env`: every value that cannot be used, all at once, and none is shown."""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from playbooks.filter_plugins.mita_containers import backend, database_uri, redis_address, taken_apart
+from playbooks.filter_plugins.mita_secrets import LEAST
+from rollback.reloading import ROUTING_KEY
+
+SHORTEST = {"ROLLBACK_WEBHOOK_SECRET": LEAST["rollback_webhook_secret"]}
+EXAMPLE = re.compile(r"your-|YOUR/WEBHOOK|//user:pass@")
+"""What a secret of `.env.example` has, which everybody knows."""
+ADDRESSES: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "DATABASE_URL": database_uri,
+    "REDIS_URL": redis_address,
+    "ROLLBACK_BASE_URL": backend,
+}
+PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+
+
+def env_problems(values: Mapping[str, str]) -> list[str]:
+    """Return one sentence for each variable whose value cannot be used."""
+    found = {name: _problem(name, value) for name, value in values.items()}
+    return [f"{name}: {problem}" for name, problem in found.items() if problem]
+
+
+def image_problems(images: Mapping[str, str], asked: str) -> list[str]:
+    """Return one sentence for each image that is not named by its digest, where digests are asked for."""
+    if asked not in ("", "required"):
+        return [f"MITA_DIGESTS: expected required, or nothing, found {asked}"]
+    return [
+        f"{name}: expected an image with its digest, as MITA_DIGESTS=required asks, such as "
+        f"x:1.0.0@sha256:..., found {image}"
+        for name, image in images.items()
+        if asked and not PINNED.fullmatch(image)
+    ]
+
+
+def _problem(name: str, value: str) -> str:
+    """What is wrong with a value, or nothing."""
+    least = SHORTEST.get(name, 0)
+    if not value:
+        return "expected a value, found none; .env.example has it"
+    if not value.isprintable():
+        return "expected one line of printable text in UTF-8, found several, or signs that cannot be printed"
+    if value != value.strip() or (" " in value and name.endswith("_URL")):
+        return "expected no space around it, and none in an address, found some"
+    if len(value) < least:
+        return f"expected {least} characters or more, found {len(value)}; `openssl rand -hex 16` makes some"
+    if EXAMPLE.search(value):
+        return "expected a secret of your own, found that of .env.example; put yours into .env"
+    if name.startswith("PAGERDUTY_") and not (value == "none" or ROUTING_KEY.fullmatch(value)):
+        return (
+            f"expected 32 letters and digits, or none where alertmanager_without has pagerduty, "
+            f"found {len(value)} signs: copy the key of an Events API v2 integration"
+        )
+    try:
+        if name in ADDRESSES:
+            ADDRESSES[name](taken_apart(value, name))
+    except AnsibleFilterError as error:
+        return str(error).removeprefix(f"{name}: ")
+    return ""
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters by name."""
+        return {"mita_env_problems": env_problems, "mita_image_problems": image_problems}
