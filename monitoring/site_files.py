@@ -5,8 +5,9 @@ roles, and what comes out stands in the place of the chart's files.
 """
 
 import hashlib
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,21 @@ ELSEWHERE = {
     "rollback_settings": "rollback.settings",
 }
 """What the chart has a value for, which a template applies."""
+SECRETS = (
+    *(
+        "password",
+        "auth_password",
+        "auth_secret",
+        "credentials",
+        "bearer_token",
+        "client_secret",
+        "secret_key",
+    ),
+    *("routing_key", "service_key", "api_key", "api_secret", "user_key", "token", "bot_token", "webhook_url"),
+    "slack_api_url",
+)
+"""What of Alertmanager's and Prometheus' configuration is secret, and may be the name of a file instead."""
+LOGIN = re.compile(r"://[^/\s]*@")
 WITHOUT = ("mail", "pagerduty", "slack", "dead_man")
 DELIVERY = tuple(name for name in inputs.INPUTS if name not in ELSEWHERE)
 TEMPLATES, RULES = "alertmanager_template_files", "prometheus_rule_files"
@@ -50,6 +66,12 @@ def site_files(said: Any, folder: Path) -> dict[str, str]:
     """The text of each file that the inputs change, by its path; what they name is sought from *folder*."""
     given = _known(said)
     texts = {**_alertmanager(given, folder), **_prometheus(given, folder)}
+    for path in ("alertmanager.yml", "prometheus.yml"):
+        for place in _secrets(read_yaml(texts[path])):
+            raise CatalogError(
+                f"{path},{place}: expected no secret in what becomes a ConfigMap, found one; put it into the "
+                f"Secret, and name its file instead, such as /etc/{path.removesuffix('.yml')}/secrets/KEY"
+            )
     return {path: text for path, text in texts.items() if text != _native(path)}
 
 
@@ -63,6 +85,21 @@ def fingerprint() -> str:
     ]
     named = sorted((path.relative_to(HERE).as_posix(), path) for path in paths)
     return hashlib.sha256(b"".join(name.encode() + path.read_bytes() for name, path in named)).hexdigest()
+
+
+def _secrets(value: Any, place: str = "", kind: str = "") -> Iterator[str]:
+    """Where a secret stands, or an address with a login; what is meant to be seen has other names."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if isinstance(inner, str) and (name in SECRETS or (name, kind) == ("api_url", "slack_configs")):
+                yield f"{place} {name}"
+            yield from _secrets(inner, f"{place} {name}", name)
+    elif isinstance(value, list):
+        for inner in value:
+            name = inner.get("name", "") if isinstance(inner, Mapping) else ""
+            yield from _secrets(inner, f"{place} {name}".rstrip(), kind)
+    elif isinstance(value, str) and LOGIN.search(value):
+        yield place
 
 
 def _known(said: Any) -> dict[str, Any]:

@@ -64,6 +64,7 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
             "rollback": {
                 "executor": {
                     "kind": "helm",
+                    "tools": {"programs": ["/usr/bin/helm"]},
                     "rules": [
                         {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}
                     ],

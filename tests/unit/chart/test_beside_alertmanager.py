@@ -14,7 +14,7 @@ import relay.settings
 from devtools import chart
 from roles.alertmanager.filter_plugins.mita_closing import closing_settings
 from roles.alertmanager.filter_plugins.mita_relay import relay_files
-from tests.unit.chart.matrix import SMALL, VALUES, objects
+from tests.unit.chart.matrix import PROD, SMALL, VALUES, objects
 from tests.unit.chart.test_content import mounted
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ def test_without_the_queue_alertmanager_speaks_to_slack_itself() -> None:
 
 def test_a_site_without_slack_has_no_queue() -> None:
     found = chart.rendered(
-        SMALL, values={"alertmanager": {"without": {"slack": "none here"}}, "rollback": {"slack": False}}
+        PROD, values={"alertmanager": {"without": {"slack": "none here"}}, "rollback": {"slack": False}}
     )
     assert "slack_webhook_url" not in str(found)
     assert not any(one["metadata"]["name"].endswith("-relay") for one in found)

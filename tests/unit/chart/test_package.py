@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 import yaml
 
 import rollback
-from devtools import chart
+from devtools import chart, pods
 from devtools.cluster_tools import cluster_tool
 from devtools.paths import REPO
+from tests.unit.chart.matrix import objects
 
 NATIVE = REPO / "monitoring"
 LINKED = ("prometheus.yml", "alertmanager.yml", "blackbox.yml", "rules", "templates", "dashboards")
@@ -47,6 +49,23 @@ def test_every_switch_stands_in_the_values_and_the_other_way_round() -> None:
     assert len(names) == len(set(names)) > 90
     assert all(meaning for _, _, meaning in chart.switches(schema, defaults))
     assert set(schema["properties"]) - {"global"} == set(defaults)
+
+
+@pytest.mark.slow
+def test_the_page_names_every_key_of_the_production_values() -> None:
+    page = (REPO / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    table = page.partition("| key | what it is |")[2].partition("```")[0]
+    named = {
+        key for keys in re.findall(r"^ +\| (.*?) \|", table, re.M) for key in re.findall(r"`(\w+)`", keys)
+    }
+    mounted = {
+        item["key"]
+        for one in objects("prod").of(*pods.WORKLOADS)
+        for volume in pods.pod(one).get("volumes", [])
+        for source in volume.get("projected", {}).get("sources", [])
+        for item in source.get("secret", {}).get("items", [])
+    }
+    assert named == mounted
 
 
 @pytest.mark.slow

@@ -1,13 +1,16 @@
 """What cannot work is refused in words, before anything is sent."""
 
+import json
 from typing import Any
 
 import pytest
+import yaml
 
 from devtools import chart
 
 pytestmark = pytest.mark.slow
 SMALL = chart.CHART / "values.small.yaml"
+CREDENTIALS = {"authorization": {"credentials_file": "/etc/prometheus/secrets/bearer"}}
 
 
 def test_the_bare_defaults_say_all_that_a_site_must_say() -> None:
@@ -70,7 +73,7 @@ def test_what_cannot_work_together_is_refused_in_one_go() -> None:
         "alertmanager.without.mail: expected it or what it says is not there, found both",
         "rollback.executor.namespace: expected the namespace",
         "rollback.executor.rules: expected what may be done",
-        "rollback.executor.tools.image.repository: expected the image",
+        "rollback.executor.tools.image.repository: expected where the image is",
         "rollback.settings.listen_port: expected no such setting",
         "exporters.redis.address: expected the server",
         "ingress.tlsSecret: expected the Secret",
@@ -78,6 +81,148 @@ def test_what_cannot_work_together_is_refused_in_one_go() -> None:
         "ingress.hosts.grafana: expected grafana.enabled: true",
     ):
         assert words in said
+
+
+def test_what_kubernetes_or_prometheus_would_refuse_is_refused_before() -> None:
+    labels = {"a b": "x,y"}
+    values: dict[str, Any] = {
+        "environment": "a\nb",
+        "imagePullSecrets": [{"nam": "registry"}],
+        "prometheus": {
+            "image": {"repository": "docker.io/prom/prometheus:v2.53.3"},
+            "retention": "12h1d",
+            "storage": {"size": "0Gi"},
+            "externalUrl": "https://u:planted@p.example.org",
+            "externalLabels": {"a-b": "$HOME"},
+            "targets": {"node": [{"targets": ["a b:1", "c:1", "c:1"], "labels": {"a-b": "x"}}], "redis": []},
+            "discovery": {"mita-backend": {"namespace": "mita", "selector": labels, "port": 1}},
+            "scrapes": {"mita-backend": {"schem": "https"}},
+            "secretKeys": [".."],
+            "resources": {"limit": {"memory": "1Gi"}, "limits": {"memory": "lots"}},
+            "tolerations": [{"keyy": "x"}],
+            "affinity": {"podAfinity": {}},
+            "nodeSelector": labels,
+        },
+        "alertmanager": {
+            "daemonUrl": "https://api.mita.finance/api/admin/rollback/trigger",
+            "timezone": "Mars Base",
+            "mail": {"to": "x y@z", "from": "a@b\nc", "smarthost": "host"},
+        },
+        "rollback": {
+            "settings": {"tirggers": {}},
+            "executor": {
+                "services": {"a b": {"probe": "https://u:planted@x/"}},
+                "rules": [{"apiGroups": "apps", "resources": [], "verbs": ["get"]}],
+            },
+        },
+        "exporters": {
+            "postgres": {"address": "postgresql://u:planted@h:5432/x"},
+            "redis": {"address": "redis://:planted@h:6379"},
+        },
+        "networkPolicy": {"from": [{"podSelecto": {}}]},
+        "ingress": {"tlsSecret": "A B", "hosts": {"rollback": "x..y"}},
+    }
+    said = _refused(values)
+    for name in (
+        "environment",
+        *("imagePullSecrets.0", "prometheus.image.repository", "prometheus.retention"),
+        *("prometheus.storage.size", "prometheus.externalUrl", "prometheus.externalLabels"),
+        *("prometheus.externalLabels.a-b", "prometheus.targets.node.0.targets.0"),
+        *(
+            "prometheus.targets.node.0.targets",
+            "prometheus.targets.node.0.labels",
+            "prometheus.targets.redis",
+        ),
+        *("prometheus.discovery.mita-backend.selector", "prometheus.scrapes.mita-backend"),
+        *("prometheus.secretKeys.0", "prometheus.resources", "prometheus.resources.limits.memory"),
+        *("prometheus.tolerations.0", "prometheus.affinity", "prometheus.nodeSelector"),
+        *("alertmanager.daemonUrl", "alertmanager.timezone", "alertmanager.mail.to"),
+        *("alertmanager.mail.from", "alertmanager.mail.smarthost", "rollback.settings"),
+        *("rollback.executor.services", "rollback.executor.services.a b.probe"),
+        *("rollback.executor.rules.0.apiGroups", "rollback.executor.rules.0.resources"),
+        *("exporters.postgres.address", "exporters.redis.address", "networkPolicy.from.0"),
+        *("ingress.tlsSecret", "ingress.hosts.rollback"),
+    ):
+        assert f"- {name}: " in said, name
+    assert "planted" not in said
+
+
+def test_what_is_taken_away_is_missed_by_its_name() -> None:
+    """A null in a file of values takes a default away."""
+    schema = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
+    said = _refused(dict.fromkeys(schema["required"]))
+    assert [name for name in schema["required"] if f"(root): {name} is required" not in said] == []
+    parts = ("prometheus", "alertmanager", "grafana", "rollback", "ingress", "exporters")
+    inner = {name: schema["properties"][name]["required"] for name in parts}
+    said = _refused({name: dict.fromkeys(names) for name, names in inner.items()})
+    missed = [f"{part}: {name} is required" for part, names in inner.items() for name in names]
+    assert [words for words in missed if words not in said] == []
+    left: dict[str, Any] = {
+        part: {name: None for name in defaults[part] if name not in inner[part]} for part in parts
+    }
+    left["prometheus"] |= {"targets": {"mita-backend": [{"targets": ["app:8080"]}]}}
+    assert chart.rendered(SMALL, values=left)
+
+
+def test_no_secret_may_stand_in_the_values() -> None:
+    values: dict[str, Any] = {
+        "prometheus": {
+            "targets": {"blackbox-public": [{"targets": ["https://u:planted@api.example.org/"]}]},
+            "scrapes": {
+                "mita-backend": {"authorization": {"credentials": "planted"}},
+                "node": {"basic_auth": {"username": "u", "password": "planted"}},
+            },
+        },
+        "rollback": {"settings": {"prometheus_url": "http://u:planted@prometheus:9090"}},
+    }
+    said = _refused(values)
+    for name in (
+        "prometheus.targets.blackbox-public.targets",
+        "prometheus.scrapes.mita-backend.authorization.credentials",
+        "prometheus.scrapes.node.basic_auth.password",
+        "rollback.settings.prometheus_url",
+    ):
+        assert f"{name}: expected" in said
+    assert "planted" not in said
+
+
+def test_what_nobody_would_ask_or_hear_is_refused() -> None:
+    values: dict[str, Any] = {
+        "imagesByDigest": True,
+        "prometheus": {
+            "replicas": 2,
+            "image": {"repository": ""},
+            "externalLabels": {"replica": "x"},
+            "targets": {
+                "mita-bakend": [{"targets": ["a:1"]}],
+                "node": [{"targets": ["https://a:1"]}],
+                "blackbox-http": [{"targets": ["a:1"]}],
+            },
+            "scrapes": {"mita-frontend": {"scheme": "https"}, "node": CREDENTIALS},
+        },
+        "alertmanager": {"without": {"slack": "none here"}},
+        "rollback": {"executor": {"tools": {"programs": ["/usr/bin/helm"]}}},
+        "ingress": {"enabled": True, "tlsSecret": "t", "hosts": {"rollback": "x.y", "alertmanager": "x.y"}},
+    }
+    said = _refused(values)
+    for words in (
+        "image.digest: expected one, since imagesByDigest is true, found none",
+        "rollback.executor.tools.image.digest: expected one",
+        "prometheus.image.repository: expected where the image is",
+        "prometheus.externalLabels.replica: expected no such label",
+        "prometheus.targets.mita-bakend: expected a job of prometheus.yml",
+        "prometheus.targets.node: expected HOST:PORT, found https://a:1",
+        "prometheus.targets.blackbox-http: expected an address such as https://",
+        "prometheus.scrapes.mita-frontend: expected a job of prometheus.yml",
+        "prometheus.secretKeys: expected bearer, since a scrape reads /etc/prometheus/secrets/bearer",
+        "alertmanager.without: expected somebody who is told",
+        "rollback.executor.tools.programs: expected kubectl among them",
+        "ingress.hosts: expected a name of its own for each, found x.y, x.y",
+    ):
+        assert words in said
+    said = _refused({"alertmanager": {"enabled": False}})
+    assert "prometheus.targets.alertmanager: expected the addresses of the Alertmanager" in said
 
 
 def test_files_of_another_state_of_the_native_ones_are_refused() -> None:

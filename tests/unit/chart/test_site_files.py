@@ -111,12 +111,45 @@ def test_what_cannot_be_used_is_refused_in_words(said: Any, words: str) -> None:
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "entry", "place"),
+    [
+        ("slack_configs", {"channel": "#x", "api_url": "https://hooks.slack.com/planted"}, "api_url"),
+        ("pagerduty_configs", {"routing_key": "planted"}, "routing_key"),
+        ("webhook_configs", {"url": "https://u:planted@example.org/"}, "url"),
+        (
+            "webhook_configs",
+            {
+                "url": "https://x.org/",
+                "http_config": {"basic_auth": {"username": "u", "password": "planted"}},
+            },
+            "http_config basic_auth password",
+        ),
+    ],
+)
+def test_a_secret_that_would_be_in_a_configmap_is_refused(
+    kind: str, entry: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(CatalogError) as refused:
+        site_files({"alertmanager_receivers": [{"name": "shop", kind: [entry]}]}, Path())
+    assert f"alertmanager.yml, receivers shop {kind} {place}: expected no secret" in str(refused.value)
+    assert "planted" not in str(refused.value)
+
+
+def test_a_secret_of_a_scrape_is_refused_as_well() -> None:
+    scrape = {"job_name": "node", "authorization": {"credentials": "planted"}}
+    with pytest.raises(
+        CatalogError, match=r"prometheus.yml, scrape_configs.* credentials: expected no secret"
+    ):
+        site_files({"prometheus_overrides": {"scrape_configs": [scrape]}}, Path())
+
+
 @pytest.mark.slow
 def test_a_person_types_it(tmp_path: Path) -> None:
     """As the page has it: helm takes what it prints; a fault is one sentence, and no values."""
     page = (REPO / "docs" / "kubernetes.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"cat > site\.yml <<'END'\n(.*?)END\n", page, re.DOTALL)
-    site = tmp_path / "site.yml"
+    (example,) = re.findall(r"cat > cluster\.yml <<'END'\n(.*?)END\n", page, re.DOTALL)
+    site = tmp_path / "cluster.yml"
     site.write_text(example)
     done = _typed(site)
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ RULES = [
 
 def told() -> tuple[list[Any], dict[str, list[str]]]:
     """The rules of the daemon's Role, and its executor."""
-    executor = {"kind": "helm", "rules": RULES}
+    executor = {"kind": "helm", "rules": RULES, "tools": {"programs": ["/usr/bin/helm"]}}
     found = chart.rendered(PROD, values={"rollback": {"executor": executor}})
     (role,) = (
         one for one in found if one["kind"] == "Role" and one["metadata"]["name"].endswith("-rollback")
