@@ -138,10 +138,11 @@ def connect(settings: Path, access: Access) -> Daemon:
 
 def _host(known: Mapping[str, Any]) -> str:
     """Where the daemon answers on its own host: at localhost, unless it listens on one other address only."""
+    said = str(known.get("listen_address") or "localhost")
     try:
-        found = ip_address(str(known.get("listen_address", "")))
-    except ValueError:
-        return "localhost"
+        found = ip_address(said)
+    except ValueError:  # a name, as in a container
+        return said
     if found.is_loopback or found.is_unspecified:
         return "localhost"
     return f"[{found}]" if found.version == 6 else str(found)

@@ -1,6 +1,7 @@
 """The stack of monitoring/ in containers, with what it watches and whom it tells, as people bring it up."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import yaml
 
 from application import faults
 from devtools.errors import UserError
+from devtools.paths import REPO
 from devtools.wait import until
 from harness.clients import Alertmanager, Application, Daemon, Http, Prometheus, Receivers
 from harness.containers import images
@@ -40,8 +42,8 @@ ENV = {
 """What a person puts into .env, with what a shell, a URL or Compose could read as something else."""
 SECRETS = ("planted", ENV["PAGERDUTY_CRITICAL_KEY"], ENV["PAGERDUTY_ERROR_KEY"])
 """What must not be seen of them."""
-SWITCH = "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], method='POST'), timeout=20)"
-SITE = {
+API = "--api=http://app:9999/graphql/v2"
+SITE: dict[str, Any] = {
     **dict.fromkeys(("prometheus_time_scale", "alertmanager_time_scale", "rollback_time_scale"), SCALE),
     "alertmanager_mail": {
         "to": "mikhail@mita.finance",
@@ -54,10 +56,6 @@ SITE = {
     },
     "rollback_settings": {
         "pagerduty_url": "http://receivers:9080/v2/enqueue",
-        "executor": {
-            "kind": "command",
-            "argv": ["python3", "-c", SWITCH, "http://app:9999/versions/{to_version}"],
-        },
     },
 }
 
@@ -97,7 +95,10 @@ def scene(place: Path) -> Iterator[Scene]:
 
 
 def _up(compose: Compose, engine: docker.DockerClient) -> Scene:
-    compose.ok("up", "--detach")
+    try:
+        compose.ok("up", "--detach")
+    except UserError as error:
+        raise UserError(f"{error}\n{compose.ok('logs', 'config')[-3000:]}") from error
     found = _found(compose, engine)
     until(
         "every container to be healthy",
@@ -121,7 +122,10 @@ def _written(place: Path) -> Compose:
     }
     mail = {"smtp_username": "apikey", "smtp_password": ENV["SENDGRID_API_KEY"]}
     (place / "receivers.json").write_text(json.dumps({"credentials": credentials, **mail}), encoding="utf-8")
-    (place / "site.yml").write_text(yaml.safe_dump(SITE), encoding="utf-8")
+    site = {**SITE, "rollback_settings": {**SITE["rollback_settings"], "executor": railway_executor()}}
+    (place / "site.yml").write_text(yaml.safe_dump(site), encoding="utf-8")
+    (place / "railway_token").write_text("planted-railway-token\n", encoding="utf-8")
+    (place / "railway_token").chmod(0o444)  # on the page it is the daemon's
     own = {
         "MITA_SITE_FILE": str(place / "site.yml"),
         "MITA_BIND": ADDRESS,
@@ -132,6 +136,14 @@ def _written(place: Path) -> Compose:
     lines = "".join(f"{name}='{value}'\n" for name, value in {**ENV, **own}.items())
     (place / ".env").write_text(lines, encoding="utf-8")
     return Compose(env_file=place / ".env", project=PROJECT, more=(OVERLAY,))
+
+
+def railway_executor() -> dict[str, Any]:
+    """The executor that docs/railway.md has a person write, with the API of the platform of around.yml."""
+    page = (REPO / "docs" / "railway.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n# site\.yml\n(.*?)```", page, re.S)
+    executor: dict[str, Any] = yaml.safe_load(block)["rollback_settings"]["executor"]
+    return executor | {name: [*executor[name], API] for name in ("argv", "rehearsal_argv")}
 
 
 def _refuse_others(engine: docker.DockerClient) -> None:

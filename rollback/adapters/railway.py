@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before = railway.deployments()
         if options.rehearse:
             _tell(options.service, "live", _live(before))
-        found = next((one for one in before if is_of(one, options.to) and one["canRollback"]), None)
+        found = next((one for one in before if is_of(one, options.to) and one.get("canRollback")), None)
         if found is None:
             raise RailwayError(
                 f"expected a deployment of {options.to} that may be gone back to among the last "
@@ -79,18 +79,20 @@ class _Railway:
             "environmentId": options.environment,
             "serviceId": options.service_id,
         }
-        try:
-            token = options.token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise RailwayError(f"expected a token in {options.token_file}, found: {error}") from error
+        token = _token(options.token_file)
         kinds = {"project": ("Project-Access-Token", token), "account": ("Authorization", f"Bearer {token}")}
         name, value = kinds[options.token_kind]
         self._headers = {"Content-Type": "application/json", "User-Agent": "mita-rollback", name: value}
 
     def deployments(self) -> list[Deployment]:
         """The last deployments, newest first."""
-        found = self._ask(LIST, {"input": self._of, "first": MOST})["deployments"]["edges"]
-        return sorted((edge["node"] for edge in found), key=lambda one: str(one["createdAt"]), reverse=True)
+        found = self._ask(LIST, {"input": self._of, "first": MOST})
+        try:
+            nodes = [edge["node"] for edge in found["deployments"]["edges"]]
+            return sorted(nodes, key=lambda one: str(one["createdAt"]), reverse=True)
+        except (KeyError, TypeError) as error:
+            said = json.dumps(found)[:300]
+            raise RailwayError(f"expected a list of deployments of Railway, found {said}") from error
 
     def undo(self, deployment: str) -> None:
         """Ask for the rollback."""
@@ -98,17 +100,24 @@ class _Railway:
             raise RailwayError(f"expected Railway to go back to deployment {deployment}, it did not say yes")
 
     def wait(self, version: str, known: set[str], pause: float) -> None:
-        """Wait until a deployment that was not *known* before is live with the version."""
-        until, status = time.monotonic() + PATIENCE_S, "none"
+        """Wait until a deployment that was not *known* before is live with the version.
+
+        A look that fails says nothing about the rollback, which goes on at Railway: there is another.
+        """
+        until, status = time.monotonic() + PATIENCE_S, "no deployment"
         while time.monotonic() < until:
-            new = [one for one in self.deployments() if str(one["id"]) not in known and is_of(one, version)]
+            try:
+                found = self.deployments()
+            except RailwayError as error:
+                found, status = [], str(error)
+            new = [one for one in found if str(one["id"]) not in known and is_of(one, version)]
             status = str(new[0]["status"]) if new else status
             if status == LIVE:
                 return
             if status in ENDED:
                 raise RailwayError(f"the deployment that goes back to {version} ended as {status}")
             time.sleep(pause)
-        raise RailwayError(f"{version} is not live after {PATIENCE_S:.0f} s: {status}")
+        raise RailwayError(f"{version} is not live after {PATIENCE_S:.0f} s; the last look found: {status}")
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -126,6 +135,17 @@ class _Railway:
             said = found.get("errors") if isinstance(found, dict) else found
             raise RailwayError(f"Railway refused: {json.dumps(said)[:300]}")
         return found["data"]
+
+
+def _token(path: Path) -> str:
+    """The token of a file; what http.client would refuse, it would show."""
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RailwayError(f"expected a token in {path}, found: {error}") from error
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise RailwayError(f"expected one token in {path}, found none, or signs that no token has")
+    return token
 
 
 def _live(found: Sequence[Deployment]) -> str:

@@ -11,7 +11,17 @@ import pytest
 
 from devtools.wait import until
 from harness.clients import Http
-from harness.containers.brought_up import BAD, ENV, GOOD, HOST, PROJECT, SECRETS, SERVICE, Scene
+from harness.containers.brought_up import (
+    BAD,
+    ENV,
+    GOOD,
+    HOST,
+    PROJECT,
+    SECRETS,
+    SERVICE,
+    Scene,
+    railway_executor,
+)
 from harness.load.run import Wanted, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -118,6 +128,18 @@ def test_bad_release_is_told_and_rolled_back(stack: Scene) -> None:
     (rollback,) = stack.daemon.rollbacks(SERVICE)
     assert (rollback["from_version"], rollback["to_version"]) == (BAD, GOOD)
     assert rollback["verification"]["verdict"] == "fixed"
+    assert stack.application.version() == GOOD
+
+
+def test_way_back_of_the_page_for_railway_is_rehearsed(stack: Scene) -> None:
+    """What rolled back is the page's executor; its rehearsal touches nothing, and says what is not there."""
+    argv = railway_executor()["rehearsal_argv"]
+
+    for version, ends in ((GOOD, 0), ("3.0.0", 1)):
+        filled = [one.replace("{service}", SERVICE).replace("{to_version}", version) for one in argv]
+        done = stack.engine.containers.get("mita-backend").exec_run(filled)
+        assert done.exit_code == ends, done.output
+    assert b"expected a deployment of 3.0.0 that may be gone back to among the last 3" in done.output
     assert stack.application.version() == GOOD
 
 

@@ -141,6 +141,18 @@ def test_programs_read_what_was_written_anew(stack: Scene) -> None:
     assert _lasting(stack) == containers
 
 
+def test_deployment_is_told_as_the_page_for_railway_types_it(stack: Scene, shell: Mapping[str, str]) -> None:
+    """Step 4 of docs/railway.md, and what its step 3 ends with."""
+    page = (REPO / "docs" / "railway.md").read_text(encoding="utf-8")
+    (block,) = (one for one in BLOCK.findall(page) if "/finish" in one)
+    commit = "c" * 40
+
+    seen = typed(block, {**shell, "COMMIT": commit})
+    assert seen.endswith("ended with 0"), seen[-3000:]
+    seen = typed("docker exec mita-backend rollbackctl status", shell)
+    assert commit in seen, seen[-3000:]
+
+
 def _reloaded(stack: Scene) -> list[float]:
     names = ("prometheus", "alertmanager", "mita_rollback")
     found = [stack.prometheus.value(f"{name}_config_last_reload_success_timestamp_seconds") for name in names]

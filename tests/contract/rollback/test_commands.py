@@ -237,7 +237,7 @@ def test_what_is_wrong_is_said_in_a_sentence(console: Console, line: str, code: 
         ("0.0.0.0", "http://localhost:8000"),  # noqa: S104
         ("::", "http://localhost:8000"),
         ("127.0.0.1", "http://localhost:8000"),
-        ("monitor", "http://localhost:8000"),
+        ("monitor", "http://monitor:8000"),
         ("192.0.2.1", "http://192.0.2.1:8000"),
         ("2001:db8::1", "http://[2001:db8::1]:8000"),
     ],

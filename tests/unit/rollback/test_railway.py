@@ -37,6 +37,7 @@ class Service:
     """One service with two deployments; a rollback makes a third."""
 
     becomes: str = "SUCCESS"
+    unreachable: int = 0
     asked: list[str] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(
         default_factory=lambda: [
@@ -49,6 +50,9 @@ class Service:
         """As the API: a wrong token and a wrong id are errors in a body with status 200."""
         if headers.get("Project-Access-Token") != TOKEN and headers.get("Authorization") != f"Bearer {TOKEN}":
             return 200, {"errors": [{"message": "Not Authorized"}], "data": None}
+        if self.asked and self.unreachable:
+            self.unreachable -= 1
+            return 502, {}
         root = {"deployments": self._list, "deploymentRollback": self._undo}
         found = graphql.graphql_sync(SCHEMA, body["query"], root, variable_values=body["variables"])
         return (200 if found.data else 400), dict(found.formatted)
@@ -140,6 +144,52 @@ def test_a_deployment_that_fails_is_a_failure(
     service.becomes = "CRASHED"
     assert run(address, tmp_path, OLD) == 1
     assert "ended as CRASHED" in capsys.readouterr().err
+
+
+def test_a_look_that_fails_while_it_waits_is_followed_by_another(
+    address: str, service: Service, tmp_path: Path
+) -> None:
+    service.unreachable = 2
+    assert run(address, tmp_path, OLD) == 0
+    assert (service.asked, service.unreachable) == (["one"], 0)
+
+
+def test_it_says_what_it_saw_last_when_its_patience_ends(
+    address: str,
+    service: Service,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(railway, "PATIENCE_S", 0.05)
+    service.unreachable = 1_000
+    assert run(address, tmp_path, OLD) == 1
+    assert "is not live after 0 s; the last look found: Railway answered 502" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("token", ["planted\nsecond", "planted second", "plänted", " "])
+def test_what_is_no_token_is_said_without_it(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], token: str
+) -> None:
+    assert run(address, tmp_path, OLD, token=token) == 1
+    said = capsys.readouterr().err
+    assert "expected one token in" in said
+    assert "second" not in said
+    assert "nted" not in said.replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize("answer", [{"deployments": None}, {"other": 1}, {"deployments": {"edges": [{}]}}])
+def test_an_answer_of_another_form_is_said(
+    answer: dict[str, Any],
+    address: str,
+    service: Service,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "answer", lambda *_: (200, {"data": answer}))
+    assert run(address, tmp_path, OLD) == 1
+    assert "expected a list of deployments of Railway" in capsys.readouterr().err
 
 
 def test_what_is_live_already_is_left_alone(address: str, service: Service, tmp_path: Path) -> None:
