@@ -47,11 +47,6 @@ class ReleaseFault(ABC):
         """The share of the answers that its alert counts as bad."""
 
     @property
-    @abstractmethod
-    def sentence(self) -> str:
-        """What the release does, as the catalogue says it."""
-
-    @property
     def slow_over(self) -> float | None:
         """The seconds beyond which a client counts an answer as bad; None where every answer is in time."""
         return None
@@ -85,11 +80,6 @@ class Errors(ReleaseFault):
         """The share of the answers that its alert counts as bad."""
         return self.behaviour.ratio
 
-    @property
-    def sentence(self) -> str:
-        """What the release does, as the catalogue says it."""
-        return f"A release answers {self.share:.0%} of the requests of users with 500 while load runs."
-
 
 @dataclass(frozen=True)
 class Latency(ReleaseFault):
@@ -102,11 +92,6 @@ class Latency(ReleaseFault):
     def share(self) -> float:
         """The share of the answers that its alert counts as bad."""
         return self.behaviour.share_over(self.threshold)
-
-    @property
-    def sentence(self) -> str:
-        """What the release does, as the catalogue says it."""
-        return f"A release delays its answers by {self.behaviour.mean:g} s on average while load runs."
 
     @property
     def slow_over(self) -> float | None:

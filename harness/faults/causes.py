@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 
 from devtools.errors import UserError
-from harness.faults.bad_release import FAULTS, ReleaseFault
 from harness.faults.fault import faults
 from harness.faults.kinds import Kind
 from monitoring.yaml_text import read_yaml
@@ -41,17 +40,8 @@ def _cause(path: Path, name: str, entry: object) -> Cause:
             f"{path}: {name}: expected one of {', '.join(kinds)} with a sentence, found {entry!r}"
         )
     [(kind, how)] = entry.items()
-    if kind == Kind.RELEASE:
-        return Cause(Kind.RELEASE, _fault(path, name, how).sentence)
     if not isinstance(how, str) or not how.endswith("."):
         raise UserError(
             f"{path}: {name}: expected a sentence that ends with a full stop, found {how!r}; write it"
         )
     return Cause(Kind(kind), how)
-
-
-def _fault(path: Path, name: str, found: object) -> ReleaseFault:
-    fault = FAULTS.get(str(found))
-    if fault is None:
-        raise UserError(f"{path}: {name}: expected one of {', '.join(FAULTS)} as its fault, found {found!r}")
-    return fault

@@ -34,7 +34,8 @@ def add_commands(subparsers: Any) -> None:
 
 def _list(_: argparse.Namespace) -> None:
     for fault in faults().values():
-        say(f"{fault.name:<28} {','.join(fault.hosts):<12} {', '.join(fault.proves)}\n    {fault.does}")
+        where = ",".join(fault.hosts) or "a release"
+        say(f"{fault.name:<28} {where:<12} {', '.join(fault.proves)}\n    {fault.does}")
 
 
 def _status(_: argparse.Namespace) -> None:
@@ -45,6 +46,11 @@ def _status(_: argparse.Namespace) -> None:
 
 def _inject(arguments: argparse.Namespace) -> None:
     fault = named(arguments.name)
+    if fault.deploys:
+        raise UserError(
+            f"expected a fault of hosts alone, found {fault.name}, which deploys a release; "
+            f"`harness proof {fault.proves[0]}` plays it"
+        )
     on_host.inject(fault)
     say(f"{fault.name} is on {', '.join(fault.hosts)} for at most {fault.lasts_s} s: {fault.does}")
     say(f"it must make {', '.join(fault.proves)} fire; end it with `harness fault undo {fault.name}`")

@@ -15,6 +15,15 @@ The files of `catalogue/` have one entry each:
       holds: test ...                     # succeeds while the fault is there
       undo: |                             # may be run twice, and after a boot
         ...
+
+A fault may deploy a release over the good one, before what it does on hosts, if it does anything there:
+
+    release-failing:
+      release: A release answers a third of the requests of users with 500.
+      proves: [CriticalErrorRate]
+      deploys: error-ratio=0.35           # as `harness release build --fault` has it, or `healthy`
+      follows: release-slow               # it begins when that fault of its batch was undone
+      batch: releases
 """
 
 from collections.abc import Mapping
@@ -25,6 +34,7 @@ from typing import Any
 
 from yaml import YAMLError
 
+from application import faults as application
 from devtools.errors import UserError
 from harness.faults.kinds import Kind
 from monitoring.durations import parse_duration
@@ -33,8 +43,12 @@ from monitoring.yaml_text import read_yaml
 
 CATALOGUE = Path(__file__).with_name("catalogue")
 NEEDED = ("proves", "hosts", "batch", "inject", "undo")
-OPTIONAL = ("may", "holds", "lasts", "after")
+NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
+OPTIONAL = ("may", "holds", "lasts", "after", "follows")
 LASTS = "10m"
+NOTHING = "true"
+HEALTHY = "healthy"
+"""A release with nothing wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +68,10 @@ class Fault:
     lasts_s: int
     after_s: int
     """Seconds after which it is what it says."""
+    deploys: str = ""
+    """What is wrong with the release that it deploys; empty where it deploys none."""
+    follows: str = ""
+    """The fault of its batch after whose end it begins; empty where it begins with the batch."""
 
 
 @cache
@@ -65,6 +83,10 @@ def faults(directory: Path = CATALOGUE) -> dict[str, Fault]:
             if name in found:
                 raise _wrong(path, name, "a name of its own", "the same name twice")
             found[name] = _fault(path, name, entry)
+    for fault in found.values():
+        before = found.get(fault.follows)
+        if fault.follows and (before is None or before.batch != fault.batch):
+            raise _wrong(directory, fault.name, "to follow a fault of its own batch", repr(fault.follows))
     return found
 
 
@@ -90,11 +112,12 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
     if not isinstance(entry, Mapping):
         raise _wrong(path, name, "a fault", repr(entry))
     kinds = [kind for kind in Kind if kind in entry]
-    unknown = set(entry) - {*NEEDED, *OPTIONAL, *Kind}
-    missing = [key for key in NEEDED if not entry.get(key)]
-    if len(kinds) != 1 or unknown or missing:
+    needed = NEEDED_WITH_A_RELEASE if "deploys" in entry else NEEDED
+    unknown = set(entry) - {*NEEDED, *NEEDED_WITH_A_RELEASE, *OPTIONAL, *Kind}
+    missing = [key for key in needed if not entry.get(key)]
+    if len(kinds) != 1 or unknown or missing or (kinds == [Kind.RELEASE] and "deploys" not in entry):
         wanted = (
-            f"one of {', '.join(Kind)} with a sentence, {', '.join(NEEDED)}, perhaps {', '.join(OPTIONAL)}"
+            f"one of {', '.join(Kind)} with a sentence, {', '.join(needed)}, perhaps {', '.join(OPTIONAL)}"
         )
         raise _wrong(path, name, wanted, ", ".join(map(str, entry)))
     does = entry[kinds[0]]
@@ -105,13 +128,22 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
         kind=kinds[0],
         does=does,
         batch=str(entry["batch"]),
-        inject=str(entry["inject"]),
-        holds=str(entry.get("holds", "true")),
-        undo=str(entry["undo"]),
+        inject=str(entry.get("inject", NOTHING)),
+        holds=str(entry.get("holds", NOTHING)),
+        undo=str(entry.get("undo", NOTHING)),
+        deploys=_release(path, name, str(entry.get("deploys", ""))),
+        follows=str(entry.get("follows", "")),
         lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
         after_s=_seconds(path, name, entry.get("after", "0s")),
         **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts")},
     )
+
+
+def _release(path: Path, name: str, spec: str) -> str:
+    try:
+        return spec if spec in ("", HEALTHY) else application.parse(spec).spec
+    except application.FaultError as error:
+        raise _wrong(path, name, f"a release's fault, or {HEALTHY}, in `deploys`", str(error)) from error
 
 
 def _names(path: Path, name: str, found: Any) -> tuple[str, ...]:

@@ -222,3 +222,53 @@ no_release_fault() {
     back "$(readlink -f /opt/mita-backend/current)/manifest.json"
     systemctl restart mita-backend
 }
+
+# deployed_just_now: the daemon is told, as deploy.yml does, that the live release was deployed a moment ago
+deployed_just_now() {
+    python3 - <<'PYTHON'
+import base64, json, urllib.request
+secret = open("/etc/mita-rollback/secrets/rollback_admin_secret").read().strip()
+login = base64.b64encode(f"admin:{secret}".encode()).decode()
+def ask(path, body=None):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:8000/api/admin/rollback{path}", data=json.dumps(body).encode() if body else None,
+        headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"})
+    return json.load(urllib.request.urlopen(request, timeout=10))
+last = ask("/status")["services"]["mita-backend"]["deployment"]
+same = {name: last[name] for name in ("service", "version", "hosts", "checksum", "rollback_safe")}
+begun = ask("/deployments", {**same, "override": True})
+ask(f"/deployments/{begun['id']}/finish", {"outcome": "live"})
+PYTHON
+}
+
+# proposal_rejected: somebody says no to the rollback that the daemon proposes, if it does
+proposal_rejected() {
+    rollbackctl proposals --json | python3 -c 'import json, sys
+for one in json.load(sys.stdin)["proposals"]:
+    if one["state"] == "open": print(one["id"])' | xargs -r -n 1 rollbackctl reject --by "a fault" > /dev/null
+}
+
+# trigger_posted: the daemon hears of an alert that begins now and may roll the application back; triggers_over: and that all are over
+trigger_posted() {
+    at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    printf '{"status": "firing", "startsAt": "%s", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "%016x", "annotations": {}, %s}\n' \
+        "$at" "$(date +%s)" '"labels": {"alertname": "CriticalErrorRate", "service": "mita-backend", "env": "lab",
+        "severity": "critical", "rollback": "auto", "rollback_trigger": "error_rate_threshold"}' | tr -d '\n' > "/run/$FAULT/alert"
+    posted firing < "/run/$FAULT/alert"
+    { cat "/run/$FAULT/alert"; echo; } >> "$HOME_OF_FAULTS/$FAULT.posted"
+}
+
+triggers_over() {
+    if [ -e "$HOME_OF_FAULTS/$FAULT.posted" ]; then
+        sed 's/"status": "firing"/"status": "resolved"/' "$HOME_OF_FAULTS/$FAULT.posted" | paste -sd, | posted resolved
+        rm "$HOME_OF_FAULTS/$FAULT.posted"
+    fi
+}
+
+# posted STATUS < alerts: what Alertmanager delivers to the daemon
+posted() {
+    { printf '{"version": "4", "status": "%s", "alerts": [' "$1"; cat; echo ']}'; } > "$HOME_OF_FAULTS/$FAULT.delivery"
+    printf 'user = "alertmanager:%s"\n' "$(cat /etc/alertmanager/secrets/rollback_webhook_secret)" | curl -s -o /dev/null -K - \
+        -H 'Content-Type: application/json' -d "@$HOME_OF_FAULTS/$FAULT.delivery" http://127.0.0.1:8000/api/admin/rollback/trigger
+    rm "$HOME_OF_FAULTS/$FAULT.delivery"
+}

@@ -8,6 +8,7 @@ was killed nor an engine that was stopped leaves a fault behind.
 import io
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from devtools.errors import UserError
@@ -32,8 +33,11 @@ WantedBy=multi-user.target
 """
 
 
-def inject(fault: Fault) -> None:
-    """The fault is on each of its hosts; where that fails it is undone on all, and UserError says why."""
+def inject(fault: Fault, first: Callable[[], None] = lambda: None) -> None:
+    """The fault is on each of its hosts; where that fails it is undone on all, and UserError says why.
+
+    What belongs to it and is done elsewhere is done *first*.
+    """
     if there := [host for host in fault.hosts if fault.name in left_on(host)]:
         raise UserError(
             f"expected {', '.join(there)} without the fault {fault.name}, found it there; "
@@ -41,6 +45,7 @@ def inject(fault: Fault) -> None:
         )
     truth.injected(fault, time.time())  # before it is there: what it causes at once is its doing, too
     try:
+        first()
         for host in fault.hosts:
             _inject(host, fault)
     except UserError:

@@ -10,17 +10,21 @@ from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.faults import on_host
 from harness.faults.fault import Fault
-from harness.incident.patience import MARGIN_S, firing_s
+from harness.incident.patience import ANSIBLE_S, MARGIN_S, firing_s, policy_in_force
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
 from harness.proof import exhibits, runbook, watching
+from harness.proof.runbook import APPLICATION
 from harness.proof.rungs import Played, Witnessed, audience
+from harness.stack import released
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
 LOOK_S = 0.5
 SETTLE_S = 3.0  # what is told too much comes after what is told
+OWN = "rollback"
+"""The component of the alerts about what the daemon does."""
 Say = Callable[[str], None]
 
 
@@ -37,23 +41,24 @@ class Batch:
         self._before: runbook.Answers = {}
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
-        self._bounds = {
-            name: firing_s(rules[name], scale) + fault.after_s for fault in faults for name in fault.proves
-        }
+        policy = policy_in_force()
+        self._rolled_back_s = policy["cooldown"] + policy["verification_timeout"] + ANSIBLE_S + MARGIN_S
+        self._bounds = {name: self._bound(fault, name) for fault in faults for name in fault.proves}
 
     def play(self) -> Witnessed:
         """Inject, wait, undo, wait again; whatever happens, every fault is undone."""
+        released.build(self._faults)
         addresses.receivers().reset()
         self._before = runbook.ask(one for fault in self._faults for one in _pages(fault))
-        self._began = time.time()
-        try:
-            self._inject()
-            self._each_until_told()
-        finally:
-            self._undo_all()
-        self._until_rest()
+        with released.pressed(self._faults):
+            self._began = time.time()
+            try:
+                self._each_until_told()
+            finally:
+                self._undo_all()
+            self._until_rest()
         ended, records = time.time(), addresses.receivers().requests()
-        hosts = {alert: one.hosts for one in self._faults for alert in one.proves}
+        hosts = {alert: one.hosts or APPLICATION for one in self._faults for alert in one.proves}
         return Witnessed(
             began=self._began,
             ended=ended,
@@ -63,44 +68,74 @@ class Batch:
             played=list(self._played.values()),
             bounds=self._bounds,
             decisions=addresses.daemon().decisions(),
+            rollbacks=addresses.daemon().rollbacks(),
+            rolled_back_s=self._rolled_back_s,
             exhibits=exhibits.gathered(hosts, hosts, addresses.prometheus(), records, (self._began, ended)),
         )
 
-    def _inject(self) -> None:
-        for fault in self._faults:
-            began, problem = time.time(), ""
-            try:
-                on_host.inject(fault)
-            except UserError as error:
-                problem = str(error)
-            played = Played(fault=fault, began=began, injected=time.time(), problem=problem)
-            self._played[fault.name] = played
-            self._tell(f"{fault.name} on {', '.join(fault.hosts)}{f': {problem}' if problem else ''}")
+    def _bound(self, fault: Fault, alert: str) -> float:
+        """The most seconds from the fault to its alert; what a rollback leads to comes after the rollback."""
+        rule = self._rules[alert]
+        own = firing_s(rule, self._scale) + fault.after_s
+        return own + self._rolled_back_s if fault.deploys and rule.labels.get("component") == OWN else own
+
+    def _inject(self, fault: Fault) -> None:
+        began, problem = time.time(), ""
+        try:
+            released.inject(fault)
+        except UserError as error:
+            problem = str(error)
+        played = Played(fault=fault, began=began, injected=time.time(), problem=problem)
+        self._played[fault.name] = played
+        where = f"{fault.deploys} deployed" if fault.deploys else f"on {', '.join(fault.hosts)}"
+        self._tell(f"{fault.name} {where}{f': {problem}' if problem else ''}")
 
     def _each_until_told(self) -> None:
         """Undo each fault as soon as its alerts have reached somebody, or are too late for that."""
-        waiting = {name for name, played in self._played.items() if not played.problem}
 
         def all_undone() -> bool:
-            for name in sorted(waiting):
-                if self._is_over(self._played[name]):
+            for fault in self._faults:
+                if fault.name not in self._played and self._may_begin(fault):
+                    self._inject(fault)
+            for name, played in list(self._played.items()):
+                if played.undone is None and (played.problem or self._is_over(played)):
                     self._undo(name)
-                    waiting.discard(name)
-            return not waiting
+            return len(self._played) == len(self._faults) and all(
+                played.undone is not None for played in self._played.values()
+            )
 
-        limit = max((self._limit(one) for one in self._played.values()), default=0.0) + MARGIN_S
+        rest = 2 * self._interval_s + MARGIN_S
+        limit = sum(self._limit(one) + ANSIBLE_S + rest for one in self._faults if one.follows)
+        limit += max((self._limit(one) for one in self._faults), default=0.0) + MARGIN_S
         until("the faults of the batch to be played", all_undone, deadline_s=limit, interval_s=LOOK_S)
 
-    def _limit(self, played: Played) -> float:
-        return max(self._bounds[alert] for alert in played.fault.proves) + self._interval_s + MARGIN_S
+    def _may_begin(self, fault: Fault) -> bool:
+        """Whether what it follows is undone and told to be over: else one message would be about both."""
+        if not fault.follows:
+            return True
+        before = self._played.get(fault.follows)
+        if before is None or before.undone is None:
+            return False
+        if time.time() > before.undone + 2 * self._interval_s + MARGIN_S:
+            return True
+        active = {one["labels"]["alertname"] for one in addresses.prometheus().alerts()}
+        ended = [
+            name for name in before.fault.proves if self._rules[name].labels.get("component") != OWN
+        ]  # what the daemon did is told for longer, and apart
+        return not active & set(ended) and all(self._heard(name, OVER) for name in ended)
+
+    def _limit(self, fault: Fault) -> float:
+        return max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
 
     def _is_over(self, played: Played) -> bool:
         silent = [name for name in played.fault.proves if not self._heard(name, FIRES)]
+        for name in played.fault.proves:
+            if name not in silent and name not in self._played[played.fault.name].asked:
+                self._read_the_page(played.fault, name)
         if not silent:
             self._check(played)
-            self._read_the_pages(played.fault)
             return True
-        if late := time.time() > played.injected + self._limit(played):
+        if late := time.time() > played.injected + self._limit(played.fault):
             self._tell(f"{played.fault.name}: of {', '.join(silent)} not everybody was told in time")
         return late
 
@@ -108,16 +143,13 @@ class Batch:
         """A fault that ended by itself proves less than it says."""
         if not on_host.holds(played.fault):
             problem = "the fault was not there any more when its alert was told"
-            self._played[played.fault.name] = replace(played, problem=problem)
+            self._played[played.fault.name] = replace(self._played[played.fault.name], problem=problem)
 
-    def _read_the_pages(self, fault: Fault) -> None:
-        """Run the commands of the runbooks as a person would who was just told."""
-        under = runbook.ask(_pages(fault))
-        asked = {
-            alert: runbook.both(runbook.written(alert, fault.hosts), self._before, under)
-            for alert in fault.proves
-        }
-        self._played[fault.name] = replace(self._played[fault.name], asked=asked)
+    def _read_the_page(self, fault: Fault, alert: str) -> None:
+        """Run the commands of the alert's runbook as a person would who was just told."""
+        played, page = self._played[fault.name], runbook.written(alert, fault.hosts)
+        asked = {**played.asked, alert: runbook.both(page, self._before, runbook.ask(page))}
+        self._played[fault.name] = replace(played, asked=asked)
 
     def _heard(self, alert: str, said: str) -> bool:
         """Whether all who are to hear it now did; where nobody is, whether it had the time to be told."""
@@ -137,8 +169,8 @@ class Batch:
     def _undo(self, name: str) -> None:
         played = self._played[name]
         at = time.time()
-        on_host.undo(played.fault)
-        self._played[name] = replace(self._played[name], undone=at)
+        left = released.undo(played.fault)
+        self._played[name] = replace(self._played[name], undone=at, released=left)
         self._tell(f"{name} is undone, {at - played.injected:.0f} s after it began")
 
     def _undo_all(self) -> None:

@@ -134,8 +134,11 @@ def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Faul
     if unknown := [name for name in batches if name not in known]:
         raise UserError(f"expected a batch ({', '.join(sorted(known))}), found {', '.join(unknown)}")
     found: dict[str, list[Fault]] = {}
+    wanted = {fault.name for fault in every if not alerts or set(fault.proves) & set(alerts)}
+    while before := {one.follows for one in every if one.name in wanted and one.follows} - wanted:
+        wanted |= before  # what a fault follows is part of it
     for fault in every:
-        if (not alerts or set(fault.proves) & set(alerts)) and (not batches or fault.batch in batches):
+        if fault.name in wanted and (not batches or fault.batch in batches):
             found.setdefault(fault.batch, []).append(fault)
     if not found:
         raise UserError(

@@ -15,7 +15,7 @@ ASKED = ("auto", "propose")
 def judged(
     alert: str, rollback: str, services: Collection[str], decisions: Sequence[Decision], since: float
 ) -> Step:
-    """No release is to blame for these faults: the daemon must have decided, and rolled nothing back."""
+    """Where no release is to blame, the daemon must have decided, and rolled nothing back."""
     if rollback not in ASKED:
         return Step(rung=Rung.DECIDED, mark=Mark.NONE, why="it is no trigger")
     here = [one for one in decisions if one["service"] in services and _at(one) >= since]

@@ -13,7 +13,8 @@ class Rung(StrEnum):
     FIRED = "fired"  # by a real fault, in the time that its rule says
     DELIVERED = "delivered"  # to exactly its receivers
     RESOLVED = "resolved"  # when the fault was undone, and its receivers were told so
-    DECIDED = "decided"  # by the daemon, where the alert may roll back
+    DECIDED = "decided"  # by the daemon, where the alert may roll back and no release is to blame
+    ROLLED_BACK = "rolled back"  # by the daemon, to the good release, and measured, where a fault is one
     RUNBOOK = "runbook"  # its commands ran while the fault was there, and showed it
 
 

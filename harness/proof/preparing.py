@@ -11,11 +11,12 @@ from devtools.wait import DeadlineError
 from harness.faults import on_host
 from harness.faults.fault import Fault
 from harness.incident.patience import MONITORING, SERVICE, time_scale
+from harness.incident.story import seconds_of
 from harness.lab import addresses, lab
 from harness.lab.hosts import HOSTS
 from harness.proof import hour, watching
 from harness.proof.rungs import Proof, Stray, Witnessed, judge, strays
-from harness.stack import rollout
+from harness.stack import released, rollout
 from harness.stack.traffic import OrdinaryDay
 from monitoring.catalog import Alert, load
 from monitoring.yaml_text import read_yaml
@@ -49,6 +50,9 @@ class Bench:
         """
         for host in HOSTS:
             on_host.undo_all(host.name, but=hour.NAME)
+        released.back_to_good()
+        if not any(fault.deploys for fault in batch):
+            rollout.patiently("no deployment to be blamed", _is_settled, CALM_S)
         wanted = {alert for fault in batch for alert in fault.proves}
         active: set[str] = set()
 
@@ -78,6 +82,12 @@ class Bench:
         """The programs that took part."""
         found = addresses.prometheus().query('{__name__=~"(prometheus|alertmanager)_build_info"}')
         return {one["metric"]["__name__"].split("_")[0]: one["metric"]["version"] for one in found}
+
+
+def _is_settled() -> bool:
+    """Whether what goes wrong now is no release's doing."""
+    ends = addresses.daemon().service(SERVICE).get("deployment_window_ends")
+    return ends is None or seconds_of(ends) < time.time()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What became of an alert under a fault, rung by rung; and what fired that no fault explains. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +8,13 @@ from typing import Any
 from harness.faults.fault import Fault
 from harness.incident.receipts import Receipt, compare, names, sender
 from harness.notify.why import reached
-from harness.proof import decided, runbook
+from harness.proof import decided, rolled_back, runbook
 from harness.proof.decided import Decision
 from harness.proof.exhibits import Exhibits
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
+from harness.proof.rolled_back import Rollback
 from harness.proof.runbook import Asked
+from harness.stack.released import Released
 from monitoring.catalog import Alert
 from monitoring.routing import Labels, deliveries
 
@@ -26,7 +28,7 @@ Records = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """One series of an alert as Prometheus stored it, in seconds since the epoch."""
+    """A time in which a series of an alert was active, as Prometheus has it, in seconds since the epoch."""
 
     labels: Labels
     pending: float | None
@@ -52,6 +54,8 @@ class Played:
     problem: str = ""
     asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     """The commands of each alert's page, and what they said."""
+    released: Released | None = None
+    """What it deployed and what became of that, once it is undone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,10 @@ class Witnessed:
     """The most seconds from the fault to the alert, by name."""
     decisions: Sequence[Decision] = ()
     """What the daemon decided, also before."""
+    rollbacks: Sequence[Rollback] = ()
+    """What it rolled back, also before."""
+    rolled_back_s: float = 0.0
+    """The most seconds from an alert to the end of its rollback."""
     exhibits: Mapping[str, Exhibits] = field(default_factory=dict)
     """What is shown of each alert."""
 
@@ -121,19 +129,23 @@ def judge(seen: Witnessed, rules: Mapping[str, Alert]) -> list[Proof]:
 def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
     """Every alert that fired and is neither proven nor declared by a fault of the batch."""
     explained = {name for one in seen.played for name in (*one.fault.proves, *one.fault.may)}
+    before = [
+        life.labels
+        for life in seen.lives
+        if life.pending is not None and life.pending <= seen.began + PROMETHEUS_S
+    ]
     return [
-        Stray(alert=life.name, labels=life.labels, at=life.firing, reason=_known(life, seen.began, expected))
+        Stray(alert=life.name, labels=life.labels, at=life.firing, reason=_known(life, before, expected))
         for life in seen.lives
         if life.firing is not None and life.name not in explained
     ]
 
 
-def _known(life: Life, began: float, expected: Mapping[str, str]) -> str:
+def _known(life: Life, before: Sequence[Labels], expected: Mapping[str, str]) -> str:
     """Why an alert that no fault explains may fire; nothing where nobody knows."""
     if life.name in expected:
         return expected[life.name]
-    before = life.pending is not None and life.pending <= began + PROMETHEUS_S
-    return "it was there before the faults" if before else ""
+    return "it was there before the faults" if life.labels in before else ""
 
 
 def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
@@ -155,9 +167,7 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
         ]
     else:
         steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
-    services = {life.labels.get("service", "") for life in fired}
-    rollback = rule.labels.get("rollback", "")
-    steps.append(decided.judged(alert, rollback, services, seen.decisions, played.began))
+    steps += _acted(seen, played, rule, fired)
     steps.append(runbook.judged(played.asked.get(alert, ())))
     return Proof(
         alert=alert,
@@ -170,6 +180,26 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
         told=min(at, default=None),
         told_over=max(at, default=None) if len(at) > 1 else None,
         seen=seen.exhibits.get(alert, Exhibits()),
+    )
+
+
+def _acted(seen: Witnessed, played: Played, rule: Alert, fired: Sequence[Life]) -> Iterator[Step]:
+    """What the daemon did about it."""
+    rollback = rule.labels.get("rollback", "")
+    services = {life.labels.get("service", "") for life in fired}
+    if played.fault.deploys:
+        yield Step(rung=Rung.DECIDED, mark=Mark.NONE, why="a release is to blame")
+    else:
+        yield decided.judged(rule.name, rollback, services, seen.decisions, played.began)
+    yield rolled_back.judged(
+        rule.name,
+        rollback if played.fault.deploys else "",
+        played.released,
+        seen.decisions,
+        seen.rollbacks,
+        since=played.began,
+        fired=min((life.firing for life in fired if life.firing is not None), default=None),
+        within=seen.rolled_back_s,
     )
 
 

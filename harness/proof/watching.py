@@ -1,7 +1,7 @@
 """What Prometheus and Alertmanager know of a run, asked once it is over."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -24,21 +24,36 @@ MOST_MISSED = 0.01
 
 
 def lives(prometheus: Prometheus, since: float, until: float) -> list[Life]:
-    """Every series of every alert that was pending or firing in that time."""
-    found: dict[frozenset[tuple[str, str]], dict[str, list[float]]] = {}
+    """Each time that a series of an alert was pending or firing then; one that came back lived twice."""
+    found: dict[frozenset[tuple[str, str]], dict[float, str]] = {}
     for series in prometheus.query_range("ALERTS", since, until, STEP_S):
         labels = {name: value for name, value in series["metric"].items() if name not in OURS}
-        state = series["metric"]["alertstate"]
-        found.setdefault(frozenset(labels.items()), {})[state] = [float(at) for at, _ in series["values"]]
-    return [_life(dict(labels), states, until) for labels, states in found.items()]
+        states = found.setdefault(frozenset(labels.items()), {})
+        states |= {float(at): series["metric"]["alertstate"] for at, _ in series["values"]}
+    return [
+        _life(dict(labels), {at: states[at] for at in span}, until)
+        for labels, states in found.items()
+        for span in _spans(sorted(states))
+    ]
 
 
-def _life(labels: Labels, states: Mapping[str, list[float]], until: float) -> Life:
-    firing, every = states.get("firing", []), [at for times in states.values() for at in times]
+def _spans(moments: Sequence[float]) -> Iterator[list[float]]:
+    """The moments, apart where more than one step is missing."""
+    span: list[float] = []
+    for at in moments:
+        if span and at - span[-1] > 2 * STEP_S:
+            yield span
+            span = []
+        span.append(at)
+    yield span
+
+
+def _life(labels: Labels, states: Mapping[float, str], until: float) -> Life:
+    firing = [at for at, state in states.items() if state == "firing"]
     over = firing and max(firing) < until - 2 * STEP_S
     return Life(
         labels=labels,
-        pending=min(every),
+        pending=min(states),
         firing=min(firing, default=None),
         ended=max(firing) + STEP_S if over else None,
     )

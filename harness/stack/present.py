@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from devtools.wait import until
-from harness.faults import on_host
 from harness.faults.fault import Fault, named
 from harness.incident.patience import firing_s
 from harness.lab import addresses
+from harness.stack import released
 from monitoring.catalog import Alert
 
 
@@ -51,8 +51,9 @@ class Faults:
     @contextmanager
     def _lasting(self, fault: Fault) -> Iterator[Present]:
         """The fault is injected, and undone at the block's end whatever happens in it."""
-        on_host.inject(fault)
+        released.build([fault])
+        released.inject(fault)
         try:
             yield Present(fault, time.time(), self._rules, self._scale)
         finally:
-            on_host.undo(fault)
+            released.undo(fault)

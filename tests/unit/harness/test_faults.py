@@ -1,6 +1,7 @@
 """Faults as data: what is none is named, and what is one can be read by a shell."""
 
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from harness.faults.fault import CATALOGUE, faults, named
 from harness.faults.on_host import HELPERS
 
 GOOD = "{kill: It stops., proves: [HostDown], hosts: [app2], batch: kills, inject: stop it, undo: start it}"
+
+RELEASE = "{release: It fails., proves: [CriticalErrorRate], deploys: error-ratio=0.35, batch: releases}"
 
 
 def written(tmp_path: Path, *entries: str) -> Path:
@@ -45,12 +48,30 @@ def test_a_fault_has_what_it_says_and_lasts_ten_minutes(tmp_path: Path) -> None:
             "a duration such as 5m in `lasts` or `after`, found 'soon'",
         ),
         ("{", "expected YAML"),
+        (RELEASE.replace("deploys: error-ratio=0.35, ", ""), "expected one of release"),
+        (RELEASE.replace("0.35", "many"), "a release's fault, or healthy, in `deploys`"),
     ],
 )
 def test_what_is_no_fault_is_named(tmp_path: Path, wrong: str, says: str) -> None:
     with pytest.raises(UserError, match=r"0\.yml") as error:
         faults(written(tmp_path, wrong))
     assert says in str(error.value)
+
+
+def test_a_release_needs_no_host_and_follows_a_fault_of_its_batch(tmp_path: Path) -> None:
+    fault = faults(written(tmp_path, RELEASE))["gone"]
+    assert (fault.deploys, fault.hosts, fault.inject, fault.undo) == ("error-ratio=0.35", (), "true", "true")
+
+    for batch, before, error in (
+        ("releases", "gone", None),
+        ("others", "gone", "of its own batch, found 'gone'"),
+        ("releases", "nobody", "of its own batch, found 'nobody'"),
+    ):
+        following = RELEASE.replace("releases", f"{batch}, follows: {before}")
+        (tmp_path / "1.yml").write_text(f"next: {following}\n")
+        faults.cache_clear()
+        with pytest.raises(UserError, match=error) if error else nullcontext():
+            assert faults(tmp_path)["next"].follows == "gone"
 
 
 def test_two_faults_of_one_name_and_a_name_of_none_are_refused(tmp_path: Path) -> None:

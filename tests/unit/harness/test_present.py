@@ -30,7 +30,7 @@ class Alerting:
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the faults that are on the lab."""
     names: list[str] = []
-    monkeypatch.setattr(on_host, "inject", lambda fault: names.append(fault.name))
+    monkeypatch.setattr(on_host, "inject", lambda fault, first: names.append(fault.name))
     monkeypatch.setattr(on_host, "undo", lambda fault: names.remove(fault.name))
     yield names
     assert names == []

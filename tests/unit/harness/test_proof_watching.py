@@ -40,6 +40,15 @@ def test_a_life_is_put_together_from_its_states(until: float, ended: float | Non
     assert lives(stored, 0, until) == [Life(labels=labels, pending=3.0, firing=6.0, ended=ended)]
 
 
+def test_an_alert_that_comes_back_lives_twice_and_a_moment_that_is_missing_ends_none() -> None:
+    stored = Stored([series("pending", 3), series("firing", 4, 6, 9, 10)])
+
+    first, second = lives(stored, 0, 20)
+
+    assert (first.pending, first.firing, first.ended) == (3.0, 4.0, 7.0)
+    assert (second.pending, second.firing, second.ended) == (9.0, 9.0, 11.0)
+
+
 def test_what_never_fired_was_pending() -> None:
     [life] = lives(Stored([series("pending", 3, 4)]), 0, 20)
 
