@@ -95,6 +95,16 @@ no_target() {
     fi
 }
 
+# later_stopped UNIT...: when Prometheus asks it no more, for it takes up to five seconds to read of that
+later_stopped() {
+    for unit in "$@"; do
+        if systemctl -q is-active "$unit"; then
+            systemctl kill --signal=CONT "$unit"
+            systemd-run --quiet --collect --on-active=10 systemctl stop "$unit"
+        fi
+    done
+}
+
 # until_answered URL: for ten seconds
 until_answered() { curl -sf -o /dev/null --retry 50 --retry-delay 0 --retry-connrefused --retry-max-time 10 "$1"; }
 
