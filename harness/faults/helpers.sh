@@ -183,6 +183,9 @@ scarce_memory() {
     awk '/^MemTotal/ {total = $2} /^MemAvailable/ {$2 = int(total / 20)} {print}' /proc/meminfo > "/run/$FAULT/meminfo"
 }
 
+# many_users: who look at their account for a quarter of a minute
+many_users() { curl -s -o /dev/null -m 5 --rate 40/s 'http://127.0.0.1:8080/api/users/1?[1-600]' || true; }
+
 # sql STATEMENT [DATABASE]: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
 sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c "psql -qAt ${2:-mita}"); }
 
