@@ -91,7 +91,7 @@ def scene(place: Path) -> Iterator[Scene]:
         try:
             yield _up(compose, engine)
         finally:
-            compose.run("down", "--volumes", "--timeout=2")
+            compose.ok("down", "--volumes", "--timeout=2")
 
 
 def _up(compose: Compose, engine: docker.DockerClient) -> Scene:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ ADDRESSES: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
 PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 
 
-def env_problems(values: Mapping[str, str]) -> list[str]:
-    """Return one sentence for each variable whose value cannot be used."""
-    found = {name: _problem(name, value) for name, value in values.items()}
+def env_problems(values: Mapping[str, str], without: Collection[str] = ()) -> list[str]:
+    """Return one sentence for each variable that cannot be used; *without* is what the site has not."""
+    found = {name: _problem(name, value, without) for name, value in values.items()}
     return [f"{name}: {problem}" for name, problem in found.items() if problem]
 
 
@@ -43,7 +43,7 @@ def image_problems(images: Mapping[str, str], asked: str) -> list[str]:
     ]
 
 
-def _problem(name: str, value: str) -> str:
+def _problem(name: str, value: str, without: Collection[str]) -> str:
     """What is wrong with a value, or nothing."""
     least = SHORTEST.get(name, 0)
     if not value:
@@ -56,7 +56,8 @@ def _problem(name: str, value: str) -> str:
         return f"expected {least} characters or more, found {len(value)}; `openssl rand -hex 16` makes some"
     if EXAMPLE.search(value):
         return "expected a secret of your own, found that of .env.example; put yours into .env"
-    if name.startswith("PAGERDUTY_") and not (value == "none" or ROUTING_KEY.fullmatch(value)):
+    left_out = value == "none" and "pagerduty" in without
+    if name.startswith("PAGERDUTY_") and not (left_out or ROUTING_KEY.fullmatch(value)):
         return (
             f"expected 32 letters and digits, or none where alertmanager_without has pagerduty, "
             f"found {len(value)} signs: copy the key of an Events API v2 integration"

@@ -68,6 +68,13 @@ def test_what_a_shell_or_a_url_would_read_as_something_else_may_be_used() -> Non
     assert env_problems(odd) == []
 
 
+def test_none_is_a_key_of_pagerduty_only_where_the_site_says_that_it_has_no_pager() -> None:
+    values = {"PAGERDUTY_CRITICAL_KEY": "none", "PAGERDUTY_ERROR_KEY": "none"}
+
+    assert env_problems(values, {"pagerduty": "one room", "dead_man": "a test"}) == []
+    assert [one.partition(":")[0] for one in env_problems(values, {"dead_man": "a test"})] == [*values]
+
+
 def test_digests_are_asked_for_where_a_site_wants_them() -> None:
     images = {"PROMETHEUS_VERSION": "prom/prometheus:v2.53.3", "GRAFANA_VERSION": f"grafana:10.4.19{DIGEST}"}
 
