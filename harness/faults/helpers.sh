@@ -186,6 +186,18 @@ scarce_memory() {
 # many_users: who look at their account for a quarter of a minute
 many_users() { curl -s -o /dev/null -m 5 --rate 40/s 'http://127.0.0.1:8080/api/users/1?[1-600]' || true; }
 
+# keep_in_queue NUMBER: so many jobs wait, however many are worked off
+keep_in_queue() {
+    fill="for i = redis.call('llen', KEYS[1]), $1 do redis.call('rpush', KEYS[1], '{}') end"
+    systemd-run --quiet --collect --unit="$FAULT.client" sh -c ". $HOME_OF_FAULTS/helpers.sh
+        redis_admin -r -1 -i 0.1 eval \"$fill\" 1 mita:queue:jobs > /dev/null"
+}
+
+no_queue() {
+    systemctl stop "$FAULT.client.service" 2>/dev/null || true
+    redis_admin del mita:queue:jobs
+}
+
 # sql STATEMENT [DATABASE]: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
 sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c "psql -qAt ${2:-mita}"); }
 
