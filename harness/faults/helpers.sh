@@ -105,6 +105,20 @@ later_stopped() {
     done
 }
 
+# in_turns UP DOWN UNIT: a unit is stopped and started again, all the time, so many seconds each
+in_turns() {
+    systemd-run --quiet --collect --unit="$FAULT.turns" \
+        sh -c "while :; do systemctl stop $3; sleep $2; systemctl start $3; sleep $1; done"
+}
+
+# asked_slowly JOB, asked_as_usual JOB: every two seconds, so that an exporter has two for what it cannot reach
+asked_slowly() {
+    keep "/etc/prometheus/targets/$1.yml"
+    sed -i 's/^  labels:$/&\n    __scrape_interval__: 2s\n    __scrape_timeout__: 2s/' "/etc/prometheus/targets/$1.yml"
+}
+
+asked_as_usual() { back "/etc/prometheus/targets/$1.yml"; }
+
 # until_answered URL: for ten seconds
 until_answered() { curl -sf -o /dev/null --retry 50 --retry-delay 0 --retry-connrefused --retry-max-time 10 "$1"; }
 
