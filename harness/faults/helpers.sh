@@ -78,9 +78,9 @@ target_file() {
 
 no_target_file() { rm -f "/etc/prometheus/targets/$1.yml"; }
 
-# target JOB ADDRESS SERVICE: one more target of a job, beside its own
+# target JOB ADDRESS SERVICE [LABELS]: one more target of a job, beside its own
 target() {
-    of="- {targets: ['$2'], labels: {env: lab, service: $3, instance: $FAULT, host: $FAULT}}"
+    of="- {targets: ['$2'], labels: {env: lab, service: $3, instance: $FAULT, host: $FAULT${4:+, $4}}}"
     if [ -e "/etc/prometheus/targets/$1.yml" ]; then
         printf '%s\n' "$of" >> "/etc/prometheus/targets/$1.yml"
     else
@@ -93,6 +93,33 @@ no_target() {
         sed -i "/instance: $FAULT,/d" "/etc/prometheus/targets/$1.yml"
         if [ ! -s "/etc/prometheus/targets/$1.yml" ]; then rm "/etc/prometheus/targets/$1.yml"; fi
     fi
+}
+
+PATIENT='__scrape_interval__: 5s, __scrape_timeout__: 5s'
+# Labels with which Prometheus waits longer for a target than the second that the lab allows.
+
+# endpoint PORT [SECONDS] [LABELS]: something that answers over HTTP after so many seconds, and is probed
+endpoint() {
+    cat > "/run/$FAULT.py" <<'PYTHON'
+import http.server, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(float(sys.argv[2]))
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+PYTHON
+    systemd-run --quiet --collect --unit="$FAULT-endpoint" python3 "/run/$FAULT.py" "$1" "${2:-0}"
+    until_answered "http://127.0.0.1:$1/"
+    target blackbox-http "http://127.0.0.1:$1/" mita-fault "${3:-}"
+}
+
+no_endpoint() {
+    no_target blackbox-http
+    rm -f "/run/$FAULT.py"
+    later_stopped "$FAULT-endpoint"
 }
 
 # later_stopped UNIT...: when Prometheus asks it no more, for it takes up to five seconds to read of that
