@@ -66,4 +66,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, object]:
         """Return the filters by name."""
-        return {"mita_setting_problems": setting_problems, "mita_daemon_refusal": refusal}
+        return {"mita_setting_problems": setting_problems, "mita_settings_refusal": refusal}

@@ -20,7 +20,7 @@ def test_the_playbook_judges_before_it_writes() -> None:
     plays = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
     judges = [number for number, play in enumerate(plays) if "mita_env_problems" in str(play)]
     [writer] = [play for play in plays if "container_files" in str(play)]
-    daemon = [number for number, task in enumerate(writer["tasks"]) if "mita_daemon_refusal" in str(task)]
+    daemon = [number for number, task in enumerate(writer["tasks"]) if "mita_settings_refusal" in str(task)]
 
     assert judges == [0]
     assert daemon == [0]
