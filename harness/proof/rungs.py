@@ -152,9 +152,10 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
     alert, severity = rule.name, rule.severity
     lives = tuple(life for life in seen.lives if life.name == alert)
     fired = [life for life in lives if life.firing is not None]
-    heard = [record for record in seen.records if sender(record) == "alertmanager" and names(record, alert)]
-    at = [datetime.fromisoformat(record["at"]).timestamp() for record in heard]
-    receipts = _receipts(seen, alert)
+    # A group of Alertmanager names what ended in it before again: what came before the fault is not about it.
+    since = [record for record in seen.records if _at(record) >= played.began]
+    at = [_at(one) for one in since if sender(one) == "alertmanager" and names(one, alert)]
+    receipts = _receipts(seen, since, alert)
     steps = [_fired(played, fired, seen.bounds[alert])]
     if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
         why = f"expected a receiver of what is {severity}, found none in the routes"
@@ -216,10 +217,14 @@ def _fired(played: Played, fired: Sequence[Life], bound: float) -> Step:
     return Step(rung=Rung.FIRED, mark=Mark.YES if first - played.injected <= bound else Mark.NO, why=why)
 
 
-def _receipts(seen: Witnessed, alert: str) -> list[Receipt]:
+def _at(record: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(record["at"]).timestamp()
+
+
+def _receipts(seen: Witnessed, records: Records, alert: str) -> list[Receipt]:
     """What each receiver got about the alert, whichever of its subjects it was about."""
     fired = [life.labels for life in seen.lives if life.firing is not None]
-    rows = compare(seen.config, seen.records, fired, main=alert)
+    rows = compare(seen.config, records, fired, main=alert)
     ours = [
         row for row in rows if row.subject == alert or (row.expected == "nothing" and alert in row.subject)
     ]

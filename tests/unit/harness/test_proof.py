@@ -170,6 +170,16 @@ def test_a_receiver_that_is_told_twice_is_seen() -> None:
     assert "#mita-alerts 2 times" in proof.steps[1].why
 
 
+def test_what_was_said_before_the_fault_is_not_about_it() -> None:
+    of_the_last = [slack(one, "HostDown", "RESOLVED", at(-2)) for one in ("#mita-alerts", "#mita-incidents")]
+
+    [proof] = judge(seen(records=[*of_the_last, *everybody()]), ALERTS)
+    [late] = judge(seen(records=[slack("#mita-alerts", "HostDown", "RESOLVED", at(2)), *everybody()]), ALERTS)
+
+    assert proof.holds
+    assert marks(late)[Rung.RESOLVED] is Mark.NO
+
+
 def test_a_place_that_has_no_business_with_it_is_seen() -> None:
     stray = slack("#mita-finance-team", "HostDown", "CRITICAL", at(14))
 
