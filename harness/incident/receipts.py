@@ -15,6 +15,7 @@ ALERTMANAGER = "alertmanager"
 DEAD_MAN = "dead-man"
 RESOLVED = "[RESOLVED]"  # how monitoring/templates begin a title that ends an alert
 FIRES, OVER = "fires", "over"
+NOTHING = "nothing"  # is expected where nobody asked for it
 ENDS = re.compile(
     r":white_check_mark:|^Over: |</b> is over"
 )  # how they begin a line about one of several that ended
@@ -201,26 +202,36 @@ def compare(
         lenient = name != main or inhibited(config, labels, fired)
         for delivery in deliveries(config, labels):
             rows.append(_row(told, delivery, name, resolves=resolves, tolerant=lenient))
-    return rows + _uninvited(config, told, fired) + _refused(records)
+    stray = Counter((destination(one), _subject(one)) for one in _uninvited(config, told, fired))
+    return [*rows, *(_extra(*of, n) for of, n in stray.items()), *_refused(records)]
 
 
-def _uninvited(config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels]) -> list[Receipt]:
-    """Return a row for each destination that Alertmanager told about what is none of its business."""
+def strangers(
+    config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels], alertname: str
+) -> list[Receipt]:
+    """Return a row for each destination that has no business with the alert and was told of it."""
+    places = Counter(destination(one) for one in _uninvited(config, told, fired) if names(one, alertname))
+    return [_extra(place, alertname, n) for place, n in places.items()]
+
+
+def _uninvited(config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels]) -> list[Record]:
+    """Return what was told to destinations that have no business with anything in it."""
     invited = {
         (labels["alertname"], delivery.destination)
         for labels in fired
         for delivery in deliveries(config, labels)
     }
-    stray: Counter[tuple[Destination, str]] = Counter()
-    for record in told:
-        if not any(names(record, name) and destination(record) == place for name, place in invited):
-            stray[destination(record), _subject(record)] += 1
     return [
-        Receipt(
-            destination=place, subject=text, expected="nothing", firing=n, resolved=0, finding=Finding.EXTRA
-        )
-        for (place, text), n in stray.items()
+        record
+        for record in told
+        if not any(names(record, name) and destination(record) == place for name, place in invited)
     ]
+
+
+def _extra(place: Destination, subject: str, n: int) -> Receipt:
+    return Receipt(
+        destination=place, subject=subject, expected=NOTHING, firing=n, resolved=0, finding=Finding.EXTRA
+    )
 
 
 def _refused(records: Sequence[Record]) -> list[Receipt]:

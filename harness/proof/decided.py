@@ -22,7 +22,7 @@ def judged(
     own = [one for one in here if one["alert"]["alertname"] == alert]
     if not (found := own or here):
         return Step(rung=Rung.DECIDED, mark=Mark.NO, why="expected a decision of the daemon, found none")
-    if moved := [one for one in found if one["verdict"] == ROLLS_BACK]:
+    if moved := [one for one in here if one["verdict"] == ROLLS_BACK]:
         why = f"it rolled {moved[0]['from_version']} back, which is not to blame: {moved[0]['sentence']}"
         return Step(rung=Rung.DECIDED, mark=Mark.NO, why=why)
     said = f"{found[0]['verdict']}: {found[0]['sentence']}"

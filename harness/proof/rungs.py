@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.incident.receipts import Receipt, compare, names, sender
+from harness.incident.receipts import (
+    ALERTMANAGER,
+    FIRES,
+    NOTHING,
+    OVER,
+    Receipt,
+    compare,
+    says,
+    sender,
+    strangers,
+)
 from harness.notify.why import reached
 from harness.proof import decided, rolled_back, runbook
 from harness.proof.decided import Decision
@@ -154,7 +164,6 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
     fired = [life for life in lives if life.firing is not None]
     # A group of Alertmanager names what ended in it before again: what came before the fault is not about it.
     since = [record for record in seen.records if _at(record) >= played.began]
-    at = [_at(one) for one in since if sender(one) == "alertmanager" and names(one, alert)]
     receipts = _receipts(seen, since, alert)
     steps = [_fired(played, fired, seen.bounds[alert])]
     if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
@@ -178,8 +187,8 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
         lives=lives,
         receipts=tuple(receipts),
         bound_s=seen.bounds[alert],
-        told=min(at, default=None),
-        told_over=max(at, default=None) if len(at) > 1 else None,
+        told=min(_told_at(since, alert, FIRES), default=None),
+        told_over=max(_told_at(since, alert, OVER), default=None),
         seen=seen.exhibits.get(alert, Exhibits()),
     )
 
@@ -224,11 +233,15 @@ def _at(record: Mapping[str, Any]) -> float:
 def _receipts(seen: Witnessed, records: Records, alert: str) -> list[Receipt]:
     """What each receiver got about the alert, whichever of its subjects it was about."""
     fired = [life.labels for life in seen.lives if life.firing is not None]
-    rows = compare(seen.config, records, fired, main=alert)
-    ours = [
-        row for row in rows if row.subject == alert or (row.expected == "nothing" and alert in row.subject)
-    ]
-    return list({(row.destination, row.expected): row for row in ours}.values())
+    told = [one for one in records if sender(one) == ALERTMANAGER]
+    rows = [row for row in compare(seen.config, told, fired, main=alert) if row.subject == alert]
+    rows += strangers(seen.config, told, fired, alert)
+    return list({(row.destination, row.expected): row for row in rows}.values())
+
+
+def _told_at(records: Records, alert: str, said: str) -> list[float]:
+    """When Alertmanager said that of the alert."""
+    return [_at(one) for one in records if sender(one) == ALERTMANAGER and says(one, alert) == said]
 
 
 def audience(config: Config, alerts: Iterable[Labels], at: float) -> tuple[set[str], set[str]]:
@@ -252,7 +265,7 @@ def _told(receipts: Iterable[Receipt], most: int, muted: set[str], *, resolved: 
         place, count = str(row.destination), row.resolved if resolved else row.firing
         if place in muted:
             (wrong if count else silent).append(f"{place} although it is muted" if count else place)
-        elif row.expected == "nothing":
+        elif row.expected == NOTHING:
             wrong.append(f"{place}, which is not among its receivers")
         elif not 1 <= count <= most:
             wrong.append(f"{place} {count} times")

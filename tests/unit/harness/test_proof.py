@@ -189,6 +189,26 @@ def test_a_place_that_has_no_business_with_it_is_seen() -> None:
     assert "#mita-finance-team, which is not among its receivers" in proof.steps[1].why
 
 
+def test_also_where_its_name_stands_behind_other_words_as_the_real_ones_have_it() -> None:
+    key, name = {"routing_key": "(masked)"}, {"username": "Alertmanager"}
+    page = {**pager("trigger", at(14)), "urgency": "error"}
+    message = slack("#mita-finance-team", "HostDown", "CRITICAL", at(14))
+    for stray in (
+        {**page, "body": {**key, **page["body"]}},
+        {**message, "body": {"channel": "#mita-finance-team", **name, **message["body"]}},
+    ):
+        [proof] = judge(seen(records=[*everybody(), stray]), ALERTS)
+
+        assert marks(proof)[Rung.DELIVERED] is Mark.NO
+        assert "which is not among its receivers" in proof.steps[1].why
+
+
+def test_what_was_told_once_to_two_was_not_told_to_be_over() -> None:
+    [proof] = judge(seen(records=[one for one in everybody() if one["at"] == at(14)]), ALERTS)
+
+    assert (proof.told, proof.told_over) == (NOON + 14, None)
+
+
 def test_routes_that_lead_nowhere_are_no_delivery() -> None:
     config = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
 

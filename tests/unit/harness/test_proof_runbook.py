@@ -70,6 +70,12 @@ def decision(alert: str, verdict: str, at: str = "2026-11-28T10:00:30+00:00") ->
         ("auto", [decision("CriticalErrorRate", "roll_back")], Mark.NO, "it rolled 1.1.0 back"),
         (
             "auto",
+            [decision("CriticalErrorRate", "ignore"), decision("RequestsStuck", "roll_back")],
+            Mark.NO,
+            "it rolled 1.1.0 back",
+        ),
+        (
+            "auto",
             [decision("CriticalErrorRate", "ignore", "2026-11-28T09:59:59+00:00")],
             Mark.NO,
             "found none",
