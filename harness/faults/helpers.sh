@@ -43,13 +43,26 @@ no_drop_in() {
     fi
 }
 
-# keep FILE: before it is changed; back FILE: it is as it was
-keep() { cp -a "$1" "$HOME_OF_FAULTS/$FAULT.$(basename "$1")"; }
+# keep FILE: before it is changed; back FILE: it is as it was. Half a copy is none.
+keep() {
+    cp -a "$1" "$HOME_OF_FAULTS/$FAULT.part"
+    mv "$HOME_OF_FAULTS/$FAULT.part" "$HOME_OF_FAULTS/$FAULT.$(basename "$1")"
+}
 
 back() {
     if [ -e "$HOME_OF_FAULTS/$FAULT.$(basename "$1")" ]; then
         cp -a "$HOME_OF_FAULTS/$FAULT.$(basename "$1")" "$1"
         rm "$HOME_OF_FAULTS/$FAULT.$(basename "$1")"
+    fi
+}
+
+# read_again UNIT: it takes up its configuration as it is now, also if it could not start with what it was before
+read_again() {
+    if systemctl -q is-active "$1"; then
+        systemctl kill --signal=SIGHUP --kill-whom=main "$1"
+    else
+        systemctl reset-failed "$1" 2>/dev/null || true
+        systemctl restart "$1"
     fi
 }
 
@@ -69,14 +82,17 @@ no_rule_file() {
 
 # target_file JOB TEXT: the targets of a job that has none
 target_file() {
-    test ! -e "/etc/prometheus/targets/$1.yml"
+    test ! -e "/etc/prometheus/targets/$1.yml" # which undoing would remove
+    : > "$HOME_OF_FAULTS/$FAULT.made"
     printf '%s\n' "$2" > "$HOME_OF_FAULTS/$FAULT.targets"
     chgrp prometheus "$HOME_OF_FAULTS/$FAULT.targets"
     chmod 0640 "$HOME_OF_FAULTS/$FAULT.targets"
     mv "$HOME_OF_FAULTS/$FAULT.targets" "/etc/prometheus/targets/$1.yml"
 }
 
-no_target_file() { rm -f "/etc/prometheus/targets/$1.yml"; }
+no_target_file() {
+    if [ -e "$HOME_OF_FAULTS/$FAULT.made" ]; then rm -f "/etc/prometheus/targets/$1.yml" "$HOME_OF_FAULTS/$FAULT.made"; fi
+}
 
 # target JOB ADDRESS SERVICE [LABELS]: one more target of a job, beside its own
 target() {
@@ -92,6 +108,7 @@ no_target() {
     if [ -e "/etc/prometheus/targets/$1.yml" ]; then
         sed -i "/instance: $FAULT,/d" "/etc/prometheus/targets/$1.yml"
         if [ ! -s "/etc/prometheus/targets/$1.yml" ]; then rm "/etc/prometheus/targets/$1.yml"; fi
+        rm -f "$HOME_OF_FAULTS/$FAULT.made"
     fi
 }
 
@@ -250,7 +267,7 @@ until_measured() {
 }
 
 # sql STATEMENT [DATABASE]: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
-sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c "psql -qAt ${2:-mita}"); }
+sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c "psql -qAt -v ON_ERROR_STOP=1 ${2:-mita}"); }
 
 no_sessions() {
     if systemctl -q is-active postgresql; then
@@ -263,14 +280,27 @@ redis_admin() { REDISCLI_AUTH=$(sed -n "s/^REDIS_PASSWORD=//p" /etc/redis-export
 
 # redis_set NAME VALUE, redis_back NAME: a setting while the fault lasts
 redis_set() {
-    redis_admin config get "$1" | tail -1 > "$HOME_OF_FAULTS/$FAULT.$1"
+    was=$(redis_admin config get "$1")
+    if [ "$(printf '%s\n' "$was" | head -1)" != "$1" ]; then
+        echo "expected Redis to say what $1 is, found: $was" >&2
+        return 1
+    fi
+    printf '%s\n' "$was" | tail -1 > "$HOME_OF_FAULTS/$FAULT.$1"
     test "$(redis_admin config set "$1" "$2")" = OK
 }
 
-redis_back() {
+redis_back() { # for ten seconds: it may start, or its places may be taken
     if [ -e "$HOME_OF_FAULTS/$FAULT.$1" ]; then
-        test "$(redis_admin config set "$1" "$(cat "$HOME_OF_FAULTS/$FAULT.$1")")" = OK
-        rm "$HOME_OF_FAULTS/$FAULT.$1"
+        was=$(cat "$HOME_OF_FAULTS/$FAULT.$1")
+        for _ in $(seq 50); do
+            if [ "$(redis_admin config set "$1" "$was" 2>&1)" = OK ]; then
+                rm "$HOME_OF_FAULTS/$FAULT.$1"
+                return
+            fi
+            sleep 0.2
+        done
+        echo "expected Redis to take $was for $1 in ten seconds" >&2
+        return 1
     fi
 }
 

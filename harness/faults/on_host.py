@@ -21,15 +21,24 @@ HOME = "/var/lib/mita-faults"
 UNIT = "mita-fault"
 TIMELY = "--timer-property=AccuracySec=1s"
 """A timer of systemd may else come a minute late."""
-AT_BOOT = f"""\
+AT_BOOT = """\
 [Unit]
 Description=Undo the faults that were left when the host went down
-ConditionDirectoryNotEmpty={HOME}
+ConditionDirectoryNotEmpty={home}
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'for end in {HOME}/*/end; do /bin/sh "$end"; done'
+ExecStart=/bin/sh {home}/at-boot
 [Install]
 WantedBy=multi-user.target
+"""
+UNDO_ALL = """\
+# The newest first, as each kept what it found. What needs a program that is still starting is tried again.
+for again in $(seq 30); do
+    ls -1dt {home}/*/ 2>/dev/null | while read -r each; do /bin/sh "${{each}}end" < /dev/null; done
+    [ -n "$(find {home} -mindepth 1 -type d)" ] || exit 0
+    sleep 1
+done
+exit 1
 """
 
 
@@ -48,8 +57,11 @@ def inject(fault: Fault, first: Callable[[], None] = lambda: None) -> None:
         first()
         for host in fault.hosts:
             _inject(host, fault)
-    except UserError:
-        undo(fault)
+    except BaseException as error:  # also whoever interrupts it leaves nothing behind
+        try:
+            undo(fault)
+        except UserError as also:
+            raise UserError(f"{error}\n{also}") from error
         raise
 
 
@@ -70,8 +82,9 @@ def holds(fault: Fault) -> bool:
 
 
 def left_on(host: str) -> list[str]:
-    """Return the names of the faults that are on a host."""
-    return _run(host, f"find {HOME} -mindepth 1 -type d -printf '%f\\n' 2>/dev/null || true")[1].split()
+    """Return the names of the faults that are on a host, the newest first: so each finds what it kept."""
+    listed = f"find {HOME} -mindepth 1 -type d -printf '%T@ %f\\n' 2>/dev/null | sort -rn | cut -d ' ' -f 2"
+    return _run(host, listed)[1].split()
 
 
 def undo_all(host: str, *, but: str = "") -> list[str]:
@@ -96,7 +109,8 @@ def _inject(host: str, fault: Fault) -> None:
         f"{home}/holds": own + fault.holds,
         f"{home}/undo": own + fault.undo,
         f"{home}/end": f"{stop}\nset -e\nsh -eu {home}/undo\nrm -r {home}\n",
-        "/etc/systemd/system/mita-faults.service": AT_BOOT,
+        f"{HOME}/at-boot": UNDO_ALL.format(home=HOME),
+        "/etc/systemd/system/mita-faults.service": AT_BOOT.format(home=HOME),
     }
     _copy(host, files)
     timer = (
@@ -108,9 +122,15 @@ def _inject(host: str, fault: Fault) -> None:
 
 
 def _undo(host: str, name: str) -> str:
-    """Return the words of what failed; nothing where it was undone, or was not there."""
+    """Return the words of what failed; nothing where it was undone, or was not there.
+
+    A host that does not answer keeps no other from being asked.
+    """
     end = f"{HOME}/{name}/end"
-    status, words = _run(host, f"if [ -e {end} ]; then sh {end}; fi")
+    try:
+        status, words = _run(host, f"if [ -e {end} ]; then sh {end}; fi")
+    except UserError as error:
+        return str(error)
     return (words or f"exit status {status}") if status else ""
 
 
@@ -128,4 +148,5 @@ def _copy(host: str, files: dict[str, str]) -> None:
             member = tarfile.TarInfo(path.lstrip("/"))
             member.size, member.mode, member.mtime = len(content.encode()), 0o600, int(time.time())
             archive.addfile(member, io.BytesIO(content.encode()))
-    containers.get(host).put_archive("/", buffer.getvalue())
+    with engine.explained():
+        containers.get(host).put_archive("/", buffer.getvalue())

@@ -18,7 +18,7 @@ NOON, MIDNIGHT = 12, 0
 EAST_MOST = 14
 """There is no zone further east of Greenwich than so many hours."""
 FILE = "/etc/alertmanager/alertmanager.yml"
-AGAIN = "systemctl kill --signal=SIGHUP --kill-whom=main alertmanager"
+AGAIN = "read_again alertmanager"
 LOADED_S = 10.0
 
 
