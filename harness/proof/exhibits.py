@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from devtools.errors import UserError
 from harness.clients import ClientError, Prometheus
 from harness.incident.receipts import destination, names
 from harness.lab import containers, engine
+from harness.proof.runbook import printable, readable
+from monitoring.errors import CatalogError
 from monitoring.promql_parse import parse
 from monitoring.routing import Labels
 from monitoring.thresholds import comparison, threshold
@@ -60,8 +63,13 @@ def gathered(
     records: Sequence[Mapping[str, Any]],
     span: tuple[float, float],
 ) -> dict[str, Exhibits]:
-    """What there is to see of each alert in a span of time; *hosts* has those of its fault."""
-    installed = {rule["name"]: rule for rule in prometheus.alerting_rules()}
+    """What there is to see of each alert in a span of time; *hosts* has those of its fault.
+
+    What cannot be had is not shown: no verdict is lost for a picture.
+    """
+    installed: Mapping[str, Mapping[str, Any]] = {}
+    with suppress(ClientError):
+        installed = {rule["name"]: rule for rule in prometheus.alerting_rules()}
     journals = {host: journal(host, *span) for host in {host for of in hosts.values() for host in of}}
     found = {}
     for alert in alerts:
@@ -78,13 +86,16 @@ def gathered(
 
 def _measured(query: str) -> tuple[str, float | None]:
     """What is compared, and with which number; the whole condition where it is no such comparison."""
-    tree = parse(query)
+    try:
+        tree = parse(query)
+    except CatalogError:  # of a newer Prometheus than the parser
+        return query, None
     compared = comparison(tree)
     return (str(compared.lhs), threshold(tree)) if compared else (query, None)
 
 
 def curves(prometheus: Prometheus, measured: str, since: float, until: float) -> tuple[Curve, ...]:
-    """What was measured; the series that reached furthest come first. A query that fails shows nothing."""
+    """What was measured; the series that moved most come first. A query that fails shows nothing."""
     step = max(1.0, (until - since + BEFORE_S) / MOST_POINTS)
     try:
         series = prometheus.query_range(measured, since - BEFORE_S, until, step)
@@ -116,7 +127,7 @@ def messages(records: Sequence[Mapping[str, Any]], alert: str) -> Iterable[Messa
         if names(record, alert):
             body = json.dumps(_without_keys(record["body"]), indent=2, ensure_ascii=False)
             at = datetime.fromisoformat(record["at"]).timestamp()
-            yield Message(at=at, place=str(destination(record)), body=body)
+            yield Message(at=at, place=str(destination(record)), body=printable(body))
 
 
 def _without_keys(value: object) -> object:
@@ -133,5 +144,5 @@ def journal(host: str, since: float, until: float) -> str:
             done = containers.get(host).exec_run([*argv, f"--since=@{since:.0f}", f"--until=@{until:.0f}"])
     except UserError as error:
         return str(error)
-    lines = str(done.output.decode(errors="replace")).splitlines()
+    lines = readable(done.output or b"").splitlines()
     return "\n".join([line for line in lines if CHATTY not in line][-MOST_LINES:])

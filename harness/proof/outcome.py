@@ -17,6 +17,7 @@ from rich.table import Table
 from devtools.errors import UserError
 from harness.proof.curve_picture import Picture, drawn
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
+from harness.proof.runbook import printable
 from harness.proof.rungs import Proof, Stray
 
 STATE = "run.json"
@@ -80,7 +81,7 @@ class Run:
         return replace(
             self,
             proofs=[*self.proofs, *proofs],
-            strays=[*self.strays, *strays],
+            strays=[*self.strays, *(replace(stray, batch=name) for stray in strays)],
             void=[*self.void, *void],
             batches=self.batches if asleep else [*self.batches, name],
             made_of={**self.made_of, name: made_of},
@@ -103,7 +104,7 @@ class Run:
                 for proof in earlier.proofs
                 if proof.played.fault.batch in done
             ],
-            strays=earlier.strays,
+            strays=[stray for stray in earlier.strays if stray.batch in ("", *done)],
             batches=done,
             made_of={name: made_of[name] for name in done},
         )
@@ -239,11 +240,14 @@ def _junit(run: Run) -> ET.Element:
         case = ET.SubElement(suite, "testcase", classname="proof", name=proof.alert)
         wrong = _wrong(proof.steps)
         if wrong or run.void:
-            ET.SubElement(case, "failure", message="; ".join(wrong or run.void))
+            ET.SubElement(case, "failure", message=printable("; ".join(wrong or run.void)))
     for one in run.unplayed:
         case = ET.SubElement(suite, "testcase", classname="proof on paper", name=one.alert)
         if wrong := _wrong(one.steps):
-            ET.SubElement(case, "failure", message="; ".join(wrong))
+            ET.SubElement(case, "failure", message=printable("; ".join(wrong)))
+    for said in run.elsewhere:
+        case = ET.SubElement(suite, "testcase", classname="proof on paper", name="nothing else: lint")
+        ET.SubElement(case, "failure", message=printable(said))
     for stray in run.unexplained:
         case = ET.SubElement(suite, "testcase", classname="proof", name=f"nothing else: {stray.alert}")
         ET.SubElement(

@@ -91,8 +91,12 @@ def _run(host: str, command: str) -> Answer:
 
 
 def readable(output: bytes) -> str:
-    """The words of a command; what no page and no XML may hold is shown as a question."""
-    text = output.decode(errors="replace")
+    """The words of a command."""
+    return printable(output.decode(errors="replace"))
+
+
+def printable(text: str) -> str:
+    """A text in which a question stands for what no page, no XML and no file of ours may hold."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
 
 

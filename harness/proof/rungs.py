@@ -107,6 +107,8 @@ class Stray:
     at: float
     reason: str = ""
     """Why it is known, in words of expected.yml; nothing makes the run fail."""
+    batch: str = ""
+    """In which it fired."""
 
 
 @dataclass(frozen=True, kw_only=True)

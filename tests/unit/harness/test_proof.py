@@ -20,7 +20,7 @@ from harness.proof import earlier, made_of, outcome, runbook
 from harness.proof.cli import chosen
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
-from harness.proof.rungs import Life, Played, Proof, Witnessed, judge, strays
+from harness.proof.rungs import Life, Played, Proof, Stray, Witnessed, judge, strays
 from monitoring.catalog import load
 from ruletools.house.files import RULES
 
@@ -366,13 +366,15 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
         "kills", judge(seen(), ALERTS), [], "", "as it is"
     )
     other = Played(fault=replace(FAULT, batch="data"), began=NOON, injected=NOON)
-    void = first.and_batch("data", judge(seen(played=[other]), ALERTS), [], "Prometheus missed 9 evaluations")
+    stray = Stray(alert="RedisDown", labels=DOWN, at=NOON)
+    proofs = judge(seen(played=[other]), ALERTS)
+    void = first.and_batch("data", proofs, [stray], "Prometheus missed 9 evaluations")
     outcome.save(void, tmp_path)
 
     now = {"kills": "as it is", "data": ""}
     again = outcome.Run(alerts=148, facts={"begun": "now"}).going_on_from(outcome.load(tmp_path), now, {})
 
-    assert list(again.batches) == ["kills"] and not again.void
+    assert list(again.batches) == ["kills"] and not again.void and not again.strays
     assert list(again.proofs) == list(first.proofs) and again.holds and again.facts == {"begun": "now"}
     with pytest.raises(UserError, match=r"expected the report of a run .*; begin anew"):
         outcome.load(tmp_path / "nowhere")

@@ -1,13 +1,18 @@
 """The report shows what was measured and what was sent, and no key."""
 
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from harness.clients import ClientError, Prometheus
-from harness.proof import exhibits
+from harness.faults.fault import named
+from harness.proof import exhibits, outcome
 from harness.proof.curve_picture import HEIGHT, WIDTH, drawn
 from harness.proof.exhibits import HIDDEN, Curve, Exhibits
+from harness.proof.marks import Mark, Rung, Step
+from harness.proof.rungs import Played, Proof
 
 SPAN = (1_000.0, 1_060.0)
 
@@ -80,6 +85,32 @@ def test_a_message_is_shown_without_its_key_and_only_to_what_it_is_about() -> No
     assert "HostDown on app2" in found.body and HIDDEN in found.body
     assert "0123456789abcdef" not in found.body
     assert found.place == "pagerduty critical"
+
+
+def test_no_verdict_is_lost_for_a_picture(tmp_path: Path) -> None:
+    class Silent(Prometheus):
+        def alerting_rules(self) -> list[dict[str, Any]]:
+            raise ClientError("it does not answer")
+
+    hostile = {**pager("HostDown"), "body": {"text": "HostDown \ud800\x1b </pre><script>"}}
+    strange = exhibits.gathered(["HostDown"], {"HostDown": ()}, Measured(query="up ~~ 1"), [], SPAN)
+    silent = exhibits.gathered(["HostDown"], {"HostDown": ()}, Silent("http://nowhere"), [hostile], SPAN)
+
+    assert strange["HostDown"].measured == "up ~~ 1"
+    seen = silent["HostDown"]
+    assert (seen.measured, seen.curves) == ("", ())
+    played = Played(fault=named("host-silent"), began=1_000.0, injected=1_000.0, problem="\x1b[31m no")
+    steps = (Step(rung=Rung.FIRED, mark=Mark.OPEN, why="\x1b[31m no"),)
+    proof = Proof(alert="HostDown", severity="critical", played=played, steps=steps, seen=seen)
+    run = outcome.Run(alerts=1, facts={}, proofs=[proof], elsewhere=["routes.yml:3: \x00 no"])
+
+    page = outcome.save(run, tmp_path).read_text()
+
+    assert "<script>" not in page and "&lt;script&gt;" in page
+    assert outcome.load(tmp_path).proofs[0].seen == seen
+    suite = ET.fromstring((tmp_path / "proof.xml").read_bytes())  # noqa: S314 - ours
+    assert [case.get("name") for case in suite] == ["HostDown", "nothing else: lint"]
+    assert all(case.find("failure") is not None for case in suite)
 
 
 def test_the_picture_holds_every_point_its_limit_and_the_moments_that_are_in_it() -> None:
