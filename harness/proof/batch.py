@@ -39,6 +39,8 @@ class Batch:
         self._wait_s = _longest(self._config["route"], "group_wait")
         self._interval_s = _longest(self._config["route"], "group_interval")
         self._before: runbook.Answers = {}
+        self._left: dict[str, str] = {}
+        """Why a fault could not be undone."""
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
         policy = policy_in_force()
@@ -81,6 +83,8 @@ class Batch:
 
     def _inject(self, fault: Fault) -> None:
         began, problem = time.time(), ""
+        # Known before it is there: whoever interrupts a deployment leaves a release behind.
+        self._played[fault.name] = Played(fault=fault, began=began, injected=began)
         try:
             released.inject(fault)
         except UserError as error:
@@ -99,7 +103,7 @@ class Batch:
                     self._inject(fault)
             for name, played in list(self._played.items()):
                 if played.undone is None and (played.problem or self._is_over(played)):
-                    self._undo(name)
+                    self._try_to_undo(name)
             return len(self._played) == len(self._faults) and all(
                 played.undone is not None for played in self._played.values()
             )
@@ -137,12 +141,17 @@ class Batch:
             return True
         if late := time.time() > played.injected + self._limit(played.fault):
             self._tell(f"{played.fault.name}: of {', '.join(silent)} not everybody was told in time")
+            self._check(played)
         return late
 
     def _check(self, played: Played) -> None:
         """A fault that ended by itself proves less than it says."""
-        if not on_host.holds(played.fault):
-            problem = "the fault was not there any more when its alert was told"
+        problem = "the fault was not there any more when its alerts were told, or too late for that"
+        try:
+            holds = on_host.holds(played.fault)
+        except UserError as error:
+            holds, problem = False, str(error)
+        if not holds:
             self._played[played.fault.name] = replace(self._played[played.fault.name], problem=problem)
 
     def _read_the_page(self, fault: Fault, alert: str) -> None:
@@ -172,6 +181,15 @@ class Batch:
         left = released.undo(played.fault)
         self._played[name] = replace(self._played[name], undone=at, released=left)
         self._tell(f"{name} is undone, {at - played.injected:.0f} s after it began")
+
+    def _try_to_undo(self, name: str) -> None:
+        """What cannot be undone now is tried again at the next look, and holds up no other fault."""
+        try:
+            self._undo(name)
+        except UserError as error:
+            if self._left.get(name) != str(error):
+                self._left[name] = str(error)
+                self._tell(f"{name} is not undone yet: {error}")
 
     def _undo_all(self) -> None:
         failed = []

@@ -10,12 +10,16 @@ from devtools.paths import REPO
 from harness.faults.fault import Fault, faults
 from harness.lab import addresses
 from harness.proof import batch, watching
+from harness.proof.rungs import Played
 from harness.stack import released
 from monitoring.catalog import load
 from ruletools.house.files import RULES
 
 ALERTS = {alert.name: alert for alert in load(RULES)}
 ENTRY = "{{release: {0} fails., proves: [CriticalErrorRate], deploys: healthy, batch: releases{1}}}"
+
+
+IS_OVER = batch.Batch._is_over
 
 
 class Silent:
@@ -44,11 +48,15 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def played(tmp_path: Path) -> None:
+    some(tmp_path)._each_until_told()
+
+
+def some(tmp_path: Path) -> batch.Batch:
     entries = {"third": ", follows: second", "second": ", follows: first", "first": "", "beside": ""}
     text = "".join(f"{name}: {ENTRY.format(name, more)}\n" for name, more in entries.items())
     (tmp_path / "some.yml").write_text(text)
     chosen: list[Fault] = list(faults(tmp_path).values())
-    batch.Batch(chosen, ALERTS, 15, lambda _: None)._each_until_told()
+    return batch.Batch(chosen, ALERTS, 15, lambda _: None)
 
 
 def test_a_fault_that_follows_another_begins_when_that_one_was_undone(
@@ -72,3 +80,57 @@ def test_one_that_cannot_begin_holds_up_no_other(
     played(tmp_path)
 
     assert sorted(events) == ["beside ends", "first ends", "second ends", "third ends"]
+
+
+def test_one_that_cannot_be_undone_at_once_is_tried_again_and_holds_up_no_other(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def undo(fault: Fault) -> None:
+        events.append(f"{fault.name} ends")
+        if fault.name == "first" and "beside ends" not in events:
+            raise UserError("expected a host")
+
+    monkeypatch.setattr(released, "undo", undo)
+    played(tmp_path)
+
+    assert [event for event in events if "ends" in event][:3] == ["first ends", "beside ends", "first ends"]
+    assert events[-1] == "third ends"
+
+
+def test_whoever_interrupts_a_fault_that_is_just_brought_about_has_it_undone(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(fault: Fault) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(released, "inject", interrupt)
+    batch_of_four = some(tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        batch_of_four._each_until_told()
+    batch_of_four._undo_all()
+
+    assert events == ["first ends"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("answer", [False, True, UserError("expected app2")])
+def test_a_fault_that_was_not_there_to_the_end_has_a_problem(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, heard: bool, answer: object
+) -> None:
+    def holds(_: Fault) -> object:
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(batch.Batch, "_heard", lambda *_: heard)
+    monkeypatch.setattr(batch.on_host, "holds", holds)
+    monkeypatch.setattr(batch.runbook, "written", lambda *_: [])
+    batch_of_four = some(tmp_path)
+    [fault] = [one for one in batch_of_four._faults if one.name == "first"]
+    there = Played(fault=fault, began=0, injected=0)
+    batch_of_four._played["first"] = there
+
+    assert IS_OVER(batch_of_four, there)
+
+    assert bool(batch_of_four._played["first"].problem) is (answer is not True)
