@@ -131,6 +131,11 @@ class Batch:
     def _limit(self, fault: Fault) -> float:
         return max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
 
+    def _until(self, played: Played) -> float:
+        """When nobody waits any longer: the alerts are late, or hosts have undone the fault by themselves."""
+        late = played.injected + self._limit(played.fault)
+        return min(late, played.began + played.fault.lasts_s) if played.fault.hosts else late
+
     def _is_over(self, played: Played) -> bool:
         silent = [name for name in played.fault.proves if not self._heard(name, FIRES)]
         for name in played.fault.proves:
@@ -139,7 +144,7 @@ class Batch:
         if not silent:
             self._check(played)
             return True
-        if late := time.time() > played.injected + self._limit(played.fault):
+        if late := time.time() > self._until(played):
             self._tell(f"{played.fault.name}: of {', '.join(silent)} not everybody was told in time")
             self._check(played)
         return late

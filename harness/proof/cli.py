@@ -207,7 +207,7 @@ def _play(
             found = found.and_batch(name, proofs, judged.strays, judged.asleep, proves[name])
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
     if options.record and not found.void:
-        say(record.add(found.to_record, rules))
+        say(record.add(found.to_record, rules, refuted=found.refuted))
     return _end(found.took(time.time() - began), out)
 
 

@@ -121,8 +121,12 @@ class Run:
     @property
     def to_record(self) -> list[str]:
         """The alerts of which every rung was seen, under each of their faults."""
-        seen = {proof.alert for proof in self.proofs}
-        return sorted(seen - {proof.alert for proof in self.proofs if not proof.holds} - set(self.not_now))
+        return sorted({proof.alert for proof in self.proofs} - {*self.refuted, *self.not_now})
+
+    @property
+    def refuted(self) -> list[str]:
+        """The alerts of which a rung does not hold, under one of their faults."""
+        return sorted({proof.alert for proof in self.proofs if not proof.holds})
 
     @property
     def not_now(self) -> list[str]:

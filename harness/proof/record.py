@@ -63,11 +63,21 @@ def standing(recorded: Mapping[str, Mapping[str, str]], rules: Mapping[str, Aler
     return [name for name, rule in rules.items() if recorded.get(name, {}).get("rule") == digest(rule)]
 
 
-def add(proven: Iterable[str], rules: Mapping[str, Alert], path: Path = RECORD, badge: Path = BADGE) -> str:
-    """Record what was proven just now beside what still stands, and return how many that are, in words."""
+def add(
+    proven: Iterable[str],
+    rules: Mapping[str, Alert],
+    path: Path = RECORD,
+    badge: Path = BADGE,
+    *,
+    refuted: Iterable[str] = (),
+) -> str:
+    """Record what was proven just now beside what still stands, and return how many that are, in words.
+
+    What was proven before and did not hold just now stands no more.
+    """
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     before = read(path)
-    kept = {name: dict(before[name]) for name in standing(before, rules)}
+    kept = {name: dict(before[name]) for name in standing(before, rules) if name not in {*refuted}}
     now = {name: {"day": day, "rule": digest(rules[name])} for name in proven}
     found = dict(sorted({**kept, **now}.items()))
     lines = [f"{name}: {{day: {entry['day']!r}, rule: {entry['rule']!r}}}\n" for name, entry in found.items()]

@@ -447,6 +447,8 @@ def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
 
     assert recorded(good) == ["HostDown"]
     assert recorded(good, bad) == recorded(bad) == recorded(muted) == []
+    assert outcome.Run(alerts=148, facts={}, proofs=[good, muted, bad]).refuted == ["HostDown"]
+    assert not outcome.Run(alerts=148, facts={}, proofs=[good, muted]).refuted
     assert "at this hour of HostDown" in outcome.Run(alerts=148, facts={}, proofs=[muted]).sentence
 
 

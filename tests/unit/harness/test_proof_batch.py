@@ -1,5 +1,7 @@
 """The order in which the faults of a batch come and go."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,17 @@ def test_a_fault_that_was_not_there_to_the_end_has_a_problem(
     assert IS_OVER(batch_of_four, there)
 
     assert bool(batch_of_four._played["first"].problem) is (answer is not True)
+
+
+@pytest.mark.parametrize(("hosts", "over"), [(("app2",), True), ((), False)])
+def test_nobody_waits_for_a_fault_that_its_hosts_have_undone(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: tuple[str, ...], *, over: bool
+) -> None:
+    monkeypatch.setattr(batch.Batch, "_heard", lambda *_: False)
+    monkeypatch.setattr(batch.on_host, "holds", lambda _: False)
+    batch_of_four = some(tmp_path)
+    fault = replace(batch_of_four._faults[0], hosts=hosts, lasts_s=60)
+    there = Played(fault=fault, began=time.time() - 61, injected=time.time())
+    batch_of_four._played[fault.name] = there
+
+    assert IS_OVER(batch_of_four, there) is over

@@ -33,6 +33,15 @@ def test_a_proof_is_of_one_rule(tmp_path: Path) -> None:
     assert title.text == f"alerts proven live: 1 of {len(ALERTS)}"
 
 
+def test_what_was_proven_once_and_did_not_hold_now_is_recorded_no_more(tmp_path: Path) -> None:
+    path, badge = tmp_path / "proven.yml", tmp_path / "proven.svg"
+    record.add(["HostDown", "RedisDown"], ALERTS, path, badge)
+
+    record.add([], ALERTS, path, badge, refuted=["HostDown", "PostgresDown"])
+
+    assert [*record.read(path)] == ["RedisDown"]
+
+
 def test_words_of_a_rule_are_no_part_of_its_proof() -> None:
     rule = ALERTS["HostDown"]
     assert record.digest(replace(rule, annotations={"summary": "another"})) == record.digest(rule)
