@@ -34,7 +34,7 @@ whatever fires without a fault that explains it fails the run.
 
 exit status:
   0  everything that was played is proven, and nothing else fired
-  1  something is not proven, or fired without a reason
+  1  something is not proven, fired without a reason, or could not be played
   3  VOID: Prometheus missed evaluations, so nobody can say what it would have seen
 """
 
@@ -110,6 +110,8 @@ def _agree(options: argparse.Namespace, rules: Mapping[str, Alert]) -> None:
     """Words that do not go together, and names of no alert, are refused before anything begins."""
     if options.all and (options.alerts or options.batch or options.since):
         raise UserError("expected --all alone, found alerts, batches or --since beside it; leave one out")
+    if options.resume and options.out:
+        raise UserError("expected --resume, whose folder has the report, without --out; leave one out")
     live = [name for name in ("resume", "record", "installed", "night") if getattr(options, name)]
     if options.on_paper and live:
         raise UserError(f"expected --on-paper, which plays nothing, without --{live[0]}; leave one out")
@@ -200,11 +202,19 @@ def _play(
             if name in found.batches:
                 say(f"batch {name}: played before")
                 continue
-            bench.calm(batch)
-            say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
-            judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
+            stopped = False
+            try:
+                bench.calm(batch)
+                say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
+                judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
+            except UserError as error:  # the others are played nevertheless, and `--resume` plays it again
+                say(f"batch {name} could not be played to its end: {error}")
+                judged, stopped = preparing.stopped(batch, bench.rules, str(error)), True
             proofs = [replace(one, steps=(*paper.steps[one.alert], *one.steps)) for one in judged.proofs]
-            found = found.and_batch(name, proofs, judged.strays, judged.asleep, proves[name])
+            if stopped:
+                found = replace(found, proofs=[*found.proofs, *proofs])
+            else:
+                found = found.and_batch(name, proofs, judged.strays, judged.asleep, proves[name])
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
     if options.record and not found.void:
         say(record.add(found.to_record, rules, refuted=found.refuted))

@@ -121,12 +121,13 @@ class Run:
     @property
     def to_record(self) -> list[str]:
         """The alerts of which every rung was seen, under each of their faults."""
-        return sorted({proof.alert for proof in self.proofs} - {*self.refuted, *self.not_now})
+        open_or_wrong = {proof.alert for proof in self.proofs if not proof.holds}
+        return sorted({proof.alert for proof in self.proofs} - open_or_wrong - {*self.not_now})
 
     @property
     def refuted(self) -> list[str]:
-        """The alerts of which a rung does not hold, under one of their faults."""
-        return sorted({proof.alert for proof in self.proofs if not proof.holds})
+        """The alerts of which a rung was seen not to hold, under one of their faults."""
+        return sorted({one.alert for one in self.proofs if any(step.mark is Mark.NO for step in one.steps)})
 
     @property
     def not_now(self) -> list[str]:

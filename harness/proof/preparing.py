@@ -15,7 +15,8 @@ from harness.incident.story import seconds_of
 from harness.lab import addresses, lab
 from harness.lab.hosts import HOSTS
 from harness.proof import hour, watching
-from harness.proof.rungs import Proof, Stray, Witnessed, judge, strays
+from harness.proof.marks import PAPER, Mark, Rung, Step
+from harness.proof.rungs import Played, Proof, Stray, Witnessed, judge, strays
 from harness.stack import released, rollout
 from harness.stack.traffic import OrdinaryDay
 from monitoring.catalog import Alert, load
@@ -82,6 +83,24 @@ class Bench:
         """The programs that took part."""
         found = addresses.prometheus().query('{__name__=~"(prometheus|alertmanager)_build_info"}')
         return {one["metric"]["__name__"].split("_")[0]: one["metric"]["version"] for one in found}
+
+
+def stopped(batch: Sequence[Fault], rules: Mapping[str, Alert], why: str) -> Judged:
+    """What is known of a batch that could not be played to its end: nothing, and why."""
+    now = time.time()
+    rungs = [rung for rung in Rung if rung not in PAPER]
+    steps = tuple(Step(rung=rung, mark=Mark.OPEN, why=why if rung is rungs[0] else "") for rung in rungs)
+    proofs = [
+        Proof(
+            alert=alert,
+            severity=rules[alert].severity,
+            played=Played(fault=fault, began=now, injected=now, problem=why),
+            steps=steps,
+        )
+        for fault in batch
+        for alert in fault.proves
+    ]
+    return Judged(proofs=proofs, strays=[], asleep="")
 
 
 def _is_settled() -> bool:

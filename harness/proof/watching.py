@@ -19,6 +19,7 @@ ITSELF = f'job="prometheus",instance!~"{UNIT}-.*"'
 MISSED = f"sum(increase(prometheus_rule_group_iterations_missed_total{{{ITSELF}}}[%ds]))"
 ROUNDS = f"sum(increase(prometheus_rule_evaluations_total{{{ITSELF}}}[%ds]))"
 UNSEEN = f"sum(count_over_time((up{{{ITSELF}}} == 0)[%ds:1s]))"
+BEGUN = f"sum(changes(process_start_time_seconds{{{ITSELF}}}[%ds]))"
 MOST_MISSED = 0.01
 """The share of evaluations that may be missed; a witness who slept through more has seen nothing."""
 
@@ -73,6 +74,8 @@ def asleep(prometheus: Prometheus, since: float, spare: int = 0) -> str:
     missed = prometheus.value(MISSED % window) or 0.0
     made = prometheus.value(ROUNDS % window) or 0.0
     unseen = prometheus.value(UNSEEN % window) or 0.0
+    if begun := prometheus.value(BEGUN % window):
+        return f"Prometheus was started anew {begun:.0f} times"
     if not made:
         return "Prometheus evaluated no rule"
     if missed > max(spare, MOST_MISSED * made):

@@ -1,9 +1,11 @@
 """The judge of a proof: what became of each alert, and what nobody's fault explains."""
 
 import io
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -16,7 +18,7 @@ from devtools.paths import REPO
 from harness.cli import main
 from harness.faults.fault import Fault
 from harness.faults.kinds import Kind
-from harness.proof import earlier, made_of, outcome, runbook
+from harness.proof import earlier, made_of, on_paper, outcome, preparing, runbook
 from harness.proof.cli import chosen
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
@@ -447,9 +449,43 @@ def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
 
     assert recorded(good) == ["HostDown"]
     assert recorded(good, bad) == recorded(bad) == recorded(muted) == []
+    stopped = preparing.stopped([FAULT], ALERTS, "expected a calm lab").proofs
     assert outcome.Run(alerts=148, facts={}, proofs=[good, muted, bad]).refuted == ["HostDown"]
-    assert not outcome.Run(alerts=148, facts={}, proofs=[good, muted]).refuted
+    assert not outcome.Run(alerts=148, facts={}, proofs=[good, muted, *stopped]).refuted
+    assert recorded(*stopped) == []
     assert "at this hour of HostDown" in outcome.Run(alerts=148, facts={}, proofs=[muted]).sentence
+
+
+def test_a_batch_that_cannot_be_played_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Bench:
+        rules, scale = ALERTS, 15.0
+
+        def calm(self, batch: list[Fault]) -> None:
+            if batch[0].batch == "databases":
+                raise UserError("expected a calm lab")
+
+        def judged(self, _: object) -> preparing.Judged:
+            return preparing.Judged(proofs=judge(seen(), ALERTS), strays=[], asleep="")
+
+        def versions(self) -> dict[str, str]:
+            return {}
+
+    monkeypatch.setattr(preparing, "ready", lambda *_, **__: nullcontext(Bench()))
+    monkeypatch.setattr("harness.proof.batch.Batch", lambda *_: SimpleNamespace(play=lambda: None))
+    paper = on_paper.Paper(dict.fromkeys(ALERTS, ()))
+    monkeypatch.setattr(on_paper, "on_paper", lambda *_, **__: paper)
+
+    status = main(["proof", "RedisDown", "HostDown", "--out", str(tmp_path)])
+
+    run = outcome.load(tmp_path)
+    assert (status, list(run.batches), [one.alert for one in run.proven]) == (1, ["kills"], ["HostDown"])
+    assert [one.alert for one in run.proofs if not one.holds] == ["RedisDown"]
+    assert (
+        "expected a calm lab" in capsys.readouterr().out
+        and "calm lab" in (tmp_path / "proof.html").read_text()
+    )
 
 
 def test_a_report_is_for_its_user_and_holds_what_commands_print(tmp_path: Path) -> None:
@@ -472,6 +508,7 @@ def test_a_report_is_for_its_user_and_holds_what_commands_print(tmp_path: Path) 
     [
         (["--on-paper", "--resume", "somewhere"], "without --resume"),
         (["--on-paper", "--record"], "without --record"),
+        (["--resume", "somewhere", "--out", "elsewhere"], "without --out"),
         (["--since", "HEAD", "NoSuch"], "found NoSuch"),
         (["--resume", "/nowhere"], "expected the report of a run"),
     ],

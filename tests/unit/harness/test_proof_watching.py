@@ -22,7 +22,12 @@ class Stored(Prometheus):
 
     def value(self, expression: str, at: float | None = None) -> float | None:
         assert 'instance!~"mita-fault-.*"' in expression
-        names = {"missed": "iterations_missed", "made": "rule_evaluations", "unseen": "up{"}
+        names = {
+            "missed": "iterations_missed",
+            "made": "rule_evaluations",
+            "unseen": "up{",
+            "begun": "start_time",
+        }
         [name] = [name for name, part in names.items() if part in expression]
         return self.given[1].get(name)  # type: ignore[attr-defined, no-any-return]
 
@@ -63,6 +68,8 @@ def test_what_never_fired_was_pending() -> None:
         ({"made": 1000, "missed": 9}, ""),
         ({"made": 1000, "missed": 11}, "Prometheus missed 11 evaluations of 1011"),
         ({"made": 1000, "unseen": 11}, "Prometheus could not scrape itself 11 times in 100 s"),
+        ({"made": 1000, "begun": 1}, "Prometheus was started anew 1 times"),
+        ({"made": 1000, "begun": 0}, ""),
         ({}, "Prometheus evaluated no rule"),
     ],
 )
