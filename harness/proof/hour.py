@@ -20,6 +20,8 @@ EAST_MOST = 14
 FILE = "/etc/alertmanager/alertmanager.yml"
 AGAIN = "read_again alertmanager"
 LOADED_S = 10.0
+LASTS_S = 4 * 3600
+"""The longest run; so much after noon it is still day, and so much after midnight still night."""
 
 
 def zone(now: datetime, *, night: bool) -> str:
@@ -45,7 +47,7 @@ def chosen(*, night: bool = False) -> Iterator[None]:
         inject=f"keep {FILE}\nsed -i 's|location: .*|location: {place}|' {FILE}\n{AGAIN}",
         holds=f"grep -q 'location: {place}' {FILE}",
         undo=f"back {FILE}\n{AGAIN}",
-        lasts_s=7200,
+        lasts_s=LASTS_S,
         after_s=0,
     )
     on_host.inject(moved)

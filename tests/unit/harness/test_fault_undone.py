@@ -91,8 +91,12 @@ def test_whatever_ends_an_inject_in_the_middle_it_is_undone(
         if host == "app2":
             raise error
 
+    def undo(host: str, _: str) -> str:
+        undone.append(host)
+        return ""
+
     monkeypatch.setattr(on_host, "_inject", inject)
-    monkeypatch.setattr(on_host, "_undo", lambda host, _: undone.append(host) or "")
+    monkeypatch.setattr(on_host, "_undo", undo)
 
     with pytest.raises(type(error)):
         on_host.inject(FAULT)

@@ -9,9 +9,10 @@ import yaml
 
 from devtools.errors import UserError
 from devtools.paths import REPO
+from harness.faults import on_host
 from harness.faults.fault import Fault, faults
 from harness.lab import addresses
-from harness.proof import batch, watching
+from harness.proof import batch, runbook, watching
 from harness.proof.rungs import Played
 from harness.stack import released
 from monitoring.catalog import load
@@ -126,8 +127,8 @@ def test_a_fault_that_was_not_there_to_the_end_has_a_problem(
         return answer
 
     monkeypatch.setattr(batch.Batch, "_heard", lambda *_: heard)
-    monkeypatch.setattr(batch.on_host, "holds", holds)
-    monkeypatch.setattr(batch.runbook, "written", lambda *_: [])
+    monkeypatch.setattr(on_host, "holds", holds)
+    monkeypatch.setattr(runbook, "written", lambda *_: [])
     batch_of_four = some(tmp_path)
     [fault] = [one for one in batch_of_four._faults if one.name == "first"]
     there = Played(fault=fault, began=0, injected=0)
@@ -143,7 +144,7 @@ def test_nobody_waits_for_a_fault_that_its_hosts_have_undone(
     events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: tuple[str, ...], *, over: bool
 ) -> None:
     monkeypatch.setattr(batch.Batch, "_heard", lambda *_: False)
-    monkeypatch.setattr(batch.on_host, "holds", lambda _: False)
+    monkeypatch.setattr(on_host, "holds", lambda _: False)
     batch_of_four = some(tmp_path)
     fault = replace(batch_of_four._faults[0], hosts=hosts, lasts_s=60)
     there = Played(fault=fault, began=time.time() - 61, injected=time.time())
