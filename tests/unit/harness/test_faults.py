@@ -89,3 +89,23 @@ def test_every_script_of_the_catalogue_can_be_read_by_a_shell(name: str) -> None
         whole = f"{HELPERS.read_text()}\n{script}"
         done = subprocess.run(["/bin/sh", "-n"], input=whole, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+BOTH_CAUSE = {
+    ("transactions-rolled-back", "transactions-locked"): "of each deadlock one transaction is rolled back",
+    ("redis-flapping", "postgresql-flapping"): "the application is not ready without either",
+    ("release-slow", "release-failing"): "the second begins when the first is over",
+}
+"""A fault, and another of its batch that may cause what it proves: nobody can tell whose doing it was."""
+
+
+def test_no_fault_is_proven_by_another_of_its_batch() -> None:
+    every = faults(CATALOGUE).values()
+    found = {
+        (one.name, other.name)
+        for one in every
+        for other in every
+        if one is not other and one.batch == other.batch and {*one.proves} & {*other.proves, *other.may}
+    }
+
+    assert found == BOTH_CAUSE.keys()
