@@ -23,8 +23,10 @@ def judged(
     within: float,
 ) -> Step:
     """The one rollback that this alert began since then must be what was wanted, *within* so many seconds."""
-    if rollback != "auto" or released is None:
+    if rollback != "auto":
         return Step(rung=Rung.ROLLED_BACK, mark=Mark.NONE, why="no bad release, or it may not roll back")
+    if released is None:
+        return Step(rung=Rung.ROLLED_BACK, mark=Mark.OPEN, why="nobody knows what hosts run since then")
     begun = {
         one["rollback_id"]
         for one in decisions

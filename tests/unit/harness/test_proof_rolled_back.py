@@ -50,11 +50,15 @@ def test_a_rollback_that_cured_is_proven_with_its_time() -> None:
     )
 
 
-@pytest.mark.parametrize(("rollback", "released"), [("propose", RELEASED), ("", RELEASED), ("auto", None)])
+@pytest.mark.parametrize(("rollback", "released"), [("propose", RELEASED), ("", RELEASED), ("", None)])
 def test_where_nothing_may_be_rolled_back_there_is_nothing_to_prove(
     rollback: str, released: Released | None
 ) -> None:
     assert judged(rollback, released)[0] is Mark.NONE
+
+
+def test_a_release_that_could_not_be_taken_back_is_not_a_rung_that_does_not_apply() -> None:
+    assert judged("auto", None)[0] is Mark.OPEN
 
 
 @pytest.mark.parametrize(
