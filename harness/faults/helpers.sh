@@ -256,16 +256,6 @@ no_queue() {
     redis_admin del mita:queue:jobs
 }
 
-# until_measured QUERY: Prometheus has an answer
-until_measured() {
-    for _ in $(seq 300); do
-        if curl -s --data-urlencode "query=$1" http://monitor:9090/api/v1/query | grep -q '"metric"'; then return; fi
-        sleep 1
-    done
-    echo "expected an answer of Prometheus to $1, found none in five minutes" >&2
-    return 1
-}
-
 # sql STATEMENT [DATABASE]: as the database's administrator; no_sessions ends what a fault has open, whose clients are gone
 sql() { (cd / && printf '%s\n' "$1" | su postgres -s /bin/sh -c "psql -qAt -v ON_ERROR_STOP=1 ${2:-mita}"); }
 
