@@ -22,7 +22,7 @@ from rollback.domain.ports import Active
 
 PATIENCE_S = 30.0
 PACE_S = 0.5
-"""Between two scrapes and two evaluations; shorter, and a busy machine misses scrapes, which ends an alert."""
+"""Between two scrapes and two evaluations: a busy machine that is asked more often loses scrapes."""
 PACE = f"{PACE_S * 1000:.0f}ms"
 LABELS = {"service": "shop", "env": "lab"}
 RULES = {
