@@ -319,6 +319,53 @@ no_release_fault() {
     systemctl restart mita-backend
 }
 
+# other_service PORT SERVICE [FAULT JSON]: the live release of app1 once more, as a service of that name, with a fault of
+# application/faults or none, and a few users who register and pay. Its hosts are app1 and, after it, the monitor.
+other_service() {
+    if [ ! -d /opt/mita-backend ]; then
+        target mita-backend "app1:$1" "$2"
+        return
+    fi
+    release=/opt/mita-backend/current
+    python3 - "$release/manifest.json" "${3:-}" "${4:-}" > "/run/$FAULT.json" <<'PYTHON'
+import json, sys
+path, name, parameters = sys.argv[1:]
+manifest = json.load(open(path))
+manifest["fault"] = {name: json.loads(parameters)} if name else None
+print(json.dumps(manifest))
+PYTHON
+    systemd-run --quiet --collect --unit="$FAULT-service" -p User=mita-backend -p Group=mita-backend -p KillMode=mixed \
+        -p RuntimeDirectory="$FAULT" -p EnvironmentFile=/etc/mita-backend/env \
+        env MITA_PORT="$1" MITA_WORKERS=1 MITA_MANIFEST="/run/$FAULT.json" PROMETHEUS_MULTIPROC_DIR="/run/$FAULT/metrics" \
+        python3 -I -S /usr/local/lib/mita-backend/start.py "$release"
+    until_answered "http://127.0.0.1:$1/health/ready"
+    systemd-run --quiet --collect --unit="$FAULT.users" sh -c ". $HOME_OF_FAULTS/helpers.sh; few_users $1"
+}
+
+no_other_service() {
+    no_target mita-backend
+    rm -f "/run/$FAULT.json"
+    later_stopped "$FAULT-service"
+}
+
+# few_users PORT: somebody registers and pays, every few seconds
+few_users() {
+    while sleep 3; do
+        said "http://127.0.0.1:$1/api/register" "{\"email\": \"$(cat /proc/sys/kernel/random/uuid)@example.org\"}"
+        said "http://127.0.0.1:$1/api/revenue" '{"amount": "1.00"}'
+    done
+}
+
+said() { curl -s -o /dev/null -m 5 -H 'Content-Type: application/json' -d "$2" "$1" || true; }
+
+# asked URL RATE [OPTION of curl]...: by somebody on app1, again and again, such as 5/s
+asked() {
+    if [ ! -d /opt/mita-backend ]; then return; fi
+    url=$1 rate=$2 asks=$((${asks:-0} + 1))
+    shift 2
+    systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$rate" "$@" "$url?[1-99999]"
+}
+
 # deployed_just_now: the daemon is told, as deploy.yml does, that the live release was deployed a moment ago
 deployed_just_now() {
     python3 - <<'PYTHON'
