@@ -9,6 +9,7 @@ The files of `catalogue/` have one entry each:
       hosts: [app2]
       batch: hosts                        # played together with the others of this name
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
+      alone: true                         # played beside no other batch: it disturbs more than it says
       lasts: 5m                           # after which the host undoes it by itself, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
         ...
@@ -44,7 +45,7 @@ from monitoring.yaml_text import read_yaml
 CATALOGUE = Path(__file__).with_name("catalogue")
 NEEDED = ("proves", "hosts", "batch", "inject", "undo")
 NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
-OPTIONAL = ("may", "holds", "lasts", "after", "follows")
+OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone")
 LASTS = "10m"
 NOTHING = "true"
 HEALTHY = "healthy"
@@ -72,6 +73,8 @@ class Fault:
     """What is wrong with the release that it deploys; empty where it deploys none."""
     follows: str = ""
     """The fault of its batch after whose end it begins; empty where it begins with the batch."""
+    alone: bool = False
+    """No other batch is played at the same time."""
 
 
 @cache
@@ -133,6 +136,7 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
         undo=str(entry.get("undo", NOTHING)),
         deploys=_release(path, name, str(entry.get("deploys", ""))),
         follows=str(entry.get("follows", "")),
+        alone=_is_alone(path, name, entry),
         lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
         after_s=_seconds(path, name, entry.get("after", "0s")),
         **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts")},
@@ -144,6 +148,14 @@ def _release(path: Path, name: str, spec: str) -> str:
         return spec if spec in ("", HEALTHY) else application.parse(spec).spec
     except application.FaultError as error:
         raise _wrong(path, name, f"a release's fault, or {HEALTHY}, in `deploys`", str(error)) from error
+
+
+def _is_alone(path: Path, name: str, entry: Mapping[Any, Any]) -> bool:
+    """A release is: whatever happens meanwhile is blamed on it."""
+    found = entry.get("alone", "deploys" in entry)
+    if not isinstance(found, bool):
+        raise _wrong(path, name, "true or false in `alone`", repr(found))
+    return found
 
 
 def _names(path: Path, name: str, found: Any) -> tuple[str, ...]:

@@ -177,9 +177,11 @@ def _play(
     everything: bool,
     options: argparse.Namespace,
 ) -> int:
+    from harness.incident.patience import firing_s
     from harness.proof import made_of, outcome, preparing, record
     from harness.proof.batch import Batch
     from harness.proof.on_paper import on_paper
+    from harness.proof.waves import waves
 
     began = time.time()
     earlier = outcome.load(out) if options.resume else None
@@ -198,23 +200,26 @@ def _play(
             found = found.going_on_from(earlier, proves, paper.steps)
             if changed := [name for name in earlier.batches if name not in found.batches]:
                 say(f"not as they were played, or not asked for now: {', '.join(changed)}")
-        for name, batch in batches.items():
-            if name in found.batches:
-                say(f"batch {name}: played before")
-                continue
+        for name in found.batches:
+            say(f"batch {name}: played before")
+        left = {name: batch for name, batch in batches.items() if name not in found.batches}
+        seconds = {name: firing_s(rules[name], bench.scale) for name in played}
+        for wave in waves(left, seconds):
+            batch = [fault for name in wave for fault in left[name]]
             stopped = False
             try:
                 bench.calm(batch)
-                say(f"batch {name}: {', '.join(fault.name for fault in batch)}")
+                say(f"batch {' and '.join(wave)}: {', '.join(fault.name for fault in batch)}")
                 judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
             except UserError as error:  # the others are played nevertheless, and `--resume` plays it again
-                say(f"batch {name} could not be played to its end: {error}")
+                say(f"batch {' and '.join(wave)} could not be played to its end: {error}")
                 judged, stopped = preparing.stopped(batch, bench.rules, str(error)), True
             proofs = [replace(one, steps=(*paper.steps[one.alert], *one.steps)) for one in judged.proofs]
             if stopped:
                 found = replace(found, proofs=[*found.proofs, *proofs])
             else:
-                found = found.and_batch(name, proofs, judged.strays, judged.asleep, proves[name])
+                made = {name: proves[name] for name in wave}
+                found = found.and_wave(made, proofs, judged.strays, judged.asleep)
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
     if options.record and not found.void:
         say(record.add(found.to_record, rules, refuted=found.refuted))

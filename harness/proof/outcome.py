@@ -73,18 +73,21 @@ class Run:
     void: Sequence[str] = ()
     """Why nothing of it counts; empty where it does."""
 
-    def and_batch(
-        self, name: str, proofs: Sequence[Proof], strays: Sequence[Stray], asleep: str, made_of: str = ""
+    def and_wave(
+        self, made_of: Mapping[str, str], proofs: Sequence[Proof], strays: Sequence[Stray], asleep: str
     ) -> "Run":
-        """The run with one batch more; a witness that was *asleep* voids it."""
-        void = [f"in batch {name} {asleep}"] if asleep else []
+        """The run with one more wave: the batches of *made_of*, by their names, that were played together.
+
+        A witness that was *asleep* voids it.
+        """
+        void = [f"in batch {' and '.join(made_of)} {asleep}"] if asleep else []
         return replace(
             self,
             proofs=[*self.proofs, *proofs],
-            strays=[*self.strays, *(replace(stray, batch=name) for stray in strays)],
+            strays=[*self.strays, *(replace(stray, batch=next(iter(made_of))) for stray in strays)],
             void=[*self.void, *void],
-            batches=self.batches if asleep else [*self.batches, name],
-            made_of={**self.made_of, name: made_of},
+            batches=self.batches if asleep else [*self.batches, *made_of],
+            made_of={**self.made_of, **made_of},
         )
 
     def going_on_from(

@@ -314,11 +314,11 @@ def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
         ),
         {},
     )
-    whole = outcome.Run(alerts=148, facts={}).and_batch("kills", proofs, [], "")
+    whole = outcome.Run(alerts=148, facts={}).and_wave({"kills": ""}, proofs, [], "")
 
     assert whole.holds and not outcome.Run(alerts=148, facts={}).holds
     assert not replace(whole, strays=stray).holds and "RedisDown" in replace(whole, strays=stray).sentence
-    void = whole.and_batch("data", [], [], "Prometheus missed 9 evaluations")
+    void = whole.and_wave({"data": ""}, [], [], "Prometheus missed 9 evaluations")
     assert not void.holds and void.sentence.startswith("VOID: in batch data Prometheus missed")
     assert not replace(whole, proofs=judge(seen(records=[]), ALERTS)).holds
 
@@ -364,13 +364,13 @@ def test_one_wrong_rung_on_paper_turns_its_row_and_the_run(tmp_path: Path) -> No
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    first = outcome.Run(alerts=148, facts={"begun": "then"}).and_batch(
-        "kills", judge(seen(), ALERTS), [], "", "as it is"
+    first = outcome.Run(alerts=148, facts={"begun": "then"}).and_wave(
+        {"kills": "as it is"}, judge(seen(), ALERTS), [], ""
     )
     other = Played(fault=replace(FAULT, batch="data"), began=NOON, injected=NOON)
     stray = Stray(alert="RedisDown", labels=DOWN, at=NOON)
     proofs = judge(seen(played=[other]), ALERTS)
-    void = first.and_batch("data", proofs, [stray], "Prometheus missed 9 evaluations")
+    void = first.and_wave({"data": ""}, proofs, [stray], "Prometheus missed 9 evaluations")
     outcome.save(void, tmp_path)
 
     now = {"kills": "as it is", "data": ""}
@@ -412,7 +412,7 @@ def test_what_nobody_can_play_is_refused() -> None:
 
 
 def test_what_has_changed_since_is_played_again_and_lint_and_tests_are_asked_anew(tmp_path: Path) -> None:
-    before = outcome.Run(alerts=148, facts={}).and_batch("kills", judge(seen(), ALERTS), [], "", "as it was")
+    before = outcome.Run(alerts=148, facts={}).and_wave({"kills": "as it was"}, judge(seen(), ALERTS), [], "")
     wrong = (Step(rung=Rung.TESTED, mark=Mark.NO, why="failed: HostDown"),)
     outcome.save(before, tmp_path)
     now = outcome.Run(alerts=148, facts={})

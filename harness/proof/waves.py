@@ -1,0 +1,57 @@
+"""Batches that are played at the same time, because none can be taken for another's doing.
+
+A wave takes as long as its slowest alert; one batch after the other would take three times as long.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.faults.fault import Fault
+
+MOST_FAULTS = 24
+"""Of one wave: on two cores more would keep Prometheus from evaluating in time."""
+CHANGES = re.compile(
+    r"^ *(?:\S+\) )?(?:keep|drop_in|target|target_file|stand_in|asked_slowly|redis_set) \"?([^\s\"]+)"
+    r"|\b(release_fault)\b",
+    re.M,
+)
+"""What the functions of helpers.sh that keep something, and put it back as a whole, are about."""
+
+MANIFEST = "$manifest"
+"""As a fault's own shell names the file that release_fault changes."""
+
+
+def waves(batches: Mapping[str, Sequence[Fault]], seconds: Mapping[str, float]) -> list[list[str]]:
+    """The names of the batches, each in one wave, the longest first; *seconds* is the bound of each alert."""
+
+    def longest(name: str) -> float:
+        return max(seconds[alert] for fault in batches[name] for alert in fault.proves)
+
+    found: list[list[str]] = []
+    for name in sorted(batches, key=longest, reverse=True):
+        for wave in found:
+            among = [fault for other in wave for fault in batches[other]]
+            if len(among) + len(batches[name]) <= MOST_FAULTS and not any(
+                disturb(one, other) for one in batches[name] for other in among
+            ):
+                wave.append(name)
+                break
+        else:
+            found.append([name])
+    return found
+
+
+def disturb(one: Fault, other: Fault) -> bool:
+    """Whether nobody could tell whose doing something is, or undoing one would touch the other."""
+    return (
+        one.alone
+        or other.alone
+        or bool({*one.proves} & {*other.proves, *other.may} or {*other.proves} & {*one.may})
+        or bool({*one.hosts} & {*other.hosts} and changed(one) & changed(other))
+    )
+
+
+def changed(fault: Fault) -> set[str]:
+    """The files, units and settings that a fault changes and puts back, by their last names."""
+    words = (word or MANIFEST for word, _ in CHANGES.findall(fault.inject))
+    return {word.rsplit("/", 1)[-1].removesuffix(".yml") for word in words}

@@ -1,0 +1,61 @@
+"""Which batches of faults are played at the same time."""
+
+from dataclasses import replace
+
+from harness.faults.fault import Fault, faults
+from harness.proof.waves import MOST_FAULTS, changed, disturb, waves
+
+FIRST = replace(
+    faults()["host-silent"], name="first", batch="one", proves=("A",), may=(), hosts=("app1",), inject="true"
+)
+SECOND = replace(FIRST, name="second", batch="two", proves=("B",))
+
+
+def played(*batch: Fault) -> list[list[str]]:
+    """The waves of faults that are in batches of their own; the later ones take longer."""
+    return waves(
+        {one.batch: [one] for one in batch},
+        {alert: at for at, one in enumerate(batch) for alert in one.proves},
+    )
+
+
+def test_batches_that_have_nothing_to_do_with_each_other_are_one_wave_the_longest_first() -> None:
+    assert played(FIRST, SECOND) == [["two", "one"]]
+
+
+def test_what_nobody_could_tell_apart_is_played_one_after_the_other() -> None:
+    for other in (
+        replace(SECOND, may=("A",)),
+        replace(SECOND, proves=("A", "B")),
+        replace(SECOND, alone=True),
+    ):
+        assert len(played(FIRST, other)) == 2
+        assert disturb(other, FIRST)
+
+
+def test_two_faults_that_put_the_same_file_back_are_apart_on_one_host_only() -> None:
+    kept, target = (
+        replace(FIRST, inject="keep /etc/prometheus/targets/redis.yml"),
+        replace(SECOND, inject="if true; then\n  target redis 127.0.0.1:9 redis\nfi"),
+    )
+
+    assert changed(kept) == changed(target) == {"redis"}
+    assert disturb(kept, target)
+    assert not disturb(kept, replace(target, hosts=("app2",)))
+
+
+def test_a_wave_is_no_larger_than_two_cores_can_bear() -> None:
+    many = [replace(FIRST, batch=f"b{at}", proves=(f"A{at}",)) for at in range(MOST_FAULTS + 1)]
+
+    assert [len(wave) for wave in played(*many)] == [MOST_FAULTS, 1]
+
+
+def test_every_batch_of_the_catalogue_is_in_one_wave_and_a_release_has_its_own() -> None:
+    batches: dict[str, list[Fault]] = {}
+    for fault in faults().values():
+        batches.setdefault(fault.batch, []).append(fault)
+
+    found = waves(batches, {alert: 0.0 for fault in faults().values() for alert in fault.proves})
+
+    assert sorted(name for wave in found for name in wave) == sorted(batches)
+    assert ["releases"] in found and len(found) < len(batches)
