@@ -15,8 +15,12 @@ from typing import Any
 
 from devtools.paths import CACHE, REPO
 from devtools.tools import tool
+from harness.incident.patience import routing
+from harness.notify.table import page, rows
+from harness.notify.why import Config, labels_of
 from harness.proof.marks import Mark, Rung, Step
-from monitoring.catalog import load
+from monitoring.catalog import Alert, load
+from monitoring.routing import receivers_of as routed
 from ruletools import programs
 from ruletools.coverage import Coverage
 from ruletools.house import coverage
@@ -32,6 +36,7 @@ from ruletools.suites import Group, Suite
 from ruletools.trials import Trial, run_trials
 
 KEPT = CACHE / "on-paper"
+TOLD = REPO / "docs" / "who-is-told.md"
 JUDGES = (
     *(REPO / "ruletools").rglob("*.py"),
     *(REPO / "monitoring").glob("promql*.py"),
@@ -55,13 +60,20 @@ def on_paper(alerts: Sequence[str], *, mutants: bool, say: Say) -> Paper:
     programs.find_with(tool)
     files, suites = load_files(), load_suites()
     found, elsewhere = linted(alerts, lint(), files)
+    led = misled(
+        [alert for alert in load(RULES) if alert.name in {*alerts}], routing(), TOLD.read_text("utf-8")
+    )
     known = _Known.of(alerts, files, suites)
     known.test(say)
     if mutants:
         known.mutate(files, suites, say)
     missing = {one.alert: one.missing for one in _covered(suites)}
     steps = {
-        name: (found[name], tested(known.results[name], missing[name]), mutated(known.results[name]))
+        name: (
+            led.get(name, found[name]),
+            tested(known.results[name], missing[name]),
+            mutated(known.results[name]),
+        )
         for name in alerts
     }
     return Paper(steps, elsewhere)
@@ -83,6 +95,37 @@ def linted(
         for name in alerts
     }
     return steps, tuple(whose.get("", ()))
+
+
+def misled(alerts: Sequence[Alert], config: Config, told: str) -> dict[str, Step]:
+    """The alerts that the routes lead elsewhere than the page *told* says, on which people have agreed.
+
+    All alerts are to be given: which labels a line is about is told from all of them.
+    """
+    known = {receiver["name"] for receiver in config["receivers"]}
+    lost = {
+        alert.name: f"to {name}, a receiver that there is not"
+        for alert in alerts
+        for name, _ in routed(config, labels_of(alert, {}))
+        if name not in known
+    }
+    agreed = _by_alert(told)
+    led = lost | _by_alert(page([*rows(config, [alert for alert in alerts if alert.name not in lost])]))
+    found = dict[str, Step]()
+    for name, line in led.items():
+        if line != (was := agreed.get(name, "which has none")):
+            why = f"expected its line of {shown(TOLD, REPO)}, {was}; found that the routes lead it so: {line}"
+            found[name] = Step(rung=Rung.LINTED, mark=Mark.NO, why=why)
+    return found
+
+
+def _by_alert(told: str) -> dict[str, str]:
+    """The lines of a page of who is told, by the alert that they are about."""
+    found: dict[str, list[str]] = {}
+    for line in told.splitlines():
+        if line.startswith("| ") and not line.startswith(("| alert ", "| --- ")):
+            found.setdefault(line.split()[1], []).append(line)
+    return {name: " ".join(lines) for name, lines in found.items()}
 
 
 def _spans(files: Iterable[RuleFile]) -> dict[tuple[str, int], str]:

@@ -1,11 +1,17 @@
 """What lint, unit tests and mutants say becomes the row of exactly the alert that it is about."""
 
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.incident.patience import routing
 from harness.proof import on_paper
 from harness.proof.marks import Mark
+from monitoring.catalog import load
+from ruletools.house.files import RULES
 from ruletools.house.loading import load_files
 from ruletools.lint.findings import Finding, Level
 from ruletools.ruleset import located, name_of
@@ -93,3 +99,59 @@ def test_another_promtool_is_another_judge(monkeypatch: pytest.MonkeyPatch) -> N
     assert paths() == before
     monkeypatch.setattr(on_paper, "_version", lambda: "promtool, version 9")
     assert paths() != before
+
+
+def at(config: Any, wanted: str) -> Any:
+    """The first route below the top that has this receiver."""
+    return next(route for route in config["route"]["routes"] if route["receiver"] == wanted)
+
+
+def removed(config: Any) -> None:
+    config["route"]["routes"].remove(at(config, "slack-security"))
+
+
+def widened(config: Any) -> None:
+    at(config, "slack-finance")["matchers"] = []
+
+
+def misspelt(config: Any) -> None:
+    at(config, "slack-finance")["receiver"] = "slack-finanse"
+
+
+def moved(config: Any) -> None:
+    found = next(one for one in config["receivers"] if one["name"] == "slack-finance")
+    found["slack_configs"][0]["channel"] = "#mita-finanse"
+
+
+ALERTS = load(RULES)
+TOLD = on_paper.TOLD.read_text()
+
+
+@pytest.mark.parametrize(
+    ("broken", "red", "green"),
+    [
+        (removed, "AuthFailureSpike", "RevenueSilence"),
+        (widened, "HostDown", "RevenueSilence"),
+        (misspelt, "RevenueSilence", "HostDown"),
+        (moved, "RevenueSilence", "HostDown"),
+    ],
+)
+def test_a_route_that_leads_elsewhere_than_was_agreed_turns_the_rows_of_its_alerts(
+    broken: Callable[[Any], None], red: str, green: str
+) -> None:
+    assert on_paper.misled(ALERTS, routing(), TOLD) == {}
+
+    config = deepcopy(routing())
+    broken(config)
+    found = on_paper.misled(ALERTS, config, TOLD)
+
+    assert red in found and green not in found
+    assert found[red].mark is Mark.NO and "who-is-told.md" in found[red].why
+
+
+def test_an_alert_that_is_not_on_the_page_of_who_is_told_is_red() -> None:
+    without = "".join(line for line in TOLD.splitlines(keepends=True) if not line.startswith("| HostDown "))
+
+    found = on_paper.misled(ALERTS, routing(), without)
+
+    assert found.keys() == {"HostDown"} and "which has none" in found["HostDown"].why
