@@ -60,20 +60,14 @@ def on_paper(alerts: Sequence[str], *, mutants: bool, say: Say) -> Paper:
     programs.find_with(tool)
     files, suites = load_files(), load_suites()
     found, elsewhere = linted(alerts, lint(), files)
-    led = misled(
-        [alert for alert in load(RULES) if alert.name in {*alerts}], routing(), TOLD.read_text("utf-8")
-    )
+    found |= misled(load(RULES), routing(), TOLD.read_text("utf-8"))
     known = _Known.of(alerts, files, suites)
     known.test(say)
     if mutants:
         known.mutate(files, suites, say)
     missing = {one.alert: one.missing for one in _covered(suites)}
     steps = {
-        name: (
-            led.get(name, found[name]),
-            tested(known.results[name], missing[name]),
-            mutated(known.results[name]),
-        )
+        name: (found[name], tested(known.results[name], missing[name]), mutated(known.results[name]))
         for name in alerts
     }
     return Paper(steps, elsewhere)
