@@ -1,9 +1,10 @@
 """One batch of faults on the lab: injected together, each undone when its alerts were told, then rest."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from devtools.errors import UserError
 from devtools.wait import DeadlineError, until
@@ -21,11 +22,13 @@ from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
+AT_ONCE = 4
 LOOK_S = 0.5
 SETTLE_S = 3.0  # what is told too much comes after what is told
 OWN = "rollback"
 """The component of the alerts about what the daemon does."""
 Say = Callable[[str], None]
+One = TypeVar("One")
 
 
 class Batch:
@@ -98,12 +101,14 @@ class Batch:
         """Undo each fault as soon as its alerts have reached somebody, or are too late for that."""
 
         def all_undone() -> bool:
-            for fault in self._faults:
-                if fault.name not in self._played and self._may_begin(fault):
-                    self._inject(fault)
-            for name, played in list(self._played.items()):
-                if played.undone is None and (played.problem or self._is_over(played)):
-                    self._try_to_undo(name)
+            ready = [one for one in self._faults if one.name not in self._played and self._may_begin(one)]
+            at_once(self._inject, ready)
+            over = [
+                name
+                for name, played in list(self._played.items())
+                if played.undone is None and (played.problem or self._is_over(played))
+            ]
+            at_once(self._try_to_undo, over)
             return len(self._played) == len(self._faults) and all(
                 played.undone is not None for played in self._played.values()
             )
@@ -225,6 +230,12 @@ class Batch:
 
     def _tell(self, words: str) -> None:
         self._say(f"{time.time() - self._began:7.1f} s  {words}")
+
+
+def at_once(do: Callable[[One], None], them: Iterable[One]) -> None:
+    """Do it with some of them at a time, as most only wait for a host."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(do, them))
 
 
 def _longest(route: Mapping[str, Any], name: str) -> float:

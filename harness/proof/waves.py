@@ -11,14 +11,13 @@ from harness.faults.fault import Fault
 MOST_FAULTS = 24
 """Of one wave: on two cores more would keep Prometheus from evaluating in time."""
 CHANGES = re.compile(
-    r"^ *(?:\S+\) )?(?:keep|drop_in|target|target_file|stand_in|asked_slowly|redis_set) \"?([^\s\"]+)"
-    r"|\b(release_fault)\b",
-    re.M,
+    r"^[^#\n]*?\b(?:(?:keep|drop_in|target|target_file|stand_in|asked_slowly|redis_set"
+    r"|systemctl (?:stop|start|restart)|in_turns \S+ \S+) \"?([^\s\"]+)|release_fault\b)",
+    re.MULTILINE,
 )
-"""What the functions of helpers.sh that keep something, and put it back as a whole, are about."""
-
-MANIFEST = "$manifest"
-"""As a fault's own shell names the file that release_fault changes."""
+"""What a shell stops, or changes and puts back as a whole, in the words of helpers.sh and of systemd."""
+APPLICATION = "mita-backend"
+"""What release_fault restarts."""
 
 
 def waves(batches: Mapping[str, Sequence[Fault]], seconds: Mapping[str, float]) -> list[list[str]]:
@@ -53,5 +52,5 @@ def disturb(one: Fault, other: Fault) -> bool:
 
 def changed(fault: Fault) -> set[str]:
     """The files, units and settings that a fault changes and puts back, by their last names."""
-    words = (word or MANIFEST for word, _ in CHANGES.findall(fault.inject))
+    words = (word or APPLICATION for word in CHANGES.findall(fault.inject))
     return {word.rsplit("/", 1)[-1].removesuffix(".yml") for word in words}
