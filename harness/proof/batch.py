@@ -44,6 +44,10 @@ class Batch:
         self._before: runbook.Answers = {}
         self._left: dict[str, str] = {}
         """Why a fault could not be undone."""
+        self._active: list[clients.Json] = []
+        self._told: list[clients.Json] = []
+        self._last = 0
+        """What Prometheus has now, what Alertmanager has told, and the number of the last message."""
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
         policy = policy_in_force()
@@ -101,6 +105,7 @@ class Batch:
         """Undo each fault as soon as its alerts have reached somebody, or are too late for that."""
 
         def all_undone() -> bool:
+            self._look()
             ready = [one for one in self._faults if one.name not in self._played and self._may_begin(one)]
             at_once(self._inject, ready)
             over = [
@@ -127,7 +132,7 @@ class Batch:
             return False
         if time.time() > before.undone + 2 * self._interval_s + MARGIN_S:
             return True
-        active = {one["labels"]["alertname"] for one in addresses.prometheus().alerts()}
+        active = {one["labels"]["alertname"] for one in self._active}
         ended = [
             name for name in before.fault.proves if self._rules[name].labels.get("component") != OWN
         ]  # what the daemon did is told for longer, and apart
@@ -170,20 +175,27 @@ class Batch:
         asked = {**played.asked, alert: runbook.both(page, self._before, runbook.ask(page))}
         self._played[fault.name] = replace(played, asked=asked)
 
+    def _look(self) -> None:
+        """See once what all alerts are asked about: this machine has other things to do."""
+        self._active = addresses.prometheus().alerts()
+        for one in self._active:
+            if one["state"] == "firing":
+                self._seen.setdefault(one["labels"]["alertname"], (time.time(), one["labels"]))
+        for record in addresses.receivers().requests(after=self._last):
+            self._last = record["seq"]
+            if record["valid"] and sender(record) == ALERTMANAGER:
+                self._told.append(record)
+
     def _heard(self, alert: str, said: str) -> bool:
         """Whether all who are to hear it now did; where nobody is, whether it had the time to be told."""
         now = time.time()
-        for active in addresses.prometheus().alerts(alertname=alert):
-            if active["state"] == "firing":
-                self._seen.setdefault(alert, (now, active["labels"]))
         if alert not in self._seen:
             return said == OVER
         since, labels = self._seen[alert]
         places, _ = audience(self._config, [labels], now)
         if not places:
             return said == OVER or now > since + self._wait_s + SETTLE_S
-        records = [r for r in addresses.receivers().requests() if r["valid"] and sender(r) == ALERTMANAGER]
-        return places <= {str(destination(record)) for record in records if says(record, alert) == said}
+        return places <= {str(destination(record)) for record in self._told if says(record, alert) == said}
 
     def _undo(self, name: str) -> None:
         played = self._played[name]
@@ -219,7 +231,8 @@ class Batch:
         limit = max(self._bounds.values(), default=0.0) + keeps + 2 * self._interval_s + MARGIN_S
 
         def at_rest() -> bool:
-            active = {one["labels"]["alertname"] for one in addresses.prometheus().alerts()}
+            self._look()
+            active = {one["labels"]["alertname"] for one in self._active}
             return not active & set(names) and all(self._heard(name, OVER) for name in names)
 
         try:

@@ -26,9 +26,12 @@ IS_OVER = batch.Batch._is_over
 
 
 class Silent:
-    """A Prometheus in which nothing fires."""
+    """A Prometheus in which nothing fires, and receivers that nobody tells anything."""
 
     def alerts(self) -> list[dict[str, str]]:
+        return []
+
+    def requests(self, after: int) -> list[dict[str, str]]:
         return []
 
 
@@ -45,6 +48,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(released, "undo", lambda fault: done.append(f"{fault.name} ends"))
     monkeypatch.setattr(batch, "LOOK_S", 0.001)
     monkeypatch.setattr(addresses, "prometheus", Silent)
+    monkeypatch.setattr(addresses, "receivers", Silent)
     monkeypatch.setattr(batch.Batch, "_heard", lambda *_: True)
     monkeypatch.setattr(batch.Batch, "_is_over", lambda *_: True)
     return done
