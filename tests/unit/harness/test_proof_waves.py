@@ -44,6 +44,22 @@ def test_two_faults_that_put_the_same_file_back_are_apart_on_one_host_only() -> 
     assert not disturb(kept, replace(target, hosts=("app2",)))
 
 
+def test_what_deploys_is_played_last() -> None:
+    release = replace(FIRST, deploys="healthy", alone=True, batch="releases", proves=("C",))
+
+    assert played(SECOND, release) == [["two"], ["releases"]]
+
+
+def test_a_unit_that_one_stops_and_another_starts_anew_is_one_thing() -> None:
+    stopped, restarted = (
+        replace(FIRST, inject="systemctl stop rollback"),
+        replace(SECOND, inject="keep x\nsystemctl restart rollback"),
+    )
+
+    assert disturb(stopped, restarted)
+    assert not changed(replace(FIRST, inject="true # to keep the rest, systemctl stop nothing"))
+
+
 def test_a_wave_is_no_larger_than_two_cores_can_bear() -> None:
     many = [replace(FIRST, batch=f"b{at}", proves=(f"A{at}",)) for at in range(MOST_FAULTS + 1)]
 
