@@ -76,6 +76,11 @@ class Batch:
             records=records,
             played=list(self._played.values()),
             bounds=self._bounds,
+            lingers={
+                name: firing_s(self._rules[name], self._scale)
+                for one in self._faults
+                for name in (*one.proves, *one.may)
+            },
             decisions=addresses.daemon().decisions(),
             rollbacks=addresses.daemon().rollbacks(),
             rolled_back_s=self._rolled_back_s,

@@ -123,6 +123,8 @@ class Witnessed:
     played: Sequence[Played]
     bounds: Mapping[str, float] = field(default_factory=dict)
     """The most seconds from the fault to the alert, by name."""
+    lingers: Mapping[str, float] = field(default_factory=dict)
+    """The most seconds for which an alert may still begin because of a fault that is undone, by name."""
     decisions: Sequence[Decision] = ()
     """What the daemon decided, also before."""
     rollbacks: Sequence[Rollback] = ()
@@ -139,8 +141,7 @@ def judge(seen: Witnessed, rules: Mapping[str, Alert]) -> list[Proof]:
 
 
 def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
-    """Every alert that fired and is neither proven nor declared by a fault of the batch."""
-    explained = {name for one in seen.played for name in (*one.fault.proves, *one.fault.may)}
+    """Every alert that fired and is neither proven nor declared by a fault that was there then."""
     before = [
         life.labels
         for life in seen.lives
@@ -149,8 +150,16 @@ def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
     return [
         Stray(alert=life.name, labels=life.labels, at=life.firing, reason=_known(life, before, expected))
         for life in seen.lives
-        if life.firing is not None and life.name not in explained
+        if life.firing is not None and not any(_explains(one, life, life.firing, seen) for one in seen.played)
     ]
+
+
+def _explains(played: Played, life: Life, firing: float, seen: Witnessed) -> bool:
+    """Whether a fault proves or declares an alert, and was there, or not long gone, when that fired."""
+    if life.name not in (*played.fault.proves, *played.fault.may):
+        return False
+    gone = seen.ended if played.undone is None else played.undone + seen.lingers.get(life.name, 0.0)
+    return played.began - PROMETHEUS_S <= firing <= gone
 
 
 def _known(life: Life, before: Sequence[Labels], expected: Mapping[str, str]) -> str:

@@ -304,6 +304,21 @@ def test_what_fires_without_a_fault_is_a_stray_unless_its_reason_is_known() -> N
     ]
 
 
+@pytest.mark.parametrize(("firing", "stray"), [(-5, True), (5, False), (26, False), (31, True)])
+def test_a_fault_explains_what_fires_while_it_is_there_and_a_little_later(
+    firing: float, *, stray: bool
+) -> None:
+    missing = {**DOWN, "alertname": "TargetsMissing"}
+    played = Played(fault=FAULT, began=NOON, injected=NOON, undone=NOON + 20)
+    life = Life(labels=missing, pending=NOON + firing, firing=NOON + firing, ended=None)
+
+    found = strays(
+        replace(seen(lives=[life], played=[played], began=NOON - 60), lingers={"TargetsMissing": 10.0}), {}
+    )
+
+    assert bool(found) is stray
+
+
 def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
     proofs = judge(seen(), ALERTS)
     stray = strays(
