@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BOOTSTRAP := @devtools/bootstrap.sh
 HARNESS := @.venv/bin/harness
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down proof chaos test test-full test-fast test-offline lint lock clean
+.PHONY: help setup demo up down proof proof-real soak chaos test test-full test-fast test-offline lint lock clean
 
 help: ## This text
 	@echo "MITA Monitoring. The targets:"
@@ -25,6 +25,14 @@ down: ## Nothing of the lab is left: containers, networks, keys, secrets
 proof: ## Real faults on the lab: each alert fires, reaches exactly its receivers, and ends; a report as a page
 	$(BOOTSTRAP) --lab
 	$(HARNESS) proof
+
+proof-real: ## The alerts that roll back by themselves, each at production timing: minutes instead of seconds, three hours in all
+	$(BOOTSTRAP) --lab
+	$(HARNESS) proof --real
+
+soak: ## A healthy lab is left alone for MINUTES (30): nothing may fire, nobody may be told
+	$(BOOTSTRAP) --lab
+	$(HARNESS) soak $(if $(MINUTES),--minutes $(MINUTES))
 
 chaos: ## Random disturbances on the lab (N=50 rounds, SEED=...): nothing lost, doubled or wrong
 	$(BOOTSTRAP) --lab

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.proof import outcome
 
 VOID = 3
+PACES: Mapping[float, str] = {0: "nothing was played", 1: "production timing"}
 WIDTH = 180
 """Of the table: names of alerts are long."""
 HELP = """\
@@ -71,6 +72,11 @@ def add_commands(subparsers: Any) -> None:
         action="store_true",
         help="it is night in the mute hours: what is muted is told to nobody",
     )
+    parser.add_argument(
+        "--real",
+        action="store_true",
+        help="at production timing: the alerts that roll back by themselves, unless others are named; hours",
+    )
     parser.add_argument("--installed", action="store_true", help="the lab is up and installed: begin at once")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where the report goes; default .lab/runs/..."
@@ -97,13 +103,17 @@ def run(options: argparse.Namespace) -> int:
         if not alerts:
             say("no fault proves an alert that has changed; `--on-paper` asks about those that have")
             return 0
+    triggers = [name for name, rule in rules.items() if rule.labels.get("rollback") == "auto"]
+    asked = alerts or options.batch or []
+    if options.real and not asked:
+        alerts = [name for name in triggers if name in provable()]
     wanted = chosen(alerts, options.batch or [])
     if options.list:
         for name, batch in wanted.items():
             say(f"{name}: {', '.join(alert for fault in batch for alert in fault.proves)}")
         return 0
-    everything = not (alerts or options.batch)
-    return _play(wanted, rules, out, everything=everything, options=options)
+    also = [] if asked else triggers if options.real else list(rules)
+    return _play(wanted, rules, out, also=also, options=options)
 
 
 def _agree(options: argparse.Namespace, rules: Mapping[str, Alert]) -> None:
@@ -112,7 +122,7 @@ def _agree(options: argparse.Namespace, rules: Mapping[str, Alert]) -> None:
         raise UserError("expected --all alone, found alerts, batches or --since beside it; leave one out")
     if options.resume and options.out:
         raise UserError("expected --resume, whose folder has the report, without --out; leave one out")
-    live = [name for name in ("resume", "record", "installed", "night") if getattr(options, name)]
+    live = [name for name in ("resume", "record", "installed", "night", "real") if getattr(options, name)]
     if options.on_paper and live:
         raise UserError(f"expected --on-paper, which plays nothing, without --{live[0]}; leave one out")
     if unknown := [name for name in options.alerts if name not in rules]:
@@ -174,7 +184,7 @@ def _play(
     rules: Mapping[str, Alert],
     out: Path,
     *,
-    everything: bool,
+    also: Sequence[str],
     options: argparse.Namespace,
 ) -> int:
     from harness.incident.patience import firing_s
@@ -185,11 +195,14 @@ def _play(
 
     began = time.time()
     earlier = outcome.load(out) if options.resume else None
+    if options.real:
+        batches = {name: preparing.unhurried(batch) for name, batch in batches.items()}
     proves = {name: made_of.digest(batch, rules) for name, batch in batches.items()}
     played = [name for batch in batches.values() for fault in batch for name in fault.proves]
-    names = list(rules) if everything else list(dict.fromkeys(played))
+    names = list(dict.fromkeys([*also, *played]))
     paper = on_paper(names, mutants=options.mutants, say=say)  # first: it would keep the witness from seeing
-    with preparing.ready(out, installed=options.installed, night=options.night) as bench:
+    how = {"installed": options.installed, "night": options.night, "real": options.real}
+    with preparing.ready(out, **how) as bench:
         found = outcome.Run(
             alerts=len(rules),
             facts=_facts(began, bench.scale, bench.versions()),
@@ -261,6 +274,6 @@ def _facts(
     return {
         "begun": f"{datetime.fromtimestamp(began, UTC):%Y-%m-%d %H:%M:%S} UTC",
         "machine": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "time scale": f"{scale:g} times faster than production" if scale else "nothing was played",
+        "time scale": PACES.get(scale, f"{scale:g} times faster than production"),
         **versions,
     }

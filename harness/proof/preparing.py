@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devtools.errors import UserError
@@ -39,9 +39,9 @@ class Judged:
 class Bench:
     """The lab while faults are played on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: float) -> None:
         self.rules: Mapping[str, Alert] = {alert.name: alert for alert in load(MONITORING / "rules")}
-        self.scale = time_scale()
+        self.scale = scale
         self.expected: Mapping[str, str] = read_yaml(EXPECTED.read_text("utf-8"))
 
     def calm(self, batch: Sequence[Fault]) -> None:
@@ -49,11 +49,12 @@ class Bench:
 
         What else fires already is not the batch's doing, and is judged as known.
         """
+        calm_s = CALM_S * time_scale() / self.scale
         for host in HOSTS:
             on_host.undo_all(host.name, but=hour.NAME)
         released.back_to_good()
         if not any(fault.deploys for fault in batch):
-            rollout.patiently("no deployment to be blamed", _is_settled, CALM_S)
+            rollout.patiently("no deployment to be blamed", _is_settled, calm_s)
         wanted = {alert for fault in batch for alert in fault.proves}
         active: set[str] = set()
 
@@ -63,7 +64,7 @@ class Bench:
             return not active & wanted
 
         try:
-            rollout.patiently("nothing to fire that the faults are to prove", calm, CALM_S)
+            rollout.patiently("nothing to fire that the faults are to prove", calm, calm_s)
         except DeadlineError as error:
             found = ", ".join(sorted(active & wanted))
             raise UserError(
@@ -103,6 +104,11 @@ def stopped(batch: Sequence[Fault], rules: Mapping[str, Alert], why: str) -> Jud
     return Judged(proofs=proofs, strays=[], asleep="")
 
 
+def unhurried(batch: Sequence[Fault]) -> list[Fault]:
+    """The same faults, each of which lasts as much longer as production is slower than the lab."""
+    return [replace(fault, lasts_s=round(fault.lasts_s * time_scale())) for fault in batch]
+
+
 def _is_settled() -> bool:
     """Whether what goes wrong now is no release's doing."""
     ends = addresses.daemon().service(SERVICE).get("deployment_window_ends")
@@ -110,10 +116,10 @@ def _is_settled() -> bool:
 
 
 @contextmanager
-def ready(out: Path, *, installed: bool, night: bool) -> Iterator[Bench]:
+def ready(out: Path, *, installed: bool, night: bool, real: bool = False) -> Iterator[Bench]:
     """The lab is installed, a release is live and known to be good, and traffic flows for the block.
 
-    In the mute hours of the lab it is day then, or night.
+    In the mute hours of the lab it is day then, or night. A *real* one has production timing.
     """
     out.mkdir(parents=True, exist_ok=True)
     lab.up()
@@ -130,7 +136,8 @@ def ready(out: Path, *, installed: bool, night: bool) -> Iterator[Bench]:
     began = time.monotonic()
     try:
         rollout.patiently("a few seconds of traffic", lambda: time.monotonic() > began + 5, 30)
-        with hour.chosen(night=night):
-            yield Bench()
+        timing = rollout.production_timing(out) if real else nullcontext()
+        with timing, hour.chosen(night=night):
+            yield Bench(1 if real else time_scale())
     finally:
         day.end()

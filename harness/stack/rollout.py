@@ -15,6 +15,7 @@ from harness import clients
 from harness.lab import addresses
 
 RECEIVERS_PLAY = "harness/receivers/install.yml"
+TIMED_PLAYS = ("playbooks/monitoring.yml", "playbooks/rollback_daemon.yml")
 INSTALL_S = 600.0
 DEPLOY_S = 180.0
 GOOD, INTERIM = "1.0.0", "0.9.0"
@@ -40,6 +41,18 @@ def installing(log: Path, *arguments: str) -> Iterator[Playbook]:
     """Install the receivers and everything else for the length of the block."""
     with playing("the installation", [RECEIVERS_PLAY, "site.yml", *arguments], log) as install:
         yield install
+
+
+@contextmanager
+def production_timing(home: Path) -> Iterator[None]:
+    """For the block the lab takes as long for everything as production does; afterwards it is fast again."""
+    try:
+        with playing("production timing", [*TIMED_PLAYS, "-e", "time_scale=1"], home / "slow.log") as play:
+            finish(play, INSTALL_S)
+        yield
+    finally:
+        with playing("the lab's timing", TIMED_PLAYS, home / "fast.log") as play:
+            finish(play, INSTALL_S)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from devtools.playbook import playing
 from harness import clients
 from harness.lab import addresses, evidence, lab
 from harness.stack import Stack, rollout
@@ -87,14 +86,8 @@ def rested_stack(stack: Stack) -> Stack:
 @pytest.fixture
 def production_stack(installed: OrdinaryDay, tmp_path: Path) -> Iterator[Stack]:
     """The lab in a known state at production timing; scaled again afterwards."""
-    plays = ["playbooks/monitoring.yml", "playbooks/rollback_daemon.yml"]
-    try:
-        with playing("production timing", [*plays, "-e", "time_scale=1"], tmp_path / "slow.log") as play:
-            rollout.finish(play, rollout.INSTALL_S)
+    with rollout.production_timing(tmp_path):
         fresh = Stack(tmp_path, installed, scale=1)
         fresh.fresh()
         yield fresh
         assert fresh.untrue() == []
-    finally:
-        with playing("the lab's timing", plays, tmp_path / "fast.log") as play:
-            rollout.finish(play, rollout.INSTALL_S)

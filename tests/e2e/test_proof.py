@@ -3,6 +3,7 @@
 import pytest
 
 from harness.faults.fault import Fault, faults
+from harness.incident.patience import time_scale
 from harness.proof import hour
 from harness.proof.batch import Batch
 from harness.proof.preparing import Bench
@@ -15,7 +16,7 @@ SOME = ("exporter-stopped", "unit-failed", "memory-short")
 
 def played(stack: Stack, *chosen: Fault) -> tuple[list[Proof], list[str], str]:
     """The proofs, the names of what fired without a reason, and why the witness is not believed."""
-    bench = Bench()
+    bench = Bench(time_scale())
     with hour.chosen():
         bench.calm(chosen)
         judged = bench.judged(Batch(chosen, stack.rules, stack.scale, print).play())

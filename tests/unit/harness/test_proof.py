@@ -503,6 +503,19 @@ def test_a_batch_that_cannot_be_played_stops_no_other(
     )
 
 
+def test_at_production_timing_what_rolls_back_by_itself_is_played_and_faults_last_longer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preparing, "time_scale", lambda: 15.0)
+
+    assert main(["proof", "--real", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "MitaSystemUnhealthy" in listed and "HostDown" not in listed
+    assert main(["proof", "--real", "--list", "HostDown"]) == 0
+    assert "MitaSystemUnhealthy" not in capsys.readouterr().out
+    assert [one.lasts_s for one in preparing.unhurried([FAULT])] == [FAULT.lasts_s * 15]
+
+
 def test_a_report_is_for_its_user_and_holds_what_commands_print(tmp_path: Path) -> None:
     [proof] = judge(seen(), ALERTS)
     words = runbook.readable(b"\x00\x1b[31m [/var/log] \xff")
