@@ -6,6 +6,7 @@ The files of `catalogue/` have one entry each:
       real: A small disk is filled until two percent of it are free.   # the kind, and a sentence
       proves: [HostDiskSpaceCritical]     # they must fire, and reach exactly their receivers
       may: [HostDiskFillsIn24h]           # what else it may cause
+      service: mita-other                 # whose alerts they are, where it is not the lab's own service
       hosts: [app2]
       batch: hosts                        # played together with the others of this name
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
@@ -45,7 +46,7 @@ from monitoring.yaml_text import read_yaml
 CATALOGUE = Path(__file__).with_name("catalogue")
 NEEDED = ("proves", "hosts", "batch", "inject", "undo")
 NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
-OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone")
+OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service")
 LASTS = "10m"
 NOTHING = "true"
 HEALTHY = "healthy"
@@ -75,6 +76,12 @@ class Fault:
     """The fault of its batch after whose end it begins; empty where it begins with the batch."""
     alone: bool = False
     """No other batch is played at the same time."""
+    service: str = ""
+    """The service of a fault's own that its alerts are about; empty where they may be about any."""
+
+    def is_about(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert with these labels is one that it proves."""
+        return labels["alertname"] in self.proves and self.service in ("", labels.get("service"))
 
 
 @cache
@@ -137,6 +144,7 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
         deploys=_release(path, name, str(entry.get("deploys", ""))),
         follows=str(entry.get("follows", "")),
         alone=_is_alone(path, name, entry),
+        service=str(entry.get("service", "")),
         lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
         after_s=_seconds(path, name, entry.get("after", "0s")),
         **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts")},

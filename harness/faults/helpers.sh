@@ -94,21 +94,29 @@ no_target_file() {
     if [ -e "$HOME_OF_FAULTS/$FAULT.made" ]; then rm -f "/etc/prometheus/targets/$1.yml" "$HOME_OF_FAULTS/$FAULT.made"; fi
 }
 
-# target JOB ADDRESS SERVICE [LABELS]: one more target of a job, beside its own
+# target JOB ADDRESS SERVICE [LABELS]: one more target of a job, beside its own; several faults may do so at the same time
 target() {
     of="- {targets: ['$2'], labels: {env: lab, service: $3, instance: $FAULT, host: $FAULT${4:+, $4}}}"
-    if [ -e "/etc/prometheus/targets/$1.yml" ]; then
-        printf '%s\n' "$of" >> "/etc/prometheus/targets/$1.yml"
-    else
-        target_file "$1" "$of"
-    fi
+    (
+        flock 9
+        if [ -e "/etc/prometheus/targets/$1.yml" ]; then
+            printf '%s\n' "$of" >> "/etc/prometheus/targets/$1.yml"
+        else
+            target_file "$1" "$of"
+        fi
+    ) 9< /etc/prometheus/targets
 }
 
 no_target() {
-    if [ -e "/etc/prometheus/targets/$1.yml" ]; then
-        sed -i "/instance: $FAULT,/d" "/etc/prometheus/targets/$1.yml"
-        if [ ! -s "/etc/prometheus/targets/$1.yml" ]; then rm "/etc/prometheus/targets/$1.yml"; fi
-        rm -f "$HOME_OF_FAULTS/$FAULT.made"
+    if [ -d /etc/prometheus/targets ]; then
+        (
+            flock 9
+            if [ -e "/etc/prometheus/targets/$1.yml" ]; then
+                sed -i "/instance: $FAULT,/d" "/etc/prometheus/targets/$1.yml"
+                if [ ! -s "/etc/prometheus/targets/$1.yml" ]; then rm "/etc/prometheus/targets/$1.yml"; fi
+                rm -f "$HOME_OF_FAULTS/$FAULT.made"
+            fi
+        ) 9< /etc/prometheus/targets
     fi
 }
 
@@ -320,7 +328,8 @@ no_release_fault() {
 }
 
 # other_service PORT SERVICE [FAULT JSON]: the live release of app1 once more, as a service of that name, with a fault of
-# application/faults or none, and a few users who register and pay. Its hosts are app1 and, after it, the monitor.
+# application/faults or none, and a few users who register and pay. Its hosts are the monitor, which is to know it from its
+# first answer on, and app1.
 other_service() {
     if [ ! -d /opt/mita-backend ]; then
         target mita-backend "app1:$1" "$2"
@@ -358,12 +367,11 @@ few_users() {
 
 said() { curl -s -o /dev/null -m 5 -H 'Content-Type: application/json' -d "$2" "$1" || true; }
 
-# asked URL RATE [OPTION of curl]...: by somebody on app1, again and again, such as 5/s
+# asked RATE [OPTION of curl]... URLS: by somebody on app1, such as 5/s
 asked() {
     if [ ! -d /opt/mita-backend ]; then return; fi
-    url=$1 rate=$2 asks=$((${asks:-0} + 1))
-    shift 2
-    systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$rate" "$@" "$url?[1-99999]"
+    asks=$((${asks:-0} + 1))
+    systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$@"
 }
 
 # deployed_just_now: the daemon is told, as deploy.yml does, that the live release was deployed a moment ago

@@ -16,7 +16,7 @@ from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, sa
 from harness.lab import addresses
 from harness.proof import exhibits, runbook, watching
 from harness.proof.runbook import APPLICATION
-from harness.proof.rungs import Played, Witnessed, audience
+from harness.proof.rungs import Played, Witnessed, audience, told_of
 from harness.stack import released
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
@@ -137,11 +137,10 @@ class Batch:
             return False
         if time.time() > before.undone + 2 * self._interval_s + MARGIN_S:
             return True
-        active = {one["labels"]["alertname"] for one in self._active}
         ended = [
             name for name in before.fault.proves if self._rules[name].labels.get("component") != OWN
         ]  # what the daemon did is told for longer, and apart
-        return not active & set(ended) and all(self._heard(name, OVER) for name in ended)
+        return not self._going_on() & set(ended) and all(self._heard(name, OVER) for name in ended)
 
     def _limit(self, fault: Fault) -> float:
         return max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
@@ -184,7 +183,7 @@ class Batch:
         """See once what all alerts are asked about: this machine has other things to do."""
         self._active = addresses.prometheus().alerts()
         for one in self._active:
-            if one["state"] == "firing":
+            if one["state"] == "firing" and self._is_ours(one["labels"]):
                 self._seen.setdefault(one["labels"]["alertname"], (time.time(), one["labels"]))
         for record in addresses.receivers().requests(after=self._last):
             self._last = record["seq"]
@@ -200,7 +199,18 @@ class Batch:
         places, _ = audience(self._config, [labels], now)
         if not places:
             return said == OVER or now > since + self._wait_s + SETTLE_S
-        return places <= {str(destination(record)) for record in self._told if says(record, alert) == said}
+        records = [
+            one for fault in self._faults if alert in fault.proves for one in told_of(fault, self._told)
+        ]
+        return places <= {str(destination(record)) for record in records if says(record, alert) == said}
+
+    def _is_ours(self, labels: Labels) -> bool:
+        """Whether an alert is one that a fault of the batch proves."""
+        return any(fault.is_about(labels) for fault in self._faults)
+
+    def _going_on(self) -> set[str]:
+        """The names of the alerts that are to be proven and were active at the last look."""
+        return {one["labels"]["alertname"] for one in self._active if self._is_ours(one["labels"])}
 
     def _undo(self, name: str) -> None:
         played = self._played[name]
@@ -237,8 +247,7 @@ class Batch:
 
         def at_rest() -> bool:
             self._look()
-            active = {one["labels"]["alertname"] for one in self._active}
-            return not active & set(names) and all(self._heard(name, OVER) for name in names)
+            return not self._going_on() and all(self._heard(name, OVER) for name in names)
 
         try:
             until("the alerts to be over and told so", at_rest, deadline_s=limit, interval_s=LOOK_S)

@@ -13,6 +13,7 @@ from harness.incident.receipts import (
     OVER,
     Receipt,
     compare,
+    names,
     says,
     sender,
     strangers,
@@ -171,10 +172,10 @@ def _known(life: Life, before: Sequence[Labels], expected: Mapping[str, str]) ->
 
 def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
     alert, severity = rule.name, rule.severity
-    lives = tuple(life for life in seen.lives if life.name == alert)
+    lives = tuple(life for life in seen.lives if life.name == alert and played.fault.is_about(life.labels))
     fired = [life for life in lives if life.firing is not None]
     # A group of Alertmanager names what ended in it before again: what came before the fault is not about it.
-    since = [record for record in seen.records if _at(record) >= played.began]
+    since = told_of(played.fault, [record for record in seen.records if _at(record) >= played.began])
     receipts = _receipts(seen, since, alert)
     steps = [_fired(played, fired, seen.bounds[alert])]
     if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
@@ -248,6 +249,11 @@ def _receipts(seen: Witnessed, records: Records, alert: str) -> list[Receipt]:
     rows = [row for row in compare(seen.config, told, fired, main=alert) if row.subject == alert]
     rows += strangers(seen.config, told, fired, alert)
     return list({(row.destination, row.expected): row for row in rows}.values())
+
+
+def told_of(fault: Fault, records: Records) -> Records:
+    """What was told of the service that a fault's alerts are about; all where they may be about any."""
+    return [record for record in records if not fault.service or names(record, fault.service)]
 
 
 def _told_at(records: Records, alert: str, said: str) -> list[float]:

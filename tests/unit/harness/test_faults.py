@@ -31,6 +31,15 @@ def test_a_fault_has_what_it_says_and_lasts_ten_minutes(tmp_path: Path) -> None:
         600,
     )
     assert fault.may == () and fault.holds == "true"
+    assert fault.is_about({"alertname": "HostDown", "service": "node"})
+    assert not fault.is_about({"alertname": "RedisDown"})
+
+
+def test_a_fault_with_a_service_of_its_own_proves_alerts_about_that_one_alone(tmp_path: Path) -> None:
+    fault = faults(written(tmp_path, GOOD.replace("hosts:", "service: mita-other, hosts:")))["gone"]
+
+    assert fault.is_about({"alertname": "HostDown", "service": "mita-other"})
+    assert not fault.is_about({"alertname": "HostDown", "service": "mita-backend"})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,12 @@ def test_no_fault_is_proven_by_another_of_its_batch() -> None:
         (one.name, other.name)
         for one in every
         for other in every
-        if one is not other and one.batch == other.batch and {*one.proves} & {*other.proves, *other.may}
+        if one is not other
+        and one.batch == other.batch
+        and (
+            {*one.proves} & {*other.proves}
+            or (one.service in ("", other.service) and {*one.proves} & {*other.may})
+        )
     }
 
     assert found == BOTH_CAUSE.keys()

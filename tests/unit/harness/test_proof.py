@@ -182,6 +182,26 @@ def test_what_was_said_before_the_fault_is_not_about_it() -> None:
     assert marks(late)[Rung.RESOLVED] is Mark.NO
 
 
+def test_what_another_service_has_at_the_same_time_proves_nothing_and_refutes_nothing() -> None:
+    own = replace(FAULT, service="mita-backend")
+    before = Life(labels={**DOWN, "service": "mita-old"}, pending=NOON - 9, firing=NOON - 5, ended=None)
+    told = [{**one, "body": {**one["body"], "text": "Service: mita-backend"}} for one in everybody()]
+    strange = slack("#mita-alerts", "HostDown", "CRITICAL", at(16))
+    strange["body"]["text"] = "Service: mita-old"
+
+    [proof] = judge(
+        seen(
+            played=[Played(fault=own, began=NOON, injected=NOON, undone=NOON + 20, asked=ASKED)],
+            lives=[before, *seen().lives],
+            records=[*told, strange],
+        ),
+        ALERTS,
+    )
+
+    assert proof.holds
+    assert [life.labels["service"] for life in proof.lives] == ["mita-backend"]
+
+
 def test_a_place_that_has_no_business_with_it_is_seen() -> None:
     stray = slack("#mita-finance-team", "HostDown", "CRITICAL", at(14))
 
