@@ -374,6 +374,18 @@ asked() {
     systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$@"
 }
 
+# recovering PORT NUMBER: a budget recovers when a service answers so many more well, a hundred a second where the machine is
+# quiet; minutes later it is gone
+recovering() {
+    if systemctl -q is-active "$FAULT-service" && ! systemctl -q is-active "$FAULT-many"; then
+        systemd-run --quiet --collect --unit="$FAULT-many" curl -s -o /dev/null -m 5 --rate 100/s "http://app1:$1/version?[1-$2]"
+    fi
+    if ! systemctl -q is-active "$FAULT-leaves.timer"; then
+        systemd-run --quiet --collect --unit="$FAULT-leaves" --on-active=$(($2 / 40 + 40)) --timer-property=AccuracySec=1s \
+            sh -c "FAULT=$FAULT HOME_OF_FAULTS=$HOME_OF_FAULTS; . $HOME_OF_FAULTS/helpers.sh; no_other_service"
+    fi
+}
+
 # deployed_just_now: the daemon is told, as deploy.yml does, that the live release was deployed a moment ago
 deployed_just_now() {
     python3 - <<'PYTHON'
