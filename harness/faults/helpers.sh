@@ -171,8 +171,8 @@ asked_slowly() {
 
 asked_as_usual() { back "/etc/prometheus/targets/$1.yml"; }
 
-# until_answered URL: for ten seconds
-until_answered() { curl -sf -o /dev/null --retry 50 --retry-delay 0 --retry-connrefused --retry-max-time 10 "$1"; }
+# until_answered URL: for half a minute, as a busy machine needs it
+until_answered() { curl -sf -o /dev/null --retry 30 --retry-delay 1 --retry-connrefused "$1"; }
 
 # second_prometheus PORT [FLAG]... < configuration: a real one beside the installed one, which asks it how it is
 second_prometheus() {
@@ -343,11 +343,14 @@ manifest = json.load(open(path))
 manifest["fault"] = {name: json.loads(parameters)} if name else None
 print(json.dumps(manifest))
 PYTHON
-    systemd-run --quiet --collect --unit="$FAULT-service" -p User=mita-backend -p Group=mita-backend -p KillMode=mixed \
-        -p RuntimeDirectory="$FAULT" -p EnvironmentFile=/etc/mita-backend/env \
-        env MITA_PORT="$1" MITA_WORKERS=1 MITA_MANIFEST="/run/$FAULT.json" PROMETHEUS_MULTIPROC_DIR="/run/$FAULT/metrics" \
-        python3 -I -S /usr/local/lib/mita-backend/start.py "$release"
-    until_answered "http://127.0.0.1:$1/health/ready"
+    ( # one after the other: several that start at once keep a small machine from everything else
+        flock 9
+        systemd-run --quiet --collect --unit="$FAULT-service" -p User=mita-backend -p Group=mita-backend -p KillMode=mixed \
+            -p RuntimeDirectory="$FAULT" -p EnvironmentFile=/etc/mita-backend/env \
+            env MITA_PORT="$1" MITA_WORKERS=1 MITA_MANIFEST="/run/$FAULT.json" PROMETHEUS_MULTIPROC_DIR="/run/$FAULT/metrics" \
+            python3 -I -S /usr/local/lib/mita-backend/start.py "$release"
+        until_answered "http://127.0.0.1:$1/health/ready"
+    ) 9< "$HOME_OF_FAULTS"
     systemd-run --quiet --collect --unit="$FAULT.users" sh -c ". $HOME_OF_FAULTS/helpers.sh; few_users $1"
 }
 
@@ -358,11 +361,11 @@ no_other_service() {
 }
 
 # few_users PORT: somebody registers and pays, every few seconds
-few_users() {
-    while sleep 3; do
-        said "http://127.0.0.1:$1/api/register" "{\"email\": \"$(cat /proc/sys/kernel/random/uuid)@example.org\"}"
-        said "http://127.0.0.1:$1/api/revenue" '{"amount": "1.00"}'
-    done
+few_users() { while sleep 3; do one_user "$1"; done; }
+
+one_user() {
+    said "http://127.0.0.1:$1/api/register" "{\"email\": \"$(cat /proc/sys/kernel/random/uuid)@example.org\"}"
+    said "http://127.0.0.1:$1/api/revenue" '{"amount": "1.00"}'
 }
 
 said() { curl -s -o /dev/null -m 5 -H 'Content-Type: application/json' -d "$2" "$1" || true; }
@@ -372,6 +375,12 @@ asked() {
     if [ ! -d /opt/mita-backend ]; then return; fi
     asks=$((${asks:-0} + 1))
     systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$@"
+}
+
+# some_time_later SECONDS COMMAND...: on app1
+some_time_later() {
+    if [ ! -d /opt/mita-backend ]; then return; fi
+    systemd-run --quiet --collect --unit="$FAULT.later" sh -c 'sleep "$0"; exec "$@"' "$@"
 }
 
 # recovering PORT NUMBER: a budget recovers when a service answers so many more well, a hundred a second where the machine is
