@@ -413,11 +413,30 @@ ask(f"/deployments/{begun['id']}/finish", {"outcome": "live"})
 PYTHON
 }
 
-# proposal_rejected: somebody says no to the rollback that the daemon proposes, if it does
-proposal_rejected() {
-    rollbackctl proposals --json | python3 -c 'import json, sys
-for one in json.load(sys.stdin)["proposals"]:
-    if one["state"] == "open": print(one["id"])' | xargs -r -n 1 rollbackctl reject --by "a fault" > /dev/null
+# slack_answers STATUS: to every message of the daemon, whose channel's address was kept; slack_as_usual: the channel is again what it was
+slack_answers() {
+    mkdir -p "/run/$FAULT"
+    cat > "/run/$FAULT/slack.py" <<'PYTHON'
+import http.server, sys
+class Slack(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(int(sys.argv[1]))
+        self.end_headers()
+        self.wfile.write(b"invalid_payload")
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 9811), Slack).serve_forever()
+PYTHON
+    systemd-run --quiet --collect --unit="$FAULT.slack" python3 "/run/$FAULT/slack.py" "$1"
+    echo http://127.0.0.1:9811/ > /etc/mita-rollback/secrets/slack_webhook_url
+    systemctl reload rollback
+    sleep 1
+}
+
+slack_as_usual() {
+    back /etc/mita-rollback/secrets/slack_webhook_url
+    systemctl reload-or-restart rollback
 }
 
 # trigger_posted: the daemon hears of an alert that begins now and may roll the application back; triggers_over: and that all are over

@@ -116,7 +116,8 @@ class Batch:
             over = [
                 name
                 for name, played in list(self._played.items())
-                if played.undone is None and (played.problem or self._is_over(played))
+                if played.undone is None
+                and (played.problem or name in self._left or self._is_over(played))  # half undone is not gone
             ]
             at_once(self._try_to_undo, over)
             return len(self._played) == len(self._faults) and all(

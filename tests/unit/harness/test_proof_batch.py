@@ -97,9 +97,16 @@ def test_one_that_cannot_be_undone_at_once_is_tried_again_and_holds_up_no_other(
         if fault.name == "first" and "beside ends" not in events:
             raise UserError("expected a host")
 
+    def is_over(_: batch.Batch, played: Played) -> bool:
+        asked.append(played.fault.name)
+        return True
+
+    asked: list[str] = []
+    monkeypatch.setattr(batch.Batch, "_is_over", is_over)
     monkeypatch.setattr(released, "undo", undo)
     played(tmp_path)
 
+    assert asked.count("first") == 1  # half undone, it is not said to have been gone
     assert [event for event in events if "ends" in event][:3] == ["first ends", "beside ends", "first ends"]
     assert events[-1] == "third ends"
 
