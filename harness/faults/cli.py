@@ -51,6 +51,8 @@ def _inject(arguments: argparse.Namespace) -> None:
             f"expected a fault of hosts alone, found {fault.name}, which deploys a release; "
             f"`harness proof {fault.proves[0]}` plays it"
         )
+    if fault.needs and fault.needs.name not in on_host.left_on(fault.needs.hosts[0]):
+        on_host.inject(fault.needs)
     on_host.inject(fault)
     say(f"{fault.name} is on {', '.join(fault.hosts)} for at most {fault.lasts_s} s: {fault.does}")
     say(f"it must make {', '.join(fault.proves)} fire; end it with `harness fault undo {fault.name}`")
@@ -58,7 +60,10 @@ def _inject(arguments: argparse.Namespace) -> None:
 
 def _undo(arguments: argparse.Namespace) -> None:
     if arguments.name:
-        on_host.undo(named(arguments.name))
+        fault = named(arguments.name)
+        on_host.undo(fault)
+        if fault.needs:
+            on_host.undo(fault.needs)
         say(f"{arguments.name} is undone")
         return
     undone, failed = [], []

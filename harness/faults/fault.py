@@ -26,6 +26,9 @@ A fault may deploy a release over the good one, before what it does on hosts, if
       deploys: error-ratio=0.35           # as `harness release build --fault` has it, or `healthy`
       follows: release-slow               # it begins when that fault of its batch was undone
       batch: releases
+
+A fault may need a program that the lab does not run: `needs: nginx` names one of programs.yml, which is there
+before the fault is played, and gone afterwards.
 """
 
 from collections.abc import Mapping
@@ -44,10 +47,14 @@ from monitoring.errors import CatalogError
 from monitoring.yaml_text import read_yaml
 
 CATALOGUE = Path(__file__).with_name("catalogue")
+PROGRAMS = Path(__file__).with_name("programs.yml")
+OF_A_PROGRAM = ("hosts", "up", "down")
 NEEDED = ("proves", "hosts", "batch", "inject", "undo")
 NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
-OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service")
+OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service", "needs")
 LASTS = "10m"
+LASTS_OF_A_PROGRAM_S = 1800
+"""Longer than any batch that needs one."""
 NOTHING = "true"
 HEALTHY = "healthy"
 """A release with nothing wrong."""
@@ -78,6 +85,8 @@ class Fault:
     """No other batch is played at the same time."""
     service: str = ""
     """The service of a fault's own that its alerts are about; empty where they may be about any."""
+    needs: "Fault | None" = None
+    """A program that the lab does not run, as a fault that is there before this one and undone after it."""
 
     def is_about(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels is one that it proves."""
@@ -106,6 +115,30 @@ def named(name: str, directory: Path = CATALOGUE) -> Fault:
     if name not in known:
         raise UserError(f"expected a fault of the catalogue ({', '.join(known)}), found {name!r}")
     return known[name]
+
+
+@cache
+def programs(path: Path = PROGRAMS) -> dict[str, Fault]:
+    """The programs that faults may need by their names; UserError says which entry is none."""
+    found: dict[str, Fault] = {}
+    for name, entry in _entries(path).items():
+        if not isinstance(entry, Mapping) or {*entry} != {*OF_A_PROGRAM}:
+            raise _wrong(path, name, f"a program with {', '.join(OF_A_PROGRAM)}", repr(entry))
+        found[name] = Fault(
+            name=f"program-{name}",
+            kind=Kind.REAL,
+            does=f"{name} runs, which the lab does not need.",
+            proves=(),
+            may=(),
+            hosts=_names(path, name, entry["hosts"]),
+            batch="",
+            inject=str(entry["up"]),
+            holds=NOTHING,
+            undo=str(entry["down"]),
+            lasts_s=LASTS_OF_A_PROGRAM_S,
+            after_s=0,
+        )
+    return found
 
 
 def _entries(path: Path) -> Mapping[str, object]:
@@ -145,6 +178,7 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
         follows=str(entry.get("follows", "")),
         alone=_is_alone(path, name, entry),
         service=str(entry.get("service", "")),
+        needs=_program(path, name, entry.get("needs")),
         lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
         after_s=_seconds(path, name, entry.get("after", "0s")),
         **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts")},
@@ -164,6 +198,14 @@ def _is_alone(path: Path, name: str, entry: Mapping[Any, Any]) -> bool:
     if not isinstance(found, bool):
         raise _wrong(path, name, "true or false in `alone`", repr(found))
     return found
+
+
+def _program(path: Path, name: str, wanted: object) -> Fault | None:
+    if wanted is None:
+        return None
+    if wanted not in programs():
+        raise _wrong(path, name, f"one of {', '.join(programs())} in `needs`", repr(wanted))
+    return programs()[str(wanted)]
 
 
 def _names(path: Path, name: str, found: Any) -> tuple[str, ...]:

@@ -463,3 +463,74 @@ posted() {
         -H 'Content-Type: application/json' -d "@$HOME_OF_FAULTS/$FAULT.delivery" http://127.0.0.1:8000/api/admin/rollback/trigger
     rm "$HOME_OF_FAULTS/$FAULT.delivery"
 }
+
+# unpacked PACKAGE...: the files of packages that wait on the host, under /var/tmp/$FAULT; put FILE PLACE: one where it belongs
+unpacked() {
+    mkdir -p "/var/tmp/$FAULT"
+    for package in "$@"; do dpkg -x /var/cache/apt/archives/"$package"_*.deb "/var/tmp/$FAULT"; done
+}
+
+put() {
+    test ! -e "$2" # what the host has stays
+    echo "$2" >> "/var/tmp/$FAULT/places"
+    ln -sT "/var/tmp/$FAULT/$1" "$2"
+}
+
+# service UNIT 'FILE [WORD]...' [SETTING]...: it runs an unpacked file; started UNIT: what was put there runs
+service() {
+    unit=$1
+    printf '[Service]\nExecStart=/var/tmp/%s/%s\n' "$FAULT" "$2" > "/var/tmp/$FAULT/$unit.service"
+    shift 2
+    printf '%s\n' "$@" >> "/var/tmp/$FAULT/$unit.service"
+    put "$unit.service" "/run/systemd/system/$unit.service"
+    started "$unit"
+}
+
+started() {
+    systemctl daemon-reload
+    systemctl start "$1"
+}
+
+# no_program: nothing of it runs, and its files are nowhere
+no_program() {
+    if [ -e "/var/tmp/$FAULT/places" ]; then
+        tac "/var/tmp/$FAULT/places" | while read -r place; do
+            case $place in
+                *.service)
+                    if systemctl -q is-active "${place##*/}"; then systemctl stop "${place##*/}"; fi
+                    systemctl reset-failed "${place##*/}" 2>/dev/null || true
+                    ;;
+            esac
+            if [ -h "$place" ]; then rm "$place"; fi
+        done
+        systemctl daemon-reload
+    fi
+    rm -rf "/var/tmp/$FAULT"
+}
+
+# started_again UNIT: unless the program that it belongs to is gone
+started_again() {
+    if [ -e "/run/systemd/system/$1.service" ]; then systemctl start "$1"; fi
+}
+
+# watched JOB PORT: Prometheus asks the program on the host data, and expects it as long as it is there; watched_no_more JOB
+watched() {
+    rule_file "{record: job:targets:expected, expr: vector(1), labels: {job: $1, service: mita-fault, env: lab}}"
+    target "$1" "data:$2" mita-fault '__scrape_interval__: 2s, __scrape_timeout__: 2s'
+    for _ in $(seq 100); do
+        if curl -sG -d "query=up{instance=\"$FAULT\"}" http://127.0.0.1:9090/api/v1/query | grep -q '"1"'; then return; fi
+        sleep 0.2
+    done
+    echo "expected Prometheus to see the program in twenty seconds, found nothing of it" >&2
+    return 1
+}
+
+watched_no_more() {
+    no_target "$1"
+    no_rule_file
+}
+
+# pushed JOB < exposition: as a job does to the gateway, which may be starting
+pushed() {
+    curl -sf --retry 50 --retry-delay 0 --retry-connrefused --retry-max-time 10 --data-binary @- "http://127.0.0.1:9091/metrics/job/$1"
+}

@@ -12,6 +12,6 @@ class Kind(StrEnum):
     KILL = "kill"  # a process is stopped
     CONFIG = "config"  # a configuration or a receiver is broken
     DAEMON = "daemon"  # the rollback daemon is driven there
-    DOCTORED = "doctored"  # what is real reads a doctored table of the kernel, which lab hosts share
+    DOCTORED = "doctored"  # what is real reads a doctored file: lab hosts share a kernel and its clock
     STUB = "stub"  # series of a stand-in, where a container cannot have the real thing
     ALWAYS = "always"  # it fires by itself

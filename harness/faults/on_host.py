@@ -8,7 +8,8 @@ was killed nor an engine that was stopped leaves a fault behind.
 import io
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from devtools.errors import UserError
@@ -66,14 +67,25 @@ def inject(fault: Fault, first: Callable[[], None] = lambda: None) -> None:
 
 
 def undo(fault: Fault) -> None:
-    """The fault is on none of its hosts; UserError names those on which that failed."""
+    """The fault is on none of its hosts, the last one first; UserError names those on which that failed."""
     failed = []
-    for host in fault.hosts:
+    for host in reversed(fault.hosts):
         if words := _undo(host, fault.name):
             failed.append(f"{host}: {words}")
     if failed:
         raise UserError(f"expected the fault {fault.name} to be undone, found {'; '.join(failed)}")
     truth.undone(fault.name)
+
+
+@contextmanager
+def needed(faults: Iterable[Fault]) -> Iterator[None]:
+    """For the block the programs run that these faults need and the lab does not."""
+    programs = {fault.needs.name: fault.needs for fault in faults if fault.needs}
+    with ExitStack() as ends:
+        for program in programs.values():
+            inject(program)
+            ends.callback(undo, program)
+        yield
 
 
 def holds(fault: Fault) -> bool:

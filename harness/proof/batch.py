@@ -57,6 +57,10 @@ class Batch:
     def play(self) -> Witnessed:
         """Inject, wait, undo, wait again; whatever happens, every fault is undone."""
         released.build(self._faults)
+        with on_host.needed(self._faults):
+            return self._played_through()
+
+    def _played_through(self) -> Witnessed:
         addresses.receivers().reset()
         self._before = runbook.ask(one for fault in self._faults for one in _pages(fault))
         with released.pressed(self._faults):

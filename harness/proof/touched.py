@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from devtools.errors import UserError
 from devtools.paths import REPO
-from harness.faults.fault import CATALOGUE, faults
+from harness.faults.fault import CATALOGUE, PROGRAMS, faults
 from harness.faults.on_host import HELPERS
 from monitoring.catalog import Alert
 from monitoring.yaml_text import read_yaml
@@ -43,7 +43,7 @@ def touched(
 
 
 def _by_faults(paths: Sequence[str], then: Callable[[str], str]) -> set[str]:
-    """The alerts of the faults whose entries are new or different, of all where their helpers are."""
+    """The alerts of the faults whose entries are new or different, of all where what they share is."""
     before: dict[str, object] = {}
     now: dict[str, object] = {}
     catalogue = [path for path in paths if (REPO / path).parent == CATALOGUE]
@@ -51,7 +51,7 @@ def _by_faults(paths: Sequence[str], then: Callable[[str], str]) -> set[str]:
         before |= read_yaml(then(path)) or {}
     for path in catalogue:
         now |= (read_yaml((REPO / path).read_text("utf-8")) if (REPO / path).exists() else None) or {}
-    everyone = any(REPO / path == HELPERS for path in paths)
+    everyone = any(REPO / path in (HELPERS, PROGRAMS) for path in paths)
     different = {name for name, entry in now.items() if before.get(name) != entry}
     return {
         alert for fault in faults().values() if everyone or fault.name in different for alert in fault.proves

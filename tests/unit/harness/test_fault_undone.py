@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_a_host_that_does_not_answer_keeps_no_other_from_being_mended(
 
     with pytest.raises(UserError, match="app1: expected a host"):
         on_host.undo(FAULT)
-    assert asked == ["app1", "app2"]
+    assert asked == ["app2", "app1"]
 
 
 @pytest.mark.parametrize("error", [UserError("expected a disk"), KeyboardInterrupt(), OSError()])
@@ -100,7 +101,7 @@ def test_whatever_ends_an_inject_in_the_middle_it_is_undone(
 
     with pytest.raises(type(error)):
         on_host.inject(FAULT)
-    assert undone == ["app1", "app2"]
+    assert undone == ["app2", "app1"]
 
 
 def test_why_it_failed_is_said_also_where_it_cannot_be_undone(
@@ -113,6 +114,24 @@ def test_why_it_failed_is_said_also_where_it_cannot_be_undone(
 
     with pytest.raises(UserError, match=r"(?s)expected a release.*it is stuck"):
         on_host.inject(replace(FAULT, name="some"), first=fails)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_program_is_there_once_for_all_who_need_it_and_gone_afterwards(
+    monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(on_host, "inject", lambda fault: done.append(f"{fault.name} begins"))
+    monkeypatch.setattr(on_host, "undo", lambda fault: done.append(f"{fault.name} ends"))
+    batch = [FAULT, *(named(name) for name in ("nginx-crowded", "nginx-stopped", "mailer-gone"))]
+
+    with pytest.raises(UserError) if fails else nullcontext(), on_host.needed(batch):
+        done.append("played")
+        if fails:
+            raise UserError("expected a lab")
+
+    begun = ["program-nginx begins", "program-process begins"]
+    assert done == [*begun, "played", "program-process ends", "program-nginx ends"]
 
 
 def helped(home: Path, script: str, **programs: str) -> tuple[int, str]:
@@ -181,3 +200,24 @@ def test_half_a_copy_is_never_put_back(home: Path) -> None:
     (home / "bin" / "cp").unlink()
     assert helped(home, f"back {home}/file")[0] == 0
     assert (home / "file").read_text() == "whole"
+
+
+def test_what_a_program_put_in_place_is_gone_and_what_the_host_has_stays(home: Path) -> None:
+    text = HELPERS.read_text().replace("/var/tmp", str(home)).replace("/run/systemd/system", str(home))
+    names = {"FAULT": "some", "HOME_OF_FAULTS": str(home)}
+    begin = f"systemctl() {{ echo $* >> {home}/asked; }}\n{text}\n"
+    (home / "own").write_text("")
+    (home / "some").mkdir()
+
+    assert shell(f"{begin}service web 'web -q' User=daemon\nput web.service {home}/own", **names)[0]
+    unit = (home / "web.service").read_text().split("\n")
+    assert unit == ["[Service]", f"ExecStart={home}/some/web -q", "User=daemon", ""]
+
+    assert shell(f"{begin}no_program\nno_program\nstarted_again web", **names) == (0, "")
+    assert {path.name for path in home.iterdir()} == {"own", "asked"}
+    assert [line for line in (home / "asked").read_text().splitlines() if " web" in line] == [
+        "start web",
+        "-q is-active web.service",
+        "stop web.service",
+        "reset-failed web.service",
+    ]

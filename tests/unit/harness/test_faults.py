@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devtools.errors import UserError
-from harness.faults.fault import CATALOGUE, faults, named
+from harness.faults.fault import CATALOGUE, faults, named, programs
 from harness.faults.on_host import HELPERS
 
 GOOD = "{kill: It stops., proves: [HostDown], hosts: [app2], batch: kills, inject: stop it, undo: start it}"
@@ -59,6 +59,10 @@ def test_a_fault_with_a_service_of_its_own_proves_alerts_about_that_one_alone(tm
         ("{", "expected YAML"),
         (RELEASE.replace("deploys: error-ratio=0.35, ", ""), "expected one of release"),
         (RELEASE.replace("0.35", "many"), "a release's fault, or healthy, in `deploys`"),
+        (
+            GOOD.replace("batch", "needs: apache, batch"),
+            "one of nginx, mariadb, pushgateway, process in `needs`",
+        ),
     ],
 )
 def test_what_is_no_fault_is_named(tmp_path: Path, wrong: str, says: str) -> None:
@@ -90,11 +94,28 @@ def test_two_faults_of_one_name_and_a_name_of_none_are_refused(tmp_path: Path) -
         named("none")
 
 
+@pytest.mark.parametrize("entry", ["up", "{hosts: [data], up: start it}", "{hosts: data, up: a, down: b}"])
+def test_what_is_no_program_is_named(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "programs.yml").write_text(f"apache: {entry}\n")
+
+    with pytest.raises(UserError, match="apache: expected"):
+        programs(tmp_path / "programs.yml")
+
+
+def test_a_program_outlives_the_faults_that_need_it() -> None:
+    needing = [(fault, fault.needs) for fault in faults().values() if fault.needs]
+
+    assert {program.name for _, program in needing} == {one.name for one in programs().values()}
+    assert all(fault.lasts_s < program.lasts_s for fault, program in needing)
+    assert not {one.name for one in programs().values()} & faults().keys()
+
+
 @pytest.mark.parametrize("name", sorted(faults()))
 def test_every_script_of_the_catalogue_can_be_read_by_a_shell(name: str) -> None:
     fault = faults(CATALOGUE)[name]
+    own = (fault.needs.inject, fault.needs.undo) if fault.needs else ()
 
-    for script in (fault.inject, fault.holds, fault.undo):
+    for script in (fault.inject, fault.holds, fault.undo, *own):
         whole = f"{HELPERS.read_text()}\n{script}"
         done = subprocess.run(["/bin/sh", "-n"], input=whole, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

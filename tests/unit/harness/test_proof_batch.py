@@ -10,7 +10,7 @@ import yaml
 from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.faults import on_host
-from harness.faults.fault import Fault, faults
+from harness.faults.fault import Fault, faults, programs
 from harness.lab import addresses
 from harness.proof import batch, runbook, watching
 from harness.proof.rungs import Played
@@ -75,6 +75,21 @@ def test_a_fault_that_follows_another_begins_when_that_one_was_undone(
     order = ("first ends", "second begins", "second ends", "third begins", "third ends")
     assert [event for event in events if event in order] == list(order)
     assert len(events) == 8
+
+
+def test_what_a_fault_needs_is_there_before_anything_is_looked_at_and_until_the_end(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_host, "inject", lambda fault: events.append(f"{fault.name} begins"))
+    monkeypatch.setattr(on_host, "undo", lambda fault: events.append(f"{fault.name} ends"))
+    monkeypatch.setattr(released, "build", lambda _: None)
+    monkeypatch.setattr(batch.Batch, "_played_through", lambda _: events.append("played"))
+    one = some(tmp_path)
+    one._faults = [replace(one._faults[0], needs=programs()["nginx"])]
+
+    one.play()
+
+    assert events == ["program-nginx begins", "played", "program-nginx ends"]
 
 
 def test_one_that_cannot_begin_holds_up_no_other(

@@ -69,6 +69,7 @@ def test_a_fault_that_changed_touches_its_alerts() -> None:
     assert touched(ALERTS, set(), [CATALOGUE], lambda _: now) == []
     assert "HostDiskSpaceLow" in touched(ALERTS, set(), [CATALOGUE], lambda _: "")
     every = touched(ALERTS, set(), ["harness/faults/helpers.sh"], lambda _: "")
+    assert touched(ALERTS, set(), ["harness/faults/programs.yml"], lambda _: "") == every
     assert {"HostDiskSpaceLow", "RedisDown"} <= set(every)
 
 
