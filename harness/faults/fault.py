@@ -90,7 +90,14 @@ class Fault:
 
     def is_about(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels is one that it proves."""
-        return labels["alertname"] in self.proves and self.service in ("", labels.get("service"))
+        return labels["alertname"] in self.proves and self._is_whose(labels)
+
+    def explains(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert with these labels is one that it proves, or may cause beside."""
+        return labels["alertname"] in (*self.proves, *self.may) and self._is_whose(labels)
+
+    def _is_whose(self, labels: Mapping[str, str]) -> bool:
+        return self.service in ("", labels.get("service"))
 
 
 @cache

@@ -157,7 +157,7 @@ def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
 
 def _explains(played: Played, life: Life, firing: float, seen: Witnessed) -> bool:
     """Whether a fault proves or declares an alert, and was there, or not long gone, when that fired."""
-    if life.name not in (*played.fault.proves, *played.fault.may):
+    if not played.fault.explains(life.labels):
         return False
     gone = seen.ended if played.undone is None else played.undone + seen.lingers.get(life.name, 0.0)
     return played.began - PROMETHEUS_S <= firing <= gone
