@@ -216,8 +216,15 @@ def _play(
         for name in found.batches:
             say(f"batch {name}: played before")
         left = {name: batch for name, batch in batches.items() if name not in found.batches}
-        seconds = {name: firing_s(rules[name], bench.scale) for name in played}
-        for wave in waves(left, seconds):
+        seconds = {
+            name: firing_s(rules[name], bench.scale) + fault.after_s
+            for batch in left.values()
+            for fault in batch
+            for name in fault.proves
+        }
+        coming = waves(left, seconds)
+        while coming:
+            wave = coming.pop(0)
             batch = [fault for name in wave for fault in left[name]]
             stopped = False
             try:
@@ -226,6 +233,10 @@ def _play(
                 judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
             except UserError as error:  # the others are played nevertheless, and `--resume` plays it again
                 say(f"batch {' and '.join(wave)} could not be played to its end: {error}")
+                if len(wave) > 1:  # one of them spoilt it for all
+                    say("each of them is played by itself")
+                    coming = [*([name] for name in wave), *coming]
+                    continue
                 judged, stopped = preparing.stopped(batch, bench.rules, str(error)), True
             proofs = [replace(one, steps=(*paper.steps[one.alert], *one.steps)) for one in judged.proofs]
             if stopped:

@@ -339,6 +339,17 @@ def test_a_fault_explains_what_fires_while_it_is_there_and_a_little_later(
     assert bool(found) is stray
 
 
+@pytest.mark.parametrize(("service", "explained"), [("mita-own", True), ("mita-backend", False)])
+def test_a_fault_with_a_service_of_its_own_explains_nothing_about_another(
+    service: str, *, explained: bool
+) -> None:
+    own = Played(fault=replace(FAULT, service="mita-own"), began=NOON, injected=NOON, undone=NOON + 20)
+    missing = {**DOWN, "alertname": "TargetsMissing", "service": service}
+    life = Life(labels=missing, pending=NOON + 5, firing=NOON + 5, ended=None)
+
+    assert bool(strays(seen(lives=[life], played=[own]), {})) is not explained
+
+
 def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
     proofs = judge(seen(), ALERTS)
     stray = strays(
@@ -491,14 +502,23 @@ def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
     assert "at this hour of HostDown" in outcome.Run(alerts=148, facts={}, proofs=[muted]).sentence
 
 
+@pytest.mark.parametrize(
+    ("spoils", "alert"),
+    [("databases", "RedisDown"), ("data", "PostgresDeadlocks")],
+    ids=["alone", "in a wave"],
+)
 def test_a_batch_that_cannot_be_played_stops_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    spoils: str,
+    alert: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Bench:
         rules, scale = ALERTS, 15.0
 
         def calm(self, batch: list[Fault]) -> None:
-            if batch[0].batch == "databases":
+            if any(fault.batch == spoils for fault in batch):
                 raise UserError("expected a calm lab")
 
         def judged(self, _: object) -> preparing.Judged:
@@ -512,11 +532,11 @@ def test_a_batch_that_cannot_be_played_stops_no_other(
     paper = on_paper.Paper(dict.fromkeys(ALERTS, ()))
     monkeypatch.setattr(on_paper, "on_paper", lambda *_, **__: paper)
 
-    status = main(["proof", "RedisDown", "HostDown", "--out", str(tmp_path)])
+    status = main(["proof", alert, "HostDown", "--out", str(tmp_path)])
 
     run = outcome.load(tmp_path)
     assert (status, list(run.batches), [one.alert for one in run.proven]) == (1, ["kills"], ["HostDown"])
-    assert [one.alert for one in run.proofs if not one.holds] == ["RedisDown"]
+    assert [one.alert for one in run.proofs if not one.holds] == [alert]
     assert (
         "expected a calm lab" in capsys.readouterr().out
         and "calm lab" in (tmp_path / "proof.html").read_text()
