@@ -10,14 +10,20 @@ from harness.faults.fault import Fault
 
 MOST_FAULTS = 24
 """Of one wave: on two cores more would keep Prometheus from evaluating in time."""
+COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
+THEIRS = {
+    "release_fault": "mita-backend",
+    "rule_file": "prometheus",
+    "slack_answers": "rollback",
+    "keep_in_queue": "queue",
+}
+"""Words of helpers.sh that are about the same thing each time."""
 CHANGES = re.compile(
-    r"^[^#\n]*?\b(?:(?:keep|drop_in|target|target_file|stand_in|asked_slowly|redis_set"
-    r"|systemctl (?:stop|start|restart)|in_turns \S+ \S+) \"?([^\s\"]+)|release_fault\b)",
-    re.MULTILINE,
+    r"(?<![-\w.$])(?:(?:keep|drop_in|target|target_file|stand_in|watched|asked_slowly|redis_set"
+    r"|read_again|behave|systemctl (?:stop|start|restart|reload)|in_turns \S+ \S+) \"?([^\s\"';)]+)"
+    rf"|({'|'.join(THEIRS)})\b)"
 )
-"""What a shell stops, or changes and puts back as a whole, in the words of helpers.sh and of systemd."""
-APPLICATION = "mita-backend"
-"""What release_fault restarts."""
+"""What a shell stops, has read again, or changes and puts back as a whole, in words of helpers.sh and systemd."""
 
 
 def waves(batches: Mapping[str, Sequence[Fault]], seconds: Mapping[str, float]) -> list[list[str]]:
@@ -47,11 +53,16 @@ def disturb(one: Fault, other: Fault) -> bool:
         one.alone
         or other.alone
         or bool({*one.proves} & {*other.proves, *other.may} or {*other.proves} & {*one.may})
-        or bool({*one.hosts} & {*other.hosts} and changed(one) & changed(other))
+        or bool(_places(one) & _places(other) and changed(one) & changed(other))
     )
 
 
 def changed(fault: Fault) -> set[str]:
-    """The files, units and settings that a fault changes and puts back, by their last names."""
-    words = (word or APPLICATION for word in CHANGES.findall(fault.inject))
-    return {word.rsplit("/", 1)[-1].removesuffix(".yml") for word in words}
+    """The last names of files, units and settings that a fault, or what it needs, changes and puts back."""
+    words = (word or THEIRS[name] for word, name in CHANGES.findall(COMMENT.sub("", fault.inject)))
+    own = {word.rsplit("/", 1)[-1].removesuffix(".yml") for word in words}
+    return own | (changed(fault.needs) if fault.needs else set())
+
+
+def _places(fault: Fault) -> set[str]:
+    return {*fault.hosts, *(fault.needs.hosts if fault.needs else ())}

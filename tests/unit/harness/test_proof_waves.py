@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from harness.faults.fault import Fault, faults
 from harness.proof.waves import MOST_FAULTS, changed, disturb, waves
 
@@ -58,6 +60,31 @@ def test_a_unit_that_one_stops_and_another_starts_anew_is_one_thing() -> None:
 
     assert disturb(stopped, restarted)
     assert not changed(replace(FIRST, inject="true # to keep the rest, systemctl stop nothing"))
+
+
+def test_each_command_of_a_line_counts_and_what_a_program_brings() -> None:
+    several = replace(
+        FIRST, inject="systemctl stop a; while systemctl restart importer; do keep /etc/x.yml; done"
+    )
+
+    assert changed(several) == {"a", "importer", "x"}
+    assert changed(faults()["nginx-crowded"]) >= {"nginx", "nginx.conf"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("targets-unreadable", "mailer-gone"),  # of another program
+        ("targets-unreadable", "nginx-stopped"),
+        ("prometheus-misled", "rule-broken"),
+        ("prober-misled", "certificates-ending"),
+        ("database-damaged", "message-refused"),
+    ],
+)
+def test_what_one_needs_whole_while_the_other_breaks_it_is_apart(one: str, other: str) -> None:
+    first, second = (replace(faults()[name], alone=False) for name in (one, other))
+
+    assert disturb(first, second) is (other != "mailer-gone")
 
 
 def test_a_wave_is_no_larger_than_two_cores_can_bear() -> None:
