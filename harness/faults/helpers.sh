@@ -7,9 +7,9 @@ disk() {
     shift 2
     mkfs.ext4 -q -m 0 "$@" "$image"
     mkdir -p "$at"
-    [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+    node /dev/loop-control c 10 237
     for number in $(seq 40 99); do
-        [ -e /dev/loop"$number" ] || mknod /dev/loop"$number" b 7 "$number"
+        node /dev/loop"$number" b 7 "$number"
         if losetup /dev/loop"$number" "$image" 2>/dev/null; then
             mount /dev/loop"$number" "$at"
             return
@@ -18,6 +18,9 @@ disk() {
     echo "expected a free loop device between 40 and 99, found none" >&2
     return 1
 }
+
+# node FILE TYPE MAJOR MINOR: perhaps another fault makes it at the same moment
+node() { [ -e "$1" ] || mknod "$@" 2>/dev/null || [ -e "$1" ]; }
 
 no_disk() {
     if mountpoint -q "$1"; then umount -l "$1"; fi

@@ -20,6 +20,7 @@ from harness.lab import containers, engine
 HELPERS = Path(__file__).with_name("helpers.sh")
 HOME = "/var/lib/mita-faults"
 UNIT = "mita-fault"
+BOOT_UNIT = "/etc/systemd/system/mita-faults.service"
 TIMELY = "--timer-property=AccuracySec=1s"
 """A timer of systemd may else come a minute late."""
 AT_BOOT = """\
@@ -113,22 +114,30 @@ def undo_all(host: str, *, but: str = "") -> list[str]:
 def _inject(host: str, fault: Fault) -> None:
     home, unit = f"{HOME}/{fault.name}", f"{UNIT}-{fault.name}"
     # Units that a fault starts as $FAULT.something end with it.
-    own = f"export FAULT={unit} HOME_OF_FAULTS={HOME}\n. {HOME}/helpers.sh\n"
+    own = f"export FAULT={unit} HOME_OF_FAULTS={HOME}\n. {home}/helpers.sh\n"
     stop = f"systemctl stop {unit}.timer '{unit}.*.service' 2>/dev/null"
+    helpers = HELPERS.read_text("utf-8")
+    shared = {
+        f"{HOME}/helpers.sh": helpers,
+        f"{HOME}/at-boot": UNDO_ALL.format(home=HOME),
+        BOOT_UNIT: AT_BOOT.format(home=HOME),
+    }
     files = {
-        f"{HOME}/helpers.sh": HELPERS.read_text("utf-8"),
+        f"{home}/helpers.sh": helpers,
         f"{home}/inject": own + fault.inject,
         f"{home}/holds": own + fault.holds,
         f"{home}/undo": own + fault.undo,
         f"{home}/end": f"{stop}\nset -e\nsh -eu {home}/undo\nrm -r {home}\n",
-        f"{HOME}/at-boot": UNDO_ALL.format(home=HOME),
-        "/etc/systemd/system/mita-faults.service": AT_BOOT.format(home=HOME),
     }
-    _copy(host, files)
+    # Others read what is shared at the same moment: it is there as a whole, always.
+    _copy(host, files | {f"{path}.{fault.name}": text for path, text in shared.items()})
+    taken = "".join(f"mv -f {path}.{fault.name} {path}\n" for path in shared)
     timer = (
         f"systemd-run --quiet --collect --unit={unit} --on-active={fault.lasts_s} {TIMELY} /bin/sh {home}/end"
     )
-    status, words = _run(host, f"systemctl -q enable mita-faults.service\n{timer}\nsh -eu {home}/inject")
+    status, words = _run(
+        host, f"{taken}systemctl -q enable mita-faults.service\n{timer}\nsh -eu {home}/inject"
+    )
     if status:
         raise UserError(f"expected the fault {fault.name} on {host}, found: {words}")
 

@@ -134,6 +134,35 @@ def test_a_program_is_there_once_for_all_who_need_it_and_gone_afterwards(
     assert done == [*begun, "played", "program-process ends", "program-nginx ends"]
 
 
+def test_what_faults_share_is_never_half_there_as_another_may_read_it_just_then(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+
+    def copy(_: str, files: dict[str, str]) -> None:
+        for path, text in files.items():
+            copied.append(path)
+            Path(path).parent.mkdir(exist_ok=True)
+            Path(path).write_text(text)
+
+    monkeypatch.setattr(on_host, "_copy", copy)
+    monkeypatch.setattr(on_host, "BOOT_UNIT", f"{home}/unit")
+    (home / "bin").mkdir()
+    for program in ("systemctl", "systemd-run"):
+        (home / "bin" / program).write_text("#!/bin/sh\n")
+        (home / "bin" / program).chmod(0o700)
+    monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")
+    one = replace(FAULT, hosts=("app1",), inject=f"echo done > {home}/done", undo="back none")
+
+    on_host.inject(one)
+
+    shared = {home / "helpers.sh", home / "at-boot", home / "unit"}
+    assert not {str(path) for path in shared} & {*copied}
+    assert all(path.exists() for path in shared) and (home / "done").exists()
+    on_host.undo(one)
+    assert {path for path in home.iterdir() if path.is_file()} - shared == {home / "done", home / "journal"}
+
+
 def helped(home: Path, script: str, **programs: str) -> tuple[int, str]:
     """What a script says that has the helpers, and these programs instead of the host's."""
     (home / "bin").mkdir(exist_ok=True)
