@@ -18,7 +18,7 @@ from devtools.errors import UserError
 from harness.proof.curve_picture import Picture, drawn
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.runbook import printable
-from harness.proof.rungs import Proof, Stray
+from harness.proof.rungs import AND, Proof, Stray
 
 STATE = "run.json"
 """What a run goes on from."""
@@ -80,11 +80,12 @@ class Run:
 
         A witness that was *asleep* voids it.
         """
-        void = [f"in batch {' and '.join(made_of)} {asleep}"] if asleep else []
+        together = AND.join(made_of)
+        void = [f"in batch {together} {asleep}"] if asleep else []
         return replace(
             self,
             proofs=[*self.proofs, *proofs],
-            strays=[*self.strays, *(replace(stray, batch=next(iter(made_of))) for stray in strays)],
+            strays=[*self.strays, *(replace(stray, batch=together) for stray in strays)],
             void=[*self.void, *void],
             batches=self.batches if asleep else [*self.batches, *made_of],
             made_of={**self.made_of, **made_of},
@@ -95,11 +96,15 @@ class Run:
     ) -> "Run":
         """This run with the batches that an earlier one has played.
 
-        What was void there is played again, and so is a batch that is *made of* something else now.
+        What was void there is played again, and so is a batch that is *made of* something else now. So are
+        those that were played together with it when something fired that nobody explains: it may be theirs.
         """
         done = [
             name for name in earlier.batches if name in made_of and made_of[name] == earlier.made_of.get(name)
         ]
+        unexplained = [stray.batches for stray in earlier.unexplained]
+        while again := {name for those in unexplained if those - {*done} for name in those} & {*done}:
+            done = [name for name in done if name not in again]
         return replace(
             self,
             proofs=[
@@ -107,7 +112,7 @@ class Run:
                 for proof in earlier.proofs
                 if proof.played.fault.batch in done
             ],
-            strays=[stray for stray in earlier.strays if stray.batch in ("", *done)],
+            strays=[stray for stray in earlier.strays if stray.batches & {"", *done}],
             batches=done,
             made_of={name: made_of[name] for name in done},
         )

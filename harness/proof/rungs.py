@@ -32,6 +32,7 @@ from monitoring.routing import Labels, deliveries
 Config = Mapping[str, Any]
 PROMETHEUS_S = 1.0
 """How coarse the moments are."""
+AND = " and "
 FOR_NOBODY = ("info", "none")
 """Severities that need not reach a person."""
 Records = Sequence[Mapping[str, Any]]
@@ -109,7 +110,12 @@ class Stray:
     reason: str = ""
     """Why it is known, in words of expected.yml; nothing makes the run fail."""
     batch: str = ""
-    """In which it fired."""
+    """In which it fired; the names of those that were played together have AND between them."""
+
+    @property
+    def batches(self) -> set[str]:
+        """The names of the batches that were played when it fired."""
+        return {*self.batch.split(AND)}
 
 
 @dataclass(frozen=True, kw_only=True)

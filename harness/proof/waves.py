@@ -23,7 +23,7 @@ CHANGES = re.compile(
     r"|read_again|behave|systemctl (?:stop|start|restart|reload)|in_turns \S+ \S+) \"?([^\s\"';)]+)"
     rf"|({'|'.join(THEIRS)})\b)"
 )
-"""What a shell stops, has read again, or changes and puts back as a whole, in words of helpers.sh and systemd."""
+"""What a shell stops, has read again, or changes and puts back, in words of helpers.sh and of systemd."""
 
 
 def waves(batches: Mapping[str, Sequence[Fault]], seconds: Mapping[str, float]) -> list[list[str]]:

@@ -428,6 +428,22 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
         outcome.load(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(("reason", "kept"), [("", ["other"]), ("it is known", ["kills", "other"])])
+def test_who_was_there_when_something_fired_that_nobody_explains_is_played_again_together(
+    reason: str, kept: list[str]
+) -> None:
+    stray = Stray(alert="RedisDown", labels=DOWN, at=NOON, reason=reason)
+    wave = {"hosts": "", "kills": ""}
+    first = outcome.Run(alerts=148, facts={}).and_wave(wave, judge(seen(), ALERTS), [stray], "")
+    first = first.and_wave({"other": ""}, [], [], "")
+    now = outcome.Run(alerts=148, facts={})
+
+    assert list(now.going_on_from(first, {**wave, "other": ""}, {}).batches) == ["hosts", "kills", "other"]
+    again = now.going_on_from(first, {**wave, "hosts": "changed", "other": ""}, {})
+    assert list(again.batches) == kept
+    assert [one.batch for one in again.strays] == ["hosts and kills"] * bool(reason)
+
+
 def test_what_stands_otherwise_than_the_run_before_is_told(tmp_path: Path) -> None:
     good = outcome.Run(alerts=148, facts={}, proofs=judge(seen(), ALERTS))
     bad = replace(good, proofs=judge(seen(records=[]), ALERTS))
