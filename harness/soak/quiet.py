@@ -35,11 +35,12 @@ class Heard:
 def left_alone(began: float, seconds: float, known: Set[str] = frozenset()) -> Heard:
     """Wait until so many seconds have gone by since then; what was heard, apart from the heartbeat.
 
-    What is *known* is left out. The journal of faults is told of it, too.
+    What is *known* is left out. The journal of faults is told of it, too, unless the witness slept.
     """
     true = {HEARTBEAT, *known, *_watched(began + seconds)}
     heard = since(began, true)
-    truth.quiet(began, time.time(), sorted(heard.fired), list(heard.told))  # `harness report sla` tells it
+    if heard.awake:  # `harness report sla` tells it
+        truth.quiet(began, time.time(), sorted(heard.fired), list(heard.told))
     return heard
 
 
