@@ -53,8 +53,8 @@ NEEDED = ("proves", "hosts", "batch", "inject", "undo")
 NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
 OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service", "needs")
 LASTS = "10m"
-LASTS_OF_A_PROGRAM_S = 1800
-"""Longer than any batch that needs one."""
+LASTS_OF_A_PROGRAM_S = 7200
+"""Longer than any wave with a batch that needs one."""
 NOTHING = "true"
 HEALTHY = "healthy"
 """A release with nothing wrong."""

@@ -109,7 +109,12 @@ def stopped(batch: Sequence[Fault], rules: Mapping[str, Alert], why: str) -> Jud
 
 def unhurried(batch: Sequence[Fault]) -> list[Fault]:
     """The same faults, each of which lasts as much longer as production is slower than the lab."""
-    return [replace(fault, lasts_s=round(fault.lasts_s * time_scale())) for fault in batch]
+    return [_longer(fault, time_scale()) for fault in batch]
+
+
+def _longer(fault: Fault, times: float) -> Fault:
+    needs = fault.needs and _longer(fault.needs, times)
+    return replace(fault, lasts_s=round(fault.lasts_s * times), needs=needs)
 
 
 def _is_settled() -> bool:

@@ -16,7 +16,7 @@ from rich.console import Console
 from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.cli import main
-from harness.faults.fault import Fault
+from harness.faults.fault import Fault, programs
 from harness.faults.kinds import Kind
 from harness.proof import earlier, made_of, on_paper, outcome, preparing, runbook
 from harness.proof.cli import chosen
@@ -570,6 +570,8 @@ def test_at_production_timing_what_rolls_back_by_itself_is_played_and_faults_las
     assert main(["proof", "--real", "--list", "HostDown"]) == 0
     assert "MitaSystemUnhealthy" not in capsys.readouterr().out
     assert [one.lasts_s for one in preparing.unhurried([FAULT])] == [FAULT.lasts_s * 15]
+    [slow] = preparing.unhurried([replace(FAULT, needs=programs()["nginx"])])
+    assert slow.needs and slow.needs.lasts_s == programs()["nginx"].lasts_s * 15
 
 
 def test_a_report_is_for_its_user_and_holds_what_commands_print(tmp_path: Path) -> None:
