@@ -23,8 +23,12 @@ from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
 AT_ONCE = 4
+INJECT_S = 15.0
+"""For which a fault may have to wait, for each that begins with it."""
 LOOK_S = 0.5
 SETTLE_S = 3.0  # what is told too much comes after what is told
+MOST_REST_S = 15 * 3600.0
+"""Of production: an alert that looks back for a month holds up what comes next no longer than this."""
 OWN = "rollback"
 """The component of the alerts about what the daemon does."""
 Say = Callable[[str], None]
@@ -129,8 +133,10 @@ class Batch:
             )
 
         rest = 2 * self._interval_s + MARGIN_S
-        limit = sum(self._limit(one) + ANSIBLE_S + rest for one in self._faults if one.follows)
-        limit += max((self._limit(one) for one in self._faults), default=0.0) + MARGIN_S
+        limit = sum(self._lasts(one) + ANSIBLE_S + rest for one in self._faults if one.follows)
+        limit += max((self._lasts(one) for one in self._faults), default=0.0) + MARGIN_S
+        # One that is late is given up by itself; this is for what cannot be undone.
+        limit += len(self._faults) * INJECT_S
         until("the faults of the batch to be played", all_undone, deadline_s=limit, interval_s=LOOK_S)
 
     def _may_begin(self, fault: Fault) -> bool:
@@ -146,6 +152,10 @@ class Batch:
             name for name in before.fault.proves if self._rules[name].labels.get("component") != OWN
         ]  # what the daemon did is told for longer, and apart
         return not self._going_on() & set(ended) and all(self._heard(name, OVER) for name in ended)
+
+    def _lasts(self, fault: Fault) -> float:
+        """The most seconds for which it is there; see _until."""
+        return min(self._limit(fault), fault.lasts_s) if fault.hosts else self._limit(fault)
 
     def _limit(self, fault: Fault) -> float:
         return max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
@@ -248,7 +258,8 @@ class Batch:
         """Until every alert that was proven is over, and everybody was told; the judge says what was not."""
         names = [alert for one in self._faults for alert in one.proves]
         keeps = max((self._rules[name].keep_firing_for_ms for name in names), default=0) / 1000 / self._scale
-        limit = max(self._bounds.values(), default=0.0) + keeps + 2 * self._interval_s + MARGIN_S
+        bound = min(max(self._bounds.values(), default=0.0), MOST_REST_S / self._scale)
+        limit = bound + keeps + 2 * self._interval_s + MARGIN_S
 
         def at_rest() -> bool:
             self._look()
