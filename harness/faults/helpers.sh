@@ -139,6 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 PYTHON
+    anew "$FAULT-endpoint"
     systemd-run --quiet --collect --unit="$FAULT-endpoint" python3 "/run/$FAULT.py" "$1" "${2:-0}"
     until_answered "http://127.0.0.1:$1/"
     target blackbox-http "http://127.0.0.1:$1/" mita-fault "${3:-}"
@@ -153,12 +154,15 @@ no_endpoint() {
 # later_stopped UNIT...: when Prometheus asks it no more, for it takes up to five seconds to read of that
 later_stopped() {
     for unit in "$@"; do
-        if systemctl -q is-active "$unit"; then
+        if systemctl -q is-active "$unit" && ! systemctl -q is-active "$unit-stops.timer"; then
             systemctl kill --signal=CONT "$unit"
-            systemd-run --quiet --collect --on-active=10 systemctl stop "$unit"
+            systemd-run --quiet --collect --unit="$unit-stops" --on-active=10 systemctl stop "$unit"
         fi
     done
 }
+
+# anew UNIT: what was to be stopped later is stopped now, as it begins again
+anew() { systemctl stop "$1-stops.timer" "$1" 2>/dev/null || true; }
 
 # in_turns UP DOWN UNIT: a unit is stopped and started again, all the time, so many seconds each
 in_turns() {
@@ -334,6 +338,10 @@ no_release_fault() {
 # application/faults or none, and a few users who register and pay. Its hosts are the monitor, which is to know it from its
 # first answer on, and app1.
 other_service() {
+    systemctl stop "$FAULT-leaves.timer" "$FAULT-many" 2>/dev/null || true # of the last time
+    anew "$FAULT-service"
+    no_target mita-backend
+    rm -f "$HOME_OF_FAULTS/$FAULT.leaves"
     if [ ! -d /opt/mita-backend ]; then
         target mita-backend "app1:$1" "$2"
         return
@@ -393,8 +401,11 @@ recovering() {
         systemd-run --quiet --collect --unit="$FAULT-many" curl -s -o /dev/null -m 5 --rate 100/s "http://app1:$1/version?[1-$2]"
     fi
     if ! systemctl -q is-active "$FAULT-leaves.timer"; then
+        leaves=$HOME_OF_FAULTS/$FAULT.leaves # which a boot runs, as it forgets the timer
+        printf 'set -e\nFAULT=%s HOME_OF_FAULTS=%s\n. %s/helpers.sh\nno_other_service\nrm -f %s\n' \
+            "$FAULT" "$HOME_OF_FAULTS" "$HOME_OF_FAULTS" "$leaves" > "$leaves"
         systemd-run --quiet --collect --unit="$FAULT-leaves" --on-active=$(($2 / 40 + 40)) --timer-property=AccuracySec=1s \
-            sh -c "FAULT=$FAULT HOME_OF_FAULTS=$HOME_OF_FAULTS; . $HOME_OF_FAULTS/helpers.sh; no_other_service"
+            sh "$leaves"
     fi
 }
 

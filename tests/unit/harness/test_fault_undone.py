@@ -64,6 +64,24 @@ def test_a_boot_undoes_the_newest_first_and_tries_again_what_needs_a_program_tha
     assert shell(f"sleep() {{ true; }}\n{script}")[0] == 1
 
 
+def test_a_boot_ends_what_was_to_leave_some_minutes_after_its_fault(home: Path) -> None:
+    own, place = home / "own", home / "etc" / "targets"
+    for folder in (own, place, home / "bin"):
+        folder.mkdir(parents=True)
+    (place / "mita-backend.yml").write_text("- {labels: {instance: some, host: some}}\n")
+    helpers = HELPERS.read_text().replace("/etc/prometheus", str(home / "etc"))
+    (own / "helpers.sh").write_text(f"systemctl() {{ return 1; }}\nflock() {{ true; }}\n{helpers}")
+    (home / "bin" / "systemd-run").write_text("#!/bin/sh\n")
+    (home / "bin" / "systemd-run").chmod(0o700)
+    names = {"FAULT": "some", "HOME_OF_FAULTS": str(own), "PATH": f"{home}/bin:{os.environ['PATH']}"}
+
+    assert shell(f". {own}/helpers.sh\nrecovering 8187 100\nrecovering 8187 100", **names) == (0, "")
+    assert (own / "some.leaves").exists() and (place / "mita-backend.yml").exists()
+    assert shell("set +e\n" + on_host.UNDO_ALL.format(home=own)) == (0, "")
+
+    assert not (own / "some.leaves").exists() and not (place / "mita-backend.yml").exists()
+
+
 def test_a_host_that_does_not_answer_keeps_no_other_from_being_mended(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
