@@ -6,7 +6,7 @@ from typing import Any
 from devtools.errors import UserError
 from devtools.system import say
 from harness.faults import on_host
-from harness.faults.fault import faults, named
+from harness.faults.fault import Fault, faults, named
 from harness.lab.hosts import HOSTS
 
 HELP = """\
@@ -58,11 +58,17 @@ def _inject(arguments: argparse.Namespace) -> None:
     say(f"it must make {', '.join(fault.proves)} fire; end it with `harness fault undo {fault.name}`")
 
 
+def _is_needed(program: Fault) -> bool:
+    """Whether another fault is still there that needs it."""
+    there = {name for host in HOSTS for name in on_host.left_on(host.name)}
+    return any(fault.needs == program for fault in faults().values() if fault.name in there)
+
+
 def _undo(arguments: argparse.Namespace) -> None:
     if arguments.name:
         fault = named(arguments.name)
         on_host.undo(fault)
-        if fault.needs:
+        if fault.needs and not _is_needed(fault.needs):
             on_host.undo(fault.needs)
         say(f"{arguments.name} is undone")
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from devtools.errors import UserError
+from harness.cli import main
 from harness.faults import on_host, truth
 from harness.faults.fault import Fault, named
 from harness.faults.on_host import HELPERS
@@ -179,6 +180,19 @@ def test_what_faults_share_is_never_half_there_as_another_may_read_it_just_then(
     assert all(path.exists() for path in shared) and (home / "done").exists()
     on_host.undo(one)
     assert {path for path in home.iterdir() if path.is_file()} - shared == {home / "done", home / "journal"}
+
+
+def test_a_program_stays_as_long_as_another_fault_is_there_that_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {"mailer-gone", "importer-restarting", "program-process"}
+    monkeypatch.setattr(on_host, "left_on", lambda host: sorted(there) if host == "data" else [])
+    monkeypatch.setattr(on_host, "undo", lambda fault: there.remove(fault.name))
+
+    assert main(["fault", "undo", "mailer-gone"]) == 0
+    assert there == {"importer-restarting", "program-process"}
+    assert main(["fault", "undo", "importer-restarting"]) == 0
+    assert not there
 
 
 def helped(home: Path, script: str, **programs: str) -> tuple[int, str]:
