@@ -61,8 +61,15 @@ class Batch:
     def play(self) -> Witnessed:
         """Inject, wait, undo, wait again; whatever happens, every fault is undone."""
         released.build(self._faults)
-        with on_host.needed(self._faults):
-            return self._played_through()
+        seen: Witnessed | None = None
+        try:
+            with on_host.needed(self._faults):
+                seen = self._played_through()
+        except UserError as error:
+            if seen is None:
+                raise
+            self._tell(str(error))  # what was seen counts; before the next batch what is left is undone again
+        return seen
 
     def _played_through(self) -> Witnessed:
         addresses.receivers().reset()

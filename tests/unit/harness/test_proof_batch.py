@@ -1,6 +1,8 @@
 """The order in which the faults of a batch come and go."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,3 +179,25 @@ def test_nobody_waits_for_a_fault_that_its_hosts_have_undone(
     batch_of_four._played[fault.name] = there
 
     assert IS_OVER(batch_of_four, there) is over
+
+
+@pytest.mark.parametrize("played", [True, False])
+def test_what_was_seen_counts_although_a_program_could_not_be_taken_away(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, played: bool
+) -> None:
+    @contextmanager
+    def needed(_: object) -> Iterator[None]:
+        yield
+        raise UserError("expected a host")
+
+    def through(_: batch.Batch) -> str:
+        if not played:
+            raise UserError("expected Prometheus")
+        return "seen"
+
+    monkeypatch.setattr(released, "build", lambda _: None)
+    monkeypatch.setattr(on_host, "needed", needed)
+    monkeypatch.setattr(batch.Batch, "_played_through", through)
+
+    with nullcontext() if played else pytest.raises(UserError, match="expected Prometheus"):
+        assert some(tmp_path).play() == "seen"
