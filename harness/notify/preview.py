@@ -11,8 +11,8 @@ from typing import Any
 from devtools import apt
 from devtools.errors import UserError
 from harness.incident.receipts import destination
-from harness.notify import pager_page, slack_page
 from harness.notify.scenes import Scene
+from monitoring import pager_page, slack_page
 
 Record = Mapping[str, Any]
 WIDTHS = {"phone": 390, "desk": 760}

@@ -24,9 +24,9 @@ import yaml
 
 from devtools.paths import REPO
 from devtools.system import say
-from harness.notify import pager_page, slack_page
 from harness.notify.preview import draw
 from harness.notify.sent import ZONE
+from monitoring import pager_page, slack_page
 from tests.contract.playing import Fires, Player, Record
 
 PLACE = REPO / "docs" / "messages"
