@@ -200,4 +200,5 @@ def test_what_was_seen_counts_although_a_program_could_not_be_taken_away(
     monkeypatch.setattr(batch.Batch, "_played_through", through)
 
     with nullcontext() if played else pytest.raises(UserError, match="expected Prometheus"):
-        assert some(tmp_path).play() == "seen"
+        seen: object = some(tmp_path).play()
+        assert seen == "seen"
