@@ -453,6 +453,13 @@ slack_as_usual() {
     systemctl reload-or-restart rollback
 }
 
+# proposal_approved: somebody says yes to the rollback that the daemon proposes, if it does and it still fits
+proposal_approved() {
+    rollbackctl proposals --json | python3 -c 'import json, sys
+for one in json.load(sys.stdin)["proposals"]:
+    if one["state"] == "open": print(one["id"])' | xargs -r -n 1 rollbackctl approve --by "a fault" > /dev/null || true
+}
+
 # trigger_posted: the daemon hears of an alert that begins now and may roll the application back; triggers_over: and that all are over
 trigger_posted() {
     at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
