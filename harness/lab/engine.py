@@ -105,10 +105,13 @@ def _start_service() -> None:
 def _start_process(socket: Path) -> None:
     """dockerd runs in a session of its own, so that it outlives this command and its terminal.
 
-    LAB_DOCKERD_OPTIONS is passed on, for machines whose engine needs another storage driver or data root.
+    Each host weighs against the programs of this machine by itself: under one parent all hosts together would
+    get as much of its processors as a single program. LAB_DOCKERD_OPTIONS is passed on, for machines whose
+    engine needs another storage driver or data root.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
-    options = shlex.split(os.environ.get("LAB_DOCKERD_OPTIONS", ""))
+    apart = [] if has_systemd() else ["--cgroup-parent=/"]
+    options = [*apart, *shlex.split(os.environ.get("LAB_DOCKERD_OPTIONS", ""))]
     dockerd = apt.which("dockerd") or "dockerd"
     # Where no systemd runs, /proc/sys is often read-only; newer engines then insist on being told it is fine.
     environment = [f"PATH={apt.PATH}", "DOCKER_ALLOW_IPV6_ON_IPV4_INTERFACE=1"]

@@ -13,11 +13,15 @@ RELEASES = ("trixie", "bookworm")
 
 @dataclass(frozen=True)
 class Host:
-    """One lab host; `published` maps a port of the host to the controller's port on 127.0.0.1."""
+    """One lab host; `published` maps a port of the host to the controller's port on 127.0.0.1.
+
+    `cpu_shares` weighs it against others where the processors are busy, as Docker counts: 1,024 is ordinary.
+    """
 
     name: str
     ssh_port: int
     published: tuple[tuple[int, int], ...] = ()
+    cpu_shares: int = 1024
 
     @property
     def container(self) -> str:
@@ -28,8 +32,11 @@ class Host:
         return {22: self.ssh_port, **dict(self.published)}
 
 
+WITNESS_SHARES = 8192
+"""A monitoring host that waits for what it watches sees hosts flap that only had to wait, too."""
+
 HOSTS = (
-    Host("monitor", 22201, ((9090, 9090), (9093, 9093), (8000, 8000))),
+    Host("monitor", 22201, ((9090, 9090), (9093, 9093), (8000, 8000)), WITNESS_SHARES),
     Host("app1", 22202, ((8080, 8081),)),
     Host("app2", 22203, ((8080, 8082),)),
     Host("data", 22204),

@@ -32,6 +32,7 @@ def options(host: Host, image_id: str, network_id: str, *, engine_version: str) 
         "tmpfs": {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"},  # noqa: S108
         "stop_signal": "SIGRTMIN+3",
         "device_cgroup_rules": LOOP_DEVICES,
+        "cpu_shares": host.cpu_shares,
         **isolation(is_cgroup_v2(), may_raise_limits(), engine_version),
     }
     labels = {LABEL: "host", SPEC_LABEL: _digest(host, wanted, network_id), OWNER_LABEL: str(REPO)}

@@ -648,7 +648,7 @@ def start_redis(site: Site) -> None:
 def test_rollback_succeeds_while_a_dependency_is_down_and_a_deployment_does_not(
     rolled_back: Rehearsed, site: Site, without_redis: None
 ) -> None:
-    assert "redis do not work" in site.deploy("4.0.0", application_ready_timeout=5).failure()
+    assert "redis do not work" in site.deploy("4.0.0", application_ready_timeout=20).failure()
     assert set(site.live().values()) == {"1.0.0"}
 
     start_redis(site)
