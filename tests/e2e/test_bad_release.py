@@ -32,7 +32,7 @@ def told_sparingly(stack: Stack) -> None:
     for channel in ("#mita-alerts", "#mita-incidents"):
         posted = stack.receivers.posted(channel)
         told = [one for one in posted if not any(names(one, name) for name in OF_THE_LAB)]
-        assert len(told) <= MOST_IN_A_CHANNEL, told
+        assert len(told) <= MOST_IN_A_CHANNEL, [one["body"]["attachments"][0]["fallback"] for one in told]
 
 
 @pytest.mark.proves("CriticalErrorRate")

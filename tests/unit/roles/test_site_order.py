@@ -52,3 +52,21 @@ def test_hosts_of_the_application_wait_for_each_other(playbook: Path) -> None:
     free = [play for play in plays if play.get("strategy", "linear") != "linear"]
     included = [task["ansible.builtin.include_role"]["name"] for play in free for task in play["tasks"]]
     assert "application" not in included + [role for play in free for role in play.get("roles", [])]
+
+
+def test_prometheus_comes_after_all_that_it_watches_but_the_application() -> None:
+    """A host that is installed later than it is watched counts as down: that would wake somebody."""
+    plays = yaml.safe_load((REPO / "site.yml").read_text())
+
+    def includes(role: str) -> list[int]:
+        return [
+            place
+            for place, play in enumerate(plays)
+            for task in play.get("tasks", [])
+            if task.get("ansible.builtin.include_role", {}).get("name") == role
+        ]
+
+    [prometheus] = includes("prometheus")
+    watched = ("postgresql", "redis", "exporter", "alertmanager", "rollback")
+    assert all(place < prometheus for role in watched for place in includes(role))
+    assert all(includes(role) for role in watched)
