@@ -1,7 +1,6 @@
 """A Prometheus of its own, on loopback, that leaves nothing behind."""
 
 import os
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Prometheus
@@ -98,13 +98,6 @@ def running(config: str | None = None, cores: int | None = None) -> Iterator[Ser
             yield server
         finally:
             server.stop()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def dump(groups: list[dict[str, object]]) -> str:

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.server import Server, dump, free_port, running
+from benchmarks.server import Server, dump, running
+from devtools.ports import free_port
 from devtools.system import say
 from devtools.wait import until
 from ruletools.house.loading import load_files

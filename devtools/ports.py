@@ -1,5 +1,6 @@
 """Who holds a TCP port of this machine, so that "address in use" becomes a sentence somebody can act on."""
 
+import random
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from devtools.errors import UserError
 
 _LISTEN = "0A"
+OURS = range(11000, 22000)
+"""Above the ports of well-known programs, below those of the lab and of connections."""
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
@@ -61,7 +64,11 @@ def _sockets(process: Path) -> set[str]:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Return a port on which a server could listen now; another process may be faster."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+    """Return a port on which a server could listen now, and probably a while later, too.
+
+    It is one of those that no system gives to a connection by itself: such a port may be taken before a
+    server listens on it, and always while a server is started anew.
+    """
+    while not is_free(port := random.choice(OURS), address):  # noqa: S311
+        pass
+    return port

@@ -17,11 +17,11 @@ import yaml
 
 from devtools import tools
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.wait import until
 from harness.clients import Alertmanager, Receivers
 from harness.incident.receipts import destination, names
 from harness.notify.scenes import Posted, Scene
-from harness.release.backing import free_port
 
 CONTENT = REPO / "monitoring"
 ZONE = "Europe/Sofia"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from devtools.errors import UserError
 from devtools.paths import CACHE
+from devtools.ports import free_port
 from devtools.system import last_words, locked, run, say
 from devtools.wait import until
 
@@ -217,10 +218,3 @@ def environment(libraries: Path) -> dict[str, str]:
 def ends_with_us(signal: str, argv: Sequence[str]) -> list[str]:
     """The command line that also ends, by this signal, when this process is killed before it can clean up."""
     return ["setpriv", "--pdeathsig", signal, *argv]
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

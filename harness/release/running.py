@@ -12,8 +12,9 @@ from pathlib import Path
 import requests
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.wait import until
-from harness.release.backing import Backing, ends_with_us, free_port
+from harness.release.backing import Backing, ends_with_us
 
 READY_S = 90
 STOP_S = 10

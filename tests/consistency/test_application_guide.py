@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.wait import until
 from harness.cli import main
 from harness.contract import questions, scraped
 from harness.contract.compliance import State, judge
 from harness.release import pack, tree
-from harness.release.backing import free_port
 from monitoring import contract
 from roles.application.module_utils.mita_app import archive, manifest
 

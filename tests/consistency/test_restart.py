@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Prometheus
-from harness.release.backing import free_port
 from monitoring.catalog import load
 from monitoring.durations import parse_duration
 

@@ -19,11 +19,11 @@ from typing import Any
 
 from closing.__main__ import main as look
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager, Receivers
 from harness.lab.keys import SLACK
-from harness.release.backing import free_port
 from monitoring.endpoints.daemon_webhook import USUAL
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.alertmanager.filter_plugins.mita_closing import closing_settings

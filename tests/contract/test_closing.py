@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import requests
 
 from closing.__main__ import main as look
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import DeadlineError, until
 from harness.clients import Receivers
@@ -31,11 +31,6 @@ HOST = {"host": "app1", "instance": "app1", "env": "lab", "service": "node", "co
 MEMORY = {**HOST, "alertname": "HostMemoryPressure", "severity": "error", "symptom": "memory"}
 DOWN = {**HOST, "alertname": "HostDown", "severity": "critical", "symptom": "host_down", "rollback": "veto"}
 HEARTBEAT = {"alertname": "Watchdog", "severity": "none", "rollback": "heartbeat"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def moment(seconds: float) -> str:

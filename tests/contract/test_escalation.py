@@ -13,9 +13,9 @@ import yaml
 
 from devtools.paths import REPO
 from devtools.playbook import Run, run_playbook
+from devtools.ports import free_port
 from devtools.wait import until
 from harness.clients import Receivers
-from harness.release.backing import free_port
 from monitoring.escalation import SOURCE
 from tests.contract.processes import watched
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager, Receivers
 from harness.incident.receipts import incidents
-from harness.release.backing import free_port
 from tests.contract.playing import DEADLINE_S, Player, Record, alert_of, post
 
 pytestmark = pytest.mark.slow

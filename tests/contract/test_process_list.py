@@ -19,8 +19,8 @@ import pytest
 import requests
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.wait import until
-from harness.release.backing import free_port
 from roles.alertmanager.filter_plugins.mita_closing import closing_settings
 from roles.alertmanager.filter_plugins.mita_relay import relay_files
 from tests.contract.processes import shown

@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 import smtplib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,16 +16,12 @@ import pytest
 import requests
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.wait import until
 
 TOKEN, KEY, PASSWORD = secrets.token_hex(12), secrets.token_hex(16), secrets.token_hex(12)
 TIMEOUT = 5
 PATIENCE_S = 0.5
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Running:

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import requests
 
 from closing.__main__ import main as closing
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Receivers
@@ -31,11 +31,6 @@ RATE = 5.0
 HOOK, TOKEN = "T0/B0", secrets.token_hex(12)
 SEVERITIES = ("critical",) * 8 + ("error",) * 14 + ("warning",) * 40
 RANK = {"[CRITICAL]": 0, "[ERROR]": 1, "[WARNING]": 2}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Site:

@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager
 from harness.notify.table import rows
-from harness.release.backing import free_port
 from monitoring.catalog import load
 from monitoring.destinations import INTEGRATIONS
 from monitoring.routing import receivers_of

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.server import free_port
 from devtools.paths import REPO
 from devtools.playbook import Run, run_playbook
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager

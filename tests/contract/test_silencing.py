@@ -18,8 +18,8 @@ import pytest
 import requests
 import yaml
 
-from benchmarks.server import free_port
 from devtools.paths import REPO
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager

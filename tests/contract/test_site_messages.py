@@ -16,6 +16,7 @@ import yaml
 
 from devtools.paths import REPO
 from devtools.playbook import run_playbook
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.lab.keys import SLACK
@@ -23,7 +24,7 @@ from monitoring.catalog import load
 from monitoring.delivery.line import questions
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from ruletools.programs import amtool
-from tests.contract.test_receivers import TIMEOUT, free_port
+from tests.contract.test_receivers import TIMEOUT
 
 PLANTED = {
     "pagerduty_critical_key": secrets.token_hex(16),

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 import requests
 import yaml
 
+from devtools.ports import free_port
 from devtools.wait import until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -295,11 +295,6 @@ class DaemonProcess:
     def metric(self, name: str) -> float:
         lines = self.get("/metrics").text.splitlines()
         return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def wire(fingerprint: str = "f1", status: str = "firing", at: datetime | None = None, **labels: str) -> Any:

@@ -26,6 +26,7 @@ import requests
 import yaml
 
 from benchmarks import server
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager as Client
@@ -82,7 +83,7 @@ class Alertmanager:
 
     def __init__(self, folder: Path, config: str) -> None:
         folder.mkdir(parents=True)
-        self.folder, self.port = folder, server.free_port()
+        self.folder, self.port = folder, free_port()
         self.client = Client(f"http://127.0.0.1:{self.port}")
         (folder / "alertmanager.yml").write_text(config)
         self.start()
@@ -224,7 +225,7 @@ class Site:
 
     def start_again(self, **settings: Any) -> None:
         """On another port: any connection may have been given the former one meanwhile."""
-        self.daemon.configure(listen_port=server.free_port(), **settings).start()
+        self.daemon.configure(listen_port=free_port(), **settings).start()
 
     def rows(self, began: datetime | None = None) -> list[tuple[str, str]]:
         """(source, state) of each stored firing episode, or of the one that began then."""

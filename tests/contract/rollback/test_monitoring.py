@@ -1,7 +1,6 @@
 """What the daemon learns from a real Prometheus, also across its restart."""
 
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 import requests
 import yaml
 
+from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from rollback.adapters.http_source import Endpoint
@@ -66,11 +66,6 @@ RULES = {
 }
 
 
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 class Application:
     """A target whose numbers the test sets."""
 
@@ -97,7 +92,7 @@ class Prometheus:
     """One that scrapes and evaluates once in PACE_S."""
 
     def __init__(self, place: Path, target: int) -> None:
-        self.place, self.port = place, unused_port()
+        self.place, self.port = place, free_port()
         settings = {
             "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), PACE),
             "rule_files": ["rules.yml"],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from devtools.paths import REPO
-from harness.release.backing import free_port
+from devtools.ports import free_port
 from roles.application.files import start
 
 START = REPO / "roles/application/files/start.py"

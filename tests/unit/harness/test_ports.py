@@ -45,3 +45,17 @@ def test_the_sentence_says_port_purpose_holder_and_remedy(listening: int) -> Non
 
     assert f"expected port {listening} of 127.0.0.1 to be free for the lab host app1" in sentence
     assert f"(pid {os.getpid()}); stop that" in sentence
+
+
+def test_a_free_port_is_one_that_no_connection_is_given() -> None:
+    """A server that starts anew would find such a port taken by chance."""
+    first, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+
+    assert all(ports.free_port() < first for _ in range(20)) or first < ports.OURS.stop
+
+
+def test_a_free_port_is_no_taken_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "OURS", range(11000, 11002))
+    monkeypatch.setattr(ports, "is_free", lambda port, _address: port == 11001)
+
+    assert {ports.free_port() for _ in range(20)} == {11001}
