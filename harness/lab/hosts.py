@@ -33,7 +33,7 @@ class Host:
 
 
 WITNESS_SHARES = 2048
-"""A monitoring host that has to wait takes others for down. With more, what the daemon runs there would stop the others."""
+"""A monitoring host that has to wait takes others for down. With more, what the daemon runs stops others."""
 
 HOSTS = (
     Host("monitor", 22201, ((9090, 9090), (9093, 9093), (8000, 8000)), WITNESS_SHARES),
