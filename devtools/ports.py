@@ -9,7 +9,7 @@ from devtools.errors import UserError
 
 _LISTEN = "0A"
 OURS = range(11000, 22000)
-"""Above the ports of well-known programs, below those of the lab and of connections."""
+"""Above the ports of well-known programs, below those of the lab's SSH servers and of connections."""
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
@@ -67,8 +67,13 @@ def free_port(address: str = "127.0.0.1") -> int:
     """Return a port on which a server could listen now, and probably a while later, too.
 
     It is one of those that no system gives to a connection by itself: such a port may be taken before a
-    server listens on it, and always while a server is started anew.
+    server listens on it, and always while a server is started anew. UserError where there is none, as at an
+    address that this machine does not have.
     """
-    while not is_free(port := random.choice(OURS), address):  # noqa: S311
-        pass
-    return port
+    for port in random.sample(OURS, len(OURS)):
+        if is_free(port, address):
+            return port
+    raise UserError(
+        f"expected a free port of {address} from {OURS.start} to {OURS.stop - 1}, found none; "
+        "is that an address of this machine?"
+    )

@@ -21,6 +21,7 @@ import pytest
 import requests
 import structlog
 
+from devtools.ports import free_port
 from devtools.wait import until
 from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
@@ -285,8 +286,7 @@ def test_a_taken_port_is_said_in_one_sentence(daemon: Any, capsys: pytest.Captur
 def test_a_second_daemon_is_refused_the_database_of_the_first(daemon: Any) -> None:
     daemon.start()
     first = daemon.settings["listen_port"]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        daemon.settings["listen_port"] = free.getsockname()[1]
+    daemon.settings["listen_port"] = free_port()
     command = [sys.executable, "-m", "rollback.app", "--settings", str(daemon.configure().file)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=30)
 

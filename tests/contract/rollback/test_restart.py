@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from devtools.ports import free_port
 from devtools.wait import until
 
 HAND_OVER = """
@@ -110,8 +111,7 @@ def test_a_kept_socket_of_another_port_is_let_go(daemon: Any, keeper: Keeper) ->
     until("the socket to be kept", lambda: keeper.kept, deadline_s=10)
     daemon.end()
     former = daemon.settings["listen_port"]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        daemon.settings["listen_port"] = free.getsockname()[1]
+    daemon.settings["listen_port"] = free_port()
 
     start_again(daemon, keeper.kept["listener"], "listener", keeper.address)
     until("the daemon to answer", daemon.answers, deadline_s=60, explain=daemon.said)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devtools import ports
+from devtools.errors import UserError
 
 
 @pytest.fixture
@@ -59,3 +60,8 @@ def test_a_free_port_is_no_taken_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda port, _address: port == 11001)
 
     assert {ports.free_port() for _ in range(20)} == {11001}
+
+
+def test_an_address_of_another_machine_has_no_free_port() -> None:
+    with pytest.raises(UserError, match="found none; is that an address of this machine"):
+        ports.free_port("192.0.2.1")
