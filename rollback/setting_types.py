@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from rollback import durations
-from rollback.domain.policy import Mode
+from rollback.domain.policy import MODES, Mode
 
 SHORTEST_KEPT = timedelta(days=7)
 SHORTEST = timedelta(milliseconds=10)
@@ -111,17 +111,6 @@ def not_misspelt(found: Names, known: Iterable[str]) -> Names:
 Name = Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$", max_length=100)]
 Line = Annotated[str, Field(pattern=r"^[^`\x00-\x1f\x7f]*$", max_length=200)]
 """What stands in the middle of a sentence or a command on a page."""
-MODES = {
-    "error_rate_threshold": Mode.AUTO,
-    "latency_degradation": Mode.AUTO,
-    "health_check_failure": Mode.AUTO,
-    "database_error": Mode.AUTO,
-    "journey_failing": Mode.OFF,
-    "client_errors": Mode.OFF,
-    "requests_stuck": Mode.OFF,
-    "traffic_lost": Mode.OFF,
-    "crash_at_start": Mode.OFF,
-}
 Triggers = Annotated[
     dict[str, Annotated[Mode, BeforeValidator(mode)]],
     BeforeValidator(over(MODES)),

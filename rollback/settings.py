@@ -9,10 +9,9 @@ from pydantic_core import ErrorDetails
 
 from rollback import durations, strict_yaml
 from rollback.domain.errors import SettingsInvalid
-from rollback.domain.policy import Policy
+from rollback.domain.policy import MODES, Policy
 from rollback.setting_groups import ExecutorSettings, NeighbourSettings
 from rollback.setting_types import (
-    MODES,
     SHORTEST,
     Duration,
     Interval,

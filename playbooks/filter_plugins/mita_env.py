@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from playbooks.filter_plugins.mita_containers import backend, database_uri, redis_address, taken_apart
 from playbooks.filter_plugins.mita_secrets import LEAST
-from rollback.reloading import ROUTING_KEY
 
 SHORTEST = {"ROLLBACK_WEBHOOK_SECRET": LEAST["rollback_webhook_secret"]}
 EXAMPLE = re.compile(r"your-|YOUR/WEBHOOK|//user:pass@")
@@ -56,6 +55,9 @@ def _problem(name: str, value: str, without: Collection[str]) -> str:
         return f"expected {least} characters or more, found {len(value)}; `openssl rand -hex 16` makes some"
     if EXAMPLE.search(value):
         return "expected a secret of your own, found that of .env.example; put yours into .env"
+    # Here, for it takes half a second, and every play loads all filters.
+    from rollback.reloading import ROUTING_KEY
+
     left_out = value == "none" and "pagerduty" in without
     if name.startswith("PAGERDUTY_") and not (left_out or ROUTING_KEY.fullmatch(value)):
         return (

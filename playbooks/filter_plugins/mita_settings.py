@@ -1,6 +1,7 @@
 """Filters that ask the daemon's code: about names in `rollback_settings`, and about all that it would read.
 
-The daemon would refuse both, too, but only when its turn comes: others are changed by then.
+The daemon would refuse both, too, but only when its turn comes: others are changed by then. Its code is
+loaded where it is asked: that takes half a second, and every play loads all filters.
 """
 
 import sys
@@ -12,13 +13,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rollback.domain.errors import SettingsInvalid
-from rollback.reloading import load
-from rollback.setting_groups import ExecutorSettings
-from rollback.settings import Settings
 
 INPUT = "rollback_settings"
-KNOWN: Mapping[str, Iterable[str]] = {"": Settings.model_fields, "executor": ExecutorSettings.model_fields}
-"""The names of settings by the key that they stand under."""
 
 
 def setting_problems(
@@ -34,6 +30,8 @@ def setting_problems(
 
 def refusal(folder: str) -> str:
     """Return why the daemon would not start with what a folder has for it; empty: it would."""
+    from rollback.reloading import load
+
     try:
         load(Path(folder) / "settings.yml")
     except SettingsInvalid as refused:
@@ -43,16 +41,24 @@ def refusal(folder: str) -> str:
 
 def _problems(settings: Any) -> Iterator[str]:
     """What is no dictionary is named where the shapes of inputs are read."""
-    for under, known in KNOWN.items():
+    for under, known in _known().items() if settings else ():
         given = settings.get(under) if under and isinstance(settings, Mapping) else settings
         for name in given if isinstance(given, Mapping) else ():
             if name not in known:
                 yield _sentence(under, str(name), known)
 
 
+def _known() -> Mapping[str, Iterable[str]]:
+    """The names of settings by the key that they stand under."""
+    from rollback.setting_groups import ExecutorSettings
+    from rollback.settings import Settings
+
+    return {"": Settings.model_fields, "executor": ExecutorSettings.model_fields}
+
+
 def _sentence(under: str, name: str, known: Iterable[str]) -> str:
     place = f"{under}.{name}" if under else name
-    home = next((other for other in KNOWN if other != under and name in KNOWN[other]), None)
+    home = next((other for other, names in _known().items() if other != under and name in names), None)
     if home is not None:
         hint = f"it stands under {home}: {{{home}: {{{name}: ...}}}}" if home else f"it stands beside {under}"
         return f"expected settings of docs/settings.md, found {place}; {hint}"

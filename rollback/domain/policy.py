@@ -14,6 +14,20 @@ class Mode(StrEnum):
     AUTO = "auto"
 
 
+MODES = {
+    "error_rate_threshold": Mode.AUTO,
+    "latency_degradation": Mode.AUTO,
+    "health_check_failure": Mode.AUTO,
+    "database_error": Mode.AUTO,
+    "journey_failing": Mode.OFF,
+    "client_errors": Mode.OFF,
+    "requests_stuck": Mode.OFF,
+    "traffic_lost": Mode.OFF,
+    "crash_at_start": Mode.OFF,
+}
+"""How far each trigger may go where the site says nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """The numbers and modes that guards compare with; docs/settings.md says what each means."""

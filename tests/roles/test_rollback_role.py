@@ -10,7 +10,7 @@ from devtools.wait import until
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch
 from harness.scratch.roles import Play
-from rollback.setting_types import MODES
+from rollback.domain.policy import MODES
 
 pytestmark = pytest.mark.lab
 ROLE = "rollback"

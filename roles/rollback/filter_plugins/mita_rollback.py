@@ -10,8 +10,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from rollback.domain.policy import Mode
-from rollback.setting_types import MODES
+from rollback.domain.policy import MODES, Mode
 
 Vars = Mapping[str, Any]
 

@@ -26,8 +26,8 @@ from devtools.wait import until
 from rollback import app, cli
 from rollback.adapters.sqlite import SqliteStore
 from rollback.domain.deployment import Outcome, Standing
+from rollback.domain.policy import MODES
 from rollback.domain.rollback import Phase
-from rollback.setting_types import MODES
 
 Alert = Callable[..., Any]
 HOST_DONE = """echo '{"host":"app1","step":"host","status":"done"}' >> $MITA_ROLLBACK_EVENTS"""

@@ -1,8 +1,11 @@
 """What the process of each task would load anew is loaded once."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+from devtools.paths import REPO
 from devtools.playbook import run_playbook
 
 FILTER = """
@@ -31,3 +34,22 @@ def test_filters_are_loaded_by_one_process_for_all_tasks(tmp_path: Path) -> None
 
     assert done.returncode == 0, done.output
     assert len(set(loads.read_text().split())) == 1
+
+
+ALL_OF_THEM = """
+import runpy, sys
+for path in sys.argv[1:]:
+    runpy.run_path(path)
+print(*sorted({"pydantic", "requests"} & {*sys.modules}))
+"""
+
+
+def test_no_filter_loads_what_takes_half_a_second_of_every_play() -> None:
+    paths = [*REPO.glob("playbooks/filter_plugins/*.py"), *REPO.glob("roles/*/filter_plugins/*.py")]
+
+    told = subprocess.run(
+        [sys.executable, "-c", ALL_OF_THEM, *map(str, paths)], capture_output=True, text=True, check=True
+    )
+
+    assert len(paths) > 20
+    assert told.stdout.split() == []
