@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from devtools.errors import UserError
 from devtools.paths import REPO
@@ -130,14 +132,18 @@ class Playbook:
         self._process.wait()
 
     def stop(self) -> None:
-        """End it if it still runs, as Ctrl-C would, then by force."""
+        """End it if it still runs, as Ctrl-C would, then what is left of it by force."""
         if self._process.poll() is not None:
             return
+        descendants = psutil.Process(self._process.pid).children(recursive=True)
         os.killpg(self._process.pid, signal.SIGINT)
         try:
             self._process.wait(timeout=GOODBYE_S)
         except subprocess.TimeoutExpired:
             self.kill()
+        for left in descendants:  # Ansible's workers are no members of its group
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
 
     def _text(self) -> str:
         return self.log.read_text(errors="replace")

@@ -11,6 +11,7 @@ The files of `catalogue/` have one entry each:
       batch: hosts                        # played together with the others of this name
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
       alone: true                         # played beside no other batch: it disturbs more than it says
+      hours: [6, 19]                      # UTC: only from the first to the second its alerts can fire
       lasts: 5m                           # after which the host undoes it by itself, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
         ...
@@ -51,11 +52,12 @@ PROGRAMS = Path(__file__).with_name("programs.yml")
 OF_A_PROGRAM = ("hosts", "up", "down")
 NEEDED = ("proves", "hosts", "batch", "inject", "undo")
 NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
-OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service", "needs")
+OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service", "needs", "hours")
 LASTS = "10m"
 LASTS_OF_A_PROGRAM_S = 7200
 """Longer than any wave with a batch that needs one."""
 NOTHING = "true"
+ALL_DAY = (0, 24)
 HEALTHY = "healthy"
 """A release with nothing wrong."""
 
@@ -85,6 +87,8 @@ class Fault:
     """No other batch is played at the same time."""
     service: str = ""
     """The service of a fault's own that its alerts are about; empty where they may be about any."""
+    hours: tuple[int, int] = ALL_DAY
+    """From the first hour of the day, UTC, until the second its alerts can fire."""
     needs: "Fault | None" = None
     """A program that the lab does not run, as a fault that is there before this one and undone after it."""
 
@@ -95,6 +99,11 @@ class Fault:
     def explains(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels is one that it proves, or may cause beside."""
         return labels["alertname"] in (*self.proves, *self.may) and self._is_whose(labels)
+
+    def can_be_at(self, hour: int) -> bool:
+        """Whether its alerts can fire in this hour of the day, UTC."""
+        first, last = self.hours
+        return first <= hour < last
 
     def _is_whose(self, labels: Mapping[str, str]) -> bool:
         return self.service in ("", labels.get("service"))
@@ -185,6 +194,7 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
         follows=str(entry.get("follows", "")),
         alone=_is_alone(path, name, entry),
         service=str(entry.get("service", "")),
+        hours=_hours(path, name, entry.get("hours", ALL_DAY)),
         needs=_program(path, name, entry.get("needs")),
         lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
         after_s=_seconds(path, name, entry.get("after", "0s")),
@@ -213,6 +223,13 @@ def _program(path: Path, name: str, wanted: object) -> Fault | None:
     if wanted not in programs():
         raise _wrong(path, name, f"one of {', '.join(programs())} in `needs`", repr(wanted))
     return programs()[str(wanted)]
+
+
+def _hours(path: Path, name: str, found: Any) -> tuple[int, int]:
+    match found:
+        case [int(first), int(last)] if 0 <= first < last <= 24:
+            return first, last
+    raise _wrong(path, name, "two hours of one day such as [6, 19] in `hours`", repr(found))
 
 
 def _names(path: Path, name: str, found: Any) -> tuple[str, ...]:

@@ -375,9 +375,11 @@ no_other_service() {
 few_users() { while sleep 3; do one_user "$1"; done; }
 
 one_user() {
-    said "http://127.0.0.1:$1/api/register" "{\"email\": \"$(cat /proc/sys/kernel/random/uuid)@example.org\"}"
+    registers "$1"
     said "http://127.0.0.1:$1/api/revenue" '{"amount": "1.00"}'
 }
+
+registers() { said "http://127.0.0.1:$1/api/register" "{\"email\": \"$(cat /proc/sys/kernel/random/uuid)@example.org\"}"; }
 
 said() { curl -s -o /dev/null -m 5 -H 'Content-Type: application/json' -d "$2" "$1" || true; }
 
@@ -554,4 +556,30 @@ watched_no_more() {
 # pushed JOB < exposition: as a job does to the gateway, which may be starting
 pushed() {
     curl -sf --retry 50 --retry-delay 0 --retry-connrefused --retry-max-time 10 --data-binary @- "http://127.0.0.1:9091/metrics/job/$1"
+}
+
+# a_week_ago SERIES VALUE: what Prometheus has of a week of the lab ago and half an hour from then on, when it was not there yet
+a_week_ago() {
+    if [ ! -d /etc/prometheus/rules ]; then return; fi
+    storage=/var/lib/prometheus/metrics2 home=/var/lib/prometheus/$FAULT at=$(($(date +%s) - 7 * 24 * 240))
+    oldest=$(sed -n 's/^\t*"minTime": \([0-9]*\).*/\1/p' "$storage"/*/meta.json 2>/dev/null | sort -n | head -1)
+    if [ "${oldest:-${at}999999}" -lt "${at}000" ]; then
+        echo "expected a Prometheus that is younger than a week of the lab, which would mix these samples with its own" >&2
+        return 1
+    fi
+    mkdir -p "$home"
+    { echo "# TYPE ${1%%{*} gauge"; seq "$((at - 300))" 15 "$((at + 1800))" | sed "s/^/$1 $2 /"; echo '# EOF'; } > "$home/text"
+    promtool tsdb create-blocks-from openmetrics "$home/text" "$home/blocks" > /dev/null
+    ls "$home/blocks" > "$HOME_OF_FAULTS/$FAULT.blocks"
+    chown -R prometheus: "$home/blocks"
+    mv "$home/blocks"/* "$storage"
+    rm -r "$home"
+}
+
+no_week_ago() {
+    if [ -e "$HOME_OF_FAULTS/$FAULT.blocks" ]; then
+        while read -r block; do rm -rf "/var/lib/prometheus/metrics2/$block"; done < "$HOME_OF_FAULTS/$FAULT.blocks"
+        rm "$HOME_OF_FAULTS/$FAULT.blocks"
+    fi
+    rm -rf "/var/lib/prometheus/$FAULT"
 }

@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
             say(f"{name}: {', '.join(alert for fault in batch for alert in fault.proves)}")
         return 0
     also = [] if asked else triggers if options.real else list(rules)
+    wanted = possible(wanted, datetime.now(UTC).hour)
     return _play(wanted, rules, out, also=also, options=options)
 
 
@@ -156,6 +157,21 @@ def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Faul
         raise UserError(
             "expected one of these alerts in one of these batches, found none; leave one of both out"
         )
+    return found
+
+
+def possible(batches: Mapping[str, Sequence[Fault]], hour: int) -> dict[str, list[Fault]]:
+    """Those of the faults whose alerts can fire in this hour, UTC; UserError where none is left."""
+    found: dict[str, list[Fault]] = {}
+    for name, batch in batches.items():
+        for fault in batch:
+            if fault.can_be_at(hour):
+                found.setdefault(name, []).append(fault)
+            else:
+                proves, (first, last) = ", ".join(fault.proves), fault.hours
+                say(f"{fault.name} is left out: {proves} can fire from {first} to {last} o'clock UTC alone")
+    if not found:
+        raise UserError(f"expected a fault whose alerts can fire at {hour} o'clock UTC, found none of them")
     return found
 
 

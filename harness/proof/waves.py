@@ -52,7 +52,7 @@ def disturb(one: Fault, other: Fault) -> bool:
     return (
         one.alone
         or other.alone
-        or bool({*one.proves} & {*other.proves, *other.may} or {*other.proves} & {*one.may})
+        or (_of_one_service(one, other) and bool(_claimed(one, other) or _claimed(other, one)))
         or bool(_places(one) & _places(other) and changed(one) & changed(other))
     )
 
@@ -62,6 +62,16 @@ def changed(fault: Fault) -> set[str]:
     words = (word or THEIRS[name] for word, name in CHANGES.findall(COMMENT.sub("", fault.inject)))
     own = {word.rsplit("/", 1)[-1].removesuffix(".yml") for word in words}
     return own | (changed(fault.needs) if fault.needs else set())
+
+
+def _of_one_service(one: Fault, other: Fault) -> bool:
+    """Whether an alert about a service could be of either."""
+    return not (one.service and other.service) or one.service == other.service
+
+
+def _claimed(one: Fault, other: Fault) -> set[str]:
+    """What one proves and the other may cause."""
+    return {*one.proves} & {*other.proves, *other.may}
 
 
 def _places(fault: Fault) -> set[str]:

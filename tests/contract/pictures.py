@@ -167,10 +167,11 @@ def told(scene: str, home: Path) -> Sequence[Record]:
         now = datetime.now(ZoneInfo(ZONE))
         end = now + timedelta(seconds=NIGHT_S + 59)  # hours have no seconds
         hours = {"from": f"{now - timedelta(hours=9):%H:%M}", "to": f"{end:%H:%M}", "timezone": ZONE}
-        player = Sleeper("alertmanager", home, {"alertmanager_mute_hours": hours}, NIGHT_SCALE, look_s=2)
-        return player.play(list(night()), tail=20).records
+        sleeper = Sleeper("alertmanager", home, {"alertmanager_mute_hours": hours}, NIGHT_SCALE, look_s=2)
+        return sleeper.play(list(night()), tail=20, closes=False).records
     awake = {"alertmanager_without": {"mute_hours": "a picture at any hour"}}
-    return Player("alertmanager", home, awake, scale=1, look_s=5).play(list(SCENES[scene]()), TAIL).records
+    player = Player("alertmanager", home, awake, scale=1, look_s=5)
+    return player.play(list(SCENES[scene]()), TAIL, closes=False).records
 
 
 def main() -> None:

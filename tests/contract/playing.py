@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from closing.__main__ import main as look
 from devtools.paths import REPO
 from devtools.ports import free_port
 from devtools.tools import tool
-from devtools.wait import until
+from devtools.wait import DeadlineError, until
 from harness.clients import Alertmanager, Receivers
 from harness.lab.keys import SLACK
 from monitoring.endpoints.daemon_webhook import USUAL
@@ -69,11 +69,17 @@ class Player:
     http: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
 
-    def play(self, timeline: Sequence[Fires], tail: float) -> Played:
-        """Post what begins and ends at its time; *tail* is how long messages may follow the last end."""
+    def play(self, timeline: Sequence[Fires], tail: float, *, closes: bool = True) -> Played:
+        """Post what begins and ends at its time.
+
+        *tail* is how long messages may follow the last end; on a busy machine pages are closed later.
+        """
         with self.running() as (alertmanager, recorder), self._looking():
             began, posted = self._post_all(alertmanager, timeline)
             time.sleep(tail / self.scale)
+            if closes:
+                with suppress(DeadlineError):
+                    until("every page to be closed", lambda: not recorder.open_pages(), deadline_s=DEADLINE_S)
             return Played(recorder.requests(), posted, recorder.open_pages(), began)
 
     def _post_all(

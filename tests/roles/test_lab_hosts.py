@@ -73,6 +73,13 @@ def test_published_ports_are_bound_to_loopback_alone() -> None:
         assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}, host.name
 
 
+def test_the_host_that_watches_weighs_more_than_those_it_watches() -> None:
+    """Or Prometheus misses what it is to see while all are busy."""
+    weights = {name: containers.get(name).attrs["HostConfig"]["CpuShares"] for name in NAMES}
+
+    assert weights.pop("monitor") > max(weights.values()) > 0
+
+
 def test_keys_and_secrets_are_readable_by_this_user_alone() -> None:
     private = [*SECRETS_DIR.iterdir(), keys.USER_KEY, *(keys.host_key(name) for name in NAMES)]
 

@@ -56,6 +56,8 @@ def test_a_fault_with_a_service_of_its_own_proves_alerts_about_that_one_alone(tm
             GOOD.replace("batch", "lasts: soon, batch"),
             "a duration such as 5m in `lasts` or `after`, found 'soon'",
         ),
+        (GOOD.replace("batch", "hours: [20, 6], batch"), "such as [6, 19] in `hours`, found [20, 6]"),
+        (GOOD.replace("batch", "hours: 6, batch"), "such as [6, 19] in `hours`, found 6"),
         ("{", "expected YAML"),
         (RELEASE.replace("deploys: error-ratio=0.35, ", ""), "expected one of release"),
         (RELEASE.replace("0.35", "many"), "a release's fault, or healthy, in `deploys`"),

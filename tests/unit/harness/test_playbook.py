@@ -66,7 +66,21 @@ def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         run_playbook(book, inventory="localhost,", timeout_s=0.1)
 
-    assert not any(str(book).encode() in command for command in commands())
+    until(
+        "all of it to be gone",
+        lambda: not any(str(book).encode() in command for command in commands()),
+        deadline_s=PATIENCE,
+    )
+
+
+def test_what_hears_no_interrupt_does_not_outlive_the_run(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    deaf = f"ansible.builtin.shell: trap '' INT; echo $$ > {child}; while sleep 1; do :; done"
+    with playing("the work", play(tmp_path, deaf), tmp_path / "log"):
+        until("the child", lambda: child.exists() and child.read_text(), deadline_s=PATIENCE)
+    command = Path("/proc", child.read_text().strip(), "cmdline")
+
+    until("the child to be gone", lambda: not command.exists() or not command.read_bytes(), deadline_s=10)
 
 
 def commands() -> Iterator[bytes]:

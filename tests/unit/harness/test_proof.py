@@ -19,7 +19,7 @@ from harness.cli import main
 from harness.faults.fault import Fault, programs
 from harness.faults.kinds import Kind
 from harness.proof import earlier, made_of, on_paper, outcome, preparing, runbook
-from harness.proof.cli import chosen
+from harness.proof.cli import chosen, possible
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
 from harness.proof.rungs import Life, Played, Proof, Stray, Witnessed, judge, strays
@@ -471,6 +471,16 @@ def test_what_nobody_can_play_is_refused() -> None:
     with pytest.raises(UserError, match="found none; leave one of both out"):
         chosen(["HostDown"], ["hosts"])
     assert [fault.name for fault in chosen(["HostDown"], [])["kills"]] == ["host-silent"]
+
+
+def test_what_cannot_fire_at_this_hour_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    by_day, whenever = chosen(["RevenueSilence"], []), chosen(["RevenueSilence", "HostDown"], [])
+
+    assert possible(by_day, 6) == possible(by_day, 18) == by_day
+    assert [*possible(whenever, 19)] == ["kills"]
+    assert "RevenueSilence can fire from 6 to 19 o'clock UTC alone" in capsys.readouterr().out
+    with pytest.raises(UserError, match="expected a fault whose alerts can fire at 5 o'clock UTC"):
+        possible(by_day, 5)
 
 
 def test_what_has_changed_since_is_played_again_and_lint_and_tests_are_asked_anew(tmp_path: Path) -> None:

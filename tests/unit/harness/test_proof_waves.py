@@ -35,6 +35,14 @@ def test_what_nobody_could_tell_apart_is_played_one_after_the_other() -> None:
         assert disturb(other, FIRST)
 
 
+def test_alerts_of_one_name_about_services_of_two_faults_own_are_told_apart() -> None:
+    here, there = replace(FIRST, service="here"), replace(SECOND, may=("A",), service="there")
+
+    assert not disturb(here, there) and not disturb(there, here)
+    assert disturb(here, replace(there, service="here"))
+    assert disturb(FIRST, there) and disturb(there, FIRST)
+
+
 def test_two_faults_that_put_the_same_file_back_are_apart_on_one_host_only() -> None:
     kept, target = (
         replace(FIRST, inject="keep /etc/prometheus/targets/redis.yml"),
