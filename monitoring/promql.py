@@ -7,6 +7,7 @@ means the same as `text`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TypeVar
 
 from monitoring.durations import format_duration
@@ -157,14 +158,17 @@ def bare(node: Node) -> Node:
 
 
 def rebuild(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
-    """The node with `change` applied to each direct child."""
+    """The node with `change` applied to each direct child; itself where that changes none of them."""
     new: dict[str, object] = {}
-    for field in fields(node):  # type: ignore[arg-type]
-        value = getattr(node, field.name)
+    for name in _fields(type(node)):
+        value = getattr(node, name)
         if isinstance(value, Node):
-            new[field.name] = change(value)
+            if (changed := change(value)) is not value:
+                new[name] = changed
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
-            new[field.name] = tuple(change(child) for child in value)
+            several = tuple(change(child) for child in value)
+            if any(now is not then for now, then in zip(several, value, strict=True)):
+                new[name] = several
     return replace(node, **new) if new else node  # type: ignore[type-var]
 
 
@@ -176,8 +180,18 @@ def transform(node: Node, change: Callable[[Node], Node]) -> Node:
 def children(node: Node) -> list[Node]:
     """The direct children, in the order in which they are written."""
     found: list[Node] = []
-    rebuild(node, lambda child: found.append(child) or child)  # type: ignore[func-returns-value]
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            found.append(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
+            found += value
     return found
+
+
+@cache
+def _fields(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
 
 
 def walk(node: Node) -> Iterator[Node]:
