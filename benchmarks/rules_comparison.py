@@ -20,6 +20,7 @@ import yaml
 
 from devtools.system import say
 from monitoring.errors import CatalogError
+from monitoring.yaml_text import read_yaml
 from ruletools.mutation.mutants import Mutant, mutants
 from ruletools.programs import promtool
 
@@ -64,7 +65,7 @@ def _arguments() -> argparse.Namespace:
 
 def _read(path: Path) -> Document:
     """A rule or test file; of a Kubernetes resource only what it wraps."""
-    document: Document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document: Document = read_yaml(path.read_text(encoding="utf-8"))
     wrapped: Document = document.get("spec", document)
     return wrapped
 

@@ -11,11 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmarks.server import dump
 from devtools.errors import UserError
 from monitoring.rule_files import read, rule_files
+from monitoring.yaml_text import read_yaml
 from ruletools.house.files import RULES
 from ruletools.house.loading import load_files
 
@@ -41,7 +40,7 @@ class RuleSet:
 def of_the_project() -> list[RuleSet]:
     """The project's rules as they are installed come first, what they may cost second."""
     ours = [group for path in rule_files(RULES) for group in read(path)["groups"]]
-    yesterday = yaml.safe_load(YESTERDAY.read_text(encoding="utf-8"))["groups"]
+    yesterday = read_yaml(YESTERDAY.read_text(encoding="utf-8"))["groups"]
     return [
         _one_after_the_other("the rules as they are", ours),
         _one_after_the_other("the rules of yesterday", yesterday),

@@ -8,7 +8,7 @@ means the same as `text`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from monitoring.durations import format_duration
 
@@ -190,8 +190,8 @@ def children(node: Node) -> list[Node]:
 
 
 @cache
-def _fields(kind: type[Node]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def walk(node: Node) -> Iterator[Node]:

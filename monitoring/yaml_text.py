@@ -48,10 +48,11 @@ for _kind in WRITTEN:
 yaml.SafeDumper.add_representer(Word, _written)
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str | bytes) -> Any:
     """The structure of a YAML text."""
     # Ansible's texts are of a class of their own, which libyaml refuses.
-    return yaml.load(str(text), Loader=LOADER)  # noqa: S506 - both are safe loaders
+    plain = text if isinstance(text, bytes) else str(text)
+    return yaml.load(plain, Loader=LOADER)  # noqa: S506 - both are safe loaders
 
 
 def read_as_written(text: str) -> Any:

@@ -5,13 +5,14 @@ from typing import Any
 
 import yaml
 
+from monitoring.yaml_text import read_yaml
 from ruletools.errors import RulesError
 
 
 def read_listed(path: Path, kind: type) -> Any:
     """The list or mapping in a file, empty where the file is; RulesError where it is anything else."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RulesError(f"expected a file that can be read, found {path}: {error}") from None
     except yaml.YAMLError as error:

@@ -18,6 +18,7 @@ from devtools.wait import until
 from harness.clients import Alertmanager, Application, Daemon, Http, Prometheus, Receivers
 from harness.containers import images
 from harness.containers.compose import Compose
+from monitoring.yaml_text import read_yaml
 
 PROJECT = "mita-scene"
 OVERLAY = Path(__file__).with_name("around.yml")
@@ -142,7 +143,7 @@ def railway_executor() -> dict[str, Any]:
     """The executor that docs/railway.md has a person write, with the API of the platform of around.yml."""
     page = (REPO / "docs" / "railway.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n# site\.yml\n(.*?)```", page, re.S)
-    executor: dict[str, Any] = yaml.safe_load(block)["rollback_settings"]["executor"]
+    executor: dict[str, Any] = read_yaml(block)["rollback_settings"]["executor"]
     return executor | {name: [*executor[name], API] for name in ("argv", "rehearsal_argv")}
 
 

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from devtools.paths import CACHE, REPO
 from devtools.system import locked, run
 from devtools.tools import tool
@@ -27,6 +25,7 @@ from harness.drawing.watchers import watchers
 from monitoring.durations import parse_duration
 from monitoring.measures import selectors
 from monitoring.promql_parse import parse
+from monitoring.yaml_text import read_yaml
 from ruletools.firing import firings
 
 HERE = Path(__file__).parent
@@ -134,9 +133,7 @@ def _load(place: Path, series: list[Series]) -> None:
 
 def _groups() -> list[dict[str, Any]]:
     """The groups of all rules; each rule knows how often it is evaluated."""
-    read = (
-        yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in sorted(RULES.glob("*.yml"))
-    )
+    read = (read_yaml(path.read_text(encoding="utf-8"))["groups"] for path in sorted(RULES.glob("*.yml")))
     groups = [group for groups in read for group in groups]
     for group in groups:
         every = parse_duration(group.get("interval", f"{STEP}s")) // 1000

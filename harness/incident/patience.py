@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from devtools.paths import REPO
 from devtools.playbook import host_variables
 from harness.faults import ReleaseFault
@@ -14,6 +12,7 @@ from harness.lab import addresses
 from monitoring.catalog import Alert, detection_bounds
 from monitoring.detection import window
 from monitoring.durations import parse_duration
+from monitoring.yaml_text import read_yaml
 
 SERVICE = "mita-backend"
 MONITORING = REPO / "monitoring"
@@ -42,7 +41,7 @@ class Patience:
 
 def routing(directory: Path = MONITORING) -> dict[str, Any]:
     """Return Alertmanager's configuration as the repository has it."""
-    return dict(yaml.safe_load((directory / "alertmanager.yml").read_text()))
+    return dict(read_yaml((directory / "alertmanager.yml").read_text()))
 
 
 def resolution_s(alert: Alert, scale: float) -> float:

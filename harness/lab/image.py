@@ -19,6 +19,7 @@ from devtools.paths import REPO
 from devtools.system import as_root, can_be_root, last_words, say
 from harness.lab.hosts import LABEL
 from monitoring.exporters import load_exporters
+from monitoring.yaml_text import read_yaml
 
 REPOSITORY = "mita-lab"
 PROVISIONAL = f"{REPOSITORY}:building"
@@ -39,7 +40,7 @@ CHANGES = ["ENV container=docker", 'CMD ["/sbin/init"]', f"LABEL {LABEL}=image"]
 def component_packages(path: Path = COMPONENTS, exporters: Path = EXPORTERS) -> list[str]:
     """Every distribution package that a role installs, in order, each once."""
     try:
-        components = yaml.safe_load(path.read_text(encoding="utf-8"))["program_components"]
+        components = read_yaml(path.read_text(encoding="utf-8"))["program_components"]
         own = {package for component in components.values() for package in component["packages"]}
         return sorted(own.union(*(one.packages for one in load_exporters(exporters).values())))
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import yaml
 
 from devtools.errors import UserError
+from monitoring.yaml_text import read_yaml
 
 LAYOUT = "a list of legs such as `{seconds: 60, rate: 30}` or `{seconds: 30, from: 5, to: 30}`"
 
@@ -103,7 +104,7 @@ class Plan:
 def read_plan(path: Path) -> Plan:
     """Return the plan in a YAML file."""
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"expected {LAYOUT} in {path}, found: {error}") from error
     return Plan.of_rows(rows, str(path))

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import say
 from monitoring.catalog import load
 from monitoring.escalation import SOURCE, Escalation, Paged, Promise, late, needed_share, paged, read
+from monitoring.yaml_text import read_yaml
 
 
 def add_command(commands: Any) -> None:
@@ -30,7 +29,7 @@ def _run(arguments: argparse.Namespace) -> int:
         data = read(arguments.data.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--data: expected a file such as {SOURCE}, found: {error}") from error
-    config = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text(encoding="utf-8"))
+    config = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text(encoding="utf-8"))
     found = list(paged(load(REPO / "monitoring" / "rules"), config))
     for severity in sorted({one.severity for one in found} - set(data.promised)):
         names = [one.name for one in found if one.severity == severity]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from devtools.errors import UserError
 from devtools.wait import DeadlineError, until
 from harness.clients import Alertmanager, ClientError
@@ -16,6 +14,7 @@ from harness.notify.taken import Counts, read, sentences, settled
 from harness.notify.why import Config, Reach, reached
 from monitoring.durations import parse_duration
 from monitoring.routing import Labels, routes_of
+from monitoring.yaml_text import read_yaml
 
 MARGIN_S = 30.0
 """Longer than one of a cluster waits for the other, and a service answers."""
@@ -57,7 +56,7 @@ class Told:
 def in_force(client: Alertmanager) -> dict[str, Any]:
     """The configuration that Alertmanager runs with, whose secrets it does not show."""
     try:
-        read_back = yaml.safe_load(client.configuration())
+        read_back = read_yaml(client.configuration())
     except ClientError as error:
         raise ClientError(f"{error}; {HOW_TO_REACH}") from error
     if not isinstance(read_back, dict) or not {"route", "receivers"} <= read_back.keys():

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from monitoring.yaml_text import read_yaml
 
 SOURCE = Path(__file__).with_name("scenes.yml")
 BEGAN = "2026-03-29T00:12:07Z"
@@ -34,7 +34,7 @@ class Scene:
 @cache
 def scenes() -> tuple[Scene, ...]:
     """Every scene, in the order in which a page shows them."""
-    read = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    read = read_yaml(SOURCE.read_text(encoding="utf-8"))
     return tuple(_scene(name, told) for name, told in read.items())
 
 

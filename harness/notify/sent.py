@@ -22,6 +22,7 @@ from devtools.wait import until
 from harness.clients import Alertmanager, Receivers
 from harness.incident.receipts import destination, names
 from harness.notify.scenes import Posted, Scene
+from monitoring.yaml_text import read_yaml
 
 CONTENT = REPO / "monitoring"
 ZONE = "Europe/Sofia"
@@ -75,7 +76,7 @@ def messages(scenes: Sequence[Scene], program: Path | None = None) -> dict[str, 
 def _configure(bench: Bench, scenes: Sequence[Scene]) -> dict[str, int]:
     """Alertmanager's files are written; how many messages are sent about each scene."""
     text = (CONTENT / "alertmanager.yml").read_text(encoding="utf-8")
-    read = yaml.safe_load(text.replace(SECRETS, f"{bench.place}/secrets/"))
+    read = read_yaml(text.replace(SECRETS, f"{bench.place}/secrets/"))
     common = {
         "smtp_smarthost": f"127.0.0.1:{bench.smtp}",
         "smtp_auth_username": "apikey",
@@ -140,7 +141,7 @@ def _key(name: str) -> str:
 @contextmanager
 def _receiving(bench: Bench) -> Iterator[None]:
     keys = {_key(f"pagerduty_{urgency}_key"): urgency for urgency in ("critical", "error")}
-    read = yaml.safe_load((bench.place / "alertmanager.yml").read_text(encoding="utf-8"))
+    read = read_yaml((bench.place / "alertmanager.yml").read_text(encoding="utf-8"))
     channels = {one["channel"] for receiver in read["receivers"] for one in receiver.get("slack_configs", ())}
     settings = {
         "credentials": {"slack": {_hook(bench, one): one for one in channels}, "pagerduty": keys},

@@ -4,13 +4,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from harness.clients import Prometheus
 from harness.faults.on_host import UNIT
 from harness.lab import addresses
 from harness.proof.rungs import Life
 from monitoring.routing import Labels
+from monitoring.yaml_text import read_yaml
 
 STEP_S = 1.0
 OURS = frozenset({"__name__", "alertstate"})
@@ -62,7 +61,7 @@ def _life(labels: Labels, states: Mapping[float, str], until: float) -> Life:
 
 def configuration() -> dict[str, Any]:
     """The routes that are in force."""
-    return dict(yaml.safe_load(addresses.alertmanager().configuration()))
+    return dict(read_yaml(addresses.alertmanager().configuration()))
 
 
 def asleep(prometheus: Prometheus, since: float, spare: int = 0) -> str:

@@ -6,13 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import say
 from monitoring.durations import parse_duration
 from monitoring.errors import CatalogError
+from monitoring.yaml_text import read_yaml
 
 MONITORING = REPO / "monitoring"
 MISSED, UNKNOWN = 1, 3
@@ -160,7 +159,7 @@ def _review(folder: Path, found: Any, data: Any) -> None:
     from monitoring.catalog import load
     from monitoring.escalation import paged
 
-    config = yaml.safe_load(_text(MONITORING / "alertmanager.yml"))
+    config = read_yaml(_text(MONITORING / "alertmanager.yml"))
     played = [alert for fault in found.known.faults for alert in fault.proves]
     page = pages.review(found, data, list(paged(load(MONITORING / "rules"), config)), played)
     folder.mkdir(parents=True, exist_ok=True)

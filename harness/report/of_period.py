@@ -14,6 +14,7 @@ from devtools.errors import UserError
 from harness.clients import ClientError, Prometheus
 from harness.incident.receipts import ALERTMANAGER, FIRES, names, says, sender
 from harness.report.records import Event, Firing, Verdict
+from monitoring.yaml_text import read_yaml
 
 MOST_POINTS = 10_000
 """Prometheus answers no more than 11,000 for a series."""
@@ -168,7 +169,7 @@ def verdicts(path: Path) -> list[Verdict]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         table = path.suffix.lower() == ".csv"
-        rows = list(csv.DictReader(text.splitlines())) if table else yaml.safe_load(text)
+        rows = list(csv.DictReader(text.splitlines())) if table else read_yaml(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"--verdicts: expected a YAML or CSV file, found {error}") from error
     if not isinstance(rows, list):

@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
 from devtools.wait import until
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
 from harness.incident.receipts import (
@@ -25,6 +23,7 @@ from harness.incident.story import seconds_of
 from harness.lab import addresses
 from harness.stack.rollout import patiently
 from monitoring.destinations import Destination
+from monitoring.yaml_text import read_yaml
 
 Json = dict[str, Any]
 PatienceOf = Callable[[str], Patience]
@@ -191,7 +190,7 @@ class Receipts:
 
     def exactly(self, alertname: str) -> None:
         """Wait until each receiver of the alert was told once that it fires; nobody else may be."""
-        config = dict(yaml.safe_load(addresses.alertmanager().configuration()))
+        config = dict(read_yaml(addresses.alertmanager().configuration()))
 
         def rows() -> list[Receipt]:
             fired = [alert["labels"] for alert in addresses.alertmanager().alerts(alertname=alertname)]

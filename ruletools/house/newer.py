@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from monitoring.durations import format_duration, parse_duration
+from monitoring.yaml_text import read_yaml
 from ruletools.house.files import RULES
 from ruletools.programs import promtool_tests
 from ruletools.suites import Suite
@@ -68,7 +69,7 @@ def _firing(checks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, int
 
 def _unmet(suite: Suite, questions: Mapping[Question, int], shift: int) -> set[Question]:
     """The questions whose answer is another at their time moved by that much."""
-    document = yaml.safe_load(suite.path.read_text(encoding="utf-8"))
+    document = read_yaml(suite.path.read_text(encoding="utf-8"))
     tests = []
     for group in suite.groups:
         mine = [(each, count) for each, count in questions.items() if each[0] == group.name]

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from devtools.ports import free_port
@@ -22,6 +21,7 @@ from harness.contract import questions, scraped
 from harness.contract.compliance import State, judge
 from harness.release import pack, tree
 from monitoring import contract
+from monitoring.yaml_text import read_yaml
 from roles.application.module_utils.mita_app import archive, manifest
 
 GUIDE = (REPO / "docs/application.md").read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ def test_table_of_series_is_the_contract() -> None:
 
 
 def test_table_of_the_environment_has_what_the_role_and_the_launcher_set() -> None:
-    role = yaml.safe_load((REPO / "roles/application/vars/main.yml").read_text())["__application_variables"]
+    role = read_yaml((REPO / "roles/application/vars/main.yml").read_text())["__application_variables"]
     launcher = {"MITA_VERSION", "MITA_RELEASE", "RUNTIME_DIRECTORY", "LISTEN_FDS", "LISTEN_PID"}
 
     listed = set(rows("variable"))
@@ -121,6 +121,6 @@ def test_numbers_and_options_of_the_guide_are_those_of_the_code() -> None:
     assert f"more than {tree.MOST_FILES:,} files or more than `--most-mib` ({pack.MOST_MIB})" in GUIDE
     for name in tree.LEFT_OUT:
         assert f"`{name}`" in GUIDE
-    specs = yaml.safe_load((REPO / "roles/application/meta/argument_specs.yml").read_text())["argument_specs"]
+    specs = read_yaml((REPO / "roles/application/meta/argument_specs.yml").read_text())["argument_specs"]
     inputs = {name for spec in specs.values() for name in spec["options"]}
     assert set(re.findall(r"\bapplication_[a-z_]+", GUIDE)) <= inputs

@@ -4,16 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 
 ROLES = sorted(path.parent.parent for path in (REPO / "roles").glob("*/tasks/main.yml"))
 every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 
 
 def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return read_yaml(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def options(role: Path) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from docker.utils.build import exclude_paths
 
 from devtools.paths import REPO
 from harness.containers.compose import FOLDER, Compose
+from monitoring.yaml_text import read_yaml
 
 EXAMPLE = FOLDER / ".env.example"
 ROLES = REPO.joinpath("roles")
@@ -24,7 +25,7 @@ PLANTED = {name: f"planted-{number}" for number, name in enumerate(NEEDED)}
 
 def variables(role: str) -> dict[str, Any]:
     """What a role knows."""
-    found: dict[str, Any] = yaml.safe_load((ROLES / role / "vars" / "main.yml").read_text("utf-8"))
+    found: dict[str, Any] = read_yaml((ROLES / role / "vars" / "main.yml").read_text("utf-8"))
     return found
 
 
@@ -80,7 +81,7 @@ def test_image_may_be_named_by_its_digest(tmp_path: Path) -> None:
 
 
 def test_judge_of_images_is_told_of_each(services: dict[str, Any], lasting: dict[str, Any]) -> None:
-    inputs = yaml.safe_load((REPO / "inventories/compose/group_vars/all/main.yml").read_text("utf-8"))
+    inputs = read_yaml((REPO / "inventories/compose/group_vars/all/main.yml").read_text("utf-8"))
     told = services[ONE_SHOT]["environment"]
     upstream = {str(one["image"]) for one in lasting.values()} - {"mita-monitoring:local"}
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.errors import CatalogError
 from monitoring.exporters import load_exporters
+from monitoring.yaml_text import read_yaml
 from ruletools.house.lint.content import house
 
 EXPORTERS = load_exporters(REPO / "roles" / "exporter" / "vars")
@@ -20,7 +20,7 @@ ELSEWHERE = {"blackbox-http", "blackbox-public"}
 
 
 def read(path: str) -> dict:  # type: ignore[type-arg]
-    found: dict = yaml.safe_load((REPO / path).read_text())  # type: ignore[type-arg]
+    found: dict = read_yaml((REPO / path).read_text())  # type: ignore[type-arg]
     return found
 
 

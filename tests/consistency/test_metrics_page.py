@@ -2,9 +2,8 @@
 
 import re
 
-import yaml
-
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from relay.state import HELP
 
 PAGE = (REPO / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -22,7 +21,7 @@ def rows(prefix: str) -> dict[str, set[str]]:
 
 
 def test_daemon_exposes_what_the_page_says() -> None:
-    exposed = yaml.safe_load((REPO / "tests" / "rules" / "exposed_metrics.yml").read_text(encoding="utf-8"))
+    exposed = read_yaml((REPO / "tests" / "rules" / "exposed_metrics.yml").read_text(encoding="utf-8"))
     found = {
         OF_A_HISTOGRAM.sub("", name): {*labels} - {"le"}
         for name, labels in exposed["mita-rollback"]["metrics"].items()
@@ -38,7 +37,7 @@ def test_queue_exposes_what_the_page_says() -> None:
 
 
 def test_application_promises_what_the_requirements_name() -> None:
-    contract = yaml.safe_load((REPO / "monitoring" / "contract.yml").read_text(encoding="utf-8"))
+    contract = read_yaml((REPO / "monitoring" / "contract.yml").read_text(encoding="utf-8"))
     promised = {OF_A_HISTOGRAM.sub("", one["name"]): {*one["labels"]} for one in contract}
     said = PAGE.split("The requirements name ")[1].split(": each is there")[0]
 

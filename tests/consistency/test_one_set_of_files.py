@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devtools import pods
 from devtools.chart import rendered
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.grafana.filter_plugins.mita_grafana import dashboards
 from roles.prometheus.filter_plugins.mita_prometheus import prometheus_files
@@ -145,20 +145,20 @@ def test_files_are_the_same_bytes(carried: Files, folder: str) -> None:
 
 @pytest.mark.parametrize("part", ROUTED)
 def test_alerts_are_routed_in_the_same_way(carried: Files, part: str) -> None:
-    native = yaml.safe_load((MONITORING / "alertmanager.yml").read_text(encoding="utf-8"))
+    native = read_yaml((MONITORING / "alertmanager.yml").read_text(encoding="utf-8"))
 
-    assert yaml.safe_load(carried["alertmanager.yml"])[part] == native[part]
+    assert read_yaml(carried["alertmanager.yml"])[part] == native[part]
 
 
 def test_receivers_tell_the_same_people(carried: Files) -> None:
-    native = yaml.safe_load((MONITORING / "alertmanager.yml").read_text(encoding="utf-8"))
+    native = read_yaml((MONITORING / "alertmanager.yml").read_text(encoding="utf-8"))
 
-    assert _told(yaml.safe_load(carried["alertmanager.yml"])) == _told(native)
+    assert _told(read_yaml(carried["alertmanager.yml"])) == _told(native)
 
 
 def test_the_same_jobs_are_scraped(carried: Files) -> None:
-    native = yaml.safe_load((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
-    found = yaml.safe_load(carried["prometheus.yml"])
+    native = read_yaml((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
+    found = read_yaml(carried["prometheus.yml"])
 
     assert [one["job_name"] for one in found["scrape_configs"]] == [
         one["job_name"] for one in native["scrape_configs"]

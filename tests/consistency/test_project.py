@@ -5,11 +5,10 @@ import shlex
 import subprocess
 from collections import Counter
 
-import yaml
-
 import rollback
 from devtools.checks import steps
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 
 HOOKS = ".pre-commit-config.yaml"
 
@@ -22,7 +21,7 @@ def test_the_changelog_begins_with_this_version_and_says_what_an_operator_must_d
 
 
 def test_the_hooks_are_the_checks_of_make_lint() -> None:
-    hooks = [hook for repo in yaml.safe_load((REPO / HOOKS).read_text())["repos"] for hook in repo["hooks"]]
+    hooks = [hook for repo in read_yaml((REPO / HOOKS).read_text())["repos"] for hook in repo["hooks"]]
     hooked = {hook["name"]: shlex.split(hook["entry"])[0] for hook in hooks}
 
     assert hooked == {step.name: f".venv/bin/{step.argv[0].rpartition('/')[2]}" for step in steps.lint()}

@@ -11,6 +11,7 @@ import yaml
 from devtools import chart, pods
 from devtools.paths import REPO
 from devtools.tools import tool
+from monitoring.yaml_text import read_yaml
 from rollback.adapters import railway
 from rollback.settings import parse
 from tests.consistency.test_one_set_of_files import compose
@@ -19,7 +20,7 @@ from tests.unit.chart.matrix import SMALL
 pytestmark = pytest.mark.slow
 PAGE = (REPO / "docs" / "railway.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"```yaml\n# ([^\n]+)\n(.*?)```", re.DOTALL)
-BLOCKS = {name: yaml.safe_load(text) for name, text in FENCED.findall(PAGE)}
+BLOCKS = {name: read_yaml(text) for name, text in FENCED.findall(PAGE)}
 EXECUTOR: dict[str, Any] = BLOCKS["site.yml"]["rollback_settings"]["executor"]
 
 
@@ -33,7 +34,7 @@ def test_the_container_writes_what_is_read(tmp_path: Path) -> None:
     files = compose(tmp_path, f"--extra-vars=@{tmp_path / 'site.yml'}")
     (job,) = (
         one
-        for one in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]
+        for one in read_yaml(files["prometheus.yml"])["scrape_configs"]
         if one["job_name"] == "mita-backend"
     )
     assert job["scheme"] == "https"
@@ -55,7 +56,7 @@ def test_the_program_takes_its_arguments(which: str, capsys: pytest.CaptureFixtu
 
 
 def test_promtool_takes_the_chart_for_railway(tmp_path: Path) -> None:
-    values = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    values = read_yaml(SMALL.read_text(encoding="utf-8"))
     del values["prometheus"]["discovery"]
     values["prometheus"] |= BLOCKS["values of the chart"]["prometheus"]
     planted = pods.secret("mita-monitoring", {"metrics_token": "planted"})
@@ -69,7 +70,7 @@ def test_promtool_takes_the_chart_for_railway(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (job,) = (
         one
-        for one in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]
+        for one in read_yaml(files["prometheus.yml"])["scrape_configs"]
         if one["job_name"] == "mita-backend"
     )
     assert job["scheme"] == "https"

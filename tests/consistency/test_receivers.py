@@ -3,15 +3,15 @@
 import re
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from harness.lab import keys
 from harness.receivers.stand_ins import RECEIVERS
 from monitoring.routing import deliveries
+from monitoring.yaml_text import read_yaml
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
-TREE = yaml.safe_load(CONFIG.read_text())
+TREE = read_yaml(CONFIG.read_text())
 SECRETS = sorted({*re.findall(r"/etc/alertmanager/secrets/(\w+)", CONFIG.read_text())})
 SITES = [f"inventories/{site}/group_vars/monitoring.yml" for site in ("lab", "production")]
 
@@ -19,7 +19,7 @@ SITES = [f"inventories/{site}/group_vars/monitoring.yml" for site in ("lab", "pr
 @pytest.mark.parametrize("site", SITES)
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_that_alertmanager_reads_is_given_by_each_inventory(secret: str, site: str) -> None:
-    given = yaml.safe_load((REPO / site).read_text())["alertmanager_secrets"]
+    given = read_yaml((REPO / site).read_text())["alertmanager_secrets"]
 
     assert secret in given, f"expected {secret} in alertmanager_secrets of {site}"
 
@@ -45,7 +45,7 @@ def test_every_channel_has_an_address_in_the_lab_and_in_the_example() -> None:
     assert channels == {*keys.SLACK.values()}, "expected each channel in SLACK of harness/lab/keys.py"
 
     for site in SITES:
-        said = yaml.safe_load((REPO / site).read_text())
+        said = read_yaml((REPO / site).read_text())
         named = {name: given["address"] for name, given in said["alertmanager_channels"].items()}
         own = {secret: f"#mita-{name}" for name, secret in named.items()} | {
             "slack_webhook_url": "#mita-alerts"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 
-RECIPES = yaml.safe_load(Path(__file__).with_name("recipes.yml").read_text())
+RECIPES = read_yaml(Path(__file__).with_name("recipes.yml").read_text())
 PAGE = (REPO / "CONTRIBUTING.md").read_text()
 MOST_PLACES = 6
 Edit = dict[str, Any]

@@ -18,6 +18,7 @@ from harness.notify.table import Row, page, rows
 from monitoring.catalog import Alert, load
 from monitoring.routing import MATCHER, Labels, inhibited, routes_of
 from monitoring.routing import receivers_of as routed
+from monitoring.yaml_text import read_yaml
 from ruletools.programs import amtool
 
 CONFIG = REPO / "monitoring" / "alertmanager.yml"
@@ -84,7 +85,7 @@ TELL_NO_PERSON = {"rollback", "rollback-heartbeat", "dead-man", *NOBODY}
 
 @cache
 def configuration() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    document: dict[str, Any] = read_yaml(CONFIG.read_text())
     return document
 
 

@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
-import yaml
-
 from devtools.paths import REPO
 from harness.lab.hosts import RELEASES
 from monitoring.exporters import load_exporters
+from monitoring.yaml_text import read_yaml
 
 EXPORTERS = REPO / "roles" / "exporter" / "vars"
 ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \|$", re.M)
@@ -22,7 +21,7 @@ def versions() -> dict[str, dict[str, str]]:
 
 
 def read(path: str) -> Any:
-    return yaml.safe_load((REPO / path).read_text("utf-8"))
+    return read_yaml((REPO / path).read_text("utf-8"))
 
 
 def test_every_program_of_others_says_with_which_versions_it_is_tested() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import load
 from monitoring.promql import Selector, walk
 from monitoring.promql_parse import parse
+from monitoring.yaml_text import read_yaml
 from rollback.cli import parser
 from rollback.domain.control import Cause
 from rollback.domain.reasons import Reason, Verdict
@@ -27,7 +27,7 @@ from ruletools.house.loading import load_files
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 PAGES = {path.stem: path.read_text("utf-8") for path in RUNBOOKS.glob("*.md") if path.stem != "README"}
 DAEMON = [path.read_text("utf-8") for path in sorted((REPO / "rollback").rglob("*.py"))]
-CONFIG: dict[str, Any] = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
+CONFIG: dict[str, Any] = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
 
 STATES = {str(state) for state in Unresolved}
 CAUSES = {str(cause) for cause in Cause}

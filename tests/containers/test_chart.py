@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from docker.models.containers import Container
 
 from application import faults
@@ -27,6 +26,7 @@ from harness.containers.around import around
 from harness.containers.chart_node import Node
 from harness.load.run import Wanted, running
 from monitoring.site_files import site_files
+from monitoring.yaml_text import read_yaml
 from tests.unit.chart.matrix import SMALL
 from tests.unit.chart.stand_in import Cluster, serving
 
@@ -58,7 +58,7 @@ class Scene:
 
 def values() -> dict[str, Any]:
     """values.small.yaml for what runs here, with images that are made of Debian's packages."""
-    found: dict[str, Any] = yaml.safe_load(SMALL.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml(SMALL.read_text(encoding="utf-8"))
     own = {"repository": f"{REGISTRY}/mita-monitoring", "tag": "test"}
     found |= {"environment": "production", "image": own}
     scaled = {f"{name}_time_scale": SCALE for name in ("prometheus", "alertmanager")}

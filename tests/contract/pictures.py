@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
-
 from devtools.paths import REPO
 from devtools.system import say
 from harness.notify.preview import draw
 from harness.notify.sent import ZONE
 from monitoring import pager_page, slack_page
+from monitoring.yaml_text import read_yaml
 from tests.contract.playing import Fires, Player, Record
 
 PLACE = REPO / "docs" / "messages"
@@ -45,7 +44,7 @@ def known() -> Mapping[str, Any]:
     """Of each alert that a rule's test expects, its labels and annotations."""
     found: dict[str, Any] = {}
     for file in sorted(RULE_TESTS.glob("*.test.yml")):
-        for group in yaml.safe_load(file.read_text())["tests"]:
+        for group in read_yaml(file.read_text())["tests"]:
             for case in group.get("alert_rule_test", ()):
                 for one in case["exp_alerts"]:
                     if "exp_annotations" in one:

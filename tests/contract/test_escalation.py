@@ -17,6 +17,7 @@ from devtools.ports import free_port
 from devtools.wait import until
 from harness.clients import Receivers
 from monitoring.escalation import SOURCE
+from monitoring.yaml_text import read_yaml
 from tests.contract.processes import watched
 
 pytestmark = pytest.mark.slow
@@ -88,7 +89,7 @@ class Site:
         self._process.wait(10)
 
     def play(self, *options: str, token: str = TOKEN, calls: dict[str, list[str]] = CALLS) -> Run:
-        data = yaml.safe_load(SOURCE.read_text())
+        data = read_yaml(SOURCE.read_text())
         for level in data["levels"]:
             level["calls"] = calls[level["level"]]
         (self._home / "escalation.yml").write_text(yaml.safe_dump(data))

@@ -25,8 +25,9 @@ from devtools.wait import until
 from harness.clients import Alertmanager
 from monitoring.catalog import Alert, load
 from monitoring.rule_files import SEVERITIES
+from monitoring.yaml_text import read_yaml
 
-SHIPPED = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+SHIPPED = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 WAIT_S, DEADLINE_S = 3, 90
 ASKED = ("auto", "propose")

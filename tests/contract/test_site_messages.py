@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 
 from devtools.paths import REPO
 from devtools.playbook import run_playbook
@@ -22,6 +21,7 @@ from devtools.wait import until
 from harness.lab.keys import SLACK
 from monitoring.catalog import load
 from monitoring.delivery.line import questions
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from ruletools.programs import amtool
 from tests.contract.test_receivers import TIMEOUT
@@ -34,7 +34,7 @@ PLANTED = {
 }
 SCALE = 60
 ALERTS = [{**alert.labels, "alertname": alert.name} for alert in load(REPO / "monitoring" / "rules")]
-LAB = yaml.safe_load((REPO / "inventories/lab/group_vars/monitoring.yml").read_text())
+LAB = read_yaml((REPO / "inventories/lab/group_vars/monitoring.yml").read_text())
 
 
 @dataclass
@@ -221,7 +221,7 @@ def test_the_heartbeat_is_heard_outside_and_its_end_is_told(site: Site) -> None:
 
 
 def test_amtool_reads_the_rendered_file_as_the_controller_does(site: Site) -> None:
-    asked = questions(yaml.safe_load(site.config.read_text()), ALERTS)
+    asked = questions(read_yaml(site.config.read_text()), ALERTS)
     assert len(asked) > 15
 
     for question in asked:

@@ -14,7 +14,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from devtools.wait import until
@@ -23,10 +22,11 @@ from harness.incident.receipts import destination
 from harness.notify.sent import ZONE
 from harness.notify.table import WORDS, Row, rows
 from monitoring.catalog import load
+from monitoring.yaml_text import read_yaml
 from tests.contract.playing import DEADLINE_S, Player, Record, alert_of, post
 
 pytestmark = pytest.mark.slow
-CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+CONFIG = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 ROWS = list(rows(CONFIG, load(REPO / "monitoring" / "rules")))
 LABELS = [{**row.labels, "env": f"env-{number}-"} for number, row in enumerate(ROWS)]
 LAST = {"alertname": "Last", "severity": "critical", "env": f"env-{len(ROWS)}-"}

@@ -24,6 +24,7 @@ from harness.release.build import build
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch, scratch_host
 from harness.scratch.visitors import Visitors
+from monitoring.yaml_text import read_yaml
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-lab"
@@ -199,7 +200,7 @@ def site(scratch: Scratch, second: Scratch, daemon: Daemon, tmp_path_factory: py
     variables = site_variables(scratch, daemon) | {
         "application_deploy_authorized_keys": [key.with_suffix(".pub").read_text().strip()]
     }
-    one, two = (yaml.safe_load(host.inventory.read_text())["all"]["hosts"] for host in (scratch, second))
+    one, two = (read_yaml(host.inventory.read_text())["all"]["hosts"] for host in (scratch, second))
     children: dict[str, Any] = {
         "application": {"hosts": {"scratch": {}, "scratch2": {}}},
         "postgresql": {"hosts": {"scratch": {}}},
@@ -802,7 +803,7 @@ BY_HAND = {
 @pytest.fixture
 def with_daemon(site: Site, daemon: Daemon, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Roll back by hand on a site that has a daemon."""
-    inventory = yaml.safe_load(site.inventory.read_text())
+    inventory = read_yaml(site.inventory.read_text())
     inventory["all"]["children"]["rollback"] = {"hosts": {"scratch": {}}}
     path = tmp_path / "hosts.yml"
     path.write_text(yaml.safe_dump(inventory))

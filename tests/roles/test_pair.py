@@ -14,6 +14,7 @@ from devtools.playbook import Run, run_playbook
 from devtools.wait import until
 from harness.scratch.host import Scratch, scratch_host
 from harness.scratch.services import PLANTED, WITHOUT
+from monitoring.yaml_text import read_yaml
 
 pytestmark = pytest.mark.lab
 FIRST, SECOND = "monitor1", "monitor2"
@@ -132,7 +133,7 @@ def pair(hosts: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) ->
     rules = [{"alert": name, "expr": expression, **RULE} for name, expression in asked.items()]
     (place / "tried.rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "tried", "rules": rules}]}))
     known = {
-        name: yaml.safe_load(host.inventory.read_text())["all"]["hosts"][name] for name, host in hosts.items()
+        name: read_yaml(host.inventory.read_text())["all"]["hosts"][name] for name, host in hosts.items()
     }
     children: dict[str, Any] = {
         "monitoring": {"hosts": {FIRST: {}, SECOND: {}}},

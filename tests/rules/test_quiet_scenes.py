@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.routing import inhibited
+from monitoring.yaml_text import read_yaml
 from ruletools.house.scene import Active, Scene
 
-CONFIG: dict[str, Any] = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
+CONFIG: dict[str, Any] = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
 
 
 def target(metric: str, host: str, values: str, job: str = "mita-backend", more: str = "") -> dict[str, str]:

@@ -154,7 +154,7 @@ def check_extra(text: str) -> None:
 
 def _yaml(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return read_yaml(text)
     except yaml.YAMLError:
         return None
 

@@ -30,6 +30,7 @@ from devtools.ports import free_port
 from devtools.tools import tool
 from devtools.wait import until
 from harness.clients import Alertmanager as Client
+from monitoring.yaml_text import read_yaml
 
 MONITORING = Path(__file__).resolve().parents[3] / "monitoring"
 LONG_S, SHORT_S = 60.0, 0.05
@@ -61,14 +62,14 @@ TABLE_INTERVAL, WRONG_S = "10s", 6.0
 
 def route_of(interval: str, **changes: Any) -> dict[str, Any]:
     """The shipped route to the daemon, faster, and never repeating what was delivered."""
-    shipped = yaml.safe_load((MONITORING / "alertmanager.yml").read_text())
+    shipped = read_yaml((MONITORING / "alertmanager.yml").read_text())
     [route] = [r for r in shipped["route"]["routes"] if r["receiver"] == "rollback"]
     return {**route, "continue": False, "group_interval": interval, "repeat_interval": "4h", **changes}
 
 
 def config_of(door: str, route: dict[str, Any], **http: Any) -> str:
     """Alertmanager's configuration with the shipped receiver of the daemon, posting to *door*."""
-    shipped = yaml.safe_load((MONITORING / "alertmanager.yml").read_text())
+    shipped = read_yaml((MONITORING / "alertmanager.yml").read_text())
     [receiver] = [r for r in shipped["receivers"] if r["name"] == "rollback"]
     [hook] = receiver["webhook_configs"]
     login = {"username": "alertmanager", "password": "hook-secret"}

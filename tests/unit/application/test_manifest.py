@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from roles.application.files import start
 from roles.application.module_utils.mita_app.manifest import MODULES, OURS, OURS_TOO, complaints
 
@@ -79,7 +79,7 @@ def test_what_is_checked_and_what_starts_know_the_same_modules_from_before() -> 
 
 
 def test_no_release_may_set_what_the_role_sets() -> None:
-    role = yaml.safe_load((REPO / "roles/application/vars/main.yml").read_text())
+    role = read_yaml((REPO / "roles/application/vars/main.yml").read_text())
 
     names = role["__application_variables"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import closing.settings
 import relay.settings
 from devtools import chart
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_closing import closing_settings
 from roles.alertmanager.filter_plugins.mita_relay import relay_files
 from tests.unit.chart.matrix import PROD, SMALL, VALUES, objects
@@ -34,7 +34,7 @@ def test_the_queue_is_told_what_the_role_tells_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [name for name in VALUES if name != "sited"])
 def test_a_site_with_slack_speaks_to_it_through_the_queue_alone(values: str) -> None:
-    config = yaml.safe_load(mounted(values, "alertmanager")["alertmanager.yml"])
+    config = read_yaml(mounted(values, "alertmanager")["alertmanager.yml"])
     entries = [one for each in config["receivers"] for one in each.get("slack_configs", [])]
     assert {one["api_url"] for one in entries} == {"http://127.0.0.1:9096/slack_webhook_url"}
     assert "slack_api_url_file" not in config["global"]

@@ -10,6 +10,7 @@ import yaml
 from devtools import pods
 from devtools.paths import REPO
 from devtools.tools import tool
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.alertmanager.filter_plugins.mita_relay import behind_relay
 from roles.grafana.filter_plugins.mita_grafana import dashboards, provider, source
@@ -44,7 +45,7 @@ def test_promtool_takes_what_is_mounted(values: str, tmp_path: Path) -> None:
     argv = [str(tool("promtool")), "check", "config", str(tmp_path / "prometheus.yml")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    config = yaml.safe_load(files["prometheus.yml"])
+    config = read_yaml(files["prometheus.yml"])
     listed = {f"targets/{one['job_name']}.yml" for one in config["scrape_configs"]}
     assert {path for path in files if path.startswith("targets/")} <= listed
 
@@ -58,7 +59,7 @@ def test_amtool_takes_what_is_mounted(values: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     named = {
         text.removeprefix(ETC)
-        for text in _texts(yaml.safe_load(files["alertmanager.yml"]))
+        for text in _texts(read_yaml(files["alertmanager.yml"]))
         if text.startswith(ETC)
     }
     assert named == {path.removeprefix("secrets/") for path in files if path.startswith("secrets/")}
@@ -86,8 +87,8 @@ def test_rules_and_templates_are_the_native_bytes() -> None:
         assert rules[f"rules/{path.name}"] == path.read_bytes()
     for path in sorted((NATIVE / "templates").glob("*.tmpl")):
         assert templates[f"templates/{path.name}"] == path.read_bytes()
-    config = yaml.safe_load(mounted("alone", "prometheus")["prometheus.yml"])
-    assert config["rule_files"] == yaml.safe_load((NATIVE / "prometheus.yml").read_text())["rule_files"]
+    config = read_yaml(mounted("alone", "prometheus")["prometheus.yml"])
+    assert config["rule_files"] == read_yaml((NATIVE / "prometheus.yml").read_text())["rule_files"]
 
 
 def test_rules_with_a_sites_links_are_those_of_the_role() -> None:
@@ -97,7 +98,7 @@ def test_rules_with_a_sites_links_are_those_of_the_role() -> None:
         prometheus_files(str(NATIVE), runbooks_url=runbooks, dashboards_url=dashboards_url),
     )
     for file in theirs[1:]:
-        assert yaml.safe_load(ours[file["path"]]) == yaml.safe_load(file["content"])
+        assert read_yaml(ours[file["path"]]) == read_yaml(file["content"])
     assert {path for path in ours if path.startswith("rules/")} == {
         "rules/expected.rules.yml",
         *(file["path"] for file in theirs[1:]),
@@ -107,7 +108,7 @@ def test_rules_with_a_sites_links_are_those_of_the_role() -> None:
 def test_prometheus_is_told_the_same_as_by_the_role() -> None:
     (theirs, *_) = prometheus_files(str(NATIVE), own={"labels": {"replica": "${POD_NAME}"}})
     ours, wanted = (
-        yaml.safe_load(text) for text in (mounted("prod", "prometheus")["prometheus.yml"], theirs["content"])
+        read_yaml(text) for text in (mounted("prod", "prometheus")["prometheus.yml"], theirs["content"])
     )
     for config in (ours, wanted):  # how pods are found is the chart's own
         config["scrape_configs"] = [
@@ -126,7 +127,7 @@ def test_expected_targets_are_counted_as_by_the_role() -> None:
     config = [{"path": "prometheus.yml", "content": files["prometheus.yml"].decode()}]
     (written,) = expected_files(theirs, config)
     ours, wanted = (
-        sorted(yaml.safe_load(text)["groups"][0]["rules"], key=lambda rule: str(rule["labels"]["job"]))
+        sorted(read_yaml(text)["groups"][0]["rules"], key=lambda rule: str(rule["labels"]["job"]))
         for text in (files["rules/expected.rules.yml"], written["content"])
     )
     assert ours == wanted
@@ -142,11 +143,11 @@ def test_alertmanager_is_told_the_same_as_by_the_role() -> None:
     url = "http://mita-monitoring-rollback.monitoring.svc:8000"
     said = {"alertmanager_mail": mail, "alertmanager_dead_man": {"url": "https://dead-man.example/"}}
     theirs = alertmanager_files(str(NATIVE), secrets=SECRETS, said=said, daemon={"url": url})
-    wanted = yaml.safe_load(behind_relay(theirs, 9096)[0]["content"])
+    wanted = read_yaml(behind_relay(theirs, 9096)[0]["content"])
     (dead_man,) = (one for one in wanted["receivers"] if one["name"] == "dead-man")
     del dead_man["webhook_configs"][0]["url"]
     dead_man["webhook_configs"][0]["url_file"] = f"{ETC}dead_man_url"
-    assert yaml.safe_load(mounted("prod", "alertmanager")["alertmanager.yml"]) == wanted
+    assert read_yaml(mounted("prod", "alertmanager")["alertmanager.yml"]) == wanted
 
 
 def test_a_site_without_a_pager_is_told_the_same_as_by_the_role() -> None:
@@ -155,18 +156,18 @@ def test_a_site_without_a_pager_is_told_the_same_as_by_the_role() -> None:
     theirs = alertmanager_files(
         str(NATIVE), secrets=SECRETS, said={"alertmanager_without": without}, daemon={"url": url}
     )
-    ours = yaml.safe_load(mounted("small", "alertmanager")["alertmanager.yml"])
-    wanted = yaml.safe_load(behind_relay(theirs, 9096)[0]["content"])
+    ours = read_yaml(mounted("small", "alertmanager")["alertmanager.yml"])
+    wanted = read_yaml(behind_relay(theirs, 9096)[0]["content"])
     assert ours["route"] == wanted["route"]
     assert ours["inhibit_rules"] == wanted["inhibit_rules"]
     assert ours == wanted
 
 
 def test_a_daemon_elsewhere_is_told_at_its_public_address() -> None:
-    config = yaml.safe_load(mounted("elsewhere", "alertmanager")["alertmanager.yml"])
+    config = read_yaml(mounted("elsewhere", "alertmanager")["alertmanager.yml"])
     hooks = [hook for one in config["receivers"] for hook in one.get("webhook_configs", [])]
     assert {hook["url"] for hook in hooks} == {"https://api.mita.finance/api/admin/rollback/trigger"}
-    alone = yaml.safe_load(mounted("alone", "alertmanager")["alertmanager.yml"])
+    alone = read_yaml(mounted("alone", "alertmanager")["alertmanager.yml"])
     assert not [one for one in alone["receivers"] if "webhook_configs" in one]
 
 
@@ -179,26 +180,24 @@ def test_dashboards_are_those_of_the_role() -> None:
     }
     wanted = {file["path"]: file["content"].encode() for file in dashboards(str(NATIVE), links)}
     assert {path: text for path, text in files.items() if path.startswith("dashboards/")} == wanted
-    assert yaml.safe_load(files["provisioning/dashboards/mita.yml"]) == yaml.safe_load(
+    assert read_yaml(files["provisioning/dashboards/mita.yml"]) == read_yaml(
         provider("/etc/grafana/dashboards")
     )
     url = "http://mita-monitoring-prometheus.monitoring.svc:9090"
-    assert yaml.safe_load(files["provisioning/datasources/mita.yml"]) == yaml.safe_load(
-        source({}, url)[0]["content"]
-    )
+    assert read_yaml(files["provisioning/datasources/mita.yml"]) == read_yaml(source({}, url)[0]["content"])
 
 
 def test_the_operators_rules_are_the_native_rules() -> None:
     found = {one["metadata"]["name"]: one["spec"] for one in objects("operator").of("PrometheusRule")}
     for path in sorted((NATIVE / "rules").glob("*.rules.yml")):
         name = f"mita-monitoring-rules-{path.name.removesuffix('.rules.yml')}"
-        assert found.pop(name) == yaml.safe_load(path.read_text())
+        assert found.pop(name) == read_yaml(path.read_text())
     assert not found
 
 
 def _without_discovery(text: bytes) -> bytes:
     """Debian builds Prometheus without the discovery of pods, so promtool reads the rest of such a job."""
-    config = yaml.safe_load(text)
+    config = read_yaml(text)
     for job in config["scrape_configs"]:
         for found in job.pop("kubernetes_sd_configs", []):
             assert set(found) == {"role", "namespaces", "selectors"}

@@ -8,12 +8,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-import yaml
 
 import rollback
 from devtools import chart, pods
 from devtools.cluster_tools import cluster_tool
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from tests.unit.chart.matrix import objects
 
 NATIVE = REPO / "monitoring"
@@ -29,10 +29,10 @@ def test_no_native_file_has_a_second_copy() -> None:
 
 
 def test_the_chart_is_of_the_daemons_release() -> None:
-    known = yaml.safe_load((chart.CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    known = read_yaml((chart.CHART / "Chart.yaml").read_text(encoding="utf-8"))
     assert known["version"] == known["appVersion"] == rollback.__version__
     for file in EXAMPLES:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = read_yaml(file.read_text(encoding="utf-8"))
         assert str(values["image"]["tag"]) == rollback.__version__
 
 
@@ -42,7 +42,7 @@ def test_the_page_of_switches_is_that_of_the_schema() -> None:
 
 def test_every_switch_stands_in_the_values_and_the_other_way_round() -> None:
     schema = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
-    defaults = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
+    defaults = read_yaml((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
     names = [
         name for name, _, _ in chart.switches(schema, defaults)
     ]  # a KeyError names what values.yaml lacks

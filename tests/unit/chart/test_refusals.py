@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools import chart
+from monitoring.yaml_text import read_yaml
 
 pytestmark = pytest.mark.slow
 SMALL = chart.CHART / "values.small.yaml"
@@ -150,7 +150,7 @@ def test_what_kubernetes_or_prometheus_would_refuse_is_refused_before() -> None:
 def test_what_is_taken_away_is_missed_by_its_name() -> None:
     """A null in a file of values takes a default away."""
     schema = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
-    defaults = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
+    defaults = read_yaml((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
     said = _refused(dict.fromkeys(schema["required"]))
     assert [name for name in schema["required"] if f"(root): {name} is required" not in said] == []
     parts = ("prometheus", "alertmanager", "grafana", "rollback", "ingress", "exporters")

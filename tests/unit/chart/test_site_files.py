@@ -13,6 +13,7 @@ from devtools import chart
 from devtools.paths import REPO
 from monitoring.errors import CatalogError
 from monitoring.site_files import site_files
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.alertmanager.filter_plugins.mita_relay import behind_relay, relay_files
 from roles.prometheus.filter_plugins.mita_prometheus import prometheus_files
@@ -33,17 +34,15 @@ def test_messages_go_where_the_role_would_lead_them() -> None:
     said = SITE | {"alertmanager_mail": mail, "alertmanager_dead_man": {"url": "https://x.example/"}}
     url = "http://mita-monitoring-rollback.monitoring.svc:8000"
     theirs = alertmanager_files(str(NATIVE), secrets=SECRETS, said=said, daemon={"url": url})
-    wanted = yaml.safe_load(behind_relay(theirs, 9096)[0]["content"])
+    wanted = read_yaml(behind_relay(theirs, 9096)[0]["content"])
     (dead_man,) = (one for one in wanted["receivers"] if one["name"] == "dead-man")
     dead_man["webhook_configs"][0] = {
         "url_file": "/etc/alertmanager/secrets/dead_man_url",
         "send_resolved": False,
     }
-    assert yaml.safe_load(mounted("sited", "alertmanager")["alertmanager.yml"]) == wanted
+    assert read_yaml(mounted("sited", "alertmanager")["alertmanager.yml"]) == wanted
     (queue, *_) = relay_files(theirs, 9096, time_scale=1, directory="/x")
-    assert yaml.safe_load(mounted("sited", "alertmanager", "relay")["relay.json"]) == yaml.safe_load(
-        queue["content"]
-    )
+    assert read_yaml(mounted("sited", "alertmanager", "relay")["relay.json"]) == read_yaml(queue["content"])
 
 
 @pytest.mark.slow
@@ -56,7 +55,7 @@ def test_rules_are_those_that_the_role_would_write() -> None:
     )
     ours = mounted("sited", "prometheus")
     for file in theirs[1:]:
-        assert yaml.safe_load(ours[file["path"]]) == yaml.safe_load(file["content"])
+        assert read_yaml(ours[file["path"]]) == read_yaml(file["content"])
     assert b"> 0.3" in ours["rules/http.rules.yml"]
     assert b"alert: HostDown\n" not in ours["rules/host.rules.yml"]
 

@@ -4,11 +4,11 @@ import subprocess
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from devtools import chart, pods
 from devtools.cluster_tools import cluster_tool
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from tests.unit.chart.matrix import PROD, SECRETS
 
 pytestmark = pytest.mark.slow
@@ -46,11 +46,11 @@ def test_labels_are_the_text_that_was_said(strange: pods.Objects) -> None:
     found = strange.of("StatefulSet")
     (prometheus,) = (one for one in found if one["metadata"]["name"].endswith("-prometheus"))
     files = strange.volume(pods.pod(prometheus), "config")
-    (job, *_) = yaml.safe_load(files["prometheus.yml"])["scrape_configs"]
+    (job, *_) = read_yaml(files["prometheus.yml"])["scrape_configs"]
     steps = [one for one in job["relabel_configs"] if "target_label" in one]
     set_to = {one["target_label"]: one.get("replacement") for one in steps}
     assert set_to["env"] == set_to["service"] == "on: 1 $$1"
-    (entry, *_) = yaml.safe_load(files["targets/prometheus.yml"])
+    (entry, *_) = read_yaml(files["targets/prometheus.yml"])
     assert entry["labels"]["env"] == ODD
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools import chart
 from devtools.cluster_tools import cluster_tool
+from monitoring.yaml_text import read_yaml
 from tests.unit.chart.matrix import objects
 from tests.unit.chart.stand_in import ROLLOUT, Cluster, serving
 
@@ -33,7 +33,7 @@ class Run:
     def __init__(self, cluster: Cluster, place: Path, values: str = "prod") -> None:
         self.cluster, self._place, self.events = cluster, place, place / "events.jsonl"
         found = objects(values).get("ConfigMap", "mita-monitoring-rollback")["data"]["settings.yml"]
-        self._executor = yaml.safe_load(found)["executor"]
+        self._executor = read_yaml(found)["executor"]
         tools = place / "tools"
         tools.mkdir()
         (tools / "kubectl").symlink_to(cluster_tool("kubectl"))

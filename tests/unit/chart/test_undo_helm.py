@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools import chart
 from devtools.cluster_tools import cluster_tool
+from monitoring.yaml_text import read_yaml
 from tests.unit.chart.helm_stand_in import HelmCluster
 from tests.unit.chart.matrix import PROD
 from tests.unit.chart.stand_in import VERSION, serving
@@ -34,7 +34,7 @@ def told() -> tuple[list[Any], dict[str, list[str]]]:
         one for one in found if one["kind"] == "Role" and one["metadata"]["name"].endswith("-rollback")
     )
     (config,) = (one for one in found if "settings.yml" in one.get("data", {}))
-    return role["rules"], yaml.safe_load(config["data"]["settings.yml"])["executor"]
+    return role["rules"], read_yaml(config["data"]["settings.yml"])["executor"]
 
 
 def application(place: Path, version: str) -> Path:

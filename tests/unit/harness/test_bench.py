@@ -28,6 +28,7 @@ from harness.cli import main
 from harness.proof.marks import Mark
 from harness.proof.rungs import Life
 from monitoring.errors import CatalogError
+from monitoring.yaml_text import read_yaml
 
 OWN = REPO / "tests" / "own_service"
 FILE = OWN / "alertmanager.yml"
@@ -47,7 +48,7 @@ def sent(at: float, receiver: str, labels: Mapping[str, str], status: str = "fir
     """What the stand-ins record when one receiver of the file speaks."""
     alerts = [{"status": status, "labels": dict(labels)}]
     found = [record(at, "webhook", channel=witness(receiver), body={"groupKey": "g", "alerts": alerts})]
-    for place in places(FILE, yaml.safe_load(FILE.read_text())):
+    for place in places(FILE, read_yaml(FILE.read_text())):
         if place.receiver != receiver or not (status == "firing" or place.tells_ends):
             continue
         number, late = str(place.number), at + 0.1
@@ -80,7 +81,7 @@ def steps(
             **scene,
         }
     )
-    config = yaml.safe_load(FILE.read_text())
+    config = read_yaml(FILE.read_text())
     seen = Seen(config=config, places=places(FILE, config), records=records, told=told or {})
     [proof] = judge(played, seen)
     return [(step.mark, step.why) for step in proof.steps]
@@ -235,7 +236,7 @@ def test_an_alert_that_still_fires_is_not_resolved() -> None:
 
 
 def test_a_message_is_about_what_its_witness_heard_whatever_its_text_says() -> None:
-    at = places(FILE, yaml.safe_load(FILE.read_text()))
+    at = places(FILE, read_yaml(FILE.read_text()))
 
     told = heard([*sent(NOW, "till", FAILING), *sent(NOW + 1, "ticket", LOW)], at)
 
@@ -244,9 +245,7 @@ def test_a_message_is_about_what_its_witness_heard_whatever_its_text_says() -> N
 
 
 def test_what_arrives_is_written_as_a_person_reads_it() -> None:
-    said = list(
-        written(sent(NOW, "till", FAILING, "resolved"), places(FILE, yaml.safe_load(FILE.read_text())))
-    )
+    said = list(written(sent(NOW, "till", FAILING, "resolved"), places(FILE, read_yaml(FILE.read_text()))))
 
     assert said == [
         "08:00:00  till (webhook hooks.shop.example): taken",

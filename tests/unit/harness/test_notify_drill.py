@@ -7,7 +7,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from devtools.errors import UserError
 from devtools.paths import REPO
@@ -17,8 +16,9 @@ from harness.notify.testing import labels
 from harness.notify.why import reached
 from monitoring.catalog import Alert, load
 from monitoring.routing import inhibited
+from monitoring.yaml_text import read_yaml
 
-CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+CONFIG = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 ALERTS = load(REPO / "monitoring" / "rules")
 SOFIA = ZoneInfo("Europe/Sofia")
 NOON, NIGHT = (datetime(2026, 11, 27, hour, tzinfo=SOFIA) for hour in (12, 3))

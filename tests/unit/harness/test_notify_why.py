@@ -12,8 +12,9 @@ from devtools.paths import REPO
 from harness.cli import main
 from harness.notify.why import holds, labels_of, reached, silenced
 from monitoring.catalog import load
+from monitoring.yaml_text import read_yaml
 
-CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+CONFIG = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 ALERTS = {alert.name: alert for alert in load(REPO / "monitoring" / "rules")}
 SOFIA = ZoneInfo("Europe/Sofia")
 NOON, NIGHT = (datetime(2026, 11, 28, hour, tzinfo=SOFIA) for hour in (12, 3))

@@ -10,7 +10,6 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-import yaml
 from rich.console import Console
 
 from devtools.errors import UserError
@@ -24,9 +23,10 @@ from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
 from harness.proof.rungs import Life, Played, Proof, Stray, Witnessed, judge, strays
 from monitoring.catalog import load
+from monitoring.yaml_text import read_yaml
 from ruletools.house.files import RULES
 
-CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+CONFIG = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 NOON = datetime(2026, 11, 27, 11, 0, tzinfo=UTC).timestamp()  # a Friday
 NIGHT = datetime(2026, 11, 27, 1, 0, tzinfo=UTC).timestamp()
 FAULT = Fault(

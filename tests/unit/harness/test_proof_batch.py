@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devtools.errors import UserError
 from devtools.paths import REPO
@@ -18,6 +17,7 @@ from harness.proof import batch, runbook, watching
 from harness.proof.rungs import Played
 from harness.stack import released
 from monitoring.catalog import load
+from monitoring.yaml_text import read_yaml
 from ruletools.house.files import RULES
 
 ALERTS = {alert.name: alert for alert in load(RULES)}
@@ -41,7 +41,7 @@ class Silent:
 def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was done with which fault; every fault is over as soon as it is there."""
     done: list[str] = []
-    routes = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+    routes = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
     monkeypatch.setattr(watching, "configuration", lambda: routes)
     monkeypatch.setattr(
         "harness.proof.batch.policy_in_force", lambda: {"cooldown": 40.0, "verification_timeout": 6.0}

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import yaml
-
 from devtools.paths import REPO
 from harness.incident.receipts import (
     FIRES,
@@ -21,8 +19,9 @@ from harness.incident.receipts import (
     wrong,
 )
 from monitoring.destinations import Destination
+from monitoring.yaml_text import read_yaml
 
-CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+CONFIG = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 MAIN = {
     "alertname": "CriticalErrorRate",
     "severity": "critical",

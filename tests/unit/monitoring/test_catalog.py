@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from monitoring.catalog import CatalogError, detection_bounds, load, render_alertmanager, render_rules
 from monitoring.detection import window
+from monitoring.yaml_text import read_yaml
 
 RULES = """\
 groups:
@@ -46,7 +46,7 @@ def rules(tmp_path: Path) -> Path:
 
 def changed(directory: Path, overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The rules of the rendered file by their names."""
-    document = yaml.safe_load(render_rules(directory, overrides=overrides)["g.rules.yml"])
+    document = read_yaml(render_rules(directory, overrides=overrides)["g.rules.yml"])
     return {rule.get("alert") or rule["record"]: rule for rule in document["groups"][0]["rules"]}
 
 
@@ -82,13 +82,13 @@ def test_every_other_field(rules: Path) -> None:
 
 def test_overrides_come_before_the_time_scale(rules: Path) -> None:
     text = render_rules(rules, overrides={"TooMany": {"for": "1m"}}, time_scale=15)["g.rules.yml"]
-    assert yaml.safe_load(text)["groups"][0]["rules"][2]["for"] == "4s"
+    assert read_yaml(text)["groups"][0]["rules"][2]["for"] == "4s"
 
 
 def test_a_file_without_rules_left_is_still_a_rule_file(rules: Path) -> None:
     (rules / "one.rules.yml").write_text("groups: [{name: one, rules: [{alert: One, expr: vector(1)}]}]")
     text = render_rules(rules, overrides={"One": {"enabled": False}})["one.rules.yml"]
-    assert yaml.safe_load(text) == {"groups": []}
+    assert read_yaml(text) == {"groups": []}
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import CatalogError, render_alertmanager
 from monitoring.delivery.channels import shared_address, with_channels
+from monitoring.yaml_text import read_yaml
 
 TEXT = (REPO / "monitoring" / "alertmanager.yml").read_text("utf-8")
-OURS = yaml.safe_load(TEXT)
+OURS = read_yaml(TEXT)
 MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mail.example.org:587"}
 NO_SWITCH = {"dead_man": "a test"}
 Config = dict[str, Any]
@@ -20,7 +20,7 @@ def site(**said: Any) -> Config:
     """The configuration of a site that says this in inputs without their prefix."""
     base = {"mail": MAIL, "without": NO_SWITCH} | said
     return dict(
-        yaml.safe_load(
+        read_yaml(
             render_alertmanager(TEXT, said={f"alertmanager_{name}": value for name, value in base.items()})
         )
     )
@@ -232,4 +232,4 @@ def test_a_wrong_input_is_told_with_what_is_right(said: dict[str, Any], says: st
 
 
 def test_a_site_that_is_only_read_need_not_be_whole() -> None:
-    assert yaml.safe_load(render_alertmanager(TEXT, said={}, whole=False)) == OURS
+    assert read_yaml(render_alertmanager(TEXT, said={}, whole=False)) == OURS

@@ -11,10 +11,11 @@ from harness.notify.called import lines
 from monitoring.catalog import load
 from monitoring.errors import CatalogError
 from monitoring.escalation import SOURCE, Paged, Promise, late, needed_share, paged, read, steps
+from monitoring.yaml_text import read_yaml
 
 TEXT = SOURCE.read_text()
 DATA = read(TEXT)
-CONFIG = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+CONFIG = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
 PAGED = {one.name: one for one in paged(load(REPO / "monitoring" / "rules"), CONFIG)}
 
 
@@ -84,7 +85,7 @@ def test_promise_that_cannot_be_kept_fails(tmp_path: Path, capsys: pytest.Captur
 def test_severity_that_pages_without_a_promise_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = yaml.safe_load(TEXT)
+    data = read_yaml(TEXT)
     del data["promised"]["error"]
     file = tmp_path / "escalation.yml"
     file.write_text(yaml.safe_dump(data))
@@ -94,7 +95,7 @@ def test_severity_that_pages_without_a_promise_is_named(
 
 
 def with_calls(*calls: list[str], after: tuple[float, ...] = (0, 5, 15)) -> str:
-    data = yaml.safe_load(TEXT)
+    data = read_yaml(TEXT)
     data["levels"] = [
         {"level": f"L{number}", "after": minutes, "calls": one}
         for number, (minutes, one) in enumerate(zip(after, calls, strict=False), 1)

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import CatalogError, load
 from monitoring.delivery import line
 from monitoring.delivery.inputs import refuse_cuts
 from monitoring.patch import merge
+from monitoring.yaml_text import read_yaml
 
-OURS = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
+OURS = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text("utf-8"))
 ALERTS = [{**alert.labels, "alertname": alert.name} for alert in load(REPO / "monitoring" / "rules")]
 SAID = {
     "alertmanager_mail": {"to": "a@x.org", "from": "b@x.org", "smarthost": "x.org:25"},

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import CatalogError, render_alertmanager
+from monitoring.yaml_text import read_yaml
 
 TEXT = (REPO / "monitoring" / "alertmanager.yml").read_text("utf-8")
 MAIL = {"to": "ops@example.org", "from": "alerts@example.org", "smarthost": "mail.example.org:587"}
@@ -16,7 +16,7 @@ SEED = ("mita.finance", "sendgrid", "apikey")
 def rendered(mail: dict[str, Any], absent: Any = None) -> tuple[str, Any]:
     said = {"alertmanager_mail": mail, "alertmanager_without": {"dead_man": "a test", **(absent or {})}}
     text = render_alertmanager(TEXT, said=said)
-    return text, yaml.safe_load(text)
+    return text, read_yaml(text)
 
 
 def mails(config: Any) -> list[Any]:
@@ -77,6 +77,6 @@ def test_the_addresses_of_the_repository_stay_where_no_site_is_meant() -> None:
 
 
 def test_the_example_site_writes_out_the_addresses_of_the_requirements() -> None:
-    example = yaml.safe_load((REPO / "inventories/production/group_vars/monitoring.yml").read_text("utf-8"))
+    example = read_yaml((REPO / "inventories/production/group_vars/monitoring.yml").read_text("utf-8"))
 
     assert rendered(example["alertmanager_mail"])[0] == TEXT

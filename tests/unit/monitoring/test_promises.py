@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from monitoring import contract, slo
 from monitoring.catalog import CatalogError, render_rules
 from monitoring.promises import promises
 from monitoring.promql import Selector, walk
 from monitoring.promql_parse import parse
+from monitoring.yaml_text import read_yaml
 
 RULES = Path(slo.__file__).parent / "rules"
 TEXT = slo.SOURCE.read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ TEXT = slo.SOURCE.read_text(encoding="utf-8")
 
 def rendered(promised: Any, **more: Any) -> dict[str, Any]:
     """The rules of the promises by name."""
-    document = yaml.safe_load(render_rules(RULES, promised=promised, **more)["slo.rules.yml"])
+    document = read_yaml(render_rules(RULES, promised=promised, **more)["slo.rules.yml"])
     return {rule.get("alert") or rule["record"]: rule for g in document["groups"] for rule in g["rules"]}
 
 

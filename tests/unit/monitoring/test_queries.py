@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.catalog import render_rules
 from monitoring.promql_parse import parse
 from monitoring.queries import query_of, with_queries
 from monitoring.rule_files import rule_files
+from monitoring.yaml_text import read_yaml
 
 RULES = """\
 groups:
@@ -33,7 +33,7 @@ groups:
 
 
 def rule(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(text)["groups"][0]["rules"][0]
+    found: dict[str, Any] = read_yaml(text)["groups"][0]["rules"][0]
     return found
 
 
@@ -70,6 +70,6 @@ def test_overrides_and_the_time_scale_change_it_too(tmp_path: Path) -> None:
 
 def test_every_expression_means_the_same_on_one_line() -> None:
     for path in rule_files(REPO / "monitoring" / "rules"):
-        for group in yaml.safe_load(path.read_text("utf-8"))["groups"]:
+        for group in read_yaml(path.read_text("utf-8"))["groups"]:
             for each in group["rules"]:
                 assert parse(query_of(each["expr"])) == parse(each["expr"])

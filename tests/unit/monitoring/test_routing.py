@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from monitoring.destinations import INTEGRATIONS, Destination, RoutingError
 from monitoring.routing import deliveries, inhibited, matches, receivers_of
+from monitoring.yaml_text import read_yaml
 
-CONFIG: dict[str, Any] = yaml.safe_load(
+CONFIG: dict[str, Any] = read_yaml(
     """
 route:
   receiver: fallback
@@ -199,7 +199,7 @@ def test_louder_alert_silences_a_quieter_one_of_the_same_symptom(symptom: str, e
 
 
 def test_critical_alert_of_the_backend_goes_where_the_requirements_say() -> None:
-    config = yaml.safe_load((REPO / "monitoring" / "alertmanager.yml").read_text())
+    config = read_yaml((REPO / "monitoring" / "alertmanager.yml").read_text())
     found = deliveries(config, {"severity": "critical", "component": "backend", "rollback": "auto"})
 
     assert [str(d.destination) for d in found] == [

@@ -1,11 +1,11 @@
 """Dividing time changes durations only, keeps a scrape possible, and changes nothing at factor 1."""
 
 import pytest
-import yaml
 
 from monitoring.catalog import render_alertmanager, render_prometheus
 from monitoring.errors import CatalogError
 from monitoring.timescale import scale_expression, scale_rule_file
+from monitoring.yaml_text import read_yaml
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,15 @@ def test_a_rule_file_is_scaled_in_every_place() -> None:
 def test_a_scrape_keeps_a_second_where_its_interval_allows() -> None:
     text = "global: {scrape_interval: 15s, scrape_timeout: 10s, evaluation_interval: 15s}\n"
     scaled = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    assert yaml.safe_load(render_prometheus(text, time_scale=15)) == {"global": scaled}
-    tighter = yaml.safe_load(render_prometheus(text, time_scale=30))["global"]
+    assert read_yaml(render_prometheus(text, time_scale=15)) == {"global": scaled}
+    tighter = read_yaml(render_prometheus(text, time_scale=30))["global"]
     assert tighter == {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
 
 
 def test_routes_are_scaled_at_every_depth_and_no_wait_stays_no_wait() -> None:
     text = "route: {group_wait: 30s, routes: [{group_wait: 0s, group_interval: 15s, repeat_interval: 4m}]}\n"
     child = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "16s"}
-    assert yaml.safe_load(render_alertmanager(text, time_scale=15)) == {
+    assert read_yaml(render_alertmanager(text, time_scale=15)) == {
         "route": {"group_wait": "2s", "routes": [child]}
     }
 

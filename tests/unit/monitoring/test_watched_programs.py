@@ -3,17 +3,17 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from monitoring.errors import CatalogError
 from monitoring.watched_programs import config, problems
+from monitoring.yaml_text import read_yaml
 
 DATABASES = {"name": "databases", "comm": ["mariadbd"]}
 QUEUE = {"name": "queue", "exe": ["/usr/bin/python3"], "cmdline": ["shop"]}
 
 
 def test_programs_arrive_as_they_are_said() -> None:
-    assert yaml.safe_load(config([DATABASES, QUEUE])) == {"process_names": [DATABASES, QUEUE]}
+    assert read_yaml(config([DATABASES, QUEUE])) == {"process_names": [DATABASES, QUEUE]}
 
 
 @pytest.mark.parametrize(

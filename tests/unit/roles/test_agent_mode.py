@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
 from monitoring import agent_mode
+from monitoring.yaml_text import read_yaml
 from roles.program.module_utils.mita_target import stores
 from roles.prometheus.filter_plugins.mita_agent import content_for, problems
 from roles.prometheus.filter_plugins.mita_prometheus import prometheus_files
@@ -28,7 +28,7 @@ TAKEN = f'prometheus_remote_storage_queue_highest_sent_timestamp_seconds{{remote
 
 def rendered(mode: str, overrides: Mapping[str, Any] | None = None, **own: Any) -> dict[str, dict[str, Any]]:
     files = content_for(prometheus_files(CONTENT, own=own, overrides=overrides), mode)
-    return {file["path"]: yaml.safe_load(file["content"]) for file in files}
+    return {file["path"]: read_yaml(file["content"]) for file in files}
 
 
 def test_an_agent_scrapes_as_a_server_does_and_has_neither_rules_nor_alerts() -> None:

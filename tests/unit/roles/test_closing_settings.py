@@ -8,6 +8,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_closing import closing_settings, closing_sources
 
 OURS = (REPO / "monitoring" / "alertmanager.yml").read_text()
@@ -44,7 +45,7 @@ def test_patience_is_the_groups_interval_and_what_a_new_alertmanager_waits_for()
 
 
 def test_every_inhibition_and_every_route_with_times_is_there() -> None:
-    config, found = yaml.safe_load(OURS), settings()
+    config, found = read_yaml(OURS), settings()
 
     assert len(found["inhibitions"]) == len(config["inhibit_rules"])
     assert all(rule["source"] and rule["target"] for rule in found["inhibitions"])

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from playbooks.filter_plugins.mita_env import env_problems, image_problems
 from playbooks.filter_plugins.mita_settings import refusal
 
@@ -17,7 +17,7 @@ DIGEST = "@sha256:" + "0" * 64
 
 
 def test_the_playbook_judges_before_it_writes() -> None:
-    plays = yaml.safe_load((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
+    plays = read_yaml((REPO / "playbooks" / "containers.yml").read_text("utf-8"))
     judges = [number for number, play in enumerate(plays) if "mita_env_problems" in str(play)]
     [writer] = [play for play in plays if "container_files" in str(play)]
     daemon = [number for number, task in enumerate(writer["tasks"]) if "mita_settings_refusal" in str(task)]

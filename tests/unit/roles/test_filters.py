@@ -5,10 +5,10 @@ from typing import Any
 
 import bcrypt
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.program.filter_plugins.mita_exporters import exporter_jobs
 from roles.program.filter_plugins.mita_files import environment, exec_line
@@ -34,7 +34,7 @@ def target_files(*arguments: Any, **named: Any) -> list[dict[str, Any]]:
 
 def hash_at(place: str) -> str:
     (web,) = web_files([USER], certificate="", key="", place=place)
-    return str(yaml.safe_load(web["content"])["basic_auth_users"]["scraper"])
+    return str(read_yaml(web["content"])["basic_auth_users"]["scraper"])
 
 
 def test_password_hash_is_the_passwords_and_the_same_at_every_run() -> None:
@@ -57,7 +57,7 @@ def test_given_hash_is_used_as_it_is() -> None:
 def test_web_without_users_and_certificate_is_open_and_no_secret() -> None:
     (web,) = web_files([], certificate="", key="", place="x")
 
-    assert yaml.safe_load(web["content"]) == {} and not web["secret"]
+    assert read_yaml(web["content"]) == {} and not web["secret"]
 
 
 def test_certificate_needs_its_key() -> None:
@@ -125,7 +125,7 @@ def test_targets_are_sorted_and_carry_the_labels_of_their_host() -> None:
 
     assert file["path"] == "targets/mita-backend.yml" and file["apply"] == "watched"
     labels = {"env": "lab", "service": "mita-backend"}
-    assert yaml.safe_load(file["content"]) == [
+    assert read_yaml(file["content"]) == [
         {"targets": ["app1:8080"], "labels": {"instance": "app1", "host": "app1", **labels}},
         {"targets": ["10.0.0.2:8080"], "labels": {"instance": "app2", "host": "app2", **labels}},
     ]
@@ -136,7 +136,7 @@ def test_probed_targets_are_urls() -> None:
 
     (file,) = target_files(jobs, {"application": ["app1"]}, HOSTVARS, environment="lab")
 
-    (entry,) = yaml.safe_load(file["content"])
+    (entry,) = read_yaml(file["content"])
     assert entry["targets"] == ["https://app1:443/up"]
     assert entry["labels"]["instance"] == "https://app1:443/up" and entry["labels"]["host"] == "app1"
 
@@ -157,7 +157,7 @@ def test_job_without_hosts_has_no_file_and_given_targets_need_none() -> None:
 
     (file,) = target_files(jobs, {}, {}, environment="lab")
 
-    (entry,) = yaml.safe_load(file["content"])
+    (entry,) = read_yaml(file["content"])
     assert entry["labels"] == {"instance": "gw:9100", "env": "lab", "service": "router", "host": "gw"}
 
 
@@ -178,7 +178,7 @@ def scraped(
     files = target_files(PORTS, groups, hostvars, environment="lab", here="watch", **more)
     return {
         Path(file["path"]).stem: {
-            entry["labels"]["instance"]: entry["targets"][0] for entry in yaml.safe_load(file["content"])
+            entry["labels"]["instance"]: entry["targets"][0] for entry in read_yaml(file["content"])
         }
         for file in files
     }
@@ -278,7 +278,7 @@ def test_scraped_jobs_are_expected_to_have_the_targets_of_the_inventory() -> Non
     (file,) = expected_files([*targets, *public], [CONFIG])
 
     assert file["path"] == "rules/expected.rules.yml" and "apply" not in file
-    (group,) = yaml.safe_load(file["content"])["groups"]
+    (group,) = read_yaml(file["content"])["groups"]
     assert {rule["record"] for rule in group["rules"]} == {"job:targets:expected"}
     assert {(*rule["labels"].values(), rule["expr"]) for rule in group["rules"]} == {
         ("node", "node", "lab", "vector(2)"),
@@ -293,7 +293,7 @@ def test_public_endpoints_carry_their_service_and_module() -> None:
     (file,) = public_target_files(given, environment="lab")
 
     assert file["path"] == "targets/blackbox-public.yml"
-    (entry,) = yaml.safe_load(file["content"])
+    (entry,) = read_yaml(file["content"])
     assert entry["targets"] == ["https://www.example.org/up"]
     assert entry["labels"] == {"env": "lab", "service": "shop", "__tmp_module": "http_3xx"}
     assert public_target_files([], environment="lab") == []

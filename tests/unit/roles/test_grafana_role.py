@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
 from devtools.playbook import run_playbook
 from monitoring.grafana import ADDRESSES
+from monitoring.yaml_text import read_yaml
 from roles.grafana.filter_plugins.mita_grafana import dashboards, provider, settings, source
 
 CONTENT = str(REPO / "monitoring")
@@ -19,7 +19,7 @@ CONTENT = str(REPO / "monitoring")
 
 def asked(near: dict[str, Any], **given: Any) -> tuple[Mapping[str, Any], bool]:
     (file,) = source(near, **given)
-    return yaml.safe_load(file["content"])["datasources"][0], file["secret"]
+    return read_yaml(file["content"])["datasources"][0], file["secret"]
 
 
 def test_the_nearest_prometheus_is_asked_unless_the_site_says_another() -> None:
@@ -70,7 +70,7 @@ def test_settings_of_the_site_lie_over_ours() -> None:
 
 
 def test_dashboards_that_are_gone_are_forgotten() -> None:
-    (one,) = yaml.safe_load(provider("/etc/grafana/dashboards"))["providers"]
+    (one,) = read_yaml(provider("/etc/grafana/dashboards"))["providers"]
 
     assert not one["disableDeletion"] and one["options"] == {"path": "/etc/grafana/dashboards"}
 
@@ -105,7 +105,7 @@ def test_a_site_that_wants_it_on_its_monitoring_host_is_asked_for_a_password(tmp
     ("archive", "wanted"), [("", "False "), ("/srv/grafana-10.4.19.linux-amd64.tar.gz", "True 10.4.19")]
 )
 def test_the_lab_has_grafana_where_an_archive_is_named(tmp_path: Path, archive: str, wanted: str) -> None:
-    variables = yaml.safe_load((REPO / "inventories/lab/group_vars/monitoring.yml").read_text())
+    variables = read_yaml((REPO / "inventories/lab/group_vars/monitoring.yml").read_text())
     chosen = {name: value for name, value in variables.items() if name.startswith("grafana_")}
     told = {"ansible.builtin.debug": {"msg": "found {{ grafana_wanted }} {{ grafana_version }}."}}
     playbook = tmp_path / "shown.yml"

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
 from harness.scratch.certificates import self_signed
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.alertmanager.filter_plugins.mita_cluster import told_to_peers
 from roles.program.filter_plugins.mita_endpoints import (
@@ -44,7 +44,7 @@ def routes(daemon: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The receivers by name, and the other files by path."""
     files = alertmanager_files(CONTENT, secrets=SECRETS, said=SAID, daemon=daemon)
     texts = {file["path"]: file["content"] for file in files}
-    config = yaml.safe_load(texts["alertmanager.yml"])
+    config = read_yaml(texts["alertmanager.yml"])
     return {one["name"]: one for one in config["receivers"]}, texts
 
 

@@ -8,6 +8,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.program.filter_plugins.mita_exporters import blackbox, data_file, exporter_jobs, instances
 from roles.prometheus.filter_plugins.mita_prometheus import (
@@ -29,7 +30,7 @@ SHOP: dict[str, Any] = {"groups": ["shop"], "port": 9000}
 def rendered(overrides: Any = None, **own: Any) -> dict[str, Any]:
     """prometheus.yml with what a site adds."""
     files = prometheus_files(CONTENT, own=own, overrides=overrides)
-    return dict(yaml.safe_load(next(file["content"] for file in files if file["path"] == "prometheus.yml")))
+    return dict(read_yaml(next(file["content"] for file in files if file["path"] == "prometheus.yml")))
 
 
 def scrape(config: dict[str, Any], job: str) -> dict[str, Any]:
@@ -230,7 +231,7 @@ def test_a_job_that_could_not_be_asked_is_refused() -> None:
 def test_modules_of_a_site_are_beside_ours() -> None:
     text = blackbox(BLACKBOX, {"shop": {"prober": "tcp"}, "http_2xx": {"timeout": "9s"}})
 
-    modules = yaml.safe_load(text)["modules"]
+    modules = read_yaml(text)["modules"]
     assert modules["shop"] == {"prober": "tcp"} and modules["http_2xx"]["timeout"] == "9s"
     assert modules["http_2xx"]["prober"] == "http"
     assert blackbox(BLACKBOX, {}) == BLACKBOX

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from devtools.paths import REPO
+from monitoring.yaml_text import read_yaml
 from relay.settings import load
 from roles.alertmanager.filter_plugins.mita_alertmanager import alertmanager_files
 from roles.alertmanager.filter_plugins.mita_relay import MARK, behind_relay, relay_files
@@ -38,7 +38,7 @@ def site(**said: Any) -> list[dict[str, Any]]:
 
 
 def config(files: list[dict[str, Any]]) -> Any:
-    return yaml.safe_load(next(file["content"] for file in files if file["path"] == "alertmanager.yml"))
+    return read_yaml(next(file["content"] for file in files if file["path"] == "alertmanager.yml"))
 
 
 def slack(files: list[dict[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -16,6 +16,7 @@ import yaml
 
 from devtools.paths import REPO, VENV
 from harness.lab import spec
+from monitoring.yaml_text import read_yaml
 
 pytestmark = pytest.mark.slow
 PLAY = [
@@ -281,7 +282,7 @@ def test_a_play_that_stays_on_the_controller_may_read_any_inventory(tmp_path: Pa
 
 def test_every_inventory_here_names_its_site() -> None:
     for folder in (REPO / "inventories").iterdir():
-        named = yaml.safe_load((folder / "group_vars" / "all" / "main.yml").read_text())
+        named = read_yaml((folder / "group_vars" / "all" / "main.yml").read_text())
         assert named["site_name"] == folder.name
 
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from devtools.playbook import run_playbook
+from monitoring.yaml_text import read_yaml
 
 pytestmark = pytest.mark.slow
 NO_HOST = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_retries": 0}
@@ -47,7 +47,7 @@ def test_a_site_without_databases_goes_on(tmp_path: Path) -> None:
 )
 def test_hosts_of_the_application_wait_for_each_other(playbook: Path) -> None:
     """Ansible's `throttle` holds no host back where each goes on by itself: all would restart together."""
-    plays = yaml.safe_load(playbook.read_text())
+    plays = read_yaml(playbook.read_text())
 
     free = [play for play in plays if play.get("strategy", "linear") != "linear"]
     included = [task["ansible.builtin.include_role"]["name"] for play in free for task in play["tasks"]]
@@ -56,7 +56,7 @@ def test_hosts_of_the_application_wait_for_each_other(playbook: Path) -> None:
 
 def test_prometheus_comes_after_all_that_it_watches_but_the_application() -> None:
     """A host that is installed later than it is watched counts as down: that would wake somebody."""
-    plays = yaml.safe_load((REPO / "site.yml").read_text())
+    plays = read_yaml((REPO / "site.yml").read_text())
 
     def includes(role: str) -> list[int]:
         return [

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import yaml
 
 from devtools.paths import REPO
 from devtools.playbook import run_playbook
+from monitoring.yaml_text import read_yaml
 from playbooks.filter_plugins import mita_secrets
 
 EXAMPLE = REPO / "inventories" / "production" / "group_vars"
@@ -29,13 +29,11 @@ def told(**variables: Any) -> list[str]:
 
 
 def listed() -> list[str]:
-    return list(yaml.safe_load(VAULT.read_text("utf-8")))
+    return list(read_yaml(VAULT.read_text("utf-8")))
 
 
 def test_the_example_lists_every_secret_that_its_inputs_name() -> None:
-    inputs = [
-        yaml.safe_load(path.read_text("utf-8")) or {} for path in EXAMPLE.rglob("*.yml") if path != VAULT
-    ]
+    inputs = [read_yaml(path.read_text("utf-8")) or {} for path in EXAMPLE.rglob("*.yml") if path != VAULT]
     used = {name for found in inputs for text in mita_secrets.strings(found) for name in NAME.findall(text)}
 
     assert set(listed()) == used
