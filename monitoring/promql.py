@@ -6,9 +6,8 @@ means the same as `text`.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
 
 from monitoring.durations import format_duration
 
@@ -18,6 +17,8 @@ SET_OPERATORS = ("and", "or", "unless")
 
 class Node:
     """Any part of an expression."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def _quote(text: str) -> str:
@@ -160,7 +161,7 @@ def bare(node: Node) -> Node:
 def rebuild(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
     """The node with `change` applied to each direct child; itself where that changes none of them."""
     new: dict[str, object] = {}
-    for name in _fields(type(node)):
+    for name in node.__dataclass_fields__:
         value = getattr(node, name)
         if isinstance(value, Node):
             if (changed := change(value)) is not value:
@@ -169,7 +170,7 @@ def rebuild(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
             several = tuple(change(child) for child in value)
             if any(now is not then for now, then in zip(several, value, strict=True)):
                 new[name] = several
-    return replace(node, **new) if new else node  # type: ignore[type-var]
+    return replace(node, **new) if new else node
 
 
 def transform(node: Node, change: Callable[[Node], Node]) -> Node:
@@ -180,18 +181,13 @@ def transform(node: Node, change: Callable[[Node], Node]) -> Node:
 def children(node: Node) -> list[Node]:
     """The direct children, in the order in which they are written."""
     found: list[Node] = []
-    for name in _fields(type(node)):
+    for name in node.__dataclass_fields__:
         value = getattr(node, name)
         if isinstance(value, Node):
             found.append(value)
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
             found += value
     return found
-
-
-@cache
-def _fields(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -117,17 +117,17 @@ def _short(node: Node) -> str:
 
 
 def _children(node: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:
-    for field in fields(node):  # type: ignore[arg-type]
+    for field in fields(node):
         value = getattr(node, field.name)
         if isinstance(value, Node):
-            yield value, lambda part, name=field.name: replace(node, **{name: part})  # type: ignore[misc,type-var]
+            yield value, lambda part, name=field.name: replace(node, **{name: part})  # type: ignore[misc]
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
             for index, child in enumerate(value):
                 before, after = value[:index], value[index + 1 :]
                 yield (
                     child,
                     lambda part, name=field.name, before=before, after=after: replace(  # type: ignore[misc]
-                        node,  # type: ignore[type-var]
+                        node,
                         **{name: (*before, part, *after)},
                     ),
                 )
