@@ -192,14 +192,14 @@ def test_requests_that_wait_are_seen_while_they_wait(app: Running) -> None:
         return value(scrape(app), "http_requests_inprogress", path=path, method="POST")
 
     def wait() -> int:
-        return call(app, "POST", path, json={}, headers={"X-Mita-Delay": "3"})
+        return call(app, "POST", path, json={}, headers={"X-Mita-Delay": "6"})
 
     with ThreadPoolExecutor(6) as pool:
         answers = [pool.submit(wait) for _ in range(6)]
-        until("six requests in progress", lambda: waiting() == 6, deadline_s=3)
+        until("six requests in progress", lambda: waiting() == 6, deadline_s=6)
         assert requests_with(app) == before
         assert {answer.result() for answer in answers} == {202}
-    until("none in progress", lambda: waiting() == 0, deadline_s=3)
+    until("none in progress", lambda: waiting() == 0, deadline_s=30)
 
 
 def test_delay_that_makes_no_sense_is_refused(app: Running) -> None:
@@ -240,7 +240,7 @@ def test_users_of_today_are_counted_once_each(app: Running) -> None:
     until(
         "every registered user to be active today",
         lambda: value(scrape(app), "daily_active_users") == registered,
-        deadline_s=10,
+        deadline_s=30,
     )
 
 
@@ -255,7 +255,7 @@ def test_queued_jobs_are_worked_off(app: Running) -> None:
             value(scrape(app), "mita_queue_processed_total") >= done + 5
             and value(scrape(app), "mita_queue_depth") == 0
         ),
-        deadline_s=10,
+        deadline_s=30,
     )
 
 
@@ -306,7 +306,7 @@ def test_redis_outage_is_measured_and_over_when_redis_is_back(app: Running, back
         until_health(app, "redis", 0)
         samples = scrape(app)
         assert 0 < value(samples, "mita_middleware_health_status") < 1
-        until("no worker to be ready", lambda: not any_ready(app), deadline_s=10)
+        until("no worker to be ready", lambda: not any_ready(app), deadline_s=30)
         assert call(app, "GET", "/health/live") == 200
     finally:
         backing.redis.start()
@@ -348,7 +348,7 @@ def test_database_outage_fails_transactions_and_counts_them(app: Running, backin
     finally:
         backing.postgres.start()
     until_health(app, "database", 1)
-    until("transactions to work", lambda: transacts(app, user), deadline_s=10)
+    until("transactions to work", lambda: transacts(app, user), deadline_s=30)
 
 
 def transacts(app: Running, user: int) -> bool:

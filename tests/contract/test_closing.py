@@ -127,7 +127,7 @@ class Site:
         self._post(alerts)
 
     def _post(self, alerts: list[dict[str, Any]]) -> None:
-        requests.post(f"{self.url}/api/v2/alerts", json=alerts, timeout=5).raise_for_status()
+        requests.post(f"{self.url}/api/v2/alerts", json=alerts, timeout=30).raise_for_status()
 
     def looks(self) -> int:
         return look(["--settings", f"{self._home}/closing.json", "--memory", f"{self._home}/memory.json"])
@@ -143,7 +143,7 @@ class Site:
     def until_suppressed(self) -> None:
         def suppressed() -> list[Any]:
             self.pages()
-            alerts = requests.get(f"{self.url}/api/v2/alerts", timeout=5).json()
+            alerts = requests.get(f"{self.url}/api/v2/alerts", timeout=30).json()
             return [one for one in alerts if one["status"]["state"] == "suppressed"]
 
         until("an alert to be suppressed", suppressed, deadline_s=TOLD_S)
@@ -165,7 +165,7 @@ class Site:
             "createdBy": "test",
             "comment": "a person",
         }
-        requests.post(f"{self.url}/api/v2/silences", json=body, timeout=5).raise_for_status()
+        requests.post(f"{self.url}/api/v2/silences", json=body, timeout=30).raise_for_status()
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_silenced_drill_names_the_silence(site: Site, capsys: pytest.CaptureFixt
     try:
         assert main(["notify", "test", "people", "--alertmanager", site.client.base]) == 1
     finally:
-        requests.delete(f"{site.client.base}/api/v2/silence/{made}", timeout=5).raise_for_status()
+        requests.delete(f"{site.client.base}/api/v2/silence/{made}", timeout=30).raise_for_status()
 
     assert f"held back by the silence {made}" in capsys.readouterr().out
 
@@ -214,7 +214,7 @@ def test_line_of_the_documentation_tells_people_and_the_daemon(site: Site) -> No
 
     subprocess.run(["/bin/bash", "-c", typed], check=True, capture_output=True)
 
-    until("both to be told", lambda: len(site.heard) == before + 2, deadline_s=10)
+    until("both to be told", lambda: len(site.heard) == before + 2, deadline_s=30)
     assert {place for place, _ in site.heard[before:]} == {"/daemon", "/people"}
 
 

@@ -102,7 +102,7 @@ def test_the_relay_shows_no_address(silent: socket, tmp_path: Path) -> None:
 def told(port: int) -> bool:
     """The relay has taken a message."""
     body = {"channel": "#a", "attachments": [{"title": "t", "text": "t"}]}
-    return requests.post(f"http://127.0.0.1:{port}/slack_webhook_url", json=body, timeout=5).ok
+    return requests.post(f"http://127.0.0.1:{port}/slack_webhook_url", json=body, timeout=30).ok
 
 
 def seen() -> list[bytes]:
@@ -112,5 +112,5 @@ def seen() -> list[bytes]:
 
 def test_a_secret_would_be_seen(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"], env={"TOKEN": SECRET}) as one:
-        until("the process to be its own", lambda: seen() != [], deadline_s=10)
+        until("the process to be its own", lambda: seen() != [], deadline_s=30)
         one.kill()

@@ -135,11 +135,11 @@ class Site:
         end = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
         alerts = [{"labels": one, "annotations": {"summary": "s"}, "endsAt": end} for one in labels]
         url = f"http://127.0.0.1:{self._places['alertmanager']}/api/v2/alerts"
-        requests.post(url, json=alerts, timeout=5).raise_for_status()
+        requests.post(url, json=alerts, timeout=30).raise_for_status()
 
     def waiting(self) -> int:
         url = f"http://127.0.0.1:{self._places['relay']}/state"
-        return int(requests.get(url, timeout=5).json()["slack_webhook_url"]["waiting"])
+        return int(requests.get(url, timeout=30).json()["slack_webhook_url"]["waiting"])
 
     def look(self) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "relay", f"--settings={self._home}/relay/relay.json", "--look"]
@@ -207,7 +207,7 @@ def test_dead_host_is_told_loudest_first_over_kills_failures_and_limits(site: Si
     assert [RANK[title.split()[0]] for title in titles] == sorted(RANK[title.split()[0]] for title in titles)
     assert took < 62 / RATE
     assert all("callback_id" not in attachment for attachment in site.told())
-    until("nothing to wait", lambda: site.waiting() == 0, deadline_s=5)
+    until("nothing to wait", lambda: site.waiting() == 0, deadline_s=30)
     assert site.look().returncode == 0
     assert TOKEN not in site.words() and "found: 503" in site.words()
 
@@ -233,7 +233,7 @@ def test_what_fired_in_the_night_is_told_once_when_it_is_over(
     def digests() -> list[dict[str, Any]]:
         return [one for one in site.told() if one["title"].startswith("While warnings waited")]
 
-    until("the digest to be told", digests, deadline_s=5)
+    until("the digest to be told", digests, deadline_s=30)
     (digest,) = digests()
     assert digest["title"] == "While warnings waited: 2 fired, 2 still fire"
     assert "Alert30 on app1" in digest["text"] and "Alert31 on app1" in digest["text"]

@@ -31,7 +31,7 @@ PORTS = "ss -Hltn 'sport = :8000 or sport = :8001'"
 
 def ask(scratch: Scratch, path: str) -> str:
     """The status code that the daemon answers on its own host."""
-    code = "import sys, urllib.request as u\ntry: print(u.urlopen(sys.argv[1], timeout=5).status)\n"
+    code = "import sys, urllib.request as u\ntry: print(u.urlopen(sys.argv[1], timeout=30).status)\n"
     code += "except u.HTTPError as e: print(e.code)"
     return str(scratch.host.check_output("python3 -c %s %s", code, f"http://127.0.0.1:8000{path}"))
 
@@ -134,7 +134,7 @@ def call(scratch: Scratch, path: str, body: Any) -> Any:
         "import base64, sys, urllib.request as u\n"
         "r = u.Request(sys.argv[1], sys.argv[3].encode(), {'content-type': 'application/json',\n"
         "  'authorization': 'Basic ' + base64.b64encode(sys.argv[2].encode()).decode()})\n"
-        "print(u.urlopen(r, timeout=5).read().decode())"
+        "print(u.urlopen(r, timeout=30).read().decode())"
     )
     url = f"http://127.0.0.1:8000/api/admin/rollback{path}"
     return json.loads(scratch.host.check_output("python3 -c %s %s %s %s", code, url, user, json.dumps(body)))

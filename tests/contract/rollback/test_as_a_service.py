@@ -107,7 +107,7 @@ def test_every_line_about_a_rollback_has_its_numbers(daemon: Any, alert: Alert) 
     daemon.configure(log_format="json").start()
     bad_release(daemon, alert)
     daemon.until_phase("succeeded")
-    until("the end to be told", lambda: len(daemon.world.slack) >= 4, deadline_s=10, interval_s=0.05)
+    until("the end to be told", lambda: len(daemon.world.slack) >= 4, deadline_s=30, interval_s=0.05)
     daemon.end()
 
     lines = [json.loads(line) for line in daemon.said().splitlines()]
@@ -127,7 +127,7 @@ def test_what_comes_from_outside_begins_no_line_and_rings_no_bell(daemon: Any, a
     daemon.post("/trigger", {"alerts": [{"labels": nasty}]}, auth=("alertmanager", "hook-secret"))
     daemon.post("/trigger", {}, auth=(nasty.replace("\r\n", ""), nasty))
     daemon.post("/freeze", {"service": nasty, "reason": nasty, "by": nasty, "minutes": 5})
-    until("the decision", lambda: "event=decided" in daemon.said(), deadline_s=10, explain=daemon.said)
+    until("the decision", lambda: "event=decided" in daemon.said(), deadline_s=30, explain=daemon.said)
     daemon.end()
 
     said = daemon.log.read_bytes().decode()
@@ -250,7 +250,7 @@ def drive(planted: Planted, alert: Alert) -> None:
         before = dict(daemon.settings)
         kept = daemon.said().count("settings_kept")
         daemon.configure(**change).send(signal.SIGHUP)
-        until("the refusal", lambda k=kept: daemon.said().count("settings_kept") > k, deadline_s=10)  # type: ignore[misc]
+        until("the refusal", lambda k=kept: daemon.said().count("settings_kept") > k, deadline_s=30)  # type: ignore[misc]
         daemon.settings = before
     until(
         "what the neighbours and channels refused to be said",

@@ -61,7 +61,7 @@ class Outside:
             target=lambda: asyncio.run(self._server.serve([self._socket])), daemon=True
         )
         self._thread.start()
-        until("the receivers", lambda: self._server.started, deadline_s=10, interval_s=0.01)
+        until("the receivers", lambda: self._server.started, deadline_s=30, interval_s=0.01)
 
     def got(self, receiver: str) -> list[Record]:
         return self.store.after(0, receiver)
@@ -339,7 +339,7 @@ def test_a_daemon_whose_slack_hangs_tells_pagerduty_what_is_urgent(
         daemon.deliver(alert())
         daemon.until_phase("failed")
         [record] = until(
-            "PagerDuty", lambda: outside.got("pagerduty"), deadline_s=10, interval_s=0.05, explain=daemon.said
+            "PagerDuty", lambda: outside.got("pagerduty"), deadline_s=30, interval_s=0.05, explain=daemon.said
         )
 
     assert isinstance(record.body, dict)

@@ -118,7 +118,7 @@ class Alertmanager:
         """What Prometheus sends: the alert began then, and is over since then or still fires."""
         ends = over or datetime.now(UTC) + timedelta(minutes=4)
         alert = {"labels": LABELS | labels, "startsAt": began.isoformat(), "endsAt": ends.isoformat()}
-        requests.post(f"{self.client.base}/api/v2/alerts", json=[alert], timeout=5).raise_for_status()
+        requests.post(f"{self.client.base}/api/v2/alerts", json=[alert], timeout=30).raise_for_status()
 
     def knows(self, began: datetime | None = None) -> bool:
         """Whether it holds an alert, or the one that began then, as active."""

@@ -85,7 +85,7 @@ def test_on_a_full_disk_alerts_wait_with_alertmanager_and_a_rollback_goes_on(
     fill(disk / "filler")
     assert small.deliver(*full).status_code == 503
     (small.folder / "go").touch()
-    until("the host to be moved", (small.folder / "moves").exists, deadline_s=10, interval_s=0.02)
+    until("the host to be moved", (small.folder / "moves").exists, deadline_s=30, interval_s=0.02)
     until("ready to tell", lambda: status(small) == 503, deadline_s=30, interval_s=0.1, explain=small.said)
     assert "disk is full" in small.get("/health/ready").text
     assert status(small, "/health/live") == 200

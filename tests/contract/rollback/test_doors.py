@@ -237,7 +237,7 @@ def test_who_shows_no_certificate_of_the_authority_gets_no_answer(
     settings = {"web_tls_cert": certificate, "web_tls_key": key, "web_tls_client_ca_file": trusted}
     with running(tmp_path, tls=(trusted, *shown), **settings) as daemon:
         with pytest.raises((requests.exceptions.SSLError, requests.exceptions.ConnectionError)):
-            requests.get(daemon.url + "/health/live", verify=trusted, timeout=5)
+            requests.get(daemon.url + "/health/live", verify=trusted, timeout=30)
         refused = subprocess.run(
             ["curl", "-sS", "--cacert", trusted, daemon.url + "/health/live"], capture_output=True, timeout=20
         )
@@ -293,7 +293,7 @@ def test_odd_requests_are_answered_and_counted_and_nothing_fails(
         header = b"Authorization: Basic " + base64.b64encode(b"admin:admin-secret") + b"\r\n"
     elif credentials:
         header = b"Authorization: Basic \xff\xfe\r\n"
-    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=30) as connection:
         connection.sendall(head + header + b"Connection: close\r\n\r\n{x}")
         answer = connection.recv(65536)
 

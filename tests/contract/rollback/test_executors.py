@@ -197,7 +197,7 @@ def test_a_run_that_takes_too_long_is_killed_with_all_its_processes(command: Ben
 
     assert result.outcome is RunOutcome.TIMED_OUT
     assert "all its processes killed" in result.detail
-    until("every process to be gone", lambda: not living(command), deadline_s=5, interval_s=0.02)
+    until("every process to be gone", lambda: not living(command), deadline_s=30, interval_s=0.02)
 
 
 def test_when_the_daemon_stops_a_long_run_is_handed_over_and_leaves_nothing_behind(bench: Bench) -> None:
@@ -207,7 +207,7 @@ def test_when_the_daemon_stops_a_long_run_is_handed_over_and_leaves_nothing_behi
     thread.join(20)
 
     assert [result.outcome for result in results] == [RunOutcome.HANDED_OVER]
-    until("every process to be gone", lambda: not living(bench), deadline_s=5, interval_s=0.02)
+    until("every process to be gone", lambda: not living(bench), deadline_s=30, interval_s=0.02)
 
 
 def test_when_the_daemon_stops_a_run_that_ends_in_its_grace_counts(command: Bench) -> None:
@@ -263,7 +263,7 @@ def test_what_a_dead_daemon_left_running_is_killed_before_the_next_run(command: 
         env={"PATH": os.environ["PATH"], process.MARK: str(plan.runs / "1")},
         start_new_session=True,
     )
-    [*pids] = until("the orphan", lambda: living(command), deadline_s=5, interval_s=0.02)
+    [*pids] = until("the orphan", lambda: living(command), deadline_s=30, interval_s=0.02)
 
     thread, _ = in_background(command, SLOW)
 

@@ -93,7 +93,7 @@ def texts(daemon: Any) -> list[str]:
 
 def until_told(daemon: Any, words: str) -> None:
     what = f"a message with {words!r}"
-    until(what, lambda: any(words in text for text in texts(daemon)), deadline_s=10, interval_s=0.05)
+    until(what, lambda: any(words in text for text in texts(daemon)), deadline_s=30, interval_s=0.05)
 
 
 def test_one_host_without_power_does_not_keep_the_other_bad_and_is_repaired_when_it_is_back(
@@ -187,6 +187,6 @@ def test_the_way_back_is_rehearsed_before_it_is_needed(site: Any) -> None:
         connection.close()
         return found == wanted
 
-    until("both hosts", lambda: proven(app1=True, app2=True), deadline_s=10, explain=site.said)
+    until("both hosts", lambda: proven(app1=True, app2=True), deadline_s=30, explain=site.said)
     host(site, "app2", "unreachable")
-    until("one host", lambda: proven(app1=True, app2=False), deadline_s=10, explain=site.said)
+    until("one host", lambda: proven(app1=True, app2=False), deadline_s=30, explain=site.said)

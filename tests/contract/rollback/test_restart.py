@@ -79,7 +79,7 @@ def knock(daemon: Any) -> socket.socket:
 
 def test_who_comes_between_two_lives_waits_and_is_answered(daemon: Any, keeper: Keeper) -> None:
     daemon.start(NOTIFY_SOCKET=keeper.address)
-    until("the socket to be kept", lambda: keeper.kept, deadline_s=10)
+    until("the socket to be kept", lambda: keeper.kept, deadline_s=30)
     daemon.end()
 
     early = [knock(daemon) for _ in range(20)]
@@ -97,9 +97,9 @@ def closed(daemon: Any) -> bool:
 def test_who_came_in_at_the_last_moment_is_still_answered(daemon: Any) -> None:
     daemon.start()
     with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=10) as late:
-        until("the connection", lambda: daemon.metric("mita_rollback_connections") == 2, deadline_s=10)
+        until("the connection", lambda: daemon.metric("mita_rollback_connections") == 2, deadline_s=30)
         daemon.send(signal.SIGTERM)
-        until("the port to be closed", lambda: closed(daemon), deadline_s=10, interval_s=0.02)
+        until("the port to be closed", lambda: closed(daemon), deadline_s=30, interval_s=0.02)
         late.sendall(REQUEST)
 
         assert late.recv(4096).split()[1] == b"200"
@@ -108,7 +108,7 @@ def test_who_came_in_at_the_last_moment_is_still_answered(daemon: Any) -> None:
 
 def test_a_kept_socket_of_another_port_is_let_go(daemon: Any, keeper: Keeper) -> None:
     daemon.start(NOTIFY_SOCKET=keeper.address)
-    until("the socket to be kept", lambda: keeper.kept, deadline_s=10)
+    until("the socket to be kept", lambda: keeper.kept, deadline_s=30)
     daemon.end()
     former = daemon.settings["listen_port"]
     daemon.settings["listen_port"] = free_port()
@@ -117,8 +117,8 @@ def test_a_kept_socket_of_another_port_is_let_go(daemon: Any, keeper: Keeper) ->
     until("the daemon to answer", daemon.answers, deadline_s=60, explain=daemon.said)
 
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", former), timeout=5)
-    until("the new socket to be kept", lambda: keeper.told.count("FDSTORE") == 2, deadline_s=10)
+        socket.create_connection(("127.0.0.1", former), timeout=30)
+    until("the new socket to be kept", lambda: keeper.told.count("FDSTORE") == 2, deadline_s=30)
 
 
 def test_a_unit_of_type_socket_must_agree_with_the_settings(daemon: Any, keeper: Keeper) -> None:

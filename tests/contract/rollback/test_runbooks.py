@@ -37,7 +37,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, running: Callable[..., Any]
 
 
 def opened(daemon: Any, path: str, **options: Any) -> requests.Response:
-    return requests.get(urljoin(daemon.url, path), timeout=5, **options)
+    return requests.get(urljoin(daemon.url, path), timeout=30, **options)
 
 
 def answered(folder: Path, path: str, site: Site | None = None) -> httpx.Response:
@@ -174,7 +174,7 @@ def test_an_unknown_page_is_answered_with_the_nearest(daemon: Any) -> None:
 def test_an_address_is_a_name_and_never_a_path(daemon: Any, path: str) -> None:
     """Sent as it stands: a client library would tidy it up first."""
     port = int(daemon.settings["listen_port"])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
@@ -184,10 +184,10 @@ def test_an_address_is_a_name_and_never_a_path(daemon: Any, path: str) -> None:
 
 
 def test_pages_can_only_be_read(daemon: Any) -> None:
-    answer = requests.post(f"{daemon.url}/runbooks/CriticalErrorRate", timeout=5)
+    answer = requests.post(f"{daemon.url}/runbooks/CriticalErrorRate", timeout=30)
 
     assert answer.status_code == 405
-    assert requests.head(f"{daemon.url}/runbooks/CriticalErrorRate", timeout=5).status_code == 200
+    assert requests.head(f"{daemon.url}/runbooks/CriticalErrorRate", timeout=30).status_code == 200
 
 
 def test_a_page_runs_nothing_in_the_browser(daemon: Any, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_what_alertmanager_really_sent_and_shows_is_one_and_the_same(daemon: Any
     receipts = [daemon.post_raw(json.dumps(body).encode()).json() for body in recorded["webhooks"]]
     daemon.world.alerts = recorded["api"]
     before = daemon.world.asked
-    until("a reading", lambda: daemon.world.asked > before + 1, deadline_s=10, interval_s=0.02)
+    until("a reading", lambda: daemon.world.asked > before + 1, deadline_s=30, interval_s=0.02)
     daemon.world.alerts = []
 
     assert [(r["accepted"], r["duplicates"], r["quarantined"]) for r in receipts] == [
@@ -119,7 +119,7 @@ def test_what_alertmanager_really_sent_and_shows_is_one_and_the_same(daemon: Any
 def test_an_alert_with_no_deployment_behind_it_is_decided_and_explained(daemon: Any, alert: Alert) -> None:
     daemon.deliver(alert("lonely", service="lonely"))
 
-    [found] = until("a decision", lambda: daemon.decisions("lonely"), deadline_s=10, interval_s=0.02)
+    [found] = until("a decision", lambda: daemon.decisions("lonely"), deadline_s=30, interval_s=0.02)
 
     assert (found["verdict"], found["reason"]) == ("ignore", "no_deployment_in_window")
     assert found["alert"]["fingerprint"] == "lonely"
@@ -244,7 +244,7 @@ def test_every_route_that_takes_a_body_is_tried_here(daemon: Any) -> None:
 def test_without_the_right_credentials_no_body_is_read(daemon: Any, path: str, header: str | None) -> None:
     """The answer comes before the body: of 64 MB only what the network holds is ever sent."""
     sent = 0
-    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", daemon.settings["listen_port"]), timeout=30) as connection:
         head = f"POST /api/admin/rollback{path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
         head += f"Authorization: {header}\r\n" if header else ""
         connection.sendall(head.encode("latin-1") + b"Content-Type: application/json\r\n\r\n")
@@ -328,7 +328,7 @@ def test_an_alert_that_nobody_delivered_is_found_in_alertmanager(daemon: Any, al
     quiet = {**alert("quiet", service="quiet"), "status": {"state": "active"}}
     daemon.world.alerts = [quiet]
 
-    until("the alert", lambda: daemon.decisions("quiet"), deadline_s=10, interval_s=0.05)
+    until("the alert", lambda: daemon.decisions("quiet"), deadline_s=30, interval_s=0.05)
 
     daemon.world.alerts = []
     assert [entry["kind"] for entry in daemon.ledger("quiet")] == ["alert_seen", "decided"]
@@ -359,7 +359,7 @@ def test_an_alertmanager_that_fails_is_counted_and_survived(daemon: Any) -> None
     before = daemon.metric(name)
     daemon.world.status["alertmanager"] = 500
 
-    until("a counted failure", lambda: daemon.metric(name) > before, deadline_s=10, interval_s=0.05)
+    until("a counted failure", lambda: daemon.metric(name) > before, deadline_s=30, interval_s=0.05)
 
     assert daemon.metric('mita_rollback_source_up{source="alertmanager"}') == 0
     assert daemon.get("/health/ready").status_code == 200
@@ -385,7 +385,7 @@ def test_people_are_told_of_every_stage(daemon: Any) -> None:
     def told() -> bool:
         return set(wanted) <= {message["text"].splitlines()[0] for message in daemon.world.slack}
 
-    until("every message", told, deadline_s=10, interval_s=0.05)
+    until("every message", told, deadline_s=30, interval_s=0.05)
     assert all(m["channel"] == "#mita-deployments" for m in daemon.world.slack)
 
 
@@ -402,7 +402,7 @@ def test_an_alert_from_before_the_deployment_does_not_roll_it_back(daemon: Any, 
     daemon.deploy("2.0.0", service="before")
 
     daemon.deliver(alert("before", service="before", at=began))
-    [found] = until("a decision", lambda: daemon.decisions("before"), deadline_s=10, interval_s=0.02)
+    [found] = until("a decision", lambda: daemon.decisions("before"), deadline_s=30, interval_s=0.02)
 
     assert found["reason"] == "alert_before_deployment"
 

@@ -80,7 +80,7 @@ def test_what_hears_no_interrupt_does_not_outlive_the_run(tmp_path: Path) -> Non
         until("the child", lambda: child.exists() and child.read_text(), deadline_s=PATIENCE)
     command = Path("/proc", child.read_text().strip(), "cmdline")
 
-    until("the child to be gone", lambda: not command.exists() or not command.read_bytes(), deadline_s=10)
+    until("the child to be gone", lambda: not command.exists() or not command.read_bytes(), deadline_s=30)
 
 
 def commands() -> Iterator[bytes]:

@@ -36,7 +36,7 @@ def ended(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
 
 
 def value(name: str, port: int) -> float:
-    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 

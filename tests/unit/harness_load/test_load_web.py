@@ -29,7 +29,7 @@ def page(server: Any) -> Iterator[str]:
         cwd=REPO,
     )
     url = f"http://127.0.0.1:{port}"
-    until("locust's page", lambda: requests.get(url, timeout=5).ok, deadline_s=PATIENCE)
+    until("locust's page", lambda: requests.get(url, timeout=30).ok, deadline_s=PATIENCE)
     yield url
     process.terminate()
     process.wait(PATIENCE)

@@ -35,7 +35,7 @@ class Worker:
         arguments = ([listener.dup()],)
         self.thread = threading.Thread(target=self.server.run, args=arguments)
         self.thread.start()
-        until("the worker to serve", lambda: self.server.started, deadline_s=10, interval_s=0.01)
+        until("the worker to serve", lambda: self.server.started, deadline_s=30, interval_s=0.01)
 
     def leave(self) -> None:
         """Ask it to end, and return once it takes no new connection."""
@@ -43,7 +43,7 @@ class Worker:
         until(
             "the worker to say goodbye",
             lambda: serving.CLOSE in self.server.server_state.default_headers,
-            deadline_s=10,
+            deadline_s=30,
             interval_s=0.005,
         )
 
@@ -76,7 +76,7 @@ def test_clients_are_answered_and_let_go_and_new_ones_wait_for_the_next_worker(
         idle.request("GET", "/")
         assert answer(idle) == (b"ok", False)
         busy.request("GET", "/slow")
-        until("it to be in flight", lambda: worker.server.server_state.tasks, deadline_s=5, interval_s=0.01)
+        until("it to be in flight", lambda: worker.server.server_state.tasks, deadline_s=30, interval_s=0.01)
 
         worker.leave()
         late.request("GET", "/")

@@ -30,7 +30,7 @@ def intake(tmp_path: Path) -> Iterator[Intake]:
 
 def status(intake: Intake, length: str, body: bytes = b"", path: str = "/a") -> int:
     head = f"POST {path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
-    with socket.create_connection(("127.0.0.1", intake.server_port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", intake.server_port), timeout=30) as connection:
         connection.sendall(head + body)
         return int(connection.makefile("rb").readline().split()[1])
 

@@ -107,7 +107,7 @@ class Scene:
             found = self.store.rollback(1)
             return None if found.active else found
 
-        return until("the rollback to end", ended, deadline_s=5, interval_s=0.01)
+        return until("the rollback to end", ended, deadline_s=30, interval_s=0.01)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_an_absence_is_examined_once_from_what_the_former_life_left(scene: Scene
     scene.worker.start()
 
     reconcile = scene.others["reconcile"]
-    until("some ticks", lambda: reconcile.worked > 3 and reconcile.caught_up, deadline_s=5, interval_s=0.01)
+    until("some ticks", lambda: reconcile.worked > 3 and reconcile.caught_up, deadline_s=30, interval_s=0.01)
     assert reconcile.caught_up == ["before tick 1"]
 
 
@@ -133,7 +133,7 @@ def test_a_beginning_that_cannot_be_read_keeps_no_alert_from_being_read(scene: S
 
     scene.worker.start()
 
-    until("a tick", lambda: scene.others["reconcile"].worked, deadline_s=5, interval_s=0.01)
+    until("a tick", lambda: scene.others["reconcile"].worked, deadline_s=30, interval_s=0.01)
     assert scene.others["reconcile"].caught_up in ([], [None])
 
 
@@ -141,12 +141,12 @@ def test_a_store_that_is_away_is_asked_for_the_beginning_before_the_first_tick(s
     scene.others["reconcile"].forgets = StoreUnavailable("away")
     scene.worker.start()
     [reconcile] = [loop for loop in scene.worker._loops if loop.name == "reconcile"]
-    until("a try", lambda: reconcile.problem, deadline_s=5, interval_s=0.01)
+    until("a try", lambda: reconcile.problem, deadline_s=30, interval_s=0.01)
     assert scene.others["reconcile"].worked == 0
 
     scene.others["reconcile"].forgets = None
 
-    until("a tick", lambda: scene.others["reconcile"].worked > 1, deadline_s=5, interval_s=0.01)
+    until("a tick", lambda: scene.others["reconcile"].worked > 1, deadline_s=30, interval_s=0.01)
     assert scene.others["reconcile"].caught_up == ["before tick 1"]
 
 
@@ -228,8 +228,8 @@ def test_every_loop_works_and_one_that_fails_goes_on(scene: Scene) -> None:
     scene.worker.start()
 
     for part in (*scene.others.values(), scene.rehearse):
-        until("every part to work", lambda part=part: part.worked, deadline_s=5, interval_s=0.01)  # type: ignore[misc]
-    until("care to go on", lambda: scene.care.worked > 2, deadline_s=5, interval_s=0.01)
+        until("every part to work", lambda part=part: part.worked, deadline_s=30, interval_s=0.01)  # type: ignore[misc]
+    until("care to go on", lambda: scene.care.worked > 2, deadline_s=30, interval_s=0.01)
     assert scene.worker.trouble() == []
 
 
@@ -264,14 +264,14 @@ def test_a_loop_that_fails_again_and_again_is_trouble_but_nothing_that_a_new_sta
     monkeypatch.setattr(module, "FAILING_SECONDS", 0.05)
     scene.others["reconcile"].error = error
     scene.worker.start()
-    until("some passes", lambda: scene.others["reconcile"].worked > 5, deadline_s=5, interval_s=0.01)
+    until("some passes", lambda: scene.others["reconcile"].worked > 5, deadline_s=30, interval_s=0.01)
 
     assert scene.worker.failing()["reconcile"] is failing
     assert bool(scene.worker.trouble()) is failing
     assert scene.worker.stuck() == []
 
     scene.others["reconcile"].error = None
-    until("it to be well", lambda: not scene.worker.trouble(), deadline_s=5, interval_s=0.01)
+    until("it to be well", lambda: not scene.worker.trouble(), deadline_s=30, interval_s=0.01)
     assert not any(scene.worker.failing().values())
 
 
@@ -293,7 +293,7 @@ def test_a_loop_that_hangs_is_stuck_unless_it_shows_that_it_works(
     decide = next(loop for loop in scene.worker._loops if loop.name == "decide")
     decide.patience = 0.05
 
-    until("it to be stuck", scene.worker.stuck, deadline_s=5, interval_s=0.01)
+    until("it to be stuck", scene.worker.stuck, deadline_s=30, interval_s=0.01)
     assert scene.worker.stuck()[0].startswith("decide has been silent")
     decide.beat()
     assert scene.worker.stuck() == []
@@ -305,7 +305,7 @@ def test_duties_that_fail_are_trouble(scene: Scene, monkeypatch: pytest.MonkeyPa
     scene.care.failing = lambda: ["Repairs shop"]  # type: ignore[method-assign]
     scene.worker.start()
 
-    until("the trouble", scene.worker.trouble, deadline_s=5, interval_s=0.01)
+    until("the trouble", scene.worker.trouble, deadline_s=30, interval_s=0.01)
 
     assert "not looked after: Repairs shop" in scene.worker.trouble()[0]
 
