@@ -396,19 +396,28 @@ some_time_later() {
     systemd-run --quiet --collect --unit="$FAULT.later" sh -c 'sleep "$0"; exec "$@"' "$@"
 }
 
-# recovering PORT NUMBER: a budget recovers when a service answers so many more well, a hundred a second where the machine is
-# quiet; minutes later it is gone
+# recovering PORT NUMBER: a budget recovers when a service answers so many more well. Prometheus' host asks for them, a hundred
+# a second where the machine is quiet, and then looks away at once, as nobody is to be told that they stay away; the service ends
+# later
 recovering() {
-    if systemctl -q is-active "$FAULT-service" && ! systemctl -q is-active "$FAULT-many"; then
-        systemd-run --quiet --collect --unit="$FAULT-many" curl -s -o /dev/null -m 5 --rate 100/s "http://app1:$1/version?[1-$2]"
-    fi
-    if ! systemctl -q is-active "$FAULT-leaves.timer"; then
-        leaves=$HOME_OF_FAULTS/$FAULT.leaves # which a boot runs, as it forgets the timer
-        printf 'set -e\nFAULT=%s HOME_OF_FAULTS=%s\n. %s/helpers.sh\nno_other_service\nrm -f %s\n' \
-            "$FAULT" "$HOME_OF_FAULTS" "$HOME_OF_FAULTS" "$leaves" > "$leaves"
+    leaves=$HOME_OF_FAULTS/$FAULT.leaves # which a boot runs, as it forgets what is to come
+    if [ -d /etc/prometheus/targets ]; then
+        if grep -qs "instance: $FAULT," /etc/prometheus/targets/mita-backend.yml && ! systemctl -q is-active "$FAULT-many"; then
+            leaving > "$leaves"
+            systemd-run --quiet --collect --unit="$FAULT-many" sh -c 'curl -s -o /dev/null -m 5 --rate 100/s "$0"; exec sh "$1"' \
+                "http://app1:$1/version?[1-$2]" "$leaves"
+        fi
+    elif systemctl -q is-active "$FAULT-service" && ! systemctl -q is-active "$FAULT-leaves.timer"; then
+        leaving > "$leaves"
         systemd-run --quiet --collect --unit="$FAULT-leaves" --on-active=$(($2 / 40 + 40)) --timer-property=AccuracySec=1s \
             sh "$leaves"
     fi
+}
+
+# leaving: what ends the service of this fault, as a script that ends with itself
+leaving() {
+    printf 'set -e\nFAULT=%s HOME_OF_FAULTS=%s\n. %s/helpers.sh\nno_other_service\nrm -f %s\n' \
+        "$FAULT" "$HOME_OF_FAULTS" "$HOME_OF_FAULTS" "$leaves"
 }
 
 # deployed_just_now: the daemon is told, as deploy.yml does, that the live release was deployed a moment ago

@@ -65,22 +65,31 @@ def test_a_boot_undoes_the_newest_first_and_tries_again_what_needs_a_program_tha
     assert shell(f"sleep() {{ true; }}\n{script}")[0] == 1
 
 
-def test_a_boot_ends_what_was_to_leave_some_minutes_after_its_fault(home: Path) -> None:
+@pytest.mark.parametrize("watches", [True, False], ids=["the host that watches", "the host of the service"])
+def test_a_boot_ends_what_was_to_leave_some_minutes_after_its_fault(home: Path, watches: bool) -> None:
     own, place = home / "own", home / "etc" / "targets"
     for folder in (own, place, home / "bin"):
         folder.mkdir(parents=True)
-    (place / "mita-backend.yml").write_text("- {labels: {instance: some, host: some}}\n")
+    targets = place / "mita-backend.yml"
+    if watches:
+        targets.write_text("- {labels: {instance: some, host: some}}\n")
+    else:
+        place.rmdir()
     helpers = HELPERS.read_text().replace("/etc/prometheus", str(home / "etc"))
-    (own / "helpers.sh").write_text(f"systemctl() {{ return 1; }}\nflock() {{ true; }}\n{helpers}")
+    runs = home / "runs"
+    runs.touch()
+    running = f'[ -e {runs} ] && [ "$3" = some-service ]'
+    (own / "helpers.sh").write_text(f"systemctl() {{ {running}; }}\nflock() {{ true; }}\n{helpers}")
     (home / "bin" / "systemd-run").write_text("#!/bin/sh\n")
     (home / "bin" / "systemd-run").chmod(0o700)
     names = {"FAULT": "some", "HOME_OF_FAULTS": str(own), "PATH": f"{home}/bin:{os.environ['PATH']}"}
 
     assert shell(f". {own}/helpers.sh\nrecovering 8187 100\nrecovering 8187 100", **names) == (0, "")
-    assert (own / "some.leaves").exists() and (place / "mita-backend.yml").exists()
+    assert (own / "some.leaves").exists() and targets.exists() == watches
+    runs.unlink()
     assert shell("set +e\n" + on_host.UNDO_ALL.format(home=own)) == (0, "")
 
-    assert not (own / "some.leaves").exists() and not (place / "mita-backend.yml").exists()
+    assert not (own / "some.leaves").exists() and not targets.exists()
 
 
 def test_a_host_that_does_not_answer_keeps_no_other_from_being_mended(
