@@ -11,7 +11,7 @@ The files of `catalogue/` have one entry each:
       batch: hosts                        # played together with the others of this name
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
       alone: true                         # played beside no other batch: it disturbs more than it says
-      hours: [6, 19]                      # UTC: only from the first to the second its alerts can fire
+      hours: [6, 19]                      # UTC: it proves something from the first until the second
       lasts: 5m                           # after which the host undoes it by itself, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
         ...
@@ -88,7 +88,7 @@ class Fault:
     service: str = ""
     """The service of a fault's own that its alerts are about; empty where they may be about any."""
     hours: tuple[int, int] = ALL_DAY
-    """From the first hour of the day, UTC, until the second its alerts can fire."""
+    """From the first hour of the day, UTC, until the second it proves something."""
     needs: "Fault | None" = None
     """A program that the lab does not run, as a fault that is there before this one and undone after it."""
 
@@ -100,8 +100,8 @@ class Fault:
         """Whether an alert with these labels is one that it proves, or may cause beside."""
         return labels["alertname"] in (*self.proves, *self.may) and self._is_whose(labels)
 
-    def can_be_at(self, hour: int) -> bool:
-        """Whether its alerts can fire in this hour of the day, UTC."""
+    def proves_at(self, hour: int) -> bool:
+        """Whether its alerts can fire, and end, when it begins in this hour of the day, UTC."""
         first, last = self.hours
         return first <= hour < last
 

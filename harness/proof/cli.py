@@ -161,17 +161,17 @@ def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Faul
 
 
 def possible(batches: Mapping[str, Sequence[Fault]], hour: int) -> dict[str, list[Fault]]:
-    """Those of the faults whose alerts can fire in this hour, UTC; UserError where none is left."""
+    """Those of the faults that prove something in this hour, UTC; UserError where none is left."""
     found: dict[str, list[Fault]] = {}
     for name, batch in batches.items():
         for fault in batch:
-            if fault.can_be_at(hour):
+            if fault.proves_at(hour):
                 found.setdefault(name, []).append(fault)
             else:
                 proves, (first, last) = ", ".join(fault.proves), fault.hours
-                say(f"{fault.name} is left out: {proves} can fire from {first} to {last} o'clock UTC alone")
+                say(f"{fault.name} is left out: it proves {proves} from {first} to {last} o'clock UTC alone")
     if not found:
-        raise UserError(f"expected a fault whose alerts can fire at {hour} o'clock UTC, found none of them")
+        raise UserError(f"expected a fault that proves something at {hour} o'clock UTC, found none of them")
     return found
 
 

@@ -478,8 +478,8 @@ def test_what_cannot_fire_at_this_hour_is_left_out_and_named(capsys: pytest.Capt
 
     assert possible(by_day, 6) == possible(by_day, 18) == by_day
     assert [*possible(whenever, 19)] == ["kills"]
-    assert "RevenueSilence can fire from 6 to 19 o'clock UTC alone" in capsys.readouterr().out
-    with pytest.raises(UserError, match="expected a fault whose alerts can fire at 5 o'clock UTC"):
+    assert "it proves RevenueSilence from 6 to 19 o'clock UTC alone" in capsys.readouterr().out
+    with pytest.raises(UserError, match="expected a fault that proves something at 5 o'clock UTC"):
         possible(by_day, 5)
 
 
