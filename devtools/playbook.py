@@ -135,15 +135,17 @@ class Playbook:
         """End it if it still runs, as Ctrl-C would, then what is left of it by force."""
         if self._process.poll() is not None:
             return
-        descendants = psutil.Process(self._process.pid).children(recursive=True)
-        os.killpg(self._process.pid, signal.SIGINT)
+        workers = _descendants(self._process.pid)  # which are no members of its group
         try:
-            self._process.wait(timeout=GOODBYE_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        for left in descendants:  # Ansible's workers are no members of its group
-            with suppress(psutil.NoSuchProcess):
-                left.kill()
+            os.killpg(self._process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=GOODBYE_S)
+        finally:  # also where somebody does not want to wait so long
+            if self._process.poll() is None:
+                self.kill()
+            for left in workers:
+                with suppress(psutil.Error):
+                    left.kill()
 
     def _text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -212,6 +214,12 @@ def host_variables(host: str = "monitor") -> Mapping[str, Any]:
     if done.returncode:
         raise UserError(f"expected the inventory to be readable, found: {done.stderr.strip()[-500:]}")
     return dict(json.loads(done.stdout))
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def _recording(record: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ The files of `catalogue/` have one entry each:
       batch: hosts                        # played together with the others of this name
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
       alone: true                         # played beside no other batch: it disturbs more than it says
-      hours: [6, 19]                      # UTC: it proves something from the first until the second
+      hours: [6, 20]                      # UTC: it proves something from the first until the second
       lasts: 5m                           # after which the host undoes it by itself, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
         ...
@@ -34,6 +34,7 @@ before the fault is played, and gone afterwards.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,11 @@ class Fault:
         """Whether an alert with these labels is one that it proves, or may cause beside."""
         return labels["alertname"] in (*self.proves, *self.may) and self._is_whose(labels)
 
-    def proves_at(self, hour: int) -> bool:
-        """Whether its alerts can fire, and end, when it begins in this hour of the day, UTC."""
+    def proves_from(self, begin: datetime, seconds: float = 0) -> bool:
+        """Whether it proves something if it begins at this moment, of UTC, and takes so many seconds."""
         first, last = self.hours
-        return first <= hour < last
+        hour = begin.hour + begin.minute / 60
+        return self.hours == ALL_DAY or first <= hour < last - seconds / 3600
 
     def _is_whose(self, labels: Mapping[str, str]) -> bool:
         return self.service in ("", labels.get("service"))
@@ -229,7 +231,7 @@ def _hours(path: Path, name: str, found: Any) -> tuple[int, int]:
     match found:
         case [int(first), int(last)] if 0 <= first < last <= 24:
             return first, last
-    raise _wrong(path, name, "two hours of one day such as [6, 19] in `hours`", repr(found))
+    raise _wrong(path, name, "two hours of one day such as [6, 20] in `hours`", repr(found))
 
 
 def _names(path: Path, name: str, found: Any) -> tuple[str, ...]:

@@ -404,8 +404,8 @@ recovering() {
     if [ -d /etc/prometheus/targets ]; then
         if grep -qs "instance: $FAULT," /etc/prometheus/targets/mita-backend.yml && ! systemctl -q is-active "$FAULT-many"; then
             leaving > "$leaves"
-            systemd-run --quiet --collect --unit="$FAULT-many" sh -c 'curl -s -o /dev/null -m 5 --rate 100/s "$0"; exec sh "$1"' \
-                "http://app1:$1/version?[1-$2]" "$leaves"
+            systemd-run --quiet --collect --unit="$FAULT-many" sh -c 'timeout "$2" curl -s -o /dev/null -m 5 --rate 100/s "$0"
+                exec sh "$1"' "http://app1:$1/version?[1-$2]" "$leaves" "$(($2 / 40))s"
         fi
     elif systemctl -q is-active "$FAULT-service" && ! systemctl -q is-active "$FAULT-leaves.timer"; then
         leaving > "$leaves"
@@ -572,8 +572,8 @@ a_week_ago() {
     if [ ! -d /etc/prometheus/rules ]; then return; fi
     storage=/var/lib/prometheus/metrics2 home=/var/lib/prometheus/$FAULT at=$(($(date +%s) - 7 * 24 * 240))
     oldest=$(sed -n 's/^\t*"minTime": \([0-9]*\).*/\1/p' "$storage"/*/meta.json 2>/dev/null | sort -n | head -1)
-    if [ "${oldest:-${at}999999}" -lt "${at}000" ]; then
-        echo "expected a Prometheus that is younger than a week of the lab, which would mix these samples with its own" >&2
+    if [ "${oldest:-${at}999999}" -lt "$((at + 1800))000" ]; then
+        echo "expected a lab younger than eleven hours, one of its weeks, found one with samples of then: make down, then up" >&2
         return 1
     fi
     mkdir -p "$home"
@@ -587,7 +587,12 @@ a_week_ago() {
 
 no_week_ago() {
     if [ -e "$HOME_OF_FAULTS/$FAULT.blocks" ]; then
-        while read -r block; do rm -rf "/var/lib/prometheus/metrics2/$block"; done < "$HOME_OF_FAULTS/$FAULT.blocks"
+        mkdir -p "/var/lib/prometheus/$FAULT" # whole at once: Prometheus may be reading
+        while read -r block; do
+            if [ -d "/var/lib/prometheus/metrics2/$block" ]; then
+                mv "/var/lib/prometheus/metrics2/$block" "/var/lib/prometheus/$FAULT"
+            fi
+        done < "$HOME_OF_FAULTS/$FAULT.blocks"
         rm "$HOME_OF_FAULTS/$FAULT.blocks"
     fi
     rm -rf "/var/lib/prometheus/$FAULT"

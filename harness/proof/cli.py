@@ -15,6 +15,7 @@ from devtools.paths import RUNS_DIR
 from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
+from harness.proof.in_time import in_time, in_words, nothing_now
 from harness.proof.marks import Step
 from harness.proof.touched import touched_since
 from monitoring.catalog import Alert, load
@@ -109,11 +110,10 @@ def run(options: argparse.Namespace) -> int:
         alerts = [name for name in triggers if name in provable()]
     wanted = chosen(alerts, options.batch or [])
     if options.list:
-        for name, batch in wanted.items():
-            say(f"{name}: {', '.join(alert for fault in batch for alert in fault.proves)}")
-        return 0
+        return _list(wanted)
     also = [] if asked else triggers if options.real else list(rules)
-    wanted = possible(wanted, datetime.now(UTC).hour)
+    if not options.resume and (refusal := nothing_now(wanted, datetime.now(UTC))):
+        raise UserError(refusal)
     return _play(wanted, rules, out, also=also, options=options)
 
 
@@ -160,19 +160,10 @@ def chosen(alerts: Sequence[str], batches: Sequence[str]) -> dict[str, list[Faul
     return found
 
 
-def possible(batches: Mapping[str, Sequence[Fault]], hour: int) -> dict[str, list[Fault]]:
-    """Those of the faults that prove something in this hour, UTC; UserError where none is left."""
-    found: dict[str, list[Fault]] = {}
+def _list(batches: Mapping[str, Sequence[Fault]]) -> int:
     for name, batch in batches.items():
-        for fault in batch:
-            if fault.proves_at(hour):
-                found.setdefault(name, []).append(fault)
-            else:
-                proves, (first, last) = ", ".join(fault.proves), fault.hours
-                say(f"{fault.name} is left out: it proves {proves} from {first} to {last} o'clock UTC alone")
-    if not found:
-        raise UserError(f"expected a fault that proves something at {hour} o'clock UTC, found none of them")
-    return found
+        say(f"{name}: {', '.join(alert for fault in batch for alert in fault.proves)}")
+    return 0
 
 
 def _read(
@@ -226,11 +217,7 @@ def _play(
             elsewhere=paper.elsewhere,
         )
         if earlier:
-            found = found.going_on_from(earlier, proves, paper.steps)
-            if changed := [name for name in earlier.batches if name not in found.batches]:
-                say(f"not as they were played, or not asked for now: {', '.join(changed)}")
-        for name in found.batches:
-            say(f"batch {name}: played before")
+            found = _going_on(found, earlier, proves, paper.steps)
         left = {name: batch for name, batch in batches.items() if name not in found.batches}
         seconds = {
             name: firing_s(rules[name], bench.scale) + fault.after_s
@@ -241,7 +228,16 @@ def _play(
         coming = waves(left, seconds)
         while coming:
             wave = coming.pop(0)
-            batch = [fault for name in wave for fault in left[name]]
+            batch, late = in_time(
+                [fault for name in wave for fault in left[name]], datetime.now(UTC), seconds
+            )
+            if late:
+                found = _not_played(found, late, rules, paper.steps)
+                left |= {name: [fault for fault in left[name] if fault in batch] for name in wave}
+                proves |= {name: made_of.digest(left[name], rules) for name in wave}
+                wave = [name for name in wave if left[name]]
+            if not wave:
+                continue
             stopped = False
             try:
                 bench.calm(batch)
@@ -264,6 +260,33 @@ def _play(
     if options.record and not found.void:
         say(record.add(found.to_record, rules, refuted=found.refuted))
     return _end(found.took(time.time() - began), out)
+
+
+def _going_on(
+    found: "outcome.Run",
+    earlier: "outcome.Run",
+    proves: Mapping[str, str],
+    paper: Mapping[str, tuple[Step, ...]],
+) -> "outcome.Run":
+    """With what an earlier run has played; what it has played of something else is named."""
+    found = found.going_on_from(earlier, proves, paper)
+    if changed := [name for name in earlier.batches if name not in found.batches]:
+        say(f"not as they were played, or not asked for now: {', '.join(changed)}")
+    for name in found.batches:
+        say(f"batch {name}: played before")
+    return found
+
+
+def _not_played(
+    found: "outcome.Run",
+    late: Sequence[Fault],
+    rules: Mapping[str, Alert],
+    paper: Mapping[str, tuple[Step, ...]],
+) -> "outcome.Run":
+    """With faults that would prove nothing now: that is no failure and no proof."""
+    say(f"not played, because its hours are over too soon: {in_words(late)}")
+    alerts = [alert for fault in late for alert in fault.proves]
+    return replace(found, unplayed=[*found.unplayed, *_unplayed(alerts, rules, paper)])
 
 
 def _end(run: "outcome.Run", out: Path) -> int:

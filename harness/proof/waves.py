@@ -52,7 +52,8 @@ def disturb(one: Fault, other: Fault) -> bool:
     return (
         one.alone
         or other.alone
-        or (_of_one_service(one, other) and bool(_claimed(one, other) or _claimed(other, one)))
+        or bool({*one.proves} & {*other.proves})
+        or (_of_one_service(one, other) and bool(_caused(one, other) or _caused(other, one)))
         or bool(_places(one) & _places(other) and changed(one) & changed(other))
     )
 
@@ -69,9 +70,9 @@ def _of_one_service(one: Fault, other: Fault) -> bool:
     return not (one.service and other.service) or one.service == other.service
 
 
-def _claimed(one: Fault, other: Fault) -> set[str]:
+def _caused(one: Fault, other: Fault) -> set[str]:
     """What one proves and the other may cause."""
-    return {*one.proves} & {*other.proves, *other.may}
+    return {*one.proves} & {*other.may}
 
 
 def _places(fault: Fault) -> set[str]:

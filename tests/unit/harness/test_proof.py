@@ -15,10 +15,11 @@ from rich.console import Console
 from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.cli import main
-from harness.faults.fault import Fault, programs
+from harness.faults.fault import Fault, named, programs
 from harness.faults.kinds import Kind
 from harness.proof import earlier, made_of, on_paper, outcome, preparing, runbook
-from harness.proof.cli import chosen, possible
+from harness.proof.cli import chosen
+from harness.proof.in_time import in_time, nothing_now
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
 from harness.proof.rungs import Life, Played, Proof, Stray, Witnessed, judge, strays
@@ -473,14 +474,24 @@ def test_what_nobody_can_play_is_refused() -> None:
     assert [fault.name for fault in chosen(["HostDown"], [])["kills"]] == ["host-silent"]
 
 
-def test_what_cannot_fire_at_this_hour_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
-    by_day, whenever = chosen(["RevenueSilence"], []), chosen(["RevenueSilence", "HostDown"], [])
+@pytest.mark.parametrize(("clock", "played"), [("05:59", 1), ("06:00", 2), ("19:44", 2), ("19:46", 1)])
+def test_what_would_not_be_told_in_its_hours_is_not_played(clock: str, played: int) -> None:
+    by_day, whenever = named("users-paying-nothing"), named("host-silent")
+    begin = datetime.fromisoformat(f"2026-11-29T{clock}+00:00")
 
-    assert possible(by_day, 6) == possible(by_day, 18) == by_day
-    assert [*possible(whenever, 19)] == ["kills"]
-    assert "it proves RevenueSilence from 6 to 19 o'clock UTC alone" in capsys.readouterr().out
-    with pytest.raises(UserError, match="expected a fault that proves something at 5 o'clock UTC"):
-        possible(by_day, 5)
+    found, late = in_time([by_day, whenever], begin, dict.fromkeys(("RevenueSilence", "HostDown"), 600.0))
+
+    assert (len(found), len(late)) == (played, 2 - played)
+    assert whenever in found
+
+
+def test_where_nothing_can_be_proven_now_it_is_said() -> None:
+    night = datetime(2026, 11, 29, 22, 0, tzinfo=UTC)
+
+    assert "at 22:00 UTC, found only users-paying-nothing (from 6 to 20 o'clock)" in nothing_now(
+        chosen(["RevenueSilence"], []), night
+    )
+    assert nothing_now(chosen(["RevenueSilence", "HostDown"], []), night) == ""
 
 
 def test_what_has_changed_since_is_played_again_and_lint_and_tests_are_asked_anew(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_alerts_of_one_name_about_services_of_two_faults_own_are_told_apart() ->
 
     assert not disturb(here, there) and not disturb(there, here)
     assert disturb(here, replace(there, service="here"))
+    assert disturb(here, replace(there, proves=("A",)))
     assert disturb(FIRST, there) and disturb(there, FIRST)
 
 
