@@ -142,6 +142,8 @@ class Playbook:
                 self._process.wait(timeout=GOODBYE_S)
         finally:  # also where somebody does not want to wait so long
             if self._process.poll() is None:
+                self._process.send_signal(signal.SIGSTOP)  # it begins no other meanwhile
+                workers += _descendants(self._process.pid)
                 self.kill()
             for left in workers:
                 with suppress(psutil.Error):
