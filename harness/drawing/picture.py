@@ -27,7 +27,7 @@ WIDTH, UNIT = 1592, 38
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--virtual-time-budget=6000", "--allow-file-access-from-files"),
+    *("--virtual-time-budget=12000", "--allow-file-access-from-files"),
 )
 REPORT = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 NPM = (

@@ -65,16 +65,24 @@ function ink(canvas) {
   return seen;
 }
 
-setTimeout(() => {
+let looks = 60;
+
+// A busy machine draws late: what is empty is looked at again, each time after one more frame.
+function look() {
+  let empty = false;
   for (const place of document.querySelectorAll('[data-panel]')) {
-    const report = reports[place.dataset.panel];
-    report.ink = [...place.querySelectorAll('canvas')].reduce((sum, canvas) => sum + ink(canvas), 0);
+    const report = reports[place.dataset.panel], canvases = [...place.querySelectorAll('canvas')];
+    report.ink = canvases.reduce((sum, canvas) => sum + ink(canvas), 0);
     report.words = place.innerText.trim().slice(0, 2000);
     report.shapes = place.querySelectorAll('rect').length;
+    empty ||= report.type === 'timeseries' && report.series > 0 && !report.ink;
   }
+  if (empty && (looks -= 1)) return void requestAnimationFrame(() => setTimeout(look, 100));
   const script = document.createElement('script');
   script.type = 'application/json';
   script.id = 'report';
   script.textContent = JSON.stringify(reports);
   document.body.append(script);
-}, 1500);
+}
+
+setTimeout(look, 1500);
