@@ -284,7 +284,7 @@ def _not_played(
     paper: Mapping[str, tuple[Step, ...]],
 ) -> "outcome.Run":
     """With faults that would prove nothing now: that is no failure and no proof."""
-    say(f"not played, because its hours are over too soon: {in_words(late)}")
+    say(f"not played at this hour: {in_words(late)}")
     alerts = [alert for fault in late for alert in fault.proves]
     return replace(found, unplayed=[*found.unplayed, *_unplayed(alerts, rules, paper)])
 

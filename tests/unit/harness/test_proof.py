@@ -3,7 +3,7 @@
 import io
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ from devtools.paths import REPO
 from harness.cli import main
 from harness.faults.fault import Fault, named, programs
 from harness.faults.kinds import Kind
-from harness.proof import earlier, made_of, on_paper, outcome, preparing, runbook
+from harness.proof import cli, earlier, made_of, on_paper, outcome, preparing, runbook
 from harness.proof.cli import chosen
 from harness.proof.in_time import in_time, nothing_now
 from harness.proof.marks import PAPER, Mark, Rung, Step
@@ -539,18 +539,9 @@ def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
     assert "at this hour of HostDown" in outcome.Run(alerts=148, facts={}, proofs=[muted]).sentence
 
 
-@pytest.mark.parametrize(
-    ("spoils", "alert"),
-    [("databases", "RedisDown"), ("data", "PostgresDeadlocks")],
-    ids=["alone", "in a wave"],
-)
-def test_a_batch_that_cannot_be_played_stops_no_other(
-    spoils: str,
-    alert: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def play_nothing(monkeypatch: pytest.MonkeyPatch, spoils: str = "") -> None:
+    """Nothing is played, and HostDown is proven; no lab is calm enough for the batch that *spoils* it."""
+
     class Bench:
         rules, scale = ALERTS, 15.0
 
@@ -568,6 +559,43 @@ def test_a_batch_that_cannot_be_played_stops_no_other(
     monkeypatch.setattr("harness.proof.batch.Batch", lambda *_: SimpleNamespace(play=lambda: None))
     paper = on_paper.Paper(dict.fromkeys(ALERTS, ()))
     monkeypatch.setattr(on_paper, "on_paper", lambda *_, **__: paper)
+
+
+def test_what_would_prove_nothing_now_is_not_played_and_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Night(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Night":
+            return cls(2026, 11, 29, 22, 0, tzinfo=tz)
+
+    play_nothing(monkeypatch)
+    monkeypatch.setattr(cli, "datetime", Night)
+
+    assert main(["proof", "RevenueSilence", "HostDown", "--out", str(tmp_path)]) == 0
+
+    run = outcome.load(tmp_path)
+    assert [one.alert for one in run.proven] == ["HostDown"]
+    assert list(run.batches) == ["kills"]
+    assert "RevenueSilence" in (tmp_path / "proof.html").read_text()
+    assert "not played at this hour: users-paying-nothing (from 6 to 20 o'clock)" in capsys.readouterr().out
+    assert main(["proof", "RevenueSilence"]) == 1
+    assert "at 22:00 UTC" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spoils", "alert"),
+    [("databases", "RedisDown"), ("data", "PostgresDeadlocks")],
+    ids=["alone", "in a wave"],
+)
+def test_a_batch_that_cannot_be_played_stops_no_other(
+    spoils: str,
+    alert: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    play_nothing(monkeypatch, spoils)
 
     status = main(["proof", alert, "HostDown", "--out", str(tmp_path)])
 
