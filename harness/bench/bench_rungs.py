@@ -9,7 +9,7 @@ from harness.bench.heard import Heard, Record, flushes, heard, lacking, repeated
 from harness.bench.outside import Config, Place
 from harness.notify.why import reached
 from harness.proof.marks import Mark, Rung, Step
-from harness.proof.rungs import Life
+from harness.proof.witnessed import Life
 from monitoring.routing import Labels, inhibited
 
 

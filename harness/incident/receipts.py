@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -50,6 +51,11 @@ def sender(record: Record) -> str:
         return DEAD_MAN
     agent = {k.lower(): v for k, v in record["headers"].items()}.get("user-agent", "")
     return ALERTMANAGER if agent.startswith("Alertmanager") or record["receiver"] == "smtp" else "daemon"
+
+
+def at(record: Record) -> float:
+    """Return when it arrived, in seconds since the epoch."""
+    return datetime.fromisoformat(record["at"]).timestamp()
 
 
 def destination(record: Record) -> Destination:
@@ -202,7 +208,7 @@ def compare(
         lenient = name != main or inhibited(config, labels, fired)
         for delivery in deliveries(config, labels):
             rows.append(_row(told, delivery, name, resolves=resolves, tolerant=lenient))
-    stray = Counter((destination(one), _subject(one)) for one in _uninvited(config, told, fired))
+    stray = Counter((destination(one), first_words(one)) for one in _uninvited(config, told, fired))
     return [*rows, *(_extra(*of, n) for of, n in stray.items()), *_refused(records)]
 
 
@@ -250,8 +256,8 @@ def _refused(records: Sequence[Record]) -> list[Receipt]:
     ]
 
 
-def _subject(record: Record) -> str:
-    """Return the first words of *record*, for a row that nobody expected."""
+def first_words(record: Record) -> str:
+    """Return what *record* begins with, for one that nobody expected."""
     texts = [text for text in _texts(record["body"]) if len(text) > 3 and not text.startswith(("http", "#"))]
     return (texts or ["(empty)"])[0][:60]
 

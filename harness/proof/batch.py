@@ -16,7 +16,9 @@ from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, sa
 from harness.lab import addresses
 from harness.proof import exhibits, runbook, watching
 from harness.proof.runbook import APPLICATION
-from harness.proof.rungs import Played, Witnessed, audience, told_of
+from harness.proof.rungs import audience
+from harness.proof.witness import Witness
+from harness.proof.witnessed import Played, Witnessed, since_then, told_of
 from harness.stack import released
 from monitoring.catalog import Alert
 from monitoring.durations import parse_duration
@@ -38,8 +40,16 @@ One = TypeVar("One")
 class Batch:
     """Faults that are played together."""
 
-    def __init__(self, faults: Sequence[Fault], rules: Mapping[str, Alert], scale: float, say: Say) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        rules: Mapping[str, Alert],
+        scale: float,
+        say: Say,
+        witness: Witness,
+    ) -> None:
         self._faults, self._rules, self._scale, self._say = faults, rules, scale, say
+        self._witness = witness
         self._began = time.time()
         self._played: dict[str, Played] = {}
         self._config = watching.configuration()
@@ -69,10 +79,13 @@ class Batch:
             if seen is None:
                 raise
             self._tell(str(error))  # what was seen counts; before the next batch what is left is undone again
+        finally:
+            self._witness.played += self._played.values()
         return seen
 
     def _played_through(self) -> Witnessed:
-        addresses.receivers().reset()
+        since, before = self._witness.since, self._witness.before()
+        self._last = self._witness.last_message()
         self._before = runbook.ask(one for fault in self._faults for one in _pages(fault))
         with released.pressed(self._faults):
             self._began = time.time()
@@ -81,26 +94,32 @@ class Batch:
             finally:
                 self._undo_all()
             self._until_rest()
-        ended, records = time.time(), addresses.receivers().requests()
+        ended, records = time.time(), addresses.receivers().requests(after=self._witness.told)
         hosts = {alert: one.hosts or APPLICATION for one in self._faults for alert in one.proves}
-        return Witnessed(
+        seen = Witnessed(
+            since=since,
             began=self._began,
             ended=ended,
             config=self._config,
-            lives=watching.lives(addresses.prometheus(), self._began, ended),
+            lives=watching.lives(addresses.prometheus(), since, ended),
             records=records,
+            before=before,
             played=list(self._played.values()),
             bounds=self._bounds,
             lingers={
                 name: firing_s(self._rules[name], self._scale)
-                for one in self._faults
+                for one in (*self._faults, *(played.fault for played in self._witness.played))
                 for name in (*one.proves, *one.may)
             },
             decisions=addresses.daemon().decisions(),
             rollbacks=addresses.daemon().rollbacks(),
             rolled_back_s=self._rolled_back_s,
-            exhibits=exhibits.gathered(hosts, hosts, addresses.prometheus(), records, (self._began, ended)),
+            exhibits=exhibits.gathered(
+                hosts, hosts, addresses.prometheus(), since_then(records, self._began), (self._began, ended)
+            ),
         )
+        self._witness.has_seen(seen)
+        return seen
 
     def _bound(self, fault: Fault, alert: str) -> float:
         """The most seconds from the fault to its alert; what a rollback leads to comes after the rollback."""

@@ -1,13 +1,11 @@
 """`harness proof`: real faults on the lab; for each alert whether it fired, whom it reached, and its end."""
 
 import argparse
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from devtools.errors import UserError
@@ -15,6 +13,7 @@ from devtools.paths import RUNS_DIR
 from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
+from harness.proof.facts import facts
 from harness.proof.in_time import in_time, in_words, nothing_now
 from harness.proof.marks import Step
 from harness.proof.touched import touched_since
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from harness.proof import outcome
 
 VOID = 3
-PACES: Mapping[float, str] = {0: "nothing was played", 1: "production timing"}
 WIDTH = 180
 """Of the table: names of alerts are long."""
 HELP = """\
@@ -179,7 +177,7 @@ def _read(
     paper = on_paper(names, mutants=mutants, say=say)
     run = outcome.Run(
         alerts=len(rules),
-        facts=_facts(began),
+        facts=facts(began),
         unplayed=_unplayed(names, rules, paper.steps),
         elsewhere=paper.elsewhere,
     )
@@ -199,6 +197,7 @@ def _play(
     from harness.proof.batch import Batch
     from harness.proof.on_paper import on_paper
     from harness.proof.waves import waves
+    from harness.proof.witness import Witness
 
     began = time.time()
     earlier = outcome.load(out) if options.resume else None
@@ -212,7 +211,7 @@ def _play(
     with preparing.ready(out, **how) as bench:
         found = outcome.Run(
             alerts=len(rules),
-            facts=_facts(began, bench.scale, bench.versions()),
+            facts=facts(began, bench.scale, bench.versions()),
             unplayed=_unplayed([name for name in names if name not in played], rules, paper.steps),
             elsewhere=paper.elsewhere,
         )
@@ -225,7 +224,7 @@ def _play(
             for fault in batch
             for name in fault.proves
         }
-        coming = waves(left, seconds)
+        coming, witness = waves(left, seconds), Witness()
         while coming:
             wave = coming.pop(0)
             batch, late = in_time(
@@ -242,7 +241,7 @@ def _play(
             try:
                 bench.calm(batch)
                 say(f"batch {' and '.join(wave)}: {', '.join(fault.name for fault in batch)}")
-                judged = bench.judged(Batch(batch, bench.rules, bench.scale, say).play())
+                judged = bench.judged(Batch(batch, bench.rules, bench.scale, say, witness).play())
             except UserError as error:  # the others are played nevertheless, and `--resume` plays it again
                 say(f"batch {' and '.join(wave)} could not be played to its end: {error}")
                 if len(wave) > 1:  # one of them spoilt it for all
@@ -316,14 +315,3 @@ def _unplayed(
         )
         for name in names
     ]
-
-
-def _facts(
-    began: float, scale: float = 0, versions: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, str]:
-    return {
-        "begun": f"{datetime.fromtimestamp(began, UTC):%Y-%m-%d %H:%M:%S} UTC",
-        "machine": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "time scale": PACES.get(scale, f"{scale:g} times faster than production"),
-        **versions,
-    }

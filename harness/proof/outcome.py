@@ -18,7 +18,8 @@ from devtools.errors import UserError
 from harness.proof.curve_picture import Picture, drawn
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.runbook import printable
-from harness.proof.rungs import AND, Proof, Stray
+from harness.proof.rungs import Proof
+from harness.proof.strays import AND, Stray
 
 STATE = "run.json"
 """What a run goes on from."""
@@ -30,6 +31,8 @@ SIGNS = {
     Mark.UNASKED: "[dim]unasked[/]",
     Mark.OPEN: "[red]open[/]",
 }
+VOID = "[yellow]void[/]"
+"""Of what a witness who slept saw: it is neither right nor wrong."""
 COLOURS = {
     Mark.YES: "good",
     Mark.NO: "bad",
@@ -146,8 +149,13 @@ class Run:
 
     @property
     def unexplained(self) -> list[Stray]:
-        """What fired and nobody knows why."""
+        """What fired, or was told, and nobody knows why."""
         return [stray for stray in self.strays if not stray.reason]
+
+    @property
+    def mistold(self) -> list[Stray]:
+        """What was told otherwise than it should have been."""
+        return [stray for stray in self.unexplained if stray.told]
 
     @property
     def holds(self) -> bool:
@@ -175,9 +183,10 @@ class Run:
         else:
             right = len(self.unplayed) - len(self.wrong_on_paper)
             said = f"{right} of {len(self.unplayed)} alerts are right on paper; nothing was played"
-        if self.unexplained:
-            names = sorted({stray.alert for stray in self.unexplained})
-            said += f". Fired without a fault that explains it: {', '.join(names)}"
+        if fired := sorted({stray.alert for stray in self.unexplained if not stray.told}):
+            said += f". Fired without a fault that explains it: {', '.join(fired)}"
+        if told := sorted({stray.alert for stray in self.mistold}):
+            said += f". Told otherwise than it should be: {', '.join(told)}"
         if self.wrong_on_paper:
             said += f". Wrong on paper: {', '.join(self.wrong_on_paper)}"
         if self.elsewhere:
@@ -192,7 +201,7 @@ def table(run: Run) -> Table:
         found.add_column(column)
     for proof in sorted(run.proofs, key=lambda one: one.holds):
         wrong = "; ".join(f"{step.rung}: {step.why}" for step in proof.steps if step.mark is Mark.NO)
-        marks = [SIGNS[step.mark] for step in proof.steps]
+        marks = [VOID if run.void and step.rung not in PAPER else SIGNS[step.mark] for step in proof.steps]
         found.add_row(proof.alert, proof.played.fault.name, *marks, escape(wrong or proof.played.problem))
     live = [""] * (len(Rung) - len(PAPER))
     for one in run.unplayed:
@@ -251,9 +260,10 @@ def _junit(run: Run) -> ET.Element:
     suite = ET.Element("testsuite", name="proof", tests=str(len(run.proofs) + len(run.unplayed)))
     for proof in run.proofs:
         case = ET.SubElement(suite, "testcase", classname="proof", name=proof.alert)
-        wrong = _wrong(proof.steps)
-        if wrong or run.void:
-            ET.SubElement(case, "failure", message=printable("; ".join(wrong or run.void)))
+        if run.void:
+            ET.SubElement(case, "skipped", message=printable(f"VOID: {'; '.join(run.void)}"))
+        elif wrong := _wrong(proof.steps):
+            ET.SubElement(case, "failure", message=printable("; ".join(wrong)))
     for one in run.unplayed:
         case = ET.SubElement(suite, "testcase", classname="proof on paper", name=one.alert)
         if wrong := _wrong(one.steps):
@@ -263,9 +273,8 @@ def _junit(run: Run) -> ET.Element:
         ET.SubElement(case, "failure", message=printable(said))
     for stray in run.unexplained:
         case = ET.SubElement(suite, "testcase", classname="proof", name=f"nothing else: {stray.alert}")
-        ET.SubElement(
-            case, "failure", message=f"fired without a fault that explains it: {dict(stray.labels)}"
-        )
+        why = stray.told or f"fired without a fault that explains it: {dict(stray.labels)}"
+        ET.SubElement(case, "skipped" if run.void else "failure", message=printable(why))
     return suite
 
 
@@ -279,7 +288,7 @@ def _page(run: Run) -> str:
     )
     here.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
     return here.get_template("page.html.j2").render(
-        run=run, rungs=list(Rung), line=_line, picture=_picture, colours=COLOURS
+        run=run, rungs=list(Rung), paper=PAPER, line=_line, picture=_picture, colours=COLOURS
     )
 
 

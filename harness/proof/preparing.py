@@ -16,7 +16,9 @@ from harness.lab import addresses, lab
 from harness.lab.hosts import HOSTS
 from harness.proof import hour, watching
 from harness.proof.marks import PAPER, Mark, Rung, Step
-from harness.proof.rungs import Played, Proof, Stray, Witnessed, judge, strays
+from harness.proof.rungs import Proof, judge
+from harness.proof.strays import Stray, mistold, strays
+from harness.proof.witnessed import Played, Witnessed
 from harness.stack import released, rollout
 from harness.stack.traffic import OrdinaryDay
 from monitoring.catalog import Alert, load
@@ -79,7 +81,7 @@ class Bench:
         """What the judge says of a batch, and whether the witness was awake."""
         return Judged(
             proofs=judge(seen, self.rules),
-            strays=strays(seen, self.expected),
+            strays=[*strays(seen, self.expected), *mistold(seen)],
             asleep=watching.asleep(addresses.prometheus(), seen.began),
         )
 

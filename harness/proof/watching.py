@@ -6,8 +6,9 @@ from typing import Any
 
 from harness.clients import Prometheus
 from harness.faults.on_host import UNIT
+from harness.incident.patience import MARGIN_S
 from harness.lab import addresses
-from harness.proof.rungs import Life
+from harness.proof.witnessed import Life
 from monitoring.routing import Labels
 from monitoring.yaml_text import read_yaml
 
@@ -16,11 +17,18 @@ OURS = frozenset({"__name__", "alertstate"})
 ITSELF = f'job="prometheus",instance!~"{UNIT}-.*"'
 """Prometheus as it is installed, and no second one that a fault pretends."""
 MISSED = f"sum(increase(prometheus_rule_group_iterations_missed_total{{{ITSELF}}}[%ds]))"
-ROUNDS = f"sum(increase(prometheus_rule_evaluations_total{{{ITSELF}}}[%ds]))"
+DUE = f"sum(increase(prometheus_rule_group_iterations_total{{{ITSELF}}}[%ds]))"
+_LAST = f"prometheus_rule_group_last_evaluation_timestamp_seconds{{{ITSELF}}}"
+LATE = (
+    f"max(max_over_time((timestamp({_LAST}) - ({_LAST} > 0)"
+    f" - prometheus_rule_group_interval_seconds{{{ITSELF}}})[%ds:1s]))"
+)
 UNSEEN = f"sum(count_over_time((up{{{ITSELF}}} == 0)[%ds:1s]))"
 BEGUN = f"sum(changes(process_start_time_seconds{{{ITSELF}}}[%ds]))"
 MOST_MISSED = 0.01
-"""The share of evaluations that may be missed; a witness who slept through more has seen nothing."""
+"""The share of evaluations of groups that may be missed; who slept through more has seen nothing."""
+MOST_LATE_S = MARGIN_S
+"""How much later than it is due a group may be evaluated: the times that are judged allow no more."""
 
 
 def lives(prometheus: Prometheus, since: float, until: float) -> list[Life]:
@@ -71,14 +79,17 @@ def asleep(prometheus: Prometheus, since: float, spare: int = 0) -> str:
     """
     window = max(5, int(time.time() - since))
     missed = prometheus.value(MISSED % window) or 0.0
-    made = prometheus.value(ROUNDS % window) or 0.0
+    due = prometheus.value(DUE % window) or 0.0
+    late = prometheus.value(LATE % window) or 0.0
     unseen = prometheus.value(UNSEEN % window) or 0.0
     if begun := prometheus.value(BEGUN % window):
         return f"Prometheus was started anew {begun:.0f} times"
-    if not made:
+    if not due:
         return "Prometheus evaluated no rule"
-    if missed > max(spare, MOST_MISSED * made):
-        return f"Prometheus missed {missed:.0f} evaluations of {made + missed:.0f}"
+    if missed > max(spare, MOST_MISSED * due):
+        return f"Prometheus missed {missed:.0f} evaluations of groups of {due:.0f}"
+    if late > MOST_LATE_S:
+        return f"Prometheus evaluated a group {late:.0f} s late"
     if unseen > max(spare, MOST_MISSED * window):
         return f"Prometheus could not scrape itself {unseen:.0f} times in {window} s"
     return ""

@@ -8,6 +8,7 @@ from harness.proof import hour
 from harness.proof.batch import Batch
 from harness.proof.preparing import Bench
 from harness.proof.rungs import Proof
+from harness.proof.witness import Witness
 from harness.stack import Stack
 
 pytestmark = pytest.mark.lab
@@ -19,7 +20,7 @@ def played(stack: Stack, *chosen: Fault) -> tuple[list[Proof], list[str], str]:
     bench = Bench(time_scale())
     with hour.chosen():
         bench.calm(chosen)
-        judged = bench.judged(Batch(chosen, stack.rules, stack.scale, print).play())
+        judged = bench.judged(Batch(chosen, stack.rules, stack.scale, print, Witness()).play())
     return judged.proofs, [stray.alert for stray in judged.strays if not stray.reason], judged.asleep
 
 

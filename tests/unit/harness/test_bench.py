@@ -26,7 +26,7 @@ from harness.bench.outside import MARK, Sink, hidden, no_pattern, places, replac
 from harness.bench.shells import interruptible, shell, undisturbed
 from harness.cli import main
 from harness.proof.marks import Mark
-from harness.proof.rungs import Life
+from harness.proof.witnessed import Life
 from monitoring.errors import CatalogError
 from monitoring.yaml_text import read_yaml
 

@@ -22,7 +22,9 @@ from harness.proof.cli import chosen
 from harness.proof.in_time import in_time, nothing_now
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
-from harness.proof.rungs import Life, Played, Proof, Stray, Witnessed, judge, strays
+from harness.proof.rungs import Proof, judge
+from harness.proof.strays import Stray, strays
+from harness.proof.witnessed import Before, Life, Played, Witnessed
 from monitoring.catalog import load
 from monitoring.yaml_text import read_yaml
 from ruletools.house.files import RULES
@@ -125,6 +127,7 @@ def everybody() -> list[dict[str, Any]]:
 
 def seen(**changes: Any) -> Witnessed:
     known = Witnessed(
+        since=changes.get("began", NOON),
         began=NOON,
         ended=NOON + 60,
         config=CONFIG,
@@ -321,8 +324,34 @@ def test_what_fires_without_a_fault_is_a_stray_unless_its_reason_is_known() -> N
         ("Watchdog", "it is the heartbeat"),
         ("RedisDown", ""),
         ("RedisFlapping", "it was there before the faults"),
-        ("RedisFlapping", "it was there before the faults"),
+        ("RedisFlapping", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("firing", "strays_of_it"),
+    [(NOON - 40, ["RedisDown"]), (NOON - 60, []), (NOON + 5, ["RedisDown"])],
+    ids=["between the waves", "in the wave before", "in this wave"],
+)
+def test_what_begins_between_two_waves_is_judged_with_the_second(
+    firing: float, strays_of_it: list[str]
+) -> None:
+    life = Life(labels={**DOWN, "alertname": "RedisDown"}, pending=firing, firing=firing, ended=None)
+    second = replace(seen(lives=[life]), since=NOON - 60, before=Before(first=False))
+
+    assert [stray.alert for stray in strays(second, {}) if not stray.reason] == strays_of_it
+    caused = replace(FAULT, proves=("RedisDown",))
+    earlier = Played(fault=caused, began=NOON - 90, injected=NOON - 90, undone=NOON - 70)
+    explained = replace(second, before=Before(first=False, played=[earlier]), lingers={"RedisDown": 100.0})
+    assert not strays(explained, {})
+
+
+def test_what_was_over_before_the_wave_proves_nothing_in_it() -> None:
+    earlier = Life(labels=DOWN, pending=NOON - 50, firing=NOON - 40, ended=NOON - 30)
+
+    [proof] = judge(replace(seen(), since=NOON - 60, lives=[earlier, *seen().lives]), ALERTS)
+
+    assert proof.holds and len(proof.lives) == 1
 
 
 @pytest.mark.parametrize(("firing", "stray"), [(-5, True), (5, False), (26, False), (31, True)])
@@ -365,6 +394,10 @@ def test_a_run_holds_only_if_all_is_proven_and_nothing_else_fired() -> None:
 
     assert whole.holds and not outcome.Run(alerts=148, facts={}).holds
     assert not replace(whole, strays=stray).holds and "RedisDown" in replace(whole, strays=stray).sentence
+    mistold = [Stray(alert="RedisDown", labels={}, at=0, told="slack #other: it is not among its receivers")]
+    told = replace(whole, strays=mistold)
+    assert not told.holds and "Told otherwise than it should be: RedisDown" in told.sentence
+    assert "Fired" not in told.sentence
     void = whole.and_wave({"data": ""}, [], [], "Prometheus missed 9 evaluations")
     assert not void.holds and void.sentence.startswith("VOID: in batch data Prometheus missed")
     assert not replace(whole, proofs=judge(seen(records=[]), ALERTS)).holds
@@ -386,6 +419,22 @@ def test_the_report_opens_from_disk_and_tells_machines_the_same(tmp_path: Path) 
     suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
     assert [case.find("failure") is None for case in suite] == [False, True]
     assert '"holds": false' in (tmp_path / "proof.json").read_text()
+
+
+def test_what_a_witness_who_slept_saw_is_neither_green_nor_red(tmp_path: Path) -> None:
+    stray = Stray(alert="RedisDown", labels={}, at=0)
+    proofs = [*judge(seen(records=[]), ALERTS), *judge(seen(), ALERTS)]
+    run = outcome.Run(proofs=proofs, strays=[stray], alerts=148, facts={}, void=["in batch kills it slept"])
+
+    page = outcome.save(run, tmp_path).read_text()
+
+    suite = ET.fromstring((tmp_path / "proof.xml").read_text())  # noqa: S314 - ours
+    assert [(case.find("failure"), case.find("skipped") is not None) for case in suite] == [(None, True)] * 3
+    live = len(Rung) - len(PAPER)
+    assert page.count('<span class="wait">void</span>') == 2 * live
+    console = Console(file=io.StringIO(), width=200)
+    console.print(outcome.table(run))
+    assert console.file.getvalue().count("void") == 2 * live  # type: ignore[attr-defined]
 
 
 def test_one_wrong_rung_on_paper_turns_its_row_and_the_run(tmp_path: Path) -> None:
@@ -557,6 +606,7 @@ def play_nothing(monkeypatch: pytest.MonkeyPatch, spoils: str = "") -> None:
 
     monkeypatch.setattr(preparing, "ready", lambda *_, **__: nullcontext(Bench()))
     monkeypatch.setattr("harness.proof.batch.Batch", lambda *_: SimpleNamespace(play=lambda: None))
+    monkeypatch.setattr("harness.proof.witness.Witness", SimpleNamespace)
     paper = on_paper.Paper(dict.fromkeys(ALERTS, ()))
     monkeypatch.setattr(on_paper, "on_paper", lambda *_, **__: paper)
 

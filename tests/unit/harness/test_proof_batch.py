@@ -14,7 +14,8 @@ from harness.faults import on_host
 from harness.faults.fault import Fault, faults, programs
 from harness.lab import addresses
 from harness.proof import batch, runbook, watching
-from harness.proof.rungs import Played
+from harness.proof.witness import Witness
+from harness.proof.witnessed import Played
 from harness.stack import released
 from monitoring.catalog import load
 from monitoring.yaml_text import read_yaml
@@ -35,6 +36,12 @@ class Silent:
 
     def requests(self, after: int) -> list[dict[str, str]]:
         return []
+
+    def query_range(self, *_: object) -> list[dict[str, str]]:
+        return []
+
+    def reset(self) -> int:
+        return 0
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def some(tmp_path: Path) -> batch.Batch:
     text = "".join(f"{name}: {ENTRY.format(name, more)}\n" for name, more in entries.items())
     (tmp_path / "some.yml").write_text(text)
     chosen: list[Fault] = list(faults(tmp_path).values())
-    return batch.Batch(chosen, ALERTS, 15, lambda _: None)
+    return batch.Batch(chosen, ALERTS, 15, lambda _: None, Witness())
 
 
 def test_a_fault_that_follows_another_begins_when_that_one_was_undone(

@@ -12,7 +12,8 @@ from harness.proof import exhibits, outcome
 from harness.proof.curve_picture import HEIGHT, WIDTH, drawn
 from harness.proof.exhibits import HIDDEN, Curve, Exhibits
 from harness.proof.marks import Mark, Rung, Step
-from harness.proof.rungs import Played, Proof
+from harness.proof.rungs import Proof
+from harness.proof.witnessed import Played
 
 SPAN = (1_000.0, 1_060.0)
 

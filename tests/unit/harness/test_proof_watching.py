@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from harness.clients import Prometheus
-from harness.proof.rungs import Life
 from harness.proof.watching import asleep, lives
+from harness.proof.witnessed import Life
 
 
 class Stored(Prometheus):
@@ -24,7 +24,8 @@ class Stored(Prometheus):
         assert 'instance!~"mita-fault-.*"' in expression
         names = {
             "missed": "iterations_missed",
-            "made": "rule_evaluations",
+            "due": "iterations_total",
+            "late": "last_evaluation",
             "unseen": "up{",
             "begun": "start_time",
         }
@@ -63,13 +64,15 @@ def test_what_never_fired_was_pending() -> None:
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"made": 1000, "missed": 0, "unseen": 0}, ""),
-        ({"made": 1000}, ""),
-        ({"made": 1000, "missed": 9}, ""),
-        ({"made": 1000, "missed": 11}, "Prometheus missed 11 evaluations of 1011"),
-        ({"made": 1000, "unseen": 11}, "Prometheus could not scrape itself 11 times in 100 s"),
-        ({"made": 1000, "begun": 1}, "Prometheus was started anew 1 times"),
-        ({"made": 1000, "begun": 0}, ""),
+        ({"due": 1000, "missed": 0, "unseen": 0}, ""),
+        ({"due": 1000}, ""),
+        ({"due": 1000, "missed": 9}, ""),
+        ({"due": 1000, "missed": 11}, "Prometheus missed 11 evaluations of groups of 1000"),
+        ({"due": 1000, "unseen": 11}, "Prometheus could not scrape itself 11 times in 100 s"),
+        ({"due": 1000, "late": 9}, ""),
+        ({"due": 1000, "late": 11}, "Prometheus evaluated a group 11 s late"),
+        ({"due": 1000, "begun": 1}, "Prometheus was started anew 1 times"),
+        ({"due": 1000, "begun": 0}, ""),
         ({}, "Prometheus evaluated no rule"),
     ],
 )
