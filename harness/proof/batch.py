@@ -64,6 +64,8 @@ class Batch:
         """What Prometheus has now, what Alertmanager has told, and the number of the last message."""
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
+        self._sent: dict[str, float] = {}
+        """When Alertmanager was first seen to know it."""
         policy = policy_in_force()
         self._rolled_back_s = policy["cooldown"] + policy["verification_timeout"] + ANSIBLE_S + MARGIN_S
         self._bounds = {name: self._bound(fault, name) for fault in faults for name in fault.proves}
@@ -111,6 +113,7 @@ class Batch:
                 for one in (*self._faults, *(played.fault for played in self._witness.played))
                 for name in (*one.proves, *one.may)
             },
+            sent=self._sent,
             decisions=addresses.daemon().decisions(),
             rollbacks=addresses.daemon().rollbacks(),
             rolled_back_s=self._rolled_back_s,
@@ -226,6 +229,10 @@ class Batch:
         for one in self._active:
             if one["state"] == "firing" and self._is_ours(one["labels"]):
                 self._seen.setdefault(one["labels"]["alertname"], (time.time(), one["labels"]))
+        if self._seen.keys() - self._sent.keys():
+            for one in addresses.alertmanager().alerts():
+                if self._is_ours(one["labels"]):
+                    self._sent.setdefault(one["labels"]["alertname"], time.time())
         for record in addresses.receivers().requests(after=self._last):
             self._last = record["seq"]
             if record["valid"] and sender(record) == ALERTMANAGER:

@@ -306,6 +306,7 @@ def _line(proof: Proof) -> list[tuple[str, float]]:
     moments = {
         "pending": min((life.pending for life in lives if life.pending), default=None),
         "firing": min((life.firing for life in lives if life.firing), default=None),
+        "sent": proof.sent,
         "told": proof.told,
         "fault undone": proof.played.undone,
         "over": max((life.ended for life in lives if life.ended), default=None),

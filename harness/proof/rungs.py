@@ -1,9 +1,12 @@
 """What became of an alert under a fault, rung by rung. Pure."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from harness.incident.patience import MARGIN_S
 from harness.incident.receipts import (
     ALERTMANAGER,
     FIRES,
@@ -12,6 +15,7 @@ from harness.incident.receipts import (
     Receipt,
     at,
     compare,
+    destination,
     says,
     sender,
     strangers,
@@ -21,10 +25,22 @@ from harness.proof import decided, rolled_back, runbook
 from harness.proof.exhibits import Exhibits
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.runbook import Asked
-from harness.proof.witnessed import Config, Life, Played, Records, Witnessed, since_then, told_of
+from harness.proof.witnessed import (
+    PROMETHEUS_S,
+    Config,
+    Life,
+    Played,
+    Records,
+    Witnessed,
+    since_then,
+    told_of,
+)
 from monitoring.catalog import Alert
-from monitoring.routing import Labels, deliveries
+from monitoring.durations import parse_duration
+from monitoring.routing import Labels, deliveries, routes_of
 
+BROKEN = re.compile(r"<error expanding template|<no value>|%!\w?\(")
+"""What stands in a text where Prometheus, Alertmanager or a format of theirs could not fill it in."""
 FOR_NOBODY = ("info", "none")
 """Severities that need not reach a person."""
 
@@ -40,8 +56,13 @@ class Proof:
     lives: tuple[Life, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     bound_s: float = 0.0
+    sent: float | None = None
+    """When Alertmanager was seen to know it."""
     told: float | None = None
+    """When its first receiver heard that it fires, and when the last one heard that it is over."""
     told_over: float | None = None
+    waits_s: float = 0.0
+    """The most seconds that Alertmanager may keep either for itself."""
     seen: Exhibits = field(default_factory=Exhibits)
 
     @property
@@ -77,16 +98,20 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
     # A group of Alertmanager names what ended in it before again: what came before the fault is not about it.
     since = told_of(played.fault, since_then(seen.records, played.began))
     receipts = _receipts(seen, since, alert)
+    waits_s = _waits_s(seen.config, fired)
+    first = min((life.firing for life in fired if life.firing is not None), default=0.0)
+    last = max((life.ended for life in fired if life.ended is not None), default=0.0)
+    heard, heard_over = _heard(since, alert, FIRES, first), _heard(since, alert, OVER, last)
     steps = [_fired(played, fired, seen.bounds[alert])]
     if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
         why = f"expected a receiver of what is {severity}, found none in the routes"
         steps += [Step(rung=rung, mark=Mark.NO, why=why) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     elif steps[0].mark is Mark.YES:
         _, muted = audience(seen.config, [life.labels for life in fired], seen.began)
-        steps += [
-            _told(receipts, len(fired), muted, resolved=False),
-            _resolved(played, fired, receipts, muted),
-        ]
+        wrong = [*_late(heard, first, waits_s), *_broken(since, alert)]
+        delivered = _told(receipts, len(fired), muted, wrong=wrong, resolved=False)
+        resolved = _resolved(played, fired, receipts, muted, _late(heard_over, last, waits_s))
+        steps += [_timed(delivered, heard, first, waits_s), _timed(resolved, heard_over, last, waits_s)]
     else:
         steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     steps += _acted(seen, played, rule, fired)
@@ -99,8 +124,10 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
         lives=lives,
         receipts=tuple(receipts),
         bound_s=seen.bounds[alert],
-        told=min(_told_at(since, alert, FIRES), default=None),
-        told_over=max(_told_at(since, alert, OVER), default=None),
+        sent=seen.sent.get(alert),
+        told=min(heard.values(), default=None),
+        told_over=max(heard_over.values(), default=None),
+        waits_s=waits_s,
         seen=seen.exhibits.get(alert, Exhibits()),
     )
 
@@ -147,9 +174,47 @@ def _receipts(seen: Witnessed, records: Records, alert: str) -> list[Receipt]:
     return list({(row.destination, row.expected): row for row in rows}.values())
 
 
-def _told_at(records: Records, alert: str, said: str) -> list[float]:
-    """When Alertmanager said that of the alert."""
-    return [at(one) for one in records if sender(one) == ALERTMANAGER and says(one, alert) == said]
+def _heard(records: Records, alert: str, said: str, since: float) -> dict[str, float]:
+    """When each place first heard Alertmanager say that of the alert, from a moment on."""
+    found: dict[str, float] = {}
+    for one in records:
+        if sender(one) == ALERTMANAGER and says(one, alert) == said and at(one) >= since - PROMETHEUS_S:
+            found.setdefault(str(destination(one)), at(one))
+    return found
+
+
+def _waits_s(config: Config, fired: Sequence[Life]) -> float:
+    """For how long Alertmanager may keep news of these alerts for itself, on a busy machine."""
+    routes = [route for life in fired for route in routes_of(config, life.labels)]
+    times = [
+        parse_duration(route.get(name, 0)) for route in routes for name in ("group_wait", "group_interval")
+    ]
+    return max(times, default=0) / 1000 + MARGIN_S
+
+
+def _late(heard: Mapping[str, float], since: float, waits_s: float) -> list[str]:
+    """The places that heard later than the routes allow."""
+    return [
+        f"{place} after {moment - since:.0f} s, where at most {waits_s:.0f} are right"
+        for place, moment in heard.items()
+        if moment - since > waits_s
+    ]
+
+
+def _timed(step: Step, heard: Mapping[str, float], since: float, waits_s: float) -> Step:
+    """The step, and how long the last one to hear waited."""
+    if step.mark is not Mark.YES or not heard:
+        return step
+    last = max(heard.values()) - since
+    return replace(step, why=f"{step.why}; the last after {last:.1f} s, the routes allow {waits_s:.0f} s")
+
+
+def _broken(records: Records, alert: str) -> list[str]:
+    """The places that were told in words that a template could not make."""
+    broken = [one for one in records if says(one, alert) and BROKEN.search(json.dumps(one["body"]))]
+    return [
+        f"{place} in words of a template that failed" for place in {str(destination(one)) for one in broken}
+    ]
 
 
 def audience(config: Config, alerts: Iterable[Labels], at: float) -> tuple[set[str], set[str]]:
@@ -163,10 +228,11 @@ def audience(config: Config, alerts: Iterable[Labels], at: float) -> tuple[set[s
     return told, muted - told
 
 
-def _told(receipts: Iterable[Receipt], most: int, muted: set[str], *, resolved: bool) -> Step:
+def _told(
+    receipts: Iterable[Receipt], most: int, muted: set[str], *, wrong: list[str], resolved: bool
+) -> Step:
     """Whether each receiver heard once of each subject; one message may be about several."""
     rung = Rung.RESOLVED if resolved else Rung.DELIVERED
-    wrong: list[str] = []
     right: list[str] = []
     silent: list[str] = []
     for row in receipts:
@@ -188,13 +254,15 @@ def _told(receipts: Iterable[Receipt], most: int, muted: set[str], *, resolved: 
     return Step(rung=rung, mark=Mark.YES, why=(", ".join(right) or "nobody is to be told") + quiet)
 
 
-def _resolved(played: Played, fired: Sequence[Life], receipts: Sequence[Receipt], muted: set[str]) -> Step:
+def _resolved(
+    played: Played, fired: Sequence[Life], receipts: Sequence[Receipt], muted: set[str], late: list[str]
+) -> Step:
     if played.undone is None:
         return Step(rung=Rung.RESOLVED, mark=Mark.OPEN, why="the fault was not undone")
     on = [life for life in fired if life.ended is None]
     if on:
         return Step(rung=Rung.RESOLVED, mark=Mark.NO, why="it still fires")
-    told = _told(receipts, len(fired), muted, resolved=True)
+    told = _told(receipts, len(fired), muted, wrong=late, resolved=True)
     last = max(life.ended for life in fired if life.ended is not None) - played.undone
     return Step(
         rung=told.rung, mark=told.mark, why=f"{last:.1f} s after the fault was undone; told: {told.why}"

@@ -79,6 +79,8 @@ class Witnessed:
     """The most seconds from the fault to the alert, by name."""
     lingers: Mapping[str, float] = field(default_factory=dict)
     """The most seconds for which an alert may still begin because of a fault that is undone, by name."""
+    sent: Mapping[str, float] = field(default_factory=dict)
+    """When Alertmanager was first seen to know each alert that is to be proven."""
     decisions: Sequence[Decision] = ()
     """What the daemon decided, also before."""
     rollbacks: Sequence[Rollback] = ()

@@ -346,6 +346,38 @@ def test_what_begins_between_two_waves_is_judged_with_the_second(
     assert not strays(explained, {})
 
 
+@pytest.mark.parametrize(
+    ("later", "rung"),
+    [((311, 0), Rung.DELIVERED), ((0, 311), Rung.RESOLVED), ((309, 309), None)],
+    ids=["that it fires", "that it is over", "in time"],
+)
+def test_who_is_told_later_than_the_routes_allow_was_not_told(
+    later: tuple[float, float], rung: Rung | None
+) -> None:
+    """Five minutes between two messages, and ten seconds for a busy machine."""
+    fires, over = at(11 + later[0]), at(25 + later[1])
+    paged = [pager("trigger", fires), pager("resolve", over)]
+    records = [one for one in everybody() if one["receiver"] != "pagerduty"] + paged
+
+    [proof] = judge(seen(records=records), ALERTS)
+
+    assert [one for one, mark in marks(proof).items() if mark is Mark.NO] == [rung] * bool(rung)
+    assert rung or "the last after 309.0 s, the routes allow 310 s" in proof.steps[1].why
+
+
+@pytest.mark.parametrize("words", ["<error expanding template: no value>", "on <no value>", "%!d(string=x)"])
+def test_words_that_a_template_could_not_make_are_no_message(words: str) -> None:
+    records = everybody()
+    records[0]["body"]["attachments"][0]["text"] = words
+
+    [proof] = judge(seen(records=records), ALERTS)
+
+    assert marks(proof)[Rung.DELIVERED] is Mark.NO
+    assert "a template that failed" in proof.steps[1].why
+    records[0]["body"]["attachments"][0]["text"] = "5% of <app2> (value 3)"
+    assert judge(seen(records=records), ALERTS)[0].holds
+
+
 def test_what_was_over_before_the_wave_proves_nothing_in_it() -> None:
     earlier = Life(labels=DOWN, pending=NOON - 50, firing=NOON - 40, ended=NOON - 30)
 
