@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from devtools.errors import UserError
 from harness.load.meter import Endpoint, Second, Seconds, row_of
 from harness.load.verdict import Limit, Sums, Verdict, judge
 
@@ -36,10 +37,23 @@ class Report:
         return cls(**message)
 
 
+def cleared(out: Path) -> Path:
+    """Make the folder of a run where there is none, and take away what an earlier run left of its verdict."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for stale in ("seconds.jsonl", "verdict.json"):
+            (out / stale).unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"expected --out to be a folder, or one that can be made, found {out}: {error.strerror}"
+        ) from error
+    return out
+
+
 def refuse(out: Path, why: str) -> None:
     """Write why a run was not even begun, where its verdict would be."""
     verdict = {"valid": False, "complete": False, "refused": True, "sentence": f"Refused: {why}"}
-    (out / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n")
+    (cleared(out) / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n")
 
 
 class Book:
@@ -51,9 +65,7 @@ class Book:
         self.reports: dict[str, Report] = {}
         self.endpoints: dict[tuple[str, str], Endpoint] = {}
         if out:
-            out.mkdir(parents=True, exist_ok=True)
-            for stale in ("seconds.jsonl", "verdict.json"):
-                (out / stale).unlink(missing_ok=True)
+            cleared(out)
 
     def take(self, who: str, report: Report) -> None:
         """Take in what a process says."""

@@ -12,6 +12,7 @@ from devtools.errors import UserError
 from devtools.paths import RUNS_DIR
 from devtools.wait import until
 from harness.lab.addresses import applications
+from harness.load.book import cleared
 from harness.load.codes import EXPLAINED, Code
 from harness.load.options import LOAD, Option, above_zero, add_options, checked, number
 from harness.load.plan import DEFAULT_DURATION_S, PROFILES, read_plan
@@ -96,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         wanted = wanted_from(options)
         wanted.command()
+        cleared(wanted.out)
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return Code.REFUSED

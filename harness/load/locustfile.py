@@ -131,9 +131,12 @@ def _refuse(environment: Environment, why: str) -> None:
     elif runner:
         options: Any = environment.parsed_options
         environment.process_exit_code = Code.REFUSED
-        if options.out:
-            refuse(Path(options.out), why)
         gevent.spawn(runner.quit if options.headless else runner.stop)
+        if options.out:
+            try:
+                refuse(Path(options.out), why)
+            except UserError as error:
+                print(error, flush=True)  # noqa: T201
 
 
 def _stopping(**_: object) -> None:

@@ -17,6 +17,7 @@ import yaml
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.ports import free_port
+from harness.load.book import cleared
 from harness.load.plan import Plan
 from harness.load.targets import permitted
 
@@ -142,10 +143,7 @@ def verdict_of(out: Path, exit_code: int | None) -> dict[str, Any]:
 def running(wanted: Wanted) -> Iterator[Running]:
     """Run the load for the length of the block. No way out of the block leaves locust running."""
     commands = wanted.commands()
-    wanted.out.mkdir(parents=True, exist_ok=True)
-    for stale in ("seconds.jsonl", "verdict.json"):
-        (wanted.out / stale).unlink(missing_ok=True)
-    (wanted.out / "plan.yml").write_text(yaml.safe_dump(wanted.planned.rows()))
+    (cleared(wanted.out) / "plan.yml").write_text(yaml.safe_dump(wanted.planned.rows()))
     with ExitStack() as stack:
         processes = [
             stack.enter_context(_started(wanted.out / f"{n}.log", argv)) for n, argv in commands.items()

@@ -15,6 +15,7 @@ from harness.incident.patience import ANSIBLE_S, MARGIN_S, firing_s, policy_in_f
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
 from harness.proof import exhibits, runbook, watching
+from harness.proof.marks import OWN
 from harness.proof.runbook import APPLICATION
 from harness.proof.rungs import audience
 from harness.proof.witness import Witness
@@ -31,8 +32,6 @@ LOOK_S = 0.5
 SETTLE_S = 3.0  # what is told too much comes after what is told
 MOST_REST_S = 15 * 3600.0
 """Of production: an alert that looks back for a month holds up what comes next no longer than this."""
-OWN = "rollback"
-"""The component of the alerts about what the daemon does."""
 Say = Callable[[str], None]
 One = TypeVar("One")
 

@@ -1,4 +1,4 @@
-"""What a batch proves something of: its faults, their rules, and the way to the receivers."""
+"""What a batch proves something of: its faults, their rules and pages, and the way to the receivers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from devtools.paths import REPO
-from harness.faults.fault import Fault
+from harness.faults.fault import PROGRAMS, Fault
 from harness.faults.on_host import HELPERS
 from harness.proof import record
 from monitoring.catalog import Alert
+from ruletools.house.files import RUNBOOKS
 
 ROUTES = (REPO / "monitoring" / "alertmanager.yml", REPO / "monitoring" / "templates")
 
@@ -18,9 +19,15 @@ ROUTES = (REPO / "monitoring" / "alertmanager.yml", REPO / "monitoring" / "templ
 def digest(batch: Sequence[Fault], rules: Mapping[str, Alert]) -> str:
     """Another one as soon as something differs of which a proof says anything."""
     faults = [asdict(fault) for fault in batch]
-    proven = {name: record.digest(rules[name]) for fault in batch for name in fault.proves}
-    texts = [path.read_text("utf-8") for root in (*ROUTES, HELPERS) for path in _files(root)]
+    proven = {name: _of(rules[name]) for fault in batch for name in fault.proves}
+    texts = [path.read_text("utf-8") for root in (*ROUTES, HELPERS, PROGRAMS) for path in _files(root)]
     return sha256(json.dumps([faults, proven, texts], default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _of(rule: Alert) -> tuple[str, dict[str, str], str]:
+    """What a person is told and reads counts, too: a report shows it."""
+    page = RUNBOOKS / f"{rule.name}.md"
+    return record.digest(rule), dict(rule.annotations), page.read_text("utf-8") if page.exists() else ""
 
 
 def _files(root: Path) -> list[Path]:

@@ -22,6 +22,10 @@ PAPER = (Rung.LINTED, Rung.TESTED, Rung.MUTATED)
 """What needs no lab."""
 
 
+OWN = "rollback"
+"""The component of the alerts about what the daemon does."""
+
+
 class Mark(StrEnum):
     """How it stands with a rung."""
 

@@ -1,28 +1,33 @@
 """Which alerts were proven, kept in docs/proven.yml, and the badge that the README shows.
 
-A proof is of one rule: an alert whose rule has changed since is no longer proven. `python -m
-harness.proof.record` has both follow the rules.
+A proof is of a rule, of the receivers of its alert, and of the commands on its page: where one of them has
+changed since, the alert is no longer proven. `python -m harness.proof.record` has both follow.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from devtools.errors import UserError
 from devtools.paths import REPO
 from devtools.system import say
+from harness.incident.patience import routing
+from harness.notify.why import Config, labels_of
 from monitoring.catalog import Alert, load
+from monitoring.routing import receivers_of
 from monitoring.yaml_text import read_yaml
 from ruletools.cases import reads
 from ruletools.house.files import RULES
+from ruletools.house.lint.runbooks import Command, commands
 
 RECORD = REPO / "docs" / "proven.yml"
 BADGE = REPO / "docs" / "proven.svg"
 HEAD = """\
-# The alerts that `harness proof --record` saw proven on the lab: on which day, and a digest of the rule that
-# was proven. Where a rule has changed since, the alert counts no more.
+# The alerts that `harness proof --record` saw proven on the lab: on which day, and a digest of the rule, its
+# receivers and the commands of its page. Where one of these has changed since, the alert counts no more.
 """
 SAID = "alerts proven live"
 LETTER, MARGIN = 6.2, 8
@@ -40,11 +45,29 @@ PICTURE = """\
 
 
 def digest(rule: Alert) -> str:
-    """What a rule and the recordings behind it say, and when, in twelve letters; without its texts."""
+    """What a rule and the recordings behind it say, who is told and by which commands one looks, in short.
+
+    The texts of the rule and of its page are no part of it.
+    """
     said = [rule.expr, rule.for_ms, rule.keep_firing_for_ms, dict(sorted(rule.labels.items()))]
     behind = [rule.recordings[name] for name in sorted(reads(rule) & rule.recordings.keys())]
     made = [(one.record, one.expr, dict(sorted(one.labels.items()))) for one in behind]
-    return sha256(json.dumps([*said, made]).encode()).hexdigest()[:12]
+    led = sorted(receivers_of(_routing(), labels_of(rule, {})))
+    shown = [(one.host, one.text) for one in _commands().get(rule.name, ())]
+    return sha256(json.dumps([*said, made, led, shown]).encode()).hexdigest()[:12]
+
+
+@cache
+def _routing() -> Config:
+    return routing()
+
+
+@cache
+def _commands() -> Mapping[str, Sequence[Command]]:
+    found: dict[str, list[Command]] = {}
+    for one in commands():
+        found.setdefault(one.page, []).append(one)
+    return found
 
 
 def read(path: Path = RECORD) -> dict[str, Mapping[str, str]]:

@@ -1,20 +1,30 @@
-"""Which alerts a change touches: by their rules and tests, their runbooks, their faults, and their routes."""
+"""Which alerts a change touches: their rules, faults and pages, and what measures, tells and mends."""
 
+import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from devtools.errors import UserError
 from devtools.paths import REPO
 from harness.faults.fault import CATALOGUE, PROGRAMS, faults
 from harness.faults.on_host import HELPERS
+from harness.proof.marks import OWN
 from monitoring.catalog import Alert
 from monitoring.yaml_text import read_yaml
 from ruletools.errors import RulesError
 from ruletools.house.changed import changed_since
 from ruletools.house.files import RUNBOOKS
 
-EVERYBODYS = ("monitoring/alertmanager.yml", "monitoring/templates/", "monitoring/slo.yml")
-"""What changes the way of every alert."""
+EVERYBODYS = (
+    *("application/", "closing/", "relay/", "roles/", "playbooks/", "site.yml", "inventories/lab/"),
+    *("harness/proof/", "harness/stack/", "harness/receivers/", "harness/lab/", "harness/load/"),
+    *("monitoring/alertmanager.yml", "monitoring/prometheus.yml", "monitoring/slo.yml"),
+    "monitoring/templates/",
+)
+"""What every alert depends on: what is measured and installed, the way to people, and who watches that."""
+RENDERING = re.compile(r"monitoring/[a-z_/]+\.py")
+"""What makes the installed rules and routes of those of the repository."""
+DAEMON = "rollback/"
 
 
 def touched_since(revision: str, rules: Mapping[str, Alert]) -> list[str]:
@@ -29,17 +39,24 @@ def touched_since(revision: str, rules: Mapping[str, Alert]) -> list[str]:
 
 
 def touched(
-    rules: Iterable[str], changed: set[str], paths: Sequence[str], then: Callable[[str], str]
+    rules: Mapping[str, Alert], changed: set[str], paths: Sequence[str], then: Callable[[str], str]
 ) -> list[str]:
     """Of these alerts those with a changed rule or test, and those that changed files are about.
 
     `then` gives the text that a file had; nothing where it was not there.
     """
-    if any(path.startswith(EVERYBODYS) for path in paths):
+    if any(path.startswith(EVERYBODYS) or RENDERING.match(path) for path in paths):
         return list(rules)
     pages = {(REPO / path).stem for path in paths if (REPO / path).parent == RUNBOOKS}
     wanted = changed | pages | _by_faults(paths, then)
+    if any(path.startswith(DAEMON) for path in paths):
+        wanted |= {name for name, rule in rules.items() if _is_the_daemons(rule)}
     return [name for name in rules if name in wanted]
+
+
+def _is_the_daemons(rule: Alert) -> bool:
+    """Whether the daemon decides about an alert, or the alert is about the daemon."""
+    return bool(rule.labels.get("rollback")) or rule.labels.get("component") == OWN
 
 
 def _by_faults(paths: Sequence[str], then: Callable[[str], str]) -> set[str]:

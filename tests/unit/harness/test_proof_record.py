@@ -57,11 +57,40 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_change_touches_what_it_is_about() -> None:
-    names = list(ALERTS)
-    assert touched(names, {"HostDown", "some:recorded:series"}, [], lambda _: "") == ["HostDown"]
-    assert touched(names, set(), ["docs/runbooks/RedisDown.md", "README.md"], lambda _: "") == ["RedisDown"]
-    assert touched(names, set(), ["monitoring/alertmanager.yml"], lambda _: "") == names
-    assert touched(names, set(), ["monitoring/templates/mita.tmpl"], lambda _: "") == names
+    assert touched(ALERTS, {"HostDown", "some:recorded:series"}, [], lambda _: "") == ["HostDown"]
+    pages = ["docs/runbooks/RedisDown.md", "README.md", "monitoring/rules/host.rules.yml"]
+    assert touched(ALERTS, set(), pages, lambda _: "") == ["RedisDown"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "monitoring/alertmanager.yml",
+        "monitoring/templates/mita.tmpl",
+        "monitoring/delivery/digest.py",
+        "roles/prometheus/tasks/main.yml",
+        "application/main.py",
+        "relay/sender.py",
+        "harness/proof/rungs.py",
+    ],
+)
+def test_what_every_alert_depends_on_touches_all(path: str) -> None:
+    assert touched(ALERTS, set(), [path], lambda _: "") == list(ALERTS)
+
+
+def test_the_daemon_touches_what_it_decides_about_and_what_is_about_it() -> None:
+    found = touched(ALERTS, set(), ["rollback/domain/guards.py"], lambda _: "")
+
+    assert {"CriticalErrorRate", "RollbackFailed"} <= {*found} and "HostDiskSpaceLow" not in found
+
+
+def test_receivers_and_commands_are_part_of_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = record.digest(ALERTS["HostDown"])
+    monkeypatch.setattr(record, "_commands", dict)
+    without = record.digest(ALERTS["HostDown"])
+    monkeypatch.setattr(record, "_routing", lambda: {"route": {"receiver": "everybody"}, "receivers": []})
+
+    assert len({before, without, record.digest(ALERTS["HostDown"])}) == 3
 
 
 def test_a_fault_that_changed_touches_its_alerts() -> None:

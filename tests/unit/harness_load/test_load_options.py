@@ -1,5 +1,7 @@
 """Options are refused in a sentence, whatever was typed, and help says how a run ends."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.cli import main
@@ -37,6 +39,14 @@ def test_option_that_cannot_be_is_refused_in_a_sentence(
 def test_file_that_is_not_there_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert harness_load(option, "/no/such/file", "--target", "http://127.0.0.1:1") == Code.REFUSED
     assert "/no/such/file" in capsys.readouterr().err
+
+
+def test_results_that_have_no_place_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a-file"
+    file.touch()
+
+    assert harness_load("--target", "http://127.0.0.1:1", "--out", str(file)) == Code.REFUSED
+    assert f"expected --out to be a folder, or one that can be made, found {file}" in capsys.readouterr().err
 
 
 def test_help_explains_every_code(capsys: pytest.CaptureFixture[str]) -> None:

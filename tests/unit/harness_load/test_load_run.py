@@ -251,8 +251,13 @@ def test_locust_as_anybody_types_it(server: Any) -> None:
     assert len(server.seen) == int(said["sent"])
 
 
-def test_locust_typed_with_a_foreign_host_sends_nothing() -> None:
-    outcome = locust("--host", "http://example.org", "-u", "1", "-t", "5s")
+@pytest.mark.parametrize("out", ["", "made/here", "a-file"])
+def test_locust_typed_with_a_foreign_host_sends_nothing_and_ends(out: str, tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    results = ("--out", str(tmp_path / out)) if out else ()
+    outcome = locust("--host", "http://example.org", "-u", "1", *results)
 
     assert outcome.returncode == Code.REFUSED
     assert "expected a target on this machine" in outcome.stdout
+    assert (tmp_path / "made/here/verdict.json").exists() is (out == "made/here")
+    assert ("expected --out to be a folder" in outcome.stdout) is (out == "a-file")
