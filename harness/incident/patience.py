@@ -18,6 +18,7 @@ SERVICE = "mita-backend"
 MONITORING = REPO / "monitoring"
 ANSIBLE_S = 60.0  # what a playbook over two hosts may take on a busy machine
 CALM_S = 60.0  # what the lab may need to come to rest
+SETTLE_S = 3.0  # within which what is told too much follows what is told
 MARGIN_S = 10.0  # what a busy machine may be late with anything
 
 

@@ -11,7 +11,7 @@ from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.faults import on_host
 from harness.faults.fault import Fault
-from harness.incident.patience import ANSIBLE_S, MARGIN_S, firing_s, policy_in_force
+from harness.incident.patience import ANSIBLE_S, MARGIN_S, SETTLE_S, firing_s, policy_in_force
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
 from harness.proof import exhibits, runbook, watching
@@ -29,7 +29,6 @@ AT_ONCE = 4
 INJECT_S = 15.0
 """For which a fault may have to wait, for each that begins with it."""
 LOOK_S = 0.5
-SETTLE_S = 3.0  # what is told too much comes after what is told
 MOST_REST_S = 15 * 3600.0
 """Of production: an alert that looks back for a month holds up what comes next no longer than this."""
 Say = Callable[[str], None]

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from devtools.wait import until
+from harness.faults import on_host
 from harness.faults.fault import Fault, named
 from harness.incident.patience import firing_s
 from harness.lab import addresses
@@ -50,10 +51,11 @@ class Faults:
 
     @contextmanager
     def _lasting(self, fault: Fault) -> Iterator[Present]:
-        """The fault is injected, and undone at the block's end whatever happens in it."""
+        """The fault is injected with the program that it needs, and undone at the block's end in any case."""
         released.build([fault])
-        released.inject(fault)
-        try:
-            yield Present(fault, time.time(), self._rules, self._scale)
-        finally:
-            released.undo(fault)
+        with on_host.needed([fault]):
+            try:
+                released.inject(fault)
+                yield Present(fault, time.time(), self._rules, self._scale)
+            finally:
+                released.undo(fault)

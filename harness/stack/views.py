@@ -1,11 +1,12 @@
 """What a test asks each part, as waits for a condition with a computed deadline."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from devtools.wait import until
-from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience
+from harness.incident.patience import ANSIBLE_S, CALM_S, MARGIN_S, SERVICE, SETTLE_S, Patience
 from harness.incident.receipts import (
     ALERTMANAGER,
     FIRES,
@@ -17,6 +18,7 @@ from harness.incident.receipts import (
     incidents,
     says,
     sender,
+    strangers,
     threads,
 )
 from harness.incident.story import seconds_of
@@ -45,13 +47,13 @@ class Alerts:
         return any(a["state"] == "firing" for a in self._prometheus.alerts(alertname=alertname))
 
     def until_firing(self, alertname: str) -> None:
-        """Wait until the alert fires, as long as its rule may take."""
-        limit = self._patience(alertname).firing[2] + CALM_S
+        """Wait until the alert fires, as long as its rule may take and a busy machine may be late."""
+        limit = self._patience(alertname).firing[2] + MARGIN_S
         until(f"{alertname} to fire", lambda: self.firing(alertname), deadline_s=limit)
 
     def until_resolved(self, alertname: str) -> None:
         """Wait until the alert is neither firing nor pending."""
-        limit = self._patience(alertname).resolved + CALM_S
+        limit = self._patience(alertname).resolved
         until(
             f"{alertname} to end", lambda: not self._prometheus.alerts(alertname=alertname), deadline_s=limit
         )
@@ -185,24 +187,28 @@ class Receipts:
             found = [record for record in self.records() if sender(record) == ALERTMANAGER]
             return count(found, Destination(service, place), alertname)[0] > 0
 
-        limit = self._patience(alertname).notified + CALM_S
+        limit = self._patience(alertname).notified
         until(f"{service} {place} to hear that {alertname} fires", told, deadline_s=limit)
 
     def exactly(self, alertname: str) -> None:
-        """Wait until each receiver of the alert was told once that it fires; nobody else may be."""
+        """Wait until each receiver was told once that it fires; nobody else may be, nor again soon after."""
         config = dict(read_yaml(addresses.alertmanager().configuration()))
 
         def rows() -> list[Receipt]:
             fired = [alert["labels"] for alert in addresses.alertmanager().alerts(alertname=alertname)]
-            found = compare(config, self.records(), fired, main=alertname, resolves=False)
-            return [row for row in found if alertname in row.subject]
+            records = self.records()
+            found = compare(config, records, fired, main=alertname, resolves=False)
+            mine = [row for row in found if row.subject == alertname or row.finding is Finding.REFUSED]
+            heard = [one for one in records if sender(one) == ALERTMANAGER]
+            return [*mine, *strangers(config, heard, fired, alertname)]
 
         def told() -> bool:
             found = rows()
             return bool(found) and all(row.finding is not Finding.MISSING for row in found)
 
-        limit = self._patience(alertname).notified + CALM_S
+        limit = self._patience(alertname).notified
         until(f"every receiver of {alertname} to hear that it fires", told, deadline_s=limit)
+        time.sleep(SETTLE_S)  # what is told too much comes after what is told
         wrong = [row for row in rows() if row.finding in (Finding.EXTRA, Finding.REFUSED)]
         assert not wrong, f"expected only the receivers of {alertname} to be told once, found {wrong}"
 

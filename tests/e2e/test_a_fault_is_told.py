@@ -7,7 +7,6 @@ from harness.stack import Stack
 pytestmark = [pytest.mark.lab, pytest.mark.incident]
 
 
-@pytest.mark.proves("RedisDown")
 def test_redis_that_stops_is_told_to_its_receivers_alone(stack: Stack) -> None:
     with stack.faults.redis_stopped() as fault:
         fault.fires("RedisDown")

@@ -48,7 +48,6 @@ def deploy(prepared: Stack) -> Deploy:
     return run
 
 
-@pytest.mark.proves("CriticalErrorRate")
 def test_bad_release_of_another_language_is_rolled_back_to_the_good_one_of_it(
     prepared: Stack, deploy: Deploy
 ) -> None:

@@ -9,7 +9,6 @@ from harness.stack import Stack
 pytestmark = [pytest.mark.lab, pytest.mark.factor1, pytest.mark.incident]
 
 
-@pytest.mark.proves("CriticalErrorRate")
 def test_error_rate_with_production_timing(
     production_stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:

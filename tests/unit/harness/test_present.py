@@ -8,6 +8,7 @@ import pytest
 from devtools.errors import UserError
 from devtools.wait import DeadlineError
 from harness.faults import on_host
+from harness.faults.fault import Fault
 from harness.lab import addresses
 from harness.stack.present import Faults
 from monitoring.catalog import load
@@ -30,7 +31,7 @@ class Alerting:
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the faults that are on the lab."""
     names: list[str] = []
-    monkeypatch.setattr(on_host, "inject", lambda fault, first: names.append(fault.name))
+    monkeypatch.setattr(on_host, "inject", lambda fault, first="": names.append(fault.name))
     monkeypatch.setattr(on_host, "undo", lambda fault: names.remove(fault.name))
     yield names
     assert names == []
@@ -39,6 +40,21 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_a_fault_is_there_for_its_block(there: list[str]) -> None:
     with Faults(ALERTS, 15).redis_stopped():
         assert there == ["redis-stopped"]
+
+
+def test_what_a_fault_needs_is_there_before_it_and_after_it(there: list[str]) -> None:
+    with Faults(ALERTS, 15).nginx_stopped():
+        assert there == ["program-nginx", "nginx-stopped"]
+
+
+def test_a_fault_that_fails_halfway_is_undone(there: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(fault: Fault, first: object) -> None:
+        there.append(fault.name)
+        raise UserError("expected a host")
+
+    monkeypatch.setattr(on_host, "inject", half)
+    with pytest.raises(UserError, match="expected a host"), Faults(ALERTS, 15).redis_stopped():
+        pytest.fail("it is not there")
 
 
 def test_a_test_that_fails_leaves_no_fault(there: list[str]) -> None:
