@@ -106,7 +106,10 @@ def both(wanted: Sequence[tuple[str, str]], before: Answers, under: Answers) -> 
 
 
 def judged(asked: Sequence[Asked]) -> Step:
-    """Whether every command of the page ran under the fault, and at least one showed another picture."""
+    """Whether every command of the page ran under the fault, and the first one showed it.
+
+    The others tell causes apart: under one fault some of them rightly answer as always.
+    """
     if not asked:
         return Step(rung=Rung.RUNBOOK, mark=Mark.OPEN)
     failed = [one for one in asked if one.is_failure]
@@ -116,12 +119,12 @@ def judged(asked: Sequence[Asked]) -> Step:
             for one in failed
         )
         return Step(rung=Rung.RUNBOOK, mark=Mark.NO, why=wrong)
-    changed = sum(one.under.lasting != one.before.lasting for one in asked)
-    if not changed:
-        why = "every command answers as it did before the fault: the page shows nothing"
+    changed = [one.under.lasting != one.before.lasting for one in asked]
+    if not changed[0]:
+        why = f"the first command of the page answers as it did before the fault: `{asked[0].command}`"
         return Step(rung=Rung.RUNBOOK, mark=Mark.NO, why=why)
     return Step(
         rung=Rung.RUNBOOK,
         mark=Mark.YES,
-        why=f"{changed} of {len(asked)} commands answer otherwise than before",
+        why=f"{sum(changed)} of {len(asked)} commands answer otherwise than before",
     )

@@ -22,6 +22,7 @@ def asked(*under: Answer) -> list[Asked]:
     [
         ([BROKEN, LATER], Mark.YES, "1 of 2 commands"),
         ([LATER, LATER], Mark.NO, "answers as it did before"),
+        ([LATER, BROKEN], Mark.NO, "the first command of the page answers as it did before"),
         ([BROKEN, Answer(127, "curl: command not found")], Mark.NO, "`command 1` ended with status 127"),
         ([Answer(1, "")], Mark.YES, "1 of 1 commands"),
         ([Answer(7, "connection refused")], Mark.YES, "1 of 1 commands"),
@@ -38,7 +39,7 @@ def test_a_page_must_run_and_show_the_fault(under: list[Answer], mark: Mark, why
 
 def test_a_command_that_never_works_is_told() -> None:
     always = Answer(7, "connection refused")
-    step = runbook.judged([Asked("monitor", "curl", always, always), *asked(BROKEN)])
+    step = runbook.judged([*asked(BROKEN), Asked("monitor", "curl", always, always)])
 
     assert step.mark is Mark.NO and "connection refused" in step.why
 
