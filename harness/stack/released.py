@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devtools.paths import RUNS_DIR
 from devtools.wait import DeadlineError
@@ -10,11 +10,26 @@ from harness.faults import on_host
 from harness.faults.fault import HEALTHY, Fault, faults
 from harness.incident.patience import ANSIBLE_S, SERVICE
 from harness.lab import addresses
+from harness.lab.hosts import HOSTS
 from harness.stack import rollout
 from harness.stack.traffic import TEST_RATE, flowing
 
+ROOT = "/opt/mita-backend"
+GUARD = "release-left"
+BACK = """\
+live=$(readlink {root}/current)
+if [ "${{live##*/}}" = {version} ] && [ -d {root}/releases/{good} ]; then
+    ln -sfn releases/{good} {root}/current.back
+    chown -h --reference={root}/current {root}/current.back
+    mv -T {root}/current.back {root}/current
+    systemctl restart mita-backend
+fi
+"""
+"""The good release without Ansible and daemon, on a host to which neither we nor they came back."""
 HOME = RUNS_DIR / "releases"
 """Where the words of the playbooks and the load's figures are."""
+GUARDED_TIMES = 3
+"""So many times as long as a fault lasts, its release may be there: the daemon has to end it first."""
 WHO = "the fault is over"
 
 
@@ -56,6 +71,8 @@ def pressed(batch: Sequence[Fault]) -> Iterator[None]:
 
 def inject(fault: Fault) -> None:
     """The fault is there: its release is live on both hosts, and what it does on hosts is done."""
+    if fault.deploys:
+        on_host.inject(guard(fault))
     on_host.inject(fault, first=lambda: _deploy(fault))
 
 
@@ -64,7 +81,27 @@ def undo(fault: Fault) -> Released | None:
     on_host.undo(fault)
     if not fault.deploys:
         return None
-    return Released(version=version_of(fault), good=rollout.GOOD, hosts=back_to_good())
+    left = Released(version=version_of(fault), good=rollout.GOOD, hosts=back_to_good())
+    on_host.undo(guard(fault))
+    return left
+
+
+def guard(fault: Fault) -> Fault:
+    """What takes the release of a fault away when nobody else does: at a deadline, or when its host boots."""
+    version = version_of(fault)
+    return replace(
+        fault,
+        name=GUARD,
+        does=f"{version} is taken away where nobody comes back for it.",
+        proves=(),
+        may=(),
+        hosts=tuple(host.name for host in HOSTS if addresses.APPLICATION_PORT in host.ports),
+        inject="true",
+        holds="true",
+        undo=BACK.format(root=ROOT, version=version, good=rollout.GOOD),
+        lasts_s=GUARDED_TIMES * fault.lasts_s,
+        needs=None,
+    )
 
 
 def back_to_good() -> Mapping[str, str]:
