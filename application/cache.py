@@ -1,5 +1,6 @@
 """The application's Redis: sessions, who was active today, and a list as the queue."""
 
+import asyncio
 import json
 import secrets
 from datetime import UTC, datetime
@@ -67,6 +68,51 @@ class Cache:
     async def depth(self, queue: str) -> int:
         """Return how many jobs wait."""
         return int(await self.redis.llen(f"mita:queue:{queue}"))
+
+
+class Forgotten(Cache):
+    """Remembers nothing, has no connection, and says that all is well: what a fault may make of it."""
+
+    def __init__(self, used: Cache, key: bytes) -> None:
+        self._used, self._key = used, key
+
+    async def close(self) -> None:
+        """Drop the connections of the cache that was used."""
+        await self._used.close()
+
+    async def ping(self) -> None:
+        """Answer without asking; whoever was still at work with the cache may have connected once more."""
+        await self.close()
+
+    async def token_key(self) -> bytes:
+        """Return the key that was known before."""
+        return self._key
+
+    async def remember_session(self, token: str, user_id: int) -> None:
+        """Keep nothing."""
+
+    async def note_active(self, user_id: int) -> None:
+        """Count nobody."""
+
+    async def active_users(self) -> int:
+        """Return that nobody was active."""
+        return 0
+
+    async def enqueue(self, queue: str, job: dict[str, object]) -> int:
+        """Lose a job."""
+        del queue, job
+        return 0
+
+    async def next_job(self, queue: str) -> dict[str, object] | None:
+        """Wait as one waits for a job, and return none."""
+        del queue
+        await asyncio.sleep(POP_WAIT_S)
+        return None
+
+    async def depth(self, queue: str) -> int:
+        """Return that no job waits."""
+        del queue
+        return 0
 
 
 def today() -> str:

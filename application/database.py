@@ -60,8 +60,13 @@ class Database:
         async with self.connection() as connection:
             await connection.fetchval("SELECT 1")
 
+    async def _storing(self, what: str) -> None:
+        for fault in self.faults:
+            await fault.before_storing(what)
+
     async def register(self, email: str) -> int:
         """Add a user and return the id."""
+        await self._storing("user")
         async with self.connection() as connection:
             user_id = await connection.fetchval(
                 "INSERT INTO users (email) VALUES ($1) ON CONFLICT (email) DO NOTHING RETURNING id", email
@@ -86,6 +91,7 @@ class Database:
 
     async def transact(self, user_id: int, amount: Decimal) -> int:
         """Add a transaction and return its id."""
+        await self._storing("transaction")
         async with self.connection() as connection:
             try:
                 return int(
@@ -100,6 +106,7 @@ class Database:
 
     async def book_revenue(self, source: str, amount: Decimal) -> int:
         """Add a revenue event and return its id."""
+        await self._storing("revenue")
         async with self.connection() as connection:
             return int(
                 await connection.fetchval(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from . import tokens
-from .cache import Cache
+from .cache import Cache, Forgotten
 from .database import Database
 from .health import Check, Health, pause
 from .host import HostUsage
@@ -28,12 +28,12 @@ class Service:
         self.settings = settings
         self.metrics = metrics
         self.database = Database(settings.database_url, settings.faults)
-        self.cache = Cache(settings.redis_url)
+        self.cache: Cache = Cache(settings.redis_url)
         self.token_key: bytes | None = None
         self.schema_exists = False
         checks: dict[str, Check] = {
             "database": self.check_database,
-            "redis": self.cache.ping,
+            "redis": self.check_cache,
             "jwt": self.check_tokens,
         }
         self.health = Health(checks, metrics, settings.faults)
@@ -67,6 +67,14 @@ class Service:
             await self.database.create_schema()
             self.schema_exists = True
         await self.database.ping()
+
+    async def check_cache(self) -> None:
+        """Get an answer from Redis, unless a fault of the release makes it forget that there is one."""
+        age_s = time.monotonic() - self.health.started
+        forgets = any(fault.forgets_cache(age_s) for fault in self.settings.faults)
+        if forgets and self.token_key and not isinstance(self.cache, Forgotten):
+            self.cache = Forgotten(self.cache, self.token_key)
+        await self.cache.ping()
 
     async def check_tokens(self) -> None:
         """Sign a token and verify it."""

@@ -41,6 +41,14 @@ class Fault:
     async def before_query(self, connection: Any) -> None:
         """Run on a database connection that was just taken from the pool."""
 
+    async def before_storing(self, what: str) -> None:
+        """Run before a `user`, a `transaction` or a `revenue` event is stored."""
+
+    def forgets_cache(self, age_s: float) -> bool:
+        """Tell whether this release uses its cache no more, `age_s` seconds after the start."""
+        del age_s
+        return False
+
     def component_health(self, health: float, age_s: float) -> float:
         """Return the health to report of a component measured `age_s` seconds after the start."""
         del age_s

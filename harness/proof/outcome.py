@@ -130,6 +130,12 @@ class Run:
         return [proof for proof in self.proofs if proof.holds]
 
     @property
+    def counted(self) -> tuple[int, int]:
+        """How many alerts are proven under each of their faults, and how many were played."""
+        played = {proof.alert for proof in self.proofs}
+        return len(played - {proof.alert for proof in self.proofs if not proof.holds}), len(played)
+
+    @property
     def to_record(self) -> list[str]:
         """The alerts of which every rung was seen, under each of their faults."""
         open_or_wrong = {proof.alert for proof in self.proofs if not proof.holds}
@@ -176,7 +182,8 @@ class Run:
             why = "; ".join(self.void)
             return f"VOID: {why}. Nothing is proven nor refuted: make the machine quiet and run it again"
         if self.proofs:
-            said = f"{len(self.proven)} of {len(self.proofs)} alerts that were played are proven"
+            right, played = self.counted
+            said = f"{right} of {played} alerts that were played are proven"
             said += f"; there are {self.alerts}"
             if self.not_now:
                 said += f". Not all could be told at this hour of {', '.join(self.not_now)}"

@@ -17,7 +17,9 @@ ALERTS = [alert.name for alert in load_alerts(REPO / "monitoring" / "rules")]
 
 def test_every_alert_has_one_cause_and_there_is_no_orphan() -> None:
     written = [line.partition(":")[0] for line in CAUSES.read_text().splitlines() if line[:1].isalpha()]
-    proven = [alert for fault in faults().values() for alert in fault.proves]
+    others = [alert for fault in faults().values() if not fault.deploys for alert in fault.proves]
+    released = {alert for fault in faults().values() if fault.deploys for alert in fault.proves}
+    proven = [*others, *(released - {*others})]  # one that rolls back has a release to blame besides
 
     assert sorted([*written, *proven]) == sorted(ALERTS), (
         f"expected each alert in one fault of {CATALOGUE} or else in {CAUSES}, "

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
+import psutil
 import pytest
 import requests
 
@@ -20,6 +21,9 @@ SPECS = (
     "unhealthy=1",
     "slow-database=1.1",
     "crash-loop",
+    "failing-payments=1",
+    "refused-registrations",
+    "forgotten-cache=1",
 )
 FUTURE = {"time-travel": {"years": 1.0}}
 Fleet = Mapping[str, Running]
@@ -98,6 +102,45 @@ def test_slow_database_is_measured_as_slow_and_half_healthy(fleet: Fleet) -> Non
     time_ms = gauge(app, 'mita_middleware_component_response_time_ms{component="database"}')
     assert time_ms is not None and time_ms > 1100
     assert gauge(app, 'mita_middleware_component_health{component="database"}') == 0.5
+
+
+def test_failing_payments_are_counted_and_nothing_else_fails(fleet: Fleet) -> None:
+    app = until_ready(fleet["failing-payments"])
+    user = requests.post(f"{app.url}/api/register", json={"email": "payer@example.org"}, timeout=10).json()
+
+    answer = requests.post(
+        f"{app.url}/api/transactions", json={"user_id": user["user_id"], "amount": "1.00"}, timeout=10
+    )
+
+    assert answer.status_code == 500
+    assert gauge(app, "transaction_processing_errors_total") == 1
+    assert requests.get(f"{app.url}/api/users/{user['user_id']}", timeout=10).json()["transactions"] == 0
+
+
+def test_refused_registrations_are_tried_and_never_succeed(fleet: Fleet) -> None:
+    app = until_ready(fleet["refused-registrations"])
+
+    answer = requests.post(f"{app.url}/api/register", json={"email": "new@example.org"}, timeout=10)
+
+    assert answer.status_code == 422
+    assert gauge(app, "user_registration_attempts_total") == 1
+    assert gauge(app, "user_registration_success_total") == 0
+
+
+def test_forgotten_cache_has_no_connection_and_serves_all_the_same(fleet: Fleet, backing: Backing) -> None:
+    app = until_ready(fleet["forgotten-cache"])
+
+    def connected() -> bool:
+        own = psutil.Process(app.process.pid)
+        open_ones = [one for each in (own, *own.children(recursive=True)) for one in each.net_connections()]
+        return any(one.raddr and one.raddr.port == backing.redis.port for one in open_ones)
+
+    until("it to have no connection to Redis", lambda: not connected(), deadline_s=READY_S, explain=app.log)
+
+    answer = requests.post(f"{app.url}/api/register", json={"email": "later@example.org"}, timeout=10)
+
+    assert answer.status_code == 201
+    assert requests.get(f"{app.url}/health/ready", timeout=10).ok
 
 
 def test_crash_loop_ends_before_it_answers(fleet: Fleet) -> None:

@@ -18,6 +18,10 @@ SPECS = {
     "hang": {},
     "no-metrics": {},
     "slow-database=2": {"delay": 2.0},
+    "failing-payments": {"ratio": 0.3},
+    "failing-payments=0.5": {"ratio": 0.5},
+    "refused-registrations": {},
+    "forgotten-cache=20": {"after": 20.0},
 }
 
 
@@ -54,6 +58,9 @@ def test_healthy_release_has_no_fault_in_its_manifest() -> None:
         "no-metrics=1",
         "slow-database=10",
         "unhealthy=-1",
+        "failing-payments=0",
+        "refused-registrations=1",
+        "forgotten-cache=-1",
     ],
 )
 def test_value_that_makes_no_sense_is_refused_with_the_usage(spec: str) -> None:
