@@ -292,9 +292,18 @@ class Batch:
         bound = min(max(self._bounds.values(), default=0.0), MOST_REST_S / self._scale)
         limit = bound + keeps + 2 * self._interval_s + MARGIN_S
 
+        calm: dict[str, float] = {}  # since when each has been over; who did not hear it by then never will
+
         def at_rest() -> bool:
             self._look()
-            return not self._going_on() and all(self._heard(name, OVER) for name in names)
+            active, now = self._going_on(), time.time()
+            for name in names:
+                if name in active:
+                    calm.pop(name, None)
+                else:
+                    calm.setdefault(name, now)
+            late = now - 2 * self._interval_s - MARGIN_S
+            return not active and all(self._heard(name, OVER) or calm[name] < late for name in names)
 
         try:
             until("the alerts to be over and told so", at_rest, deadline_s=limit, interval_s=LOOK_S)

@@ -1,7 +1,7 @@
 """The order in which the faults of a batch come and go."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -209,3 +209,25 @@ def test_what_was_seen_counts_although_a_program_could_not_be_taken_away(
     with nullcontext() if played else pytest.raises(UserError, match="expected Prometheus"):
         seen: object = some(tmp_path).play()
         assert seen == "seen"
+
+
+@pytest.mark.parametrize(("later_s", "rests"), [(0.0, False), (3600.0, True)])
+def test_nobody_waits_for_the_end_of_what_was_never_told(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later_s: float, *, rests: bool
+) -> None:
+    """It fired so shortly that Alertmanager told nobody: its receivers hear of no end either."""
+    looks: list[bool] = []
+
+    def look_twice(_: str, at_rest: Callable[[], bool], **__: float) -> None:
+        now = time.time()
+        for moment in (now, now + later_s):
+            monkeypatch.setattr("time.time", lambda moment=moment: moment)
+            looks.append(at_rest())
+
+    monkeypatch.setattr(batch.Batch, "_heard", lambda *_: False)
+    monkeypatch.setattr(batch, "until", look_twice)
+    monkeypatch.setattr(batch, "SETTLE_S", 0)
+
+    some(tmp_path)._until_rest()
+
+    assert looks == [False, rests]
