@@ -13,13 +13,16 @@ from harness.demo import report
 from harness.demo.judgement import judge
 from harness.demo.screen import Screen
 from harness.faults import FAULTS
+from harness.faults.fault import faults
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience, patience_of
 from harness.incident.receipts import Receipt, compare, wrong
 from harness.incident.story import Stage, Story, seconds_of
 from harness.incident.witnesses import Witnesses
 from harness.lab import addresses, lab
 from harness.load.run import Running, Wanted, running
+from harness.proof.preparing import EXPECTED
 from harness.stack import rollout
+from monitoring.yaml_text import read_yaml
 
 BAD = "2.0.0"
 RATE = 30
@@ -58,7 +61,7 @@ class Demo:
             verdict = load.end()
         checks.append(report.of_load(verdict))
         report.save(self.out, witnesses.story, rows, checks, facts)
-        self.conclude(rows, checks)
+        self.conclude(witnesses.story, rows, checks)
         return all(check.holds for check in checks)
 
     def prepare(self) -> None:
@@ -150,16 +153,29 @@ class Demo:
 
         rollout.patiently("the rollback to be finished, verified and told", over, patience.whole)
 
-    def conclude(self, rows: Sequence[Receipt], checks: Sequence[report.Check]) -> None:
-        """Print what every receiver got, every check, and where to look."""
+    def conclude(self, story: Story, rows: Sequence[Receipt], checks: Sequence[report.Check]) -> None:
+        """Print all moments in the order of time, what every receiver got, every check, and where to look.
+
+        Meanwhile each was printed when it was known: some are known only when they are over.
+        """
+        self.screen.say("in the order of time:", "bold")
+        for moment in story.moments:
+            self.screen.plain(story.line(moment), "cyan")
         self.screen.show(report.receipts_table(rows))
-        self.screen.plain(report.others(rows), "dim")
+        known = read_yaml(EXPECTED.read_text("utf-8"))
+        self.screen.plain(report.others(rows, of_release(self.fault.behaviour.name), known), "dim")
         for check in checks:
             self.screen.plain(check.line(), "green" if check.holds else "red bold")
         for line in places():
             self.screen.plain(line)
         self.screen.plain(f"This run      {self.out}")
         self.screen.save(self.out / "timeline.txt")
+
+
+def of_release(name: str) -> set[str]:
+    """The alerts that the faults of the catalogue which deploy such a release prove or may cause."""
+    ones = [fault for fault in faults().values() if fault.deploys.partition("=")[0] == name]
+    return {alert for fault in ones for alert in (*fault.proves, *fault.may)}
 
 
 def settled() -> bool:

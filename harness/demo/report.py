@@ -1,7 +1,7 @@
 """The end of a demo: who got what, what holds, and everything as files."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,24 @@ def receipts_table(rows: Sequence[Receipt]) -> Table:
     return table
 
 
-def others(rows: Sequence[Receipt]) -> str:
-    """Return one sentence about the alerts that fired meanwhile and are not what is proven."""
+def others(rows: Sequence[Receipt], explained: Collection[str], known: Collection[str]) -> str:
+    """Return what is to be said of the alerts that fired meanwhile and are not what is proven.
+
+    Those that the release *explained*, those that a lab is *known* for, and those that nobody explains.
+    """
     names = sorted({row.subject for row in rows if row.finding is Finding.TOLERATED})
     if not names:
         return "No other alert fired."
-    return f"{len(names)} other alerts fired, each told only where its labels route it: {', '.join(names)}."
+    of_release = [name for name in names if name in explained]
+    of_lab = [name for name in names if name in known and name not in explained]
+    of_nobody = [name for name in names if name not in explained and name not in known]
+    parts = {
+        "The release explains": of_release,
+        "A lab is known for": of_lab,
+        "NOTHING EXPLAINS": of_nobody,
+    }
+    said = [f"{words}: {', '.join(which)}." for words, which in parts.items() if which]
+    return " ".join([f"{len(names)} other alerts fired, each told only where its labels route it.", *said])
 
 
 def save(
