@@ -7,7 +7,7 @@ was never written, because its host undid it by itself, is over at its deadline.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class Truth:
     ended: float
     proves: tuple[str, ...]
     may: tuple[str, ...] = ()
+    service: str = ""
+    """Whose alerts they are, where the fault has a service of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class Quiet:
 def injected(fault: Fault, began: float) -> None:
     """Write that a fault is there since then."""
     told = {"fault": fault.name, "hosts": fault.hosts, "proves": fault.proves, "may": fault.may}
+    told |= {"service": fault.service} if fault.service else {}
     _append({"event": INJECTED, "at": began, "until": began + fault.lasts_s, **told})
 
 
@@ -75,11 +78,15 @@ def read(path: Path | None = None) -> tuple[list[Truth], list[Quiet]]:
 def _told(line: dict[str, Any], found: list[Truth], calm: list[Quiet]) -> list[Truth]:
     """The faults as they are known after one line; a quiet time is added to the others."""
     if line["event"] == INJECTED:
-        known = {"proves": tuple(line["proves"]), "may": tuple(line["may"])}
-        return [
-            *found,
-            Truth(fault=line["fault"], began=float(line["at"]), ended=float(line["until"]), **known),
-        ]
+        one = Truth(
+            fault=line["fault"],
+            began=float(line["at"]),
+            ended=float(line["until"]),
+            proves=tuple(line["proves"]),
+            may=tuple(line["may"]),
+            service=line.get("service", ""),
+        )
+        return [*found, one]
     if line["event"] == QUIET:
         said = {"fired": tuple(line["fired"]), "told": tuple(line["told"])}
         calm.append(Quiet(began=float(line["at"]), ended=float(line["until"]), **said))
@@ -92,7 +99,7 @@ def _told(line: dict[str, Any], found: list[Truth], calm: list[Quiet]) -> list[T
 def _over(truth: Truth, name: str, at: float) -> Truth:
     if truth.fault != name or not truth.began <= at < truth.ended:
         return truth
-    return Truth(fault=name, began=truth.began, ended=at, proves=truth.proves, may=truth.may)
+    return replace(truth, ended=at)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

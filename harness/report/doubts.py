@@ -59,6 +59,9 @@ def _is_about(said: Verdict, firing: Firing) -> bool:
 
 
 def explains(fault: Truth, firing: Firing) -> bool:
+    """Whether a fault proves or may cause an alert, and was there, or just gone, when that began."""
+    if fault.service and firing.service != fault.service:
+        return False
     in_time = fault.began <= firing.began <= fault.ended + AFTER_S
     return in_time and firing.alert in (*fault.proves, *fault.may)
 

@@ -75,6 +75,7 @@ def _spans(
             alert=labels["alertname"],
             severity=labels.get("severity", ""),
             component=labels.get("component", ""),
+            service=labels.get("service", ""),
             began=begin,
             ended=None if last >= until - 1.5 * step else last + step,
             cut=begin < since + step,
@@ -82,11 +83,15 @@ def _spans(
 
 
 def _merged(spans: Sequence[Firing], step: float) -> list[Firing]:
-    """Series of one alert that fire at once are one time that it fired, as a person sees it."""
+    """Series of one alert about one service that fire at once are one time, as a person sees it."""
+
+    def whose(one: Firing) -> tuple[str, str, str]:
+        return one.alert, one.severity, one.service
+
     found: list[Firing] = []
-    for one in sorted(spans, key=lambda span: (span.alert, span.severity, span.began)):
+    for one in sorted(spans, key=lambda span: (*whose(span), span.began)):
         last = found[-1] if found else None
-        same = last and (last.alert, last.severity) == (one.alert, one.severity)
+        same = last and whose(last) == whose(one)
         if last and same and (last.ended is None or one.began <= last.ended + step):
             ends = (last.ended, one.ended)
             ended = None if None in ends else max(end for end in ends if end is not None)

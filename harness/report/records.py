@@ -37,7 +37,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Firing:
-    """One time that an alert fired, whichever of its series; `ended` is None where it still does."""
+    """One time that an alert fired for one service, with any of its series; `ended` is None if it still does."""
 
     alert: str
     severity: str
@@ -45,6 +45,7 @@ class Firing:
     began: float
     ended: float | None
     series: int = 1
+    service: str = ""
     cut: bool = False
     """It fired already when Prometheus began to know: nobody knows since when."""
     broken: bool = False

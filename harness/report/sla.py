@@ -11,6 +11,8 @@ from monitoring.escalation import Promise
 
 FALSE_BELOW, ACTIONABLE_ABOVE = 0.05, 0.95
 """What the requirements promise of all alerts."""
+CRITICAL, CRITICAL_ABOVE = "critical", 0.99
+"""Of those that page somebody at once more of them must be actionable."""
 FOR_NOBODY = ("info", "none")
 """Severities that no person is told of."""
 
@@ -92,9 +94,14 @@ def _figures(cases: Sequence[Case], promised: Mapping[str, Promise], *, producti
             yield found if proves else replace(found, state=State.UNKNOWN)
     rights = [None if case.right is Right.UNKNOWN else case.right is Right.FALSE for case in cases]
     yield _share("false positives", f"< {FALSE_BELOW:.0%}", rights, lambda share: share < FALSE_BELOW)
+    yield _actionable("actionable", cases, ACTIONABLE_ABOVE)
+    critical = [case for case in cases if case.firing.severity == CRITICAL]
+    yield _actionable(f"actionable of {CRITICAL}", critical, CRITICAL_ABOVE)
+
+
+def _actionable(name: str, cases: Sequence[Case], above: float) -> Figure:
     wanted = [case.actionable if case.right is not Right.FALSE else False for case in cases]
-    more = f"> {ACTIONABLE_ABOVE:.0%}"
-    yield _share("actionable", more, wanted, lambda share: share > ACTIONABLE_ABOVE)
+    return _share(name, f"> {above:.0%}", wanted, lambda share: share > above)
 
 
 def _mean(name: str, minutes: float, seconds: Sequence[float | None]) -> Figure:

@@ -397,3 +397,31 @@ def test_two_severities_of_one_alert_are_two_times_that_it_fired() -> None:
     found, _, _ = of_period.firings(both, T, T + 100)
 
     assert [(one.severity, one.series) for one in found] == [("warning", 1), ("critical", 1)]
+
+
+@pytest.mark.parametrize(("service", "right"), [("mita-own", Right.TRUE), ("mita-backend", Right.FALSE)])
+def test_a_fault_with_a_service_of_its_own_makes_no_other_ones_alert_right(
+    service: str, right: Right, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(truth, "JOURNAL", tmp_path / "j")
+    truth.injected(replace(named("redis-stopped"), proves=("HostDown",), service="mita-own"), T - 60)
+    faults, _ = truth.read()
+
+    [case] = report(replace(PLAYED, firings=[replace(DOWN, service=service)], faults=faults), PROMISED).cases
+
+    assert case.right is right
+
+
+def test_of_what_is_critical_nearly_all_must_be_actionable() -> None:
+    firings = [replace(DOWN, began=T + n) for n in range(40)]
+    idle = Verdict(alert="HostDown", began=T, real=True, actionable=False)
+    found = report(replace(PLAYED, firings=firings, verdicts=[idle]), PROMISED)
+
+    assert figure(found, "actionable").state is State.MET
+    assert figure(found, "actionable of critical").state is State.MISSED
+
+
+def test_one_alert_about_two_services_is_two_times_that_it_fired() -> None:
+    spans = [replace(DOWN, service=service) for service in ("one", "other", "other")]
+
+    assert [one.series for one in of_period._merged(spans, 15)] == [1, 2]
