@@ -37,7 +37,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Firing:
-    """One time that an alert fired for one service, with any of its series; `ended` is None if it still does."""
+    """One time that an alert fired for one service, with all its series; `ended` is None while it fires."""
 
     alert: str
     severity: str
