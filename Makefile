@@ -24,7 +24,7 @@ down: ## Nothing of the lab is left: containers, networks, keys, secrets
 
 proof: ## Real faults on the lab: each alert fires, reaches exactly its receivers, and ends; a report as a page
 	$(BOOTSTRAP) --lab
-	$(HARNESS) proof
+	$(HARNESS) proof --mutants
 
 proof-real: ## The alerts that roll back by themselves, each at production timing: minutes instead of seconds, three hours in all
 	$(BOOTSTRAP) --lab

@@ -63,7 +63,7 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument(
         "--record",
         action="store_true",
-        help="write what is proven to docs/proven.yml and its badge",
+        help="write what is proven to docs/proven.yml and its badge; asks for mutants, too",
     )
     parser.add_argument("--on-paper", action="store_true", help="play nothing: lint, unit tests and mutants")
     parser.add_argument(
@@ -206,7 +206,8 @@ def _play(
     proves = {name: made_of.digest(batch, rules) for name, batch in batches.items()}
     played = [name for batch in batches.values() for fault in batch for name in fault.proves]
     names = list(dict.fromkeys([*also, *played]))
-    paper = on_paper(names, mutants=options.mutants, say=say)  # first: it would keep the witness from seeing
+    # First: it would keep the witness from seeing.
+    paper = on_paper(names, mutants=options.mutants or options.record, say=say)
     how = {"installed": options.installed, "night": options.night, "real": options.real}
     with preparing.ready(out, **how) as bench:
         found = outcome.Run(

@@ -137,9 +137,12 @@ class Run:
 
     @property
     def to_record(self) -> list[str]:
-        """The alerts of which every rung was seen, under each of their faults."""
+        """The alerts of which every rung was asked and seen, under each of their faults."""
         open_or_wrong = {proof.alert for proof in self.proofs if not proof.holds}
-        return sorted({proof.alert for proof in self.proofs} - open_or_wrong - {*self.not_now})
+        unasked = {
+            proof.alert for proof in self.proofs if any(step.mark is Mark.UNASKED for step in proof.steps)
+        }
+        return sorted({proof.alert for proof in self.proofs} - open_or_wrong - unasked - {*self.not_now})
 
     @property
     def refuted(self) -> list[str]:

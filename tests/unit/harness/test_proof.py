@@ -612,7 +612,9 @@ def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
         return outcome.Run(alerts=148, facts={}, proofs=proofs).to_record
 
     assert recorded(good) == ["HostDown"]
-    assert recorded(good, bad) == recorded(bad) == recorded(muted) == []
+    unasked = good.on_paper((Step(rung=Rung.MUTATED, mark=Mark.UNASKED),))
+    assert unasked.holds  # a run that did not want to know is no failure
+    assert recorded(good, bad) == recorded(bad) == recorded(muted) == recorded(unasked) == []
     stopped = preparing.stopped([FAULT], ALERTS, "expected a calm lab").proofs
     assert outcome.Run(alerts=148, facts={}, proofs=[good, muted, bad]).refuted == ["HostDown"]
     assert not outcome.Run(alerts=148, facts={}, proofs=[good, muted, *stopped]).refuted
