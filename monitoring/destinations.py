@@ -95,6 +95,17 @@ INTEGRATIONS: Mapping[str, Told | None] = {
 """Every integration of Alertmanager 0.25 to 0.28 and how its destination is told, if it can be."""
 
 
+def elsewhere(receiver: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of a receiver's integrations whose destination nobody here can tell."""
+    return [kind for kind, told in INTEGRATIONS.items() if told is None and receiver.get(f"{kind}_configs")]
+
+
+def without_elsewhere(receiver: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a receiver of which every destination can be told."""
+    others = {f"{kind}_configs" for kind in elsewhere(receiver)}
+    return {name: value for name, value in receiver.items() if name not in others}
+
+
 def _told(receiver: str, key: str) -> Told:
     kind = key.removesuffix("_configs")
     if kind == key or kind not in INTEGRATIONS:

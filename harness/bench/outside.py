@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from devtools.errors import UserError
-from monitoring.destinations import destinations
+from monitoring.destinations import destinations, elsewhere, without_elsewhere
 
 Config = Mapping[str, Any]
 KINDS = ("slack", "pagerduty", "email", "webhook")
-"""The integrations that a stand-in speaks for."""
-TELLS_ENDS = {"slack": False, "pagerduty": True, "email": False, "webhook": True}
-"""Whether an integration of Alertmanager tells that an alert is over, where the file does not say."""
+"""The integrations that a stand-in speaks for. Of any other a webhook of ours takes the place."""
+SILENT_AT_ENDS = frozenset({"slack", "email", "wechat"})
+"""The integrations of Alertmanager that tell no end where the file does not say so."""
 KEPT = ("resolve_timeout", "smtp_from", "smtp_hello")
 """What stays of the file's `global`: all else there is about the outside world."""
 OUTSIDE = {
@@ -88,10 +88,10 @@ class Sink:
 
 
 def places(path: Path, config: Config) -> list[Place]:
-    """Every integration of every receiver; UserError for one that no stand-in speaks for."""
+    """Every integration of every receiver; UserError for a receiver that is none."""
     found: list[Place] = []
     for receiver in _receivers(path, config):
-        list(destinations(receiver))  # which refuses what it does not know
+        list(destinations(without_elsewhere(receiver)))  # which refuses one without a destination
         for kind, entry in _integrations(receiver):
             found.append(
                 Place(
@@ -99,7 +99,7 @@ def places(path: Path, config: Config) -> list[Place]:
                     receiver=receiver["name"],
                     kind=kind,
                     words=_words(kind, receiver, entry),
-                    tells_ends=bool(entry.get("send_resolved", TELLS_ENDS[kind])),
+                    tells_ends=bool(entry.get("send_resolved", kind not in SILENT_AT_ENDS)),
                 )
             )
     return found
@@ -127,7 +127,8 @@ def hidden(config: Config) -> list[str]:
     found = [*_texts({name: value for name, value in said.items() if name not in KEPT})]
     for receiver in config["receivers"]:
         for kind, entry in _integrations(receiver):
-            found += _texts([entry[name] for name in (*OUTSIDE[kind], "http_config") if name in entry])
+            secret = (*OUTSIDE[kind], "http_config") if kind in KINDS else entry
+            found += _texts([entry[name] for name in secret if name in entry])
     return sorted((text for text in found if len(text) > 3), key=len, reverse=True)
 
 
@@ -162,13 +163,15 @@ def _receivers(path: Path, config: Config) -> list[Mapping[str, Any]]:
 
 
 def _integrations(receiver: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for kind in KINDS:
+    for kind in (*KINDS, *elsewhere(receiver)):
         for entry in receiver.get(f"{kind}_configs") or ():
             yield kind, entry
 
 
 def _words(kind: str, receiver: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     """An integration as a person knows it, without what may be secret in its address."""
+    if kind not in KINDS:
+        return kind
     if kind == "webhook":
         host = urlsplit(str(entry.get("url", ""))).hostname
         return f"webhook {host}" if host else "webhook at a secret address"
@@ -191,6 +194,11 @@ def _global(said: Mapping[str, Any], sink: Sink) -> dict[str, Any]:
 def _receiver(receiver: Mapping[str, Any], numbers: Iterator[int], sink: Sink) -> dict[str, Any]:
     found: dict[str, Any] = {"name": receiver["name"]}
     for kind, entry in _integrations(receiver):
+        if kind not in KINDS:
+            ends = {"send_resolved": bool(entry.get("send_resolved", kind not in SILENT_AT_ENDS))}
+            instead = {**_address("webhook", next(numbers), entry, sink), **ends}
+            found.setdefault("webhook_configs", []).append(instead)
+            continue
         inside = {name: value for name, value in entry.items() if name not in (*OUTSIDE[kind], "http_config")}
         found.setdefault(f"{kind}_configs", []).append(
             {**inside, **_address(kind, next(numbers), entry, sink)}

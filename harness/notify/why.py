@@ -10,7 +10,7 @@ from closing.errors import ClosingError
 from closing.quiet import covers
 from devtools.errors import UserError
 from monitoring.catalog import Alert
-from monitoring.destinations import destinations
+from monitoring.destinations import destinations, elsewhere, without_elsewhere
 from monitoring.routing import Labels, routes_of, silencers
 
 Config = Mapping[str, Any]
@@ -49,7 +49,11 @@ def reached(config: Config, labels: Labels, at: datetime) -> Iterator[Reach]:
             )
         times = _kept_back(config, route, at)
         machines = [_shown(one.get("url")) for one in receiver.get("webhook_configs") or ()]
-        places = [*map(str, destinations(receiver)), *(f"webhook {url}" for url in machines)]
+        places = [
+            *map(str, destinations(without_elsewhere(receiver))),
+            *(f"webhook {url}" for url in machines),
+            *(f"{kind} of receiver {receiver['name']}" for kind in elsewhere(receiver)),
+        ]
         grouped = f"grouped by {', '.join(route.get('group_by', ()))}; waits {route.get('group_wait', '30s')}"
         now, others = (
             ", ".join(name for name, held in times.items() if held is at_once) for at_once in (True, False)

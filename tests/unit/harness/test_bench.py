@@ -119,10 +119,23 @@ def test_two_of_a_kind_at_one_receiver_have_addresses_of_their_own() -> None:
     ]
 
 
-def test_an_integration_that_nobody_stands_in_for_is_named() -> None:
-    config = {"route": {"receiver": "a"}, "receivers": [{"name": "a", "opsgenie_configs": [{}]}]}
+def test_of_an_integration_that_nobody_stands_in_for_a_webhook_takes_the_place() -> None:
+    entry = {"api_key": "secret-of-theirs", "send_resolved": False}
+    config = {"route": {"receiver": "a"}, "receivers": [{"name": "a", "opsgenie_configs": [entry]}]}
 
-    with pytest.raises(CatalogError, match=r"receiver a: .*found opsgenie_configs"):
+    [place] = places(FILE, config)
+    [receiver] = replaced(FILE, config, SINK)["receivers"]
+
+    assert (str(place), place.tells_ends) == ("a (opsgenie)", False)
+    assert "opsgenie_configs" not in receiver and "secret-of-theirs" not in str(receiver)
+    assert receiver["webhook_configs"][0] == {"url": SINK.url("/webhook/0"), "send_resolved": False}
+    assert hidden(config) == ["secret-of-theirs"]
+
+
+def test_an_integration_that_there_is_not_is_refused() -> None:
+    config = {"route": {"receiver": "a"}, "receivers": [{"name": "a", "opsgeny_configs": [{}]}]}
+
+    with pytest.raises(CatalogError, match=r"receiver a: .*found opsgeny_configs; is opsgenie_configs meant"):
         places(FILE, config)
 
 
@@ -168,7 +181,7 @@ def test_the_check_says_who_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
     said = capsys.readouterr().out
     assert "ShopOrdersFail: on call (" in said
-    assert "till (slack #till, webhook hooks.shop.example)" in said
+    assert "till (slack #till, webhook hooks.shop.example, opsgenie)" in said
     assert "token" not in said
 
 
@@ -241,7 +254,8 @@ def test_a_message_is_about_what_its_witness_heard_whatever_its_text_says() -> N
     told = heard([*sent(NOW, "till", FAILING), *sent(NOW + 1, "ticket", LOW)], at)
 
     about = {one.place.kind: dict(next(iter(one.firing)))["alertname"] for one in told}
-    assert about == {"slack": "ShopOrdersFail", "webhook": "ShopOrdersFail", "email": "ShopStockLow"}
+    at_till = dict.fromkeys(("slack", "webhook", "opsgenie"), "ShopOrdersFail")
+    assert about == {**at_till, "email": "ShopStockLow"}
 
 
 def test_what_arrives_is_written_as_a_person_reads_it() -> None:
@@ -249,6 +263,7 @@ def test_what_arrives_is_written_as_a_person_reads_it() -> None:
 
     assert said == [
         "08:00:00  till (webhook hooks.shop.example): taken",
+        "08:00:00  till (opsgenie): taken",
         "    till was told: ShopOrdersFail is over",
     ]
 
