@@ -14,7 +14,8 @@ from harness.faults.fault import Fault
 from harness.incident.patience import ANSIBLE_S, MARGIN_S, SETTLE_S, firing_s, policy_in_force
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
-from harness.proof import exhibits, runbook, watching
+from harness.proof import decided, exhibits, runbook, watching
+from harness.proof.decided import AUTO
 from harness.proof.marks import OWN
 from harness.proof.runbook import APPLICATION
 from harness.proof.rungs import audience
@@ -198,12 +199,24 @@ class Batch:
             if name not in silent and name not in self._played[played.fault.name].asked:
                 self._read_the_page(played.fault, name)
         if not silent:
+            if self._may_be_rolled_back(played):
+                return False
             self._check(played)
             return True
         if late := time.time() > self._until(played):
             self._tell(f"{played.fault.name}: of {', '.join(silent)} not everybody was told in time")
             self._check(played)
         return late
+
+    def _may_be_rolled_back(self, played: Played) -> bool:
+        """Whether the daemon has yet to go back from a release: who takes it away before sees no rollback."""
+        names = [name for name in played.fault.proves if self._rules[name].labels.get("rollback") == AUTO]
+        if not played.fault.deploys or not names:
+            return False
+        fired = max((self._seen[name][0] for name in names if name in self._seen), default=0.0)
+        if time.time() > fired + self._rolled_back_s:
+            return False
+        return not decided.begun(names, addresses.daemon().decisions(), played.began)
 
     def _check(self, played: Played) -> None:
         """A fault that ended by itself proves less than it says."""

@@ -13,6 +13,7 @@ from devtools.paths import RUNS_DIR
 from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
+from harness.proof.decided import AUTO
 from harness.proof.facts import facts
 from harness.proof.in_time import in_time, in_words, nothing_now
 from harness.proof.marks import Step
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
         if not alerts:
             say("no fault proves an alert that has changed; `--on-paper` asks about those that have")
             return 0
-    triggers = [name for name, rule in rules.items() if rule.labels.get("rollback") == "auto"]
+    triggers = [name for name, rule in rules.items() if rule.labels.get("rollback") == AUTO]
     asked = alerts or options.batch or []
     if options.real and not asked:
         alerts = [name for name in triggers if name in provable()]

@@ -8,7 +8,8 @@ from harness.proof.marks import Mark, Rung, Step
 
 Decision = Mapping[str, Any]
 ROLLS_BACK = "roll_back"
-ASKED = ("auto", "propose")
+AUTO = "auto"
+ASKED = (AUTO, "propose")
 """Values of the label `rollback` with which the daemon decides."""
 
 
@@ -27,6 +28,15 @@ def judged(
         return Step(rung=Rung.DECIDED, mark=Mark.NO, why=why)
     said = f"{found[0]['verdict']}: {found[0]['sentence']}"
     return Step(rung=Rung.DECIDED, mark=Mark.YES, why=said if own else f"with another alert; {said}")
+
+
+def begun(alerts: Collection[str], decisions: Sequence[Decision], since: float) -> set[Any]:
+    """The numbers of the rollbacks that one of these alerts began since then."""
+    return {
+        one["rollback_id"]
+        for one in decisions
+        if one["alert"]["alertname"] in alerts and one["verdict"] == ROLLS_BACK and _at(one) >= since
+    }
 
 
 def _at(decision: Decision) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from harness.proof.decided import ROLLS_BACK, Decision
+from harness.proof.decided import AUTO, Decision, begun
 from harness.proof.marks import Mark, Rung, Step
 from harness.stack.released import Released
 
@@ -23,16 +23,11 @@ def judged(
     within: float,
 ) -> Step:
     """The one rollback that this alert began since then must be what was wanted, *within* so many seconds."""
-    if rollback != "auto":
+    if rollback != AUTO:
         return Step(rung=Rung.ROLLED_BACK, mark=Mark.NONE, why="no bad release, or it may not roll back")
     if released is None:
         return Step(rung=Rung.ROLLED_BACK, mark=Mark.OPEN, why="nobody knows what hosts run since then")
-    begun = {
-        one["rollback_id"]
-        for one in decisions
-        if one["alert"]["alertname"] == alert and one["verdict"] == ROLLS_BACK and _at(one["at"]) >= since
-    }
-    ours = [one for one in rollbacks if one["id"] in begun]
+    ours = [one for one in rollbacks if one["id"] in begun([alert], decisions, since)]
     if len(ours) != 1 or fired is None:
         why = f"expected one rollback that this alert began, found {len(ours)}"
         return Step(rung=Rung.ROLLED_BACK, mark=Mark.NO, why=why)

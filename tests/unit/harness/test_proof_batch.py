@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -231,3 +232,36 @@ def test_nobody_waits_for_the_end_of_what_was_never_told(
     some(tmp_path)._until_rest()
 
     assert looks == [False, rests]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seen_ago_s", "over"),
+    [("", 0, False), ("hold", 0, False), ("roll_back", 0, True), ("hold", 3600, True)],
+    ids=["no decision", "it waits", "it goes back", "too late"],
+)
+def test_a_release_is_left_until_the_daemon_has_gone_back_or_will_not(
+    events: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: str,
+    seen_ago_s: float,
+    *,
+    over: bool,
+) -> None:
+    decision = {
+        "at": "2999-01-01T00:00:00+00:00",
+        "alert": {"alertname": "CriticalErrorRate"},
+        "verdict": verdict,
+        "rollback_id": 1,
+    }
+    daemon = SimpleNamespace(decisions=lambda: [decision] if verdict else [])
+    monkeypatch.setattr(addresses, "daemon", lambda: daemon)
+    monkeypatch.setattr(on_host, "holds", lambda _: True)
+    monkeypatch.setattr(runbook, "written", lambda *_: [])
+    batch_of_four = some(tmp_path)
+    [fault] = [one for one in batch_of_four._faults if one.name == "first"]
+    there = Played(fault=fault, began=0, injected=time.time())
+    batch_of_four._played["first"] = there
+    batch_of_four._seen["CriticalErrorRate"] = (time.time() - seen_ago_s, {})
+
+    assert IS_OVER(batch_of_four, there) is over
