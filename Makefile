@@ -26,7 +26,7 @@ proof: ## Real faults on the lab: each alert fires, reaches exactly its receiver
 	$(BOOTSTRAP) --lab
 	$(HARNESS) proof --mutants
 
-proof-real: ## The alerts that roll back by themselves, each at production timing: minutes instead of seconds, three hours in all
+proof-real: ## The alerts that roll back by themselves, each at production timing: minutes instead of seconds, hours in all
 	$(BOOTSTRAP) --lab
 	$(HARNESS) proof --real
 

@@ -18,7 +18,7 @@ from monitoring.destinations import destinations, elsewhere, without_elsewhere
 Config = Mapping[str, Any]
 KINDS = ("slack", "pagerduty", "email", "webhook")
 """The integrations that a stand-in speaks for. Of any other a webhook of ours takes the place."""
-SILENT_AT_ENDS = frozenset({"slack", "email", "wechat"})
+SILENT_AT_ENDS = frozenset({"slack", "email", "rocketchat", "wechat"})
 """The integrations of Alertmanager that tell no end where the file does not say so."""
 KEPT = ("resolve_timeout", "smtp_from", "smtp_hello")
 """What stays of the file's `global`: all else there is about the outside world."""

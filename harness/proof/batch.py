@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from devtools.errors import UserError
 from devtools.wait import DeadlineError, until
@@ -23,7 +23,6 @@ from harness.proof.witness import Witness
 from harness.proof.witnessed import Played, Witnessed, since_then, told_of
 from harness.stack import released
 from monitoring.catalog import Alert
-from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
 AT_ONCE = 4
@@ -52,8 +51,8 @@ class Batch:
         self._began = time.time()
         self._played: dict[str, Played] = {}
         self._config = watching.configuration()
-        self._wait_s = _longest(self._config["route"], "group_wait")
-        self._interval_s = _longest(self._config["route"], "group_interval")
+        self._wait_s = watching.longest(self._config["route"], "group_wait")
+        self._interval_s = watching.longest(self._config["route"], "group_interval")
         self._before: runbook.Answers = {}
         self._left: dict[str, str] = {}
         """Why a fault could not be undone."""
@@ -186,7 +185,13 @@ class Batch:
         return min(self._limit(fault), fault.lasts_s) if fault.hosts else self._limit(fault)
 
     def _limit(self, fault: Fault) -> float:
-        return max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
+        own = max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
+        return own + self._rolled_back_s if self._triggers(fault) else own
+
+    def _triggers(self, fault: Fault) -> list[str]:
+        """The alerts because of which the daemon must go back from the release of a fault."""
+        names = [name for name in fault.proves if self._rules[name].labels.get("rollback") == AUTO]
+        return names if fault.deploys else []
 
     def _until(self, played: Played) -> float:
         """When nobody waits any longer: the alerts are late, or hosts have undone the fault by themselves."""
@@ -210,11 +215,9 @@ class Batch:
 
     def _may_be_rolled_back(self, played: Played) -> bool:
         """Whether the daemon has yet to go back from a release: who takes it away before sees no rollback."""
-        names = [name for name in played.fault.proves if self._rules[name].labels.get("rollback") == AUTO]
-        if not played.fault.deploys or not names:
-            return False
+        names = self._triggers(played.fault)
         fired = max((self._seen[name][0] for name in names if name in self._seen), default=0.0)
-        if time.time() > fired + self._rolled_back_s:
+        if not names or time.time() > fired + self._rolled_back_s:
             return False
         return not decided.begun(names, addresses.daemon().decisions(), played.began)
 
@@ -332,12 +335,6 @@ def at_once(do: Callable[[One], None], them: Iterable[One]) -> None:
     """Do it with some of them at a time, as most only wait for a host."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(do, them))
-
-
-def _longest(route: Mapping[str, Any], name: str) -> float:
-    """The longest of these times in a route and below it, in seconds: mail is put together for minutes."""
-    own = parse_duration(route.get(name, "0s")) / 1000
-    return max([own, *(_longest(one, name) for one in route.get("routes", ()))])
 
 
 def _pages(fault: Fault) -> list[tuple[str, str]]:

@@ -22,7 +22,8 @@ from monitoring.catalog import Alert, load
 from ruletools.house.files import RULES
 
 if TYPE_CHECKING:
-    from harness.proof import outcome
+    from harness.proof import outcome, preparing
+    from harness.proof.batch import Batch
 
 VOID = 3
 WIDTH = 180
@@ -56,7 +57,7 @@ def add_commands(subparsers: Any) -> None:
         "--mutants", action="store_true", help="ask too whether unit tests notice faults in rules; minutes"
     )
     parser.add_argument(
-        "--since", metavar="REV", help="only alerts whose rule, tests, runbook, fault or route differ since"
+        "--since", metavar="REV", help="only alerts of which anything that a proof depends on differs since"
     )
     parser.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with a run that was interrupted, from its report"
@@ -242,6 +243,7 @@ def _play(
             stopped = False
             try:
                 bench.calm(batch)
+                witness.nothing_is_left()
                 say(f"batch {' and '.join(wave)}: {', '.join(fault.name for fault in batch)}")
                 judged = bench.judged(Batch(batch, bench.rules, bench.scale, say, witness).play())
             except UserError as error:  # the others are played nevertheless, and `--resume` plays it again
@@ -258,6 +260,7 @@ def _play(
                 made = {name: proves[name] for name in wave}
                 found = found.and_wave(made, proofs, judged.strays, judged.asleep)
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
+        found = _afterwards(found, bench, Batch([], bench.rules, bench.scale, say, witness))
     if options.record and not found.void:
         say(record.add(found.to_record, rules, refuted=found.refuted))
     return _end(found.took(time.time() - began), out)
@@ -276,6 +279,16 @@ def _going_on(
     for name in found.batches:
         say(f"batch {name}: played before")
     return found
+
+
+def _afterwards(found: "outcome.Run", bench: "preparing.Bench", nothing: "Batch") -> "outcome.Run":
+    """With what fired and was told after the last wave, or in one that could not be played to its end."""
+    try:
+        judged = bench.judged(nothing.play())
+    except UserError as error:
+        say(f"nobody knows what fired after the last wave: {error}")
+        return found
+    return found.and_wave({}, [], judged.strays, judged.asleep)
 
 
 def _not_played(

@@ -30,5 +30,8 @@ def facts(
 def _revision() -> str:
     """The commit, and whether the work tree differs from it; a copy without history has none."""
     git = ["git", "-C", str(REPO), "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(git, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return "no git to ask"
     return done.stdout.strip() if done.returncode == 0 else "none that git knows"

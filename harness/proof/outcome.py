@@ -79,12 +79,13 @@ class Run:
     def and_wave(
         self, made_of: Mapping[str, str], proofs: Sequence[Proof], strays: Sequence[Stray], asleep: str
     ) -> "Run":
-        """The run with one more wave: the batches of *made_of*, by their names, that were played together.
+        """The run with one more wave: the batches of *made_of*, played together; without any the time after.
 
         A witness that was *asleep* voids it.
         """
         together = AND.join(made_of)
-        void = [f"in batch {together} {asleep}"] if asleep else []
+        where = f"in batch {together}" if together else "after the last batch"
+        void = [f"{where} {asleep}"] if asleep else []
         return replace(
             self,
             proofs=[*self.proofs, *proofs],

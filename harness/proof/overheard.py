@@ -1,11 +1,11 @@
 """What was told of alerts that no fault is to prove, and should not have been. Pure.
 
 The alerts that are proven are judged in `rungs`. Any other that fired may be inhibited: its own receivers may
-hear of it or not, but once for each time that it fired or was to be repeated. Nobody else may hear of it.
+hear of it or not, but once for each time that a series of it fired or was to be repeated. Nobody else may.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,14 @@ from harness.incident.receipts import (
     sender,
     strangers,
 )
+from harness.proof.telling import places
+from harness.proof.witnessed import Config, Records
 from monitoring.destinations import Destination
 from monitoring.durations import parse_duration
-from monitoring.routing import Labels, deliveries, routes_of
+from monitoring.routing import Labels
 
-Records = Sequence[Mapping[str, Any]]
-Config = Mapping[str, Any]
+Subject = tuple[str, str]
+"""An alert and the service that it is about."""
 SENT_AGAIN = frozenset({"rate_limited"})
 """Problems of a request that the service takes a little later."""
 
@@ -49,18 +51,32 @@ class Overheard:
     why: str
 
 
-def overheard(config: Config, records: Records, fired: Iterable[Firing], proven: Set[str]) -> list[Overheard]:
-    """What receivers heard of any alert but those that are *proven*; *config* has the times in force."""
+def overheard(
+    config: Config, records: Records, fired: Sequence[Firing], known: Sequence[Labels]
+) -> list[Overheard]:
+    """What receivers heard of these alerts, and of any that is not *known*; *config* has the times in force.
+
+    Known is what fired, or fired shortly before: also what is judged elsewhere.
+    """
     told = [record for record in records if sender(record) == ALERTMANAGER]
-    by_name: dict[str, list[Firing]] = {}
+    by_subject: dict[Subject, list[Firing]] = {}
     for one in fired:
-        by_name.setdefault(one.labels["alertname"], []).append(one)
-    others = sorted(by_name.keys() - proven)
-    return [
-        *_refused(told),
-        *_of_nothing(told, by_name.keys() | proven),
-        *(found for name in others for found in _too_much(config, told, name, by_name[name])),
-    ]
+        by_subject.setdefault(_subject(one.labels), []).append(one)
+    services = Counter(name for name, _ in {_subject(labels) for labels in known})
+    found = [*_refused(told), *_of_nothing(told, services.keys())]
+    for (name, service), ones in sorted(by_subject.items()):
+        about = _about_it(told, service) if services[name] > 1 else told
+        found += _too_much(config, about, name, ones, known)
+    return found
+
+
+def _subject(labels: Labels) -> Subject:
+    return labels["alertname"], labels.get("service", "")
+
+
+def _about_it(told: Records, service: str) -> Records:
+    """Of what was told that which names the service: others have an alert of the same name."""
+    return [record for record in told if not service or names(record, service)]
 
 
 def _refused(told: Records) -> Iterator[Overheard]:
@@ -79,15 +95,15 @@ def _about(record: Mapping[str, Any], why: str) -> Overheard:
     return Overheard(alert=first_words(record), at=at(record), place=str(destination(record)), why=why)
 
 
-def _too_much(config: Config, told: Records, name: str, fired: Sequence[Firing]) -> Iterator[Overheard]:
-    wrong = {
-        row.destination: "it is not among its receivers"
-        for row in strangers(config, told, [one.labels for one in fired], name)
-    }
+def _too_much(
+    config: Config, told: Records, name: str, fired: Sequence[Firing], known: Sequence[Labels]
+) -> Iterator[Overheard]:
+    # A message about another alert may mention this one: who has business with that one is no stranger.
+    wrong = {row.destination: "it is not among its receivers" for row in strangers(config, told, known, name)}
     most: Counter[Destination] = Counter()
     for one in fired:
-        for delivery in deliveries(config, one.labels):
-            most[delivery.destination] += 1 + _repeats(config, one)
+        for place, every_s in _repeats(config, one.labels).items():
+            most[place] += 1 + int(one.lasted_s // every_s)
     for place, expected in most.items():
         firing, _ = count(told, place, name)
         if firing > expected:
@@ -97,7 +113,10 @@ def _too_much(config: Config, told: Records, name: str, fired: Sequence[Firing])
         yield Overheard(alert=name, at=last, place=str(place), why=why)
 
 
-def _repeats(config: Config, one: Firing) -> int:
-    """How often it is told again while it fires."""
-    every = min(parse_duration(route["repeat_interval"]) for route in routes_of(config, one.labels))
-    return int(one.lasted_s * 1000 // every)
+def _repeats(config: Config, labels: Labels) -> dict[Destination, float]:
+    """After how many seconds each place is told again of what goes on."""
+    found: dict[Destination, float] = {}
+    for place, route in places(config, labels):
+        every_s = parse_duration(route["repeat_interval"]) / 1000
+        found[place] = min(found.get(place, every_s), every_s)
+    return found

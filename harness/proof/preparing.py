@@ -82,7 +82,7 @@ class Bench:
         return Judged(
             proofs=judge(seen, self.rules),
             strays=[*strays(seen, self.expected), *mistold(seen)],
-            asleep=watching.asleep(addresses.prometheus(), seen.began),
+            asleep=watching.asleep(addresses.prometheus(), seen.since),
         )
 
     def versions(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from devtools.system import say
 from harness.incident.patience import routing
 from harness.notify.why import Config, labels_of
 from monitoring.catalog import Alert, load
-from monitoring.routing import receivers_of
+from monitoring.routing import deliveries, receivers_of
 from monitoring.yaml_text import read_yaml
 from ruletools.cases import reads
 from ruletools.house.files import RULES
@@ -52,7 +52,8 @@ def digest(rule: Alert) -> str:
     said = [rule.expr, rule.for_ms, rule.keep_firing_for_ms, dict(sorted(rule.labels.items()))]
     behind = [rule.recordings[name] for name in sorted(reads(rule) & rule.recordings.keys())]
     made = [(one.record, one.expr, dict(sorted(one.labels.items()))) for one in behind]
-    led = sorted(receivers_of(_routing(), labels_of(rule, {})))
+    labels = labels_of(rule, {})
+    led = [*sorted(receivers_of(_routing(), labels)), *map(str, deliveries(_routing(), labels))]
     shown = [(one.host, one.text) for one in _commands().get(rule.name, ())]
     return sha256(json.dumps([*said, made, led, shown]).encode()).hexdigest()[:12]
 

@@ -1,32 +1,26 @@
 """What became of an alert under a fault, rung by rung. Pure."""
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from harness.incident.patience import MARGIN_S
 from harness.incident.receipts import (
     ALERTMANAGER,
     FIRES,
     NOTHING,
     OVER,
     Receipt,
-    at,
     compare,
-    destination,
-    says,
     sender,
     strangers,
 )
 from harness.notify.why import reached
-from harness.proof import decided, rolled_back, runbook
+from harness.proof import decided, rolled_back, runbook, telling
 from harness.proof.exhibits import Exhibits
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.runbook import Asked
+from harness.proof.telling import Heard
 from harness.proof.witnessed import (
-    PROMETHEUS_S,
     Config,
     Life,
     Played,
@@ -36,11 +30,8 @@ from harness.proof.witnessed import (
     told_of,
 )
 from monitoring.catalog import Alert
-from monitoring.durations import parse_duration
-from monitoring.routing import Labels, deliveries, routes_of
+from monitoring.routing import Labels, deliveries
 
-BROKEN = re.compile(r"<error expanding template|<no value>|%!\w?\(")
-"""What stands in a text where Prometheus, Alertmanager or a format of theirs could not fill it in."""
 FOR_NOBODY = ("info", "none")
 """Severities that need not reach a person."""
 
@@ -61,8 +52,6 @@ class Proof:
     told: float | None = None
     """When its first receiver heard that it fires, and when the last one heard that it is over."""
     told_over: float | None = None
-    waits_s: float = 0.0
-    """The most seconds that Alertmanager may keep either for itself."""
     seen: Exhibits = field(default_factory=Exhibits)
 
     @property
@@ -98,20 +87,21 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
     # A group of Alertmanager names what ended in it before again: what came before the fault is not about it.
     since = told_of(played.fault, since_then(seen.records, played.began))
     receipts = _receipts(seen, since, alert)
-    waits_s = _waits_s(seen.config, fired)
-    first = min((life.firing for life in fired if life.firing is not None), default=0.0)
-    last = max((life.ended for life in fired if life.ended is not None), default=0.0)
-    heard, heard_over = _heard(since, alert, FIRES, first), _heard(since, alert, OVER, last)
+    labels = [life.labels for life in fired]
+    begins = [life.firing for life in fired if life.firing is not None]
+    ends = [max((life.ended for life in fired if life.ended is not None), default=0.0)]
+    told = telling.heard(seen.config, since, alert, FIRES, begins, labels)
+    told_over = telling.heard(seen.config, since, alert, OVER, ends, labels)
     steps = [_fired(played, fired, seen.bounds[alert])]
     if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
         why = f"expected a receiver of what is {severity}, found none in the routes"
         steps += [Step(rung=rung, mark=Mark.NO, why=why) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     elif steps[0].mark is Mark.YES:
-        _, muted = audience(seen.config, [life.labels for life in fired], seen.began)
-        wrong = [*_late(heard, first, waits_s), *_broken(since, alert)]
+        _, muted = audience(seen.config, labels, seen.began)
+        wrong = [*_late(told), *telling.broken(since, alert)]
         delivered = _told(receipts, len(fired), muted, wrong=wrong, resolved=False)
-        resolved = _resolved(played, fired, receipts, muted, _late(heard_over, last, waits_s))
-        steps += [_timed(delivered, heard, first, waits_s), _timed(resolved, heard_over, last, waits_s)]
+        resolved = _resolved(played, fired, receipts, muted, _late(told_over))
+        steps += [_timed(delivered, told), _timed(resolved, told_over)]
     else:
         steps += [Step(rung=rung, mark=Mark.OPEN) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     steps += _acted(seen, played, rule, fired)
@@ -125,9 +115,8 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
         receipts=tuple(receipts),
         bound_s=seen.bounds[alert],
         sent=seen.sent.get(alert),
-        told=min(heard.values(), default=None),
-        told_over=max(heard_over.values(), default=None),
-        waits_s=waits_s,
+        told=min((one.at for one in told), default=None),
+        told_over=max((one.at for one in told_over), default=None),
         seen=seen.exhibits.get(alert, Exhibits()),
     )
 
@@ -174,47 +163,22 @@ def _receipts(seen: Witnessed, records: Records, alert: str) -> list[Receipt]:
     return list({(row.destination, row.expected): row for row in rows}.values())
 
 
-def _heard(records: Records, alert: str, said: str, since: float) -> dict[str, float]:
-    """When each place first heard Alertmanager say that of the alert, from a moment on."""
-    found: dict[str, float] = {}
-    for one in records:
-        if sender(one) == ALERTMANAGER and says(one, alert) == said and at(one) >= since - PROMETHEUS_S:
-            found.setdefault(str(destination(one)), at(one))
-    return found
-
-
-def _waits_s(config: Config, fired: Sequence[Life]) -> float:
-    """For how long Alertmanager may keep news of these alerts for itself, on a busy machine."""
-    routes = [route for life in fired for route in routes_of(config, life.labels)]
-    times = [
-        parse_duration(route.get(name, 0)) for route in routes for name in ("group_wait", "group_interval")
-    ]
-    return max(times, default=0) / 1000 + MARGIN_S
-
-
-def _late(heard: Mapping[str, float], since: float, waits_s: float) -> list[str]:
-    """The places that heard later than the routes allow."""
+def _late(told: Sequence[Heard]) -> list[str]:
+    """The places that heard later than their routes allow."""
     return [
-        f"{place} after {moment - since:.0f} s, where at most {waits_s:.0f} are right"
-        for place, moment in heard.items()
-        if moment - since > waits_s
+        f"{one.place} after {one.took_s:.0f} s, where at most {one.allowed_s:.0f} are right"
+        for one in told
+        if one.late
     ]
 
 
-def _timed(step: Step, heard: Mapping[str, float], since: float, waits_s: float) -> Step:
+def _timed(step: Step, told: Sequence[Heard]) -> Step:
     """The step, and how long the last one to hear waited."""
-    if step.mark is not Mark.YES or not heard:
+    if step.mark is not Mark.YES or not told:
         return step
-    last = max(heard.values()) - since
-    return replace(step, why=f"{step.why}; the last after {last:.1f} s, the routes allow {waits_s:.0f} s")
-
-
-def _broken(records: Records, alert: str) -> list[str]:
-    """The places that were told in words that a template could not make."""
-    broken = [one for one in records if says(one, alert) and BROKEN.search(json.dumps(one["body"]))]
-    return [
-        f"{place} in words of a template that failed" for place in {str(destination(one)) for one in broken}
-    ]
+    last = max(told, key=lambda one: one.took_s)
+    said = f"; the last after {last.took_s:.1f} s, its routes allow {last.allowed_s:.0f} s"
+    return replace(step, why=step.why + said)
 
 
 def audience(config: Config, alerts: Iterable[Labels], at: float) -> tuple[set[str], set[str]]:

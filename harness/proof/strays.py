@@ -40,23 +40,29 @@ def strays(seen: Witnessed, expected: Mapping[str, str]) -> list[Stray]:
         Stray(alert=life.name, labels=life.labels, at=life.firing, reason=_known(life, seen, expected))
         for life in seen.lives
         if life.firing is not None
-        and (seen.before.first or life.firing > seen.since + PROMETHEUS_S)
+        and (seen.before.first or life.firing > seen.since + PROMETHEUS_S / 2)
         and not any(_explains(one, life, life.firing, seen) for one in played)
     ]
 
 
 def mistold(seen: Witnessed) -> list[Stray]:
     """What was told, and should not have been, of alerts that the wave does not prove."""
-    fired = [
+    now = [life for life in seen.lives if life.firing is not None]
+    before = [life for life in seen.before.lives if life.firing is not None]
+    others = [
         Firing(life.labels, (life.ended or seen.ended) - life.firing)
-        for life in (*seen.before.lives, *seen.lives)
-        if life.firing is not None
+        for life in now
+        if life.firing is not None and not any(_is_proven(one, life) for one in seen.played)
     ]
-    proven = {alert for one in seen.played for alert in one.fault.proves}
+    known = [life.labels for life in (*before, *now)]
     return [
         Stray(alert=one.alert, labels={}, at=one.at, told=f"{one.place}: {one.why}")
-        for one in overheard(seen.config, seen.records, fired, proven)
+        for one in overheard(seen.config, seen.records, others, known)
     ]
+
+
+def _is_proven(played: Played, life: Life) -> bool:
+    return life.name in played.fault.proves and played.fault.is_about(life.labels)
 
 
 def _explains(played: Played, life: Life, firing: float, seen: Witnessed) -> bool:

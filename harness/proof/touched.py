@@ -18,7 +18,13 @@ from ruletools.house.files import RUNBOOKS
 EVERYBODYS = (
     *("application/", "closing/", "relay/", "roles/", "playbooks/", "site.yml", "inventories/lab/"),
     *("harness/proof/", "harness/stack/", "harness/receivers/", "harness/lab/", "harness/load/"),
-    *("monitoring/alertmanager.yml", "monitoring/prometheus.yml", "monitoring/slo.yml"),
+    *("harness/incident/", "harness/notify/", "harness/clients.py", "harness/faults/on_host.py"),
+    *(
+        "monitoring/alertmanager.yml",
+        "monitoring/prometheus.yml",
+        "monitoring/slo.yml",
+        "monitoring/blackbox.yml",
+    ),
     "monitoring/templates/",
 )
 """What every alert depends on: what is measured and installed, the way to people, and who watches that."""

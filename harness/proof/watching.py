@@ -9,10 +9,13 @@ from harness.faults.on_host import UNIT
 from harness.incident.patience import MARGIN_S
 from harness.lab import addresses
 from harness.proof.witnessed import Life
+from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 from monitoring.yaml_text import read_yaml
 
 STEP_S = 1.0
+MOST_POINTS = 10_000
+"""Of a series in one answer; Prometheus refuses a few more."""
 OURS = frozenset({"__name__", "alertstate"})
 ITSELF = f'job="prometheus",instance!~"{UNIT}-.*"'
 """Prometheus as it is installed, and no second one that a fault pretends."""
@@ -34,10 +37,14 @@ MOST_LATE_S = MARGIN_S
 def lives(prometheus: Prometheus, since: float, until: float) -> list[Life]:
     """Each time that a series of an alert was pending or firing then; one that came back lived twice."""
     found: dict[frozenset[tuple[str, str]], dict[float, str]] = {}
-    for series in prometheus.query_range("ALERTS", since, until, STEP_S):
-        labels = {name: value for name, value in series["metric"].items() if name not in OURS}
-        states = found.setdefault(frozenset(labels.items()), {})
-        states |= {float(at): series["metric"]["alertstate"] for at, _ in series["values"]}
+    begin = since
+    while begin <= until:  # in parts, as it answers no more points at once
+        end = min(until, begin + MOST_POINTS * STEP_S)
+        for series in prometheus.query_range("ALERTS", begin, end, STEP_S):
+            labels = {name: value for name, value in series["metric"].items() if name not in OURS}
+            states = found.setdefault(frozenset(labels.items()), {})
+            states |= {float(at): series["metric"]["alertstate"] for at, _ in series["values"]}
+        begin += (MOST_POINTS + 1) * STEP_S
     return [
         _life(dict(labels), {at: states[at] for at in span}, until)
         for labels, states in found.items()
@@ -70,6 +77,12 @@ def _life(labels: Labels, states: Mapping[float, str], until: float) -> Life:
 def configuration() -> dict[str, Any]:
     """The routes that are in force."""
     return dict(read_yaml(addresses.alertmanager().configuration()))
+
+
+def longest(route: Mapping[str, Any], name: str) -> float:
+    """The longest of these times in a route and below it, in seconds: mail is put together for minutes."""
+    own = parse_duration(route.get(name, "0s")) / 1000
+    return max([own, *(longest(one, name) for one in route.get("routes", ()))])
 
 
 def asleep(prometheus: Prometheus, since: float, spare: int = 0) -> str:

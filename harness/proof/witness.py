@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
+from harness.incident.patience import MARGIN_S
 from harness.lab import addresses
 from harness.proof import watching
 from harness.proof.witnessed import Before, Life, Played, Witnessed
-
-TOLD_LATER_S = 120.0
-"""What was over so long before a run is told to nobody any more."""
 
 
 class Witness:
@@ -21,14 +20,19 @@ class Witness:
         """The number of the last message that was judged."""
         self.played: list[Played] = []
         """The faults of the waves that are over."""
-        self._lives: Sequence[Life] = watching.lives(
-            addresses.prometheus(), self.since - TOLD_LATER_S, self.since
-        )
+        # That something was over shortly before may be told later.
+        later_s = 2 * watching.longest(watching.configuration()["route"], "group_interval") + MARGIN_S
+        self._lives: Sequence[Life] = watching.lives(addresses.prometheus(), self.since - later_s, self.since)
         self._first = True
 
     def before(self) -> Before:
         """What came before the wave that begins now."""
         return Before(first=self._first, played=tuple(self.played), lives=tuple(self._lives))
+
+    def nothing_is_left(self) -> None:
+        """What a wave could not undo is undone now."""
+        now = time.time()
+        self.played = [one if one.undone else replace(one, undone=now) for one in self.played]
 
     def last_message(self) -> int:
         """The number of the last message until now."""

@@ -88,7 +88,9 @@ def test_receivers_and_commands_are_part_of_a_proof(monkeypatch: pytest.MonkeyPa
     before = record.digest(ALERTS["HostDown"])
     monkeypatch.setattr(record, "_commands", dict)
     without = record.digest(ALERTS["HostDown"])
-    monkeypatch.setattr(record, "_routing", lambda: {"route": {"receiver": "everybody"}, "receivers": []})
+    monkeypatch.setattr(
+        record, "_routing", lambda: {"route": {"receiver": "all"}, "receivers": [{"name": "all"}]}
+    )
 
     assert len({before, without, record.digest(ALERTS["HostDown"])}) == 3
 
