@@ -14,12 +14,12 @@ from monitoring.errors import CatalogError
 
 
 def areas(command: str | None = None) -> list[str]:
-    """The modules that add commands: every `cli.py` in a package of the test bench, found, not listed.
+    """The modules that add commands: every `cli.py` of the test bench, found, and that of the room beside it.
 
     Where the command is named like its package that one is enough, and what the others import may be missing.
     """
     names = [path.parent.name for path in Path(__file__).parent.glob("*/cli.py")]
-    found = {name: f"harness.{name}.cli" for name in names}
+    found = {name: f"harness.{name}.cli" for name in names} | {"contract": "compliance.cli"}
     return [found[command]] if command in found else [found[name] for name in sorted(found)]
 
 

@@ -13,6 +13,7 @@ from harness.demo import report
 from harness.demo.judgement import judge
 from harness.demo.screen import Screen
 from harness.faults import FAULTS
+from harness.faults.causes import EXPECTED
 from harness.faults.fault import faults
 from harness.incident.patience import ANSIBLE_S, CALM_S, SERVICE, Patience, patience_of
 from harness.incident.receipts import Receipt, compare, wrong
@@ -20,7 +21,6 @@ from harness.incident.story import Stage, Story, seconds_of
 from harness.incident.witnesses import Witnesses
 from harness.lab import addresses, lab
 from harness.load.run import Running, Wanted, running
-from harness.proof.preparing import EXPECTED
 from harness.stack import rollout
 from monitoring.yaml_text import read_yaml
 

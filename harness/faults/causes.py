@@ -10,6 +10,8 @@ from harness.faults.kinds import Kind
 from monitoring.yaml_text import read_yaml
 
 CAUSES = Path(__file__).with_name("causes.yml")
+EXPECTED = Path(__file__).with_name("expected.yml")
+"""The alerts that fire on a lab without any fault of ours, each with the reason."""
 
 
 @dataclass(frozen=True)

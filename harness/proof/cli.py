@@ -14,9 +14,9 @@ from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
 from harness.proof.decided import AUTO
-from harness.proof.facts import facts
 from harness.proof.in_time import in_time, in_words, nothing_now
 from harness.proof.marks import Step
+from harness.proof.run_facts import facts
 from harness.proof.touched import touched_since
 from monitoring.catalog import Alert, load
 from ruletools.house.files import RULES

@@ -19,7 +19,7 @@ from harness.incident.receipts import (
     sender,
     strangers,
 )
-from harness.proof.telling import places
+from harness.proof.promptness import places
 from harness.proof.witnessed import Config, Records
 from monitoring.destinations import Destination
 from monitoring.durations import parse_duration

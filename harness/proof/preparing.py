@@ -9,6 +9,7 @@ from pathlib import Path
 from devtools.errors import UserError
 from devtools.wait import DeadlineError
 from harness.faults import on_host
+from harness.faults.causes import EXPECTED
 from harness.faults.fault import Fault
 from harness.incident.patience import MONITORING, SERVICE, time_scale
 from harness.incident.story import seconds_of
@@ -24,7 +25,6 @@ from harness.stack.traffic import OrdinaryDay
 from monitoring.catalog import Alert, load
 from monitoring.yaml_text import read_yaml
 
-EXPECTED = Path(__file__).with_name("expected.yml")
 CALM_S = 240.0
 
 

@@ -15,11 +15,11 @@ from harness.incident.receipts import (
     strangers,
 )
 from harness.notify.why import reached
-from harness.proof import decided, rolled_back, runbook, telling
+from harness.proof import decided, promptness, rolled_back, runbook
 from harness.proof.exhibits import Exhibits
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
+from harness.proof.promptness import Heard
 from harness.proof.runbook import Asked
-from harness.proof.telling import Heard
 from harness.proof.witnessed import (
     Config,
     Life,
@@ -90,15 +90,15 @@ def _proof(seen: Witnessed, played: Played, rule: Alert) -> Proof:
     labels = [life.labels for life in fired]
     begins = [life.firing for life in fired if life.firing is not None]
     ends = [max((life.ended for life in fired if life.ended is not None), default=0.0)]
-    told = telling.heard(seen.config, since, alert, FIRES, begins, labels)
-    told_over = telling.heard(seen.config, since, alert, OVER, ends, labels)
+    told = promptness.heard(seen.config, since, alert, FIRES, begins, labels)
+    told_over = promptness.heard(seen.config, since, alert, OVER, ends, labels)
     steps = [_fired(played, fired, seen.bounds[alert])]
     if steps[0].mark is Mark.YES and not receipts and severity not in FOR_NOBODY:
         why = f"expected a receiver of what is {severity}, found none in the routes"
         steps += [Step(rung=rung, mark=Mark.NO, why=why) for rung in (Rung.DELIVERED, Rung.RESOLVED)]
     elif steps[0].mark is Mark.YES:
         _, muted = audience(seen.config, labels, seen.began)
-        wrong = [*_late(told), *telling.broken(since, alert)]
+        wrong = [*_late(told), *promptness.broken(since, alert)]
         delivered = _told(receipts, len(fired), muted, wrong=wrong, resolved=False)
         resolved = _resolved(played, fired, receipts, muted, _late(told_over))
         steps += [_timed(delivered, told), _timed(resolved, told_over)]

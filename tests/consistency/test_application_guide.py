@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from compliance import questions, scraped
+from compliance.compliance import State, judge
 from devtools.paths import REPO
 from devtools.ports import free_port
 from devtools.wait import until
 from harness.cli import main
-from harness.contract import questions, scraped
-from harness.contract.compliance import State, judge
 from harness.release import pack, tree
 from monitoring import contract
 from monitoring.yaml_text import read_yaml

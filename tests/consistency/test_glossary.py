@@ -9,7 +9,7 @@ import pytest
 from devtools.paths import REPO
 
 GLOSSARY = REPO / "docs" / "glossary.md"
-ROOMS = ("application", "devtools", "harness", "monitoring", "rollback", "ruletools")
+ROOMS = ("application", "compliance", "devtools", "harness", "monitoring", "rollback", "ruletools")
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in GLOSSARY.read_text("utf-8").splitlines()

@@ -5,7 +5,7 @@ from devtools.paths import REPO
 RUNNER = "devtools/playbook.py"
 AS_A_PERSON = "tests/unit/roles/test_site.py"
 """It types the command as a person does and reads both of its outputs."""
-ROOMS = ("application", "benchmarks", "devtools", "harness", "monitoring", "ruletools", "tests")
+ROOMS = ("application", "benchmarks", "compliance", "devtools", "harness", "monitoring", "ruletools", "tests")
 
 
 def test_one_module_starts_ansible_playbook() -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from compliance import questions, scraped
+from compliance.compliance import Finding, State, judge
+from compliance.readers import readers
 from devtools.paths import REPO
 from harness.cli import main
-from harness.contract import questions, scraped
-from harness.contract.compliance import Finding, State, judge
-from harness.contract.readers import readers
 from monitoring import contract
 from monitoring.promql import Selector, walk
 from monitoring.rule_files import load, load_recordings

@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from compliance import scraped
+from compliance.compliance import Finding, State, blind_alerts, judge, readiness
+from compliance.questions import Asked, ask
+from compliance.readers import readers
 from devtools.errors import UserError
-from harness.contract import scraped
-from harness.contract.compliance import Finding, State, blind_alerts, judge, readiness
-from harness.contract.questions import Asked, ask
-from harness.contract.readers import readers
 from monitoring import contract
 
 NARROWEST = 140

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from compliance.scraped import whole
 from devtools.paths import REPO
-from harness.contract.scraped import whole
 from monitoring.catalog import Alert, load
 from monitoring.contract import TARGET, Series
 from ruletools.cases import reads

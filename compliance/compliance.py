@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatch
 
-from harness.contract.scraped import UNTYPED, Exposition, Sample
+from compliance.scraped import UNTYPED, Exposition, Sample
 from monitoring.contract import Series
 from roles.application.module_utils.mita_app.readiness import Answer
 
