@@ -59,7 +59,8 @@ def _allowed(config: Config, labels: Iterable[Labels]) -> dict[str, float]:
         for place, route in places(config, one):
             times = [parse_duration(route.get(name, 0)) / 1000 for name in ("group_wait", "group_interval")]
             found[str(place)] = max(found.get(str(place), 0.0), *times)
-    return {place: seconds + MARGIN_S for place, seconds in found.items()}
+    # A busy machine may be late twice: with what Prometheus sends, and with what Alertmanager sends.
+    return {place: seconds + 2 * MARGIN_S for place, seconds in found.items()}
 
 
 def places(config: Config, labels: Labels) -> Iterator[tuple[Destination, Mapping[str, str]]]:
