@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from monitoring.destinations import Destination
@@ -73,8 +74,20 @@ def _texts(value: object) -> list[str]:
 
 def names(record: Record, alertname: str) -> bool:
     """Tell whether *record* is about the alert: its name stands in it as a word, outside of links."""
+    return bool(named(record, (alertname,)))
+
+
+def named(record: Record, alertnames: Iterable[str]) -> set[str]:
+    """Return those of the alerts that *record* is about, all of them looked for at once."""
     words = " ".join(text for text in _texts(record["body"]) if not text.startswith("http"))
-    return bool(re.search(rf"(?<![\w/]){re.escape(alertname)}(?![\w.])", words))
+    return set(_any_of(frozenset(alertnames)).findall(words))
+
+
+@lru_cache(maxsize=1024)
+def _any_of(alertnames: frozenset[str]) -> re.Pattern[str]:
+    """One of these names as a word outside of a path; nothing matches where there are none."""
+    several = "|".join(re.escape(name) for name in sorted(alertnames))
+    return re.compile(rf"(?<![\w/])(?:{several})(?![\w.])" if several else r"(?!)")
 
 
 def is_resolved(record: Record) -> bool:
@@ -174,6 +187,21 @@ def _finding(firing: int, resolved: int, *, resolves: bool, tolerant: bool) -> F
     return Finding.EXTRA if firing > 1 or resolved > wanted_resolved else Finding.MISSING
 
 
+def of_one(
+    config: Mapping[str, Any], records: Sequence[Record], fired: Sequence[Labels], alertname: str
+) -> list[Receipt]:
+    """Return the rows of one of the alerts that *fired*, which must be told exactly, and of its strangers."""
+    told = [record for record in records if sender(record) == ALERTMANAGER]
+    about = [record for record in told if names(record, alertname)]
+    rows = []
+    for labels in fired:
+        if labels["alertname"] == alertname:
+            silenced = inhibited(config, labels, fired)
+            for delivery in deliveries(config, labels):
+                rows.append(_row(about, delivery, alertname, resolves=True, tolerant=silenced))
+    return [*rows, *strangers(config, about, fired, alertname)]
+
+
 def _row(
     records: Sequence[Record], delivery: Delivery, alertname: str, *, resolves: bool, tolerant: bool
 ) -> Receipt:
@@ -208,7 +236,7 @@ def compare(
         lenient = name != main or inhibited(config, labels, fired)
         for delivery in deliveries(config, labels):
             rows.append(_row(told, delivery, name, resolves=resolves, tolerant=lenient))
-    stray = Counter((destination(one), first_words(one)) for one in _uninvited(config, told, fired))
+    stray = Counter((destination(one), first_words(one)) for one in unasked(config, told, fired))
     return [*rows, *(_extra(*of, n) for of, n in stray.items()), *_refused(records)]
 
 
@@ -216,22 +244,17 @@ def strangers(
     config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels], alertname: str
 ) -> list[Receipt]:
     """Return a row for each destination that has no business with the alert and was told of it."""
-    places = Counter(destination(one) for one in _uninvited(config, told, fired) if names(one, alertname))
+    places = Counter(destination(one) for one in unasked(config, told, fired) if names(one, alertname))
     return [_extra(place, alertname, n) for place, n in places.items()]
 
 
-def _uninvited(config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels]) -> list[Record]:
+def unasked(config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels]) -> list[Record]:
     """Return what was told to destinations that have no business with anything in it."""
-    invited = {
-        (labels["alertname"], delivery.destination)
-        for labels in fired
-        for delivery in deliveries(config, labels)
-    }
-    return [
-        record
-        for record in told
-        if not any(names(record, name) and destination(record) == place for name, place in invited)
-    ]
+    invited: dict[Destination, set[str]] = {}
+    for labels in fired:
+        for delivery in deliveries(config, labels):
+            invited.setdefault(delivery.destination, set()).add(labels["alertname"])
+    return [record for record in told if not named(record, invited.get(destination(record), ()))]
 
 
 def _extra(place: Destination, subject: str, n: int) -> Receipt:

@@ -15,9 +15,10 @@ from harness.incident.receipts import (
     count,
     destination,
     first_words,
+    named,
     names,
     sender,
-    strangers,
+    unasked,
 )
 from harness.proof.promptness import places
 from harness.proof.witnessed import Config, Records
@@ -25,6 +26,7 @@ from monitoring.destinations import Destination
 from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
+Record = Mapping[str, Any]
 Subject = tuple[str, str]
 """An alert and the service that it is about."""
 SENT_AGAIN = frozenset({"rate_limited"})
@@ -63,10 +65,17 @@ def overheard(
     for one in fired:
         by_subject.setdefault(_subject(one.labels), []).append(one)
     services = Counter(name for name, _ in {_subject(labels) for labels in known})
+    about: dict[str, list[Record]] = {}
+    for record in told:
+        for name in named(record, services):
+            about.setdefault(name, []).append(record)
+    strange = unasked(config, told, known)
     found = [*_refused(told), *_of_nothing(told, services.keys())]
     for (name, service), ones in sorted(by_subject.items()):
-        about = _about_it(told, service) if services[name] > 1 else told
-        found += _too_much(config, about, name, ones, known)
+        here = about.get(name, [])
+        found += _too_much(
+            config, _about_it(here, service) if services[name] > 1 else here, name, ones, strange
+        )
     return found
 
 
@@ -87,7 +96,7 @@ def _refused(told: Records) -> Iterator[Overheard]:
 
 def _of_nothing(told: Records, known: Set[str]) -> Iterator[Overheard]:
     for record in told:
-        if record["valid"] and not any(names(record, name) for name in known):
+        if record["valid"] and not named(record, known):
             yield _about(record, "it is about no alert that fired")
 
 
@@ -96,10 +105,10 @@ def _about(record: Mapping[str, Any], why: str) -> Overheard:
 
 
 def _too_much(
-    config: Config, told: Records, name: str, fired: Sequence[Firing], known: Sequence[Labels]
+    config: Config, told: Records, name: str, fired: Sequence[Firing], strange: Records
 ) -> Iterator[Overheard]:
-    # A message about another alert may mention this one: who has business with that one is no stranger.
-    wrong = {row.destination: "it is not among its receivers" for row in strangers(config, told, known, name)}
+    """What was *told* of an alert where it is *strange*, or too often."""
+    wrong = {destination(record): "it is not among its receivers" for record in told if record in strange}
     most: Counter[Destination] = Counter()
     for one in fired:
         for place, every_s in _repeats(config, one.labels).items():
@@ -109,7 +118,7 @@ def _too_much(
         if firing > expected:
             wrong[place] = f"told {firing} times that it fires, expected at most {expected}"
     for place, why in wrong.items():
-        last = max(at(record) for record in told if destination(record) == place and names(record, name))
+        last = max(at(record) for record in told if destination(record) == place)
         yield Overheard(alert=name, at=last, place=str(place), why=why)
 
 

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from harness.incident.receipts import (
-    ALERTMANAGER,
     FIRES,
     NOTHING,
     OVER,
     Receipt,
-    compare,
-    sender,
-    strangers,
+    of_one,
 )
 from harness.notify.why import reached
 from harness.proof import decided, promptness, rolled_back, runbook
@@ -157,9 +154,7 @@ def _fired(played: Played, fired: Sequence[Life], bound: float) -> Step:
 def _receipts(seen: Witnessed, records: Records, alert: str) -> list[Receipt]:
     """What each receiver got about the alert, whichever of its subjects it was about."""
     fired = [life.labels for life in seen.lives if life.firing is not None]
-    told = [one for one in records if sender(one) == ALERTMANAGER]
-    rows = [row for row in compare(seen.config, told, fired, main=alert) if row.subject == alert]
-    rows += strangers(seen.config, told, fired, alert)
+    rows = of_one(seen.config, records, fired, alert)
     return list({(row.destination, row.expected): row for row in rows}.values())
 
 
