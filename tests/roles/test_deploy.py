@@ -23,8 +23,8 @@ from devtools.wait import until
 from harness.release.build import build
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch, scratch_host
-from harness.scratch.visitors import Visitors
 from monitoring.yaml_text import read_yaml
+from tests.roles.visitors import Visitors
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-lab"

@@ -12,7 +12,7 @@ from devtools.playbook import Run, run_playbook
 from harness.cli import main
 from harness.release.pack import Packed, Wish, pack
 from harness.scratch.host import Scratch
-from harness.scratch.visitors import Visitors
+from tests.roles.visitors import Visitors
 
 pytestmark = pytest.mark.lab
 SHOP = REPO / "tests" / "own_application"
