@@ -285,9 +285,8 @@ def _afterwards(found: "outcome.Run", bench: "preparing.Bench", nothing: "Batch"
     """With what fired and was told after the last wave, or in one that could not be played to its end."""
     try:
         judged = bench.judged(nothing.play())
-    except UserError as error:
-        say(f"nobody knows what fired after the last wave: {error}")
-        return found
+    except UserError as error:  # what nobody could see is not fine
+        return found.and_wave({}, [], [], f"nobody could look: {error}")
     return found.and_wave({}, [], judged.strays, judged.asleep)
 
 

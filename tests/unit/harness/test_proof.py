@@ -695,6 +695,21 @@ def test_what_would_prove_nothing_now_is_not_played_and_fails_nothing(
     assert "at 22:00 UTC" in capsys.readouterr().err
 
 
+def test_what_nobody_could_see_after_the_last_wave_voids_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def play(faults: list[Fault]) -> None:
+        if not faults:
+            raise UserError("expected Prometheus")
+
+    play_nothing(monkeypatch)
+    batch = lambda faults, *_: SimpleNamespace(play=lambda: play(faults))  # noqa: E731
+    monkeypatch.setattr("harness.proof.batch.Batch", batch)
+
+    assert main(["proof", "HostDown", "--out", str(tmp_path)]) == cli.VOID
+    assert "VOID: after the last batch nobody could look: expected Prometheus" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("spoils", "alert"),
     [("databases", "RedisDown"), ("data", "PostgresDeadlocks")],
