@@ -59,6 +59,14 @@ class Fault:
         return text
 
 
+def share(value: str) -> float:
+    """Return a share from a command line."""
+    number = float(value)
+    if not 0 < number <= 1:
+        raise ValueError("not above 0 and at most 1")
+    return number
+
+
 def seconds(value: str, *, default: float, at_most: float) -> float:
     """Return a number of seconds from a command line."""
     number = float(value) if value else default

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from starlette.exceptions import HTTPException
 
-from .base import Fault
+from .base import Fault, share
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,7 @@ class ErrorRatio(Fault):
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        ratio = float(value)
-        if not 0 < ratio <= 1:
-            raise ValueError("not above 0 and at most 1")
-        return cls(ratio)
+        return cls(share(value))
 
     async def before_request(self) -> None:
         if random.random() < self.ratio:  # noqa: S311 - a fault, not a secret

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from .base import Fault
+from .base import Fault, share
 
 
 class PaymentLostError(Exception):
@@ -21,10 +21,7 @@ class FailingPayments(Fault):
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        ratio = float(value) if value else 0.3
-        if not 0 < ratio <= 1:
-            raise ValueError("not above 0 and at most 1")
-        return cls(ratio)
+        return cls(share(value)) if value else cls()
 
     async def before_storing(self, what: str) -> None:
         if what == "transaction" and random.random() < self.ratio:  # noqa: S311 - a fault, not a secret

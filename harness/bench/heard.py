@@ -6,12 +6,11 @@ at one of them is about the alerts that the witness heard of at that moment, wha
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from harness.bench.outside import MARK, Place, witness
-from harness.incident.receipts import names
+from harness.incident.receipts import at, names
 
 Record = Mapping[str, Any]
 Series = frozenset[tuple[str, str]]
@@ -52,7 +51,7 @@ def flushes(records: Sequence[Record], places: Sequence[Place]) -> list[Flush]:
     by_witness = {witness(place.receiver): place.receiver for place in places}
     return [
         Flush(
-            at=_at(record),
+            at=at(record),
             receiver=by_witness[record["channel"]],
             group=str(record["body"].get("groupKey")),
             firing=_said(record, "firing"),
@@ -71,7 +70,7 @@ def heard(records: Sequence[Record], places: Sequence[Place]) -> list[Heard]:
 
 def within(records: Sequence[Record], began: float, ended: float) -> list[Record]:
     """What arrived in a stretch of time: what was told of an earlier fault says nothing of a later one."""
-    return [record for record in records if began <= _at(record) <= ended]
+    return [record for record in records if began <= at(record) <= ended]
 
 
 def lacking(records: Sequence[Record], places: Sequence[Place]) -> list[tuple[Place, Flush]]:
@@ -109,7 +108,7 @@ def _at_place(place: Place, records: Sequence[Record], told: Sequence[Flush]) ->
     for record, flush in _pairs(place, records, told):
         yield Heard(
             place=place,
-            at=_at(record),
+            at=at(record),
             firing=flush.firing if flush else frozenset(),
             over=flush.over if flush and place.tells_ends else frozenset(),
             problem="; ".join(record["problems"]),
@@ -122,7 +121,7 @@ def _pairs(
     """Each message of a place with the nearest of what its witness heard, first one that it names."""
     free = [flush for flush in told if flush.receiver == place.receiver]
     for record in (one for one in records if _number(one) == place.number):
-        near = [flush for flush in free if abs(flush.at - _at(record)) <= NEAR_S]
+        near = [flush for flush in free if abs(flush.at - at(record)) <= NEAR_S]
         found = min(near, key=partial(_far, record), default=None)
         if found:
             free.remove(found)
@@ -130,7 +129,7 @@ def _pairs(
 
 
 def _far(record: Record, flush: Flush) -> tuple[bool, float]:
-    return not _named(record, flush), abs(flush.at - _at(record))
+    return not _named(record, flush), abs(flush.at - at(record))
 
 
 def _due(place: Place, told: Sequence[Flush]) -> Iterator[Flush]:
@@ -154,10 +153,6 @@ def _number(record: Record) -> int | None:
     mark = headers.get(MARK.lower()) if record["receiver"] == "smtp" else None
     said = str(mark or record.get("urgency") or record.get("channel") or "")
     return int(said) if said.isdigit() else None
-
-
-def _at(record: Record) -> float:
-    return datetime.fromisoformat(record["at"]).timestamp()
 
 
 def _said(record: Record, status: str) -> frozenset[Series]:

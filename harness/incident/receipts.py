@@ -236,7 +236,7 @@ def compare(
         lenient = name != main or inhibited(config, labels, fired)
         for delivery in deliveries(config, labels):
             rows.append(_row(told, delivery, name, resolves=resolves, tolerant=lenient))
-    stray = Counter((destination(one), first_words(one)) for one in unasked(config, told, fired))
+    stray = Counter((destination(one), first_words(one)) for one in uninvited(config, told, fired))
     return [*rows, *(_extra(*of, n) for of, n in stray.items()), *_refused(records)]
 
 
@@ -244,11 +244,11 @@ def strangers(
     config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels], alertname: str
 ) -> list[Receipt]:
     """Return a row for each destination that has no business with the alert and was told of it."""
-    places = Counter(destination(one) for one in unasked(config, told, fired) if names(one, alertname))
+    places = Counter(destination(one) for one in uninvited(config, told, fired) if names(one, alertname))
     return [_extra(place, alertname, n) for place, n in places.items()]
 
 
-def unasked(config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels]) -> list[Record]:
+def uninvited(config: Mapping[str, Any], told: Sequence[Record], fired: Sequence[Labels]) -> list[Record]:
     """Return what was told to destinations that have no business with anything in it."""
     invited: dict[Destination, set[str]] = {}
     for labels in fired:

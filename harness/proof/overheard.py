@@ -5,12 +5,12 @@ hear of it or not, but once for each time that a series of it fired or was to be
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 from harness.incident.receipts import (
     ALERTMANAGER,
+    Record,
     at,
     count,
     destination,
@@ -18,7 +18,7 @@ from harness.incident.receipts import (
     named,
     names,
     sender,
-    unasked,
+    uninvited,
 )
 from harness.proof.promptness import places
 from harness.proof.witnessed import Config, Records
@@ -26,7 +26,6 @@ from monitoring.destinations import Destination
 from monitoring.durations import parse_duration
 from monitoring.routing import Labels
 
-Record = Mapping[str, Any]
 Subject = tuple[str, str]
 """An alert and the service that it is about."""
 SENT_AGAIN = frozenset({"rate_limited"})
@@ -69,13 +68,13 @@ def overheard(
     for record in told:
         for name in named(record, services):
             about.setdefault(name, []).append(record)
-    strange = unasked(config, told, known)
+    strange = uninvited(config, told, known)
     found = [*_refused(told), *_of_nothing(told, services.keys())]
     for (name, service), ones in sorted(by_subject.items()):
         here = about.get(name, [])
-        found += _too_much(
-            config, _about_it(here, service) if services[name] > 1 else here, name, ones, strange
-        )
+        if services[name] > 1:
+            here = _about_it(here, service)
+        found += _too_much(config, here, name, ones, strange)
     return found
 
 
@@ -83,7 +82,7 @@ def _subject(labels: Labels) -> Subject:
     return labels["alertname"], labels.get("service", "")
 
 
-def _about_it(told: Records, service: str) -> Records:
+def _about_it(told: Records, service: str) -> list[Record]:
     """Of what was told that which names the service: others have an alert of the same name."""
     return [record for record in told if not service or names(record, service)]
 
@@ -100,7 +99,7 @@ def _of_nothing(told: Records, known: Set[str]) -> Iterator[Overheard]:
             yield _about(record, "it is about no alert that fired")
 
 
-def _about(record: Mapping[str, Any], why: str) -> Overheard:
+def _about(record: Record, why: str) -> Overheard:
     return Overheard(alert=first_words(record), at=at(record), place=str(destination(record)), why=why)
 
 

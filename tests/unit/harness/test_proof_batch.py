@@ -270,7 +270,7 @@ def test_a_release_is_left_until_the_daemon_has_gone_back_or_will_not(
 def test_a_release_that_must_be_rolled_back_has_the_time_of_the_rollback_too(
     events: list[str], tmp_path: Path
 ) -> None:
-    """Else the wave is given up before the daemon's time is over, and no rollback is open instead of wrong."""
+    """Else the wave is given up before the daemon's time is over, and no rollback is open, not wrong."""
     some_faults = some(tmp_path)
     [bad] = [fault for fault in some_faults._faults if fault.name == "first"]
     own = replace(bad, deploys="", hosts=("app1",))

@@ -8,6 +8,7 @@ import pytest
 from devtools.paths import REPO
 from harness.lab import addresses
 from harness.proof import watching
+from harness.proof.preparing import Bench
 from harness.proof.witness import Witness
 from harness.proof.witnessed import Played
 from monitoring.yaml_text import read_yaml
@@ -69,3 +70,10 @@ def test_a_wave_in_which_nobody_was_told_anything_keeps_the_last_number(witness:
     witness.has_seen(seen(records=[]))
 
     assert witness.told == 7
+
+
+def test_who_slept_between_two_waves_is_not_believed_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "prometheus", Lab)
+    monkeypatch.setattr(watching, "asleep", lambda _, since: f"it slept since {since - NOON:.0f}")
+
+    assert Bench(15).judged(replace(seen(), since=NOON - 60)).asleep == "it slept since -60"
