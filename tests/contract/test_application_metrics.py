@@ -37,10 +37,13 @@ def apps(backing: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     outside = tmp_path_factory.mktemp("outside")
     (outside / "metrics").mkdir()
     (outside / "metrics" / "counter_1.db").write_bytes(b"left behind by an earlier start")
-    own_jobs = f"{backing.redis_url.removesuffix('/0')}/1"
-    production = {"MITA_LAB": "0", "REDIS_URL": own_jobs, "MITA_METRICS_CREDENTIALS": "prometheus:planted"}
+    # A Redis database each: jobs and today's users of other applications are none of theirs.
+    own, others = (f"{backing.redis_url.removesuffix('/0')}/{number}" for number in (1, 2))
+    production = {"MITA_LAB": "0", "REDIS_URL": others, "MITA_METRICS_CREDENTIALS": "prometheus:planted"}
     with (
-        started(tmp_path_factory.mktemp("app"), backing, MITA_LAB="1", MITA_WORKERS="2") as first,
+        started(
+            tmp_path_factory.mktemp("app"), backing, MITA_LAB="1", MITA_WORKERS="2", REDIS_URL=own
+        ) as first,
         started(outside, backing, fault=None, **production) as second,
     ):
         yield first, second
