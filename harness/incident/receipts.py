@@ -122,14 +122,15 @@ def count(records: Sequence[Record], place: Destination, alertname: str) -> tupl
     """Return how often *place* was told that the alert fires, and that it is over.
 
     A message that says the same of it once more is an update where it has news of another alert, or where it
-    is about an incident that is open; else it counts again.
+    is about an incident that is open; else it counts again. What is over before it fires is an earlier end:
+    Alertmanager names it in each message about others, for a quarter of an hour.
     """
     told = [record for record in records if record["valid"] and destination(record) == place]
     firing = over = 0
     last: Record | None = None
     for record in told:
         now = says(record, alertname)
-        if not now:
+        if not now or (now == OVER and not firing):
             continue
         if last is None or now != says(last, alertname) or _repeats(record, last):
             firing, over = firing + (now == FIRES), over + (now == OVER)

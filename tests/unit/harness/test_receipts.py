@@ -191,6 +191,7 @@ def test_an_update_is_no_second_message() -> None:
     worse = group("[CRITICAL] CriticalErrorRate on shop (shop, lab)", "*41% of requests fail*")
     assert count([FIRST, worse], place, "CriticalErrorRate") == (2, 0)
     assert count([FIRST, HALF, JOINED], place, "CriticalErrorRate") == (2, 1)
+    assert count([HALF, FIRST, HALF], place, "CriticalErrorRate") == (1, 1), "first the end of an earlier one"
 
 
 def test_what_is_triggered_while_it_is_open_is_the_same_incident() -> None:
