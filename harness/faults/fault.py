@@ -11,6 +11,7 @@ The files of `catalogue/` have one entry each:
       batch: hosts                        # played together with the others of this name
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
       alone: true                         # played beside no other batch: it disturbs more than it says
+      beside: [slow]                      # but beside these, whose faults it does not disturb
       hours: [6, 20]                      # UTC: it proves something from the first until the second
       lasts: 5m                           # after which the host undoes it by itself, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
@@ -53,7 +54,7 @@ PROGRAMS = Path(__file__).with_name("programs.yml")
 OF_A_PROGRAM = ("hosts", "up", "down")
 NEEDED = ("proves", "hosts", "batch", "inject", "undo")
 NEEDED_WITH_A_RELEASE = ("proves", "batch", "deploys")
-OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "service", "needs", "hours")
+OPTIONAL = ("may", "holds", "lasts", "after", "follows", "alone", "beside", "service", "needs", "hours")
 LASTS = "10m"
 LASTS_OF_A_PROGRAM_S = 7200
 """Longer than any wave with a batch that needs one."""
@@ -85,7 +86,8 @@ class Fault:
     follows: str = ""
     """The fault of its batch after whose end it begins; empty where it begins with the batch."""
     alone: bool = False
-    """No other batch is played at the same time."""
+    """No other batch is played at the same time, but for these."""
+    beside: tuple[str, ...] = ()
     service: str = ""
     """The service of a fault's own that its alerts are about; empty where they may be about any."""
     hours: tuple[int, int] = ALL_DAY
@@ -124,6 +126,10 @@ def faults(directory: Path = CATALOGUE) -> dict[str, Fault]:
         before = found.get(fault.follows)
         if fault.follows and (before is None or before.batch != fault.batch):
             raise _wrong(directory, fault.name, "to follow a fault of its own batch", repr(fault.follows))
+        others = {one.batch for one in found.values()} if fault.alone else set()
+        if unknown := {*fault.beside} - others:
+            wanted = f"what is alone, and in `beside` a batch ({', '.join(sorted(others))})"
+            raise _wrong(directory, fault.name, wanted, ", ".join(sorted(unknown)))
     return found
 
 
@@ -200,7 +206,7 @@ def _fault(path: Path, name: str, entry: object) -> Fault:
         needs=_program(path, name, entry.get("needs")),
         lasts_s=_seconds(path, name, entry.get("lasts", LASTS)),
         after_s=_seconds(path, name, entry.get("after", "0s")),
-        **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts")},
+        **{key: _names(path, name, entry.get(key, ())) for key in ("proves", "may", "hosts", "beside")},
     )
 
 

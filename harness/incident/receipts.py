@@ -122,15 +122,15 @@ def count(records: Sequence[Record], place: Destination, alertname: str) -> tupl
     """Return how often *place* was told that the alert fires, and that it is over.
 
     A message that says the same of it once more is an update where it has news of another alert, or where it
-    is about an incident that is open; else it counts again. What is over before it fires is an earlier end:
-    Alertmanager names it in each message about others, for a quarter of an hour.
+    is about an incident that is open; else it counts again. What is over before it fires, in a message about
+    others, is an earlier end: Alertmanager names it in each of them for a quarter of an hour.
     """
     told = [record for record in records if record["valid"] and destination(record) == place]
     firing = over = 0
     last: Record | None = None
     for record in told:
         now = says(record, alertname)
-        if not now or (now == OVER and not firing):
+        if not now or (now == OVER and not firing and _is_about_others(record, alertname)):
             continue
         if last is None or now != says(last, alertname) or _repeats(record, last):
             firing, over = firing + (now == FIRES), over + (now == OVER)
@@ -152,6 +152,10 @@ def _news(record: Record) -> tuple[str, frozenset[tuple[str, str]]]:
     words = {word for text in _texts(body) for word in ALERTNAME.findall(text)}
     states = frozenset((word, state) for word in words if (state := says(record, word)))
     return str(title).partition("\n")[0], states
+
+
+def _is_about_others(record: Record, alertname: str) -> bool:
+    return any(word != alertname for word, _ in _news(record)[1])
 
 
 def incidents(records: Sequence[Record]) -> list[str]:

@@ -10,7 +10,7 @@ from devtools.errors import UserError
 from devtools.wait import DeadlineError, until
 from harness import clients
 from harness.faults import on_host
-from harness.faults.fault import Fault
+from harness.faults.fault import ALL_DAY, Fault
 from harness.incident.patience import ANSIBLE_S, MARGIN_S, SETTLE_S, firing_s, policy_in_force
 from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
 from harness.lab import addresses
@@ -20,15 +20,19 @@ from harness.proof.marks import OWN
 from harness.proof.runbook import APPLICATION
 from harness.proof.rungs import audience
 from harness.proof.witness import Witness
-from harness.proof.witnessed import Played, Witnessed, since_then, told_of
+from harness.proof.witnessed import Life, Played, Witnessed, told_of
 from harness.stack import released
 from monitoring.catalog import Alert
 from monitoring.routing import Labels
 
 AT_ONCE = 4
+MOST_FAULTS = 12
+"""That are there at once: on two cores twice as many cost hosts their scrapes, and alerts fired late."""
 INJECT_S = 15.0
 """For which a fault may have to wait, for each that begins with it."""
 LOOK_S = 0.5
+SHOWN_S = 60.0
+"""For which it is shown what an alert does after its end, and what is told of that."""
 MOST_REST_S = 15 * 3600.0
 """Of production: an alert that looks back for a month holds up what comes next no longer than this."""
 Say = Callable[[str], None]
@@ -46,7 +50,7 @@ class Batch:
         say: Say,
         witness: Witness,
     ) -> None:
-        self._faults, self._rules, self._scale, self._say = faults, rules, scale, say
+        self._rules, self._scale, self._say = rules, scale, say
         self._witness = witness
         self._began = time.time()
         self._played: dict[str, Played] = {}
@@ -67,6 +71,8 @@ class Batch:
         policy = policy_in_force()
         self._rolled_back_s = policy["cooldown"] + policy["verification_timeout"] + ANSIBLE_S + MARGIN_S
         self._bounds = {name: self._bound(fault, name) for fault in faults for name in fault.proves}
+        # The longest begins first, but for what proves something at some hours only.
+        self._faults = sorted(faults, key=lambda one: (one.hours == ALL_DAY, -self._longest(one)))
 
     def play(self) -> Witnessed:
         """Inject, wait, undo, wait again; whatever happens, every fault is undone."""
@@ -95,13 +101,13 @@ class Batch:
                 self._undo_all()
             self._until_rest()
         ended, records = time.time(), addresses.receivers().requests(after=self._witness.told)
-        hosts = {alert: one.hosts or APPLICATION for one in self._faults for alert in one.proves}
+        lives = watching.lives(addresses.prometheus(), since, ended)
         seen = Witnessed(
             since=since,
             began=self._began,
             ended=ended,
             config=self._config,
-            lives=watching.lives(addresses.prometheus(), since, ended),
+            lives=lives,
             records=records,
             before=before,
             played=list(self._played.values()),
@@ -115,12 +121,25 @@ class Batch:
             decisions=addresses.daemon().decisions(),
             rollbacks=addresses.daemon().rollbacks(),
             rolled_back_s=self._rolled_back_s,
-            exhibits=exhibits.gathered(
-                hosts, hosts, addresses.prometheus(), since_then(records, self._began), (self._began, ended)
-            ),
+            exhibits=exhibits.gathered(self._scenes(lives, ended), addresses.prometheus(), records),
         )
         self._witness.has_seen(seen)
         return seen
+
+    def _scenes(self, lives: Sequence[Life], now: float) -> dict[str, exhibits.Scene]:
+        """Where and when each alert is to be looked at."""
+        found = {}
+        for played in self._played.values():
+            for alert in played.fault.proves:
+                ends = [
+                    one.ended or now
+                    for one in lives
+                    if one.name == alert and played.fault.is_about(one.labels)
+                ]
+                until = max([played.undone or now, *ends]) + SHOWN_S
+                hosts = played.fault.hosts or APPLICATION
+                found[alert] = exhibits.Scene(hosts=tuple(hosts), span=(played.began, min(now, until)))
+        return found
 
     def _bound(self, fault: Fault, alert: str) -> float:
         """The most seconds from the fault to its alert; what a rollback leads to comes after the rollback."""
@@ -147,7 +166,7 @@ class Batch:
         def all_undone() -> bool:
             self._look()
             ready = [one for one in self._faults if one.name not in self._played and self._may_begin(one)]
-            at_once(self._inject, ready)
+            at_once(self._inject, ready[: min(AT_ONCE, self._places())])  # and look in between
             over = [
                 name
                 for name, played in list(self._played.items())
@@ -162,9 +181,16 @@ class Batch:
         rest = 2 * self._interval_s + MARGIN_S
         limit = sum(self._lasts(one) + ANSIBLE_S + rest for one in self._faults if one.follows)
         limit += max((self._lasts(one) for one in self._faults), default=0.0) + MARGIN_S
+        # Places that are never empty while somebody waits: what all last together is shared by them.
+        limit += sum(self._lasts(one) for one in self._faults) / MOST_FAULTS
         # One that is late is given up by itself; this is for what cannot be undone.
         limit += len(self._faults) * INJECT_S
         until("the faults of the batch to be played", all_undone, deadline_s=limit, interval_s=LOOK_S)
+
+    def _places(self) -> int:
+        """How many faults more may be there; what cannot be undone takes no place for ever."""
+        there = [name for name, one in self._played.items() if one.undone is None and name not in self._left]
+        return MOST_FAULTS - len(there)
 
     def _may_begin(self, fault: Fault) -> bool:
         """Whether what it follows is undone and told to be over: else one message would be about both."""
@@ -184,8 +210,11 @@ class Batch:
         """The most seconds for which it is there; see _until."""
         return min(self._limit(fault), fault.lasts_s) if fault.hosts else self._limit(fault)
 
+    def _longest(self, fault: Fault) -> float:
+        return max(self._bounds[alert] for alert in fault.proves)
+
     def _limit(self, fault: Fault) -> float:
-        own = max(self._bounds[alert] for alert in fault.proves) + self._interval_s + MARGIN_S
+        own = self._longest(fault) + self._interval_s + MARGIN_S
         return own + self._rolled_back_s if self._triggers(fault) else own
 
     def _triggers(self, fault: Fault) -> list[str]:

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from devtools.errors import UserError
 from harness.clients import ClientError, Prometheus
-from harness.incident.receipts import destination, names
+from harness.incident.receipts import at, destination, names
 from harness.lab import containers, engine
 from harness.proof.runbook import printable, readable
 from monitoring.errors import CatalogError
@@ -56,30 +55,38 @@ class Exhibits:
     """{host: the last lines of its journal while the fault was there}."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Where and when an alert is looked at."""
+
+    hosts: tuple[str, ...]
+    """Those of its fault."""
+    span: tuple[float, float]
+    """From the fault to the alert's end, in seconds since the epoch."""
+
+
 def gathered(
-    alerts: Iterable[str],
-    hosts: Mapping[str, Sequence[str]],
-    prometheus: Prometheus,
-    records: Sequence[Mapping[str, Any]],
-    span: tuple[float, float],
+    scenes: Mapping[str, Scene], prometheus: Prometheus, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, Exhibits]:
-    """What there is to see of each alert in a span of time; *hosts* has those of its fault.
+    """What there is to see of each alert in its scene.
 
     What cannot be had is not shown: no verdict is lost for a picture.
     """
     installed: Mapping[str, Mapping[str, Any]] = {}
     with suppress(ClientError):
         installed = {rule["name"]: rule for rule in prometheus.alerting_rules()}
-    journals = {host: journal(host, *span) for host in {host for of in hosts.values() for host in of}}
+    asked = {(host, scene.span) for scene in scenes.values() for host in scene.hosts}
+    journals = {(host, span): journal(host, *span) for host, span in asked}
     found = {}
-    for alert in alerts:
+    for alert, scene in scenes.items():
+        heard = [one for one in records if scene.span[0] <= at(one) <= scene.span[1]]
         measured, limit = _measured(installed[alert]["query"]) if alert in installed else ("", None)
         found[alert] = Exhibits(
             measured=measured,
             limit=limit,
-            curves=curves(prometheus, measured, *span) if measured else (),
-            messages=tuple(messages(records, alert)),
-            journal={host: journals[host] for host in hosts[alert]},
+            curves=curves(prometheus, measured, *scene.span) if measured else (),
+            messages=tuple(messages(heard, alert)),
+            journal={host: journals[host, scene.span] for host in scene.hosts},
         )
     return found
 
@@ -126,8 +133,7 @@ def messages(records: Sequence[Mapping[str, Any]], alert: str) -> Iterable[Messa
     for record in records:
         if names(record, alert):
             body = json.dumps(_without_keys(record["body"]), indent=2, ensure_ascii=False)
-            at = datetime.fromisoformat(record["at"]).timestamp()
-            yield Message(at=at, place=str(destination(record)), body=printable(body))
+            yield Message(at=at(record), place=str(destination(record)), body=printable(body))
 
 
 def _without_keys(value: object) -> object:

@@ -1,6 +1,6 @@
 """Batches that are played at the same time, because none can be taken for another's doing.
 
-A wave takes as long as its slowest alert; one batch after the other would take three times as long.
+A wave takes as long as its slowest alert, or as the places for its faults are taken; see `batch`.
 """
 
 import re
@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from harness.faults.fault import Fault
 
-MOST_FAULTS = 12
-"""Of one wave: on two cores twice as many cost hosts their scrapes, and alerts fired late and for nobody."""
 COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 THEIRS = {
     "release_fault": "mita-backend",
@@ -36,9 +34,7 @@ def waves(batches: Mapping[str, Sequence[Fault]], seconds: Mapping[str, float]) 
     for name in sorted(batches, key=longest, reverse=True):
         for wave in found:
             among = [fault for other in wave for fault in batches[other]]
-            if len(among) + len(batches[name]) <= MOST_FAULTS and not any(
-                disturb(one, other) for one in batches[name] for other in among
-            ):
+            if not any(disturb(one, other) for one in batches[name] for other in among):
                 wave.append(name)
                 break
         else:
@@ -50,8 +46,8 @@ def waves(batches: Mapping[str, Sequence[Fault]], seconds: Mapping[str, float]) 
 def disturb(one: Fault, other: Fault) -> bool:
     """Whether nobody could tell whose doing something is, or undoing one would touch the other."""
     return (
-        one.alone
-        or other.alone
+        _keeps_away(one, other)
+        or _keeps_away(other, one)
         or bool({*one.proves} & {*other.proves})
         or (_of_one_service(one, other) and bool(_caused(one, other) or _caused(other, one)))
         or bool(_places(one) & _places(other) and changed(one) & changed(other))
@@ -63,6 +59,10 @@ def changed(fault: Fault) -> set[str]:
     words = (word or THEIRS[name] for word, name in CHANGES.findall(COMMENT.sub("", fault.inject)))
     own = {word.rsplit("/", 1)[-1].removesuffix(".yml") for word in words}
     return own | (changed(fault.needs) if fault.needs else set())
+
+
+def _keeps_away(one: Fault, other: Fault) -> bool:
+    return one.alone and other.batch not in one.beside
 
 
 def _of_one_service(one: Fault, other: Fault) -> bool:

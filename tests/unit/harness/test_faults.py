@@ -73,6 +73,20 @@ def test_what_is_no_fault_is_named(tmp_path: Path, wrong: str, says: str) -> Non
     assert says in str(error.value)
 
 
+def test_what_is_alone_may_be_beside_a_batch_that_there_is(tmp_path: Path) -> None:
+    both = GOOD.replace("batch", "alone: true, beside: [kills], batch")
+    assert faults(written(tmp_path, both))["gone"].beside == ("kills",)
+
+    for wrong, says in (
+        (both.replace("[kills]", "[nothing]"), "a batch (kills), found nothing"),
+        (both.replace("alone: true, ", ""), "what is alone"),
+    ):
+        faults.cache_clear()
+        with pytest.raises(UserError) as error:
+            faults(written(tmp_path, wrong))
+        assert says in str(error.value)
+
+
 def test_a_release_needs_no_host_and_follows_a_fault_of_its_batch(tmp_path: Path) -> None:
     fault = faults(written(tmp_path, RELEASE))["gone"]
     assert (fault.deploys, fault.hosts, fault.inject, fault.undo) == ("error-ratio=0.35", (), "true", "true")

@@ -15,8 +15,9 @@ from harness.faults import on_host
 from harness.faults.fault import Fault, faults, programs
 from harness.lab import addresses
 from harness.proof import batch, runbook, watching
+from harness.proof.exhibits import Scene
 from harness.proof.witness import Witness
-from harness.proof.witnessed import Played
+from harness.proof.witnessed import Life, Played
 from harness.stack import released
 from monitoring.catalog import load
 from monitoring.yaml_text import read_yaml
@@ -85,6 +86,70 @@ def test_a_fault_that_follows_another_begins_when_that_one_was_undone(
     order = ("first ends", "second begins", "second ends", "third begins", "third ends")
     assert [event for event in events if event in order] == list(order)
     assert len(events) == 8
+
+
+def test_a_fault_begins_when_there_is_a_place_for_it_the_longest_first(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_over(_: batch.Batch, played: Played) -> bool:
+        crowds.append({name for name, one in some_faults._played.items() if one.undone is None})
+        return len(crowds) > (200 if played.fault.name == "long" else 100)
+
+    monkeypatch.setattr(batch.Batch, "_is_over", is_over)
+    crowds: list[set[str]] = []
+    names = ["short", *(f"f{at}" for at in range(batch.MOST_FAULTS)), "long"]
+    entries = [f"{name}: {ENTRY.format(name, '')}\n" for name in names]
+    (tmp_path / "many.yml").write_text("".join(entries))
+    slow, fast = ("SloAvailabilityMediumBurn",), ("PostgresDown",)
+    proves = {"long": slow, "short": fast}
+    chosen = [replace(one, proves=proves.get(one.name, one.proves)) for one in faults(tmp_path).values()]
+    some_faults = batch.Batch(chosen, ALERTS, 15, lambda _: None, Witness())
+    some_faults._each_until_told()
+
+    begun = [event.split()[0] for event in events if event.endswith("begins")]
+    assert sorted(begun) == sorted(names)
+    assert "long" in begun[: batch.AT_ONCE] and "short" in begun[batch.MOST_FAULTS :]
+    assert max(len(crowd) for crowd in crowds) == batch.MOST_FAULTS
+    assert any({"long", "short"} <= crowd for crowd in crowds), "the others come and go beside it"
+
+
+def test_what_proves_something_at_some_hours_only_begins_before_all_else(
+    events: list[str], tmp_path: Path
+) -> None:
+    long, timely = some(tmp_path)._faults[:2]
+    some_faults = [replace(long, proves=("SloAvailabilityMediumBurn",)), replace(timely, hours=(6, 20))]
+
+    [first, _] = batch.Batch(some_faults, ALERTS, 15, lambda _: None, Witness())._faults
+
+    assert first.name == timely.name
+
+
+def test_what_cannot_be_undone_takes_no_place_for_ever(events: list[str], tmp_path: Path) -> None:
+    some_faults = some(tmp_path)
+    for fault in some_faults._faults:
+        some_faults._played[fault.name] = Played(fault=fault, began=0, injected=0)
+    assert some_faults._places() == batch.MOST_FAULTS - 4
+
+    some_faults._left["first"] = "expected a host"
+    some_faults._played["beside"] = replace(some_faults._played["beside"], undone=1.0)
+
+    assert some_faults._places() == batch.MOST_FAULTS - 2
+
+
+def test_an_alert_is_shown_from_its_fault_to_its_end_and_a_little_longer(
+    events: list[str], tmp_path: Path
+) -> None:
+    """In a long wave the picture would else be one of other faults."""
+    some_faults = some(tmp_path)
+    fault = replace(some_faults._faults[0], hosts=("app2",))
+    some_faults._played = {fault.name: Played(fault=fault, began=100.0, injected=101.0, undone=150.0)}
+    life = Life(labels={"alertname": "CriticalErrorRate"}, pending=110.0, firing=120.0, ended=170.0)
+
+    [shown] = some_faults._scenes([life], 1000.0).values()
+    [until_now] = some_faults._scenes([life], 180.0).values()
+
+    assert shown == Scene(hosts=("app2",), span=(100.0, 170.0 + batch.SHOWN_S))
+    assert until_now.span == (100.0, 180.0)
 
 
 def test_what_a_fault_needs_is_there_before_anything_is_looked_at_and_until_the_end(

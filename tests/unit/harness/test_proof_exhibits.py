@@ -10,12 +10,13 @@ from harness.clients import ClientError, Prometheus
 from harness.faults.fault import named
 from harness.proof import exhibits, outcome
 from harness.proof.curve_picture import HEIGHT, WIDTH, drawn
-from harness.proof.exhibits import HIDDEN, Curve, Exhibits
+from harness.proof.exhibits import HIDDEN, Curve, Exhibits, Scene
 from harness.proof.marks import Mark, Rung, Step
 from harness.proof.rungs import Proof
 from harness.proof.witnessed import Played
 
 SPAN = (1_000.0, 1_060.0)
+SCENES = {"HostDown": Scene(hosts=(), span=SPAN)}
 
 
 class Measured(Prometheus):
@@ -41,10 +42,10 @@ def series(host: str, *values: str) -> dict[str, Any]:
     return {"metric": {"__name__": "up", "host": host}, "values": at}
 
 
-def pager(alert: str) -> dict[str, Any]:
+def pager(alert: str, at: str = "1970-01-01T00:17:00+00:00") -> dict[str, Any]:
     body = {"routing_key": "0123456789abcdef", "payload": {"summary": f"{alert} on app2"}}
     return {
-        "at": "2026-11-28T12:00:00+00:00",
+        "at": at,
         "receiver": "pagerduty",
         "urgency": "critical",
         "headers": {},
@@ -63,7 +64,7 @@ def pager(alert: str) -> dict[str, Any]:
 def test_what_is_measured_is_what_the_installed_rule_compares(
     query: str, measured: str, limit: float | None
 ) -> None:
-    found = exhibits.gathered(["HostDown"], {"HostDown": ()}, Measured(query=query), [], SPAN)["HostDown"]
+    found = exhibits.gathered(SCENES, Measured(query=query), [])["HostDown"]
 
     assert (found.measured, found.limit) == (measured, limit)
 
@@ -88,14 +89,22 @@ def test_a_message_is_shown_without_its_key_and_only_to_what_it_is_about() -> No
     assert found.place == "pagerduty critical"
 
 
+def test_what_was_told_of_another_time_is_not_shown() -> None:
+    earlier = pager("HostDown", "1970-01-01T00:16:00+00:00")
+
+    found = exhibits.gathered(SCENES, Measured(), [earlier, pager("HostDown")])["HostDown"]
+
+    assert [message.at for message in found.messages] == [1_020.0]
+
+
 def test_no_verdict_is_lost_for_a_picture(tmp_path: Path) -> None:
     class Silent(Prometheus):
         def alerting_rules(self) -> list[dict[str, Any]]:
             raise ClientError("it does not answer")
 
     hostile = {**pager("HostDown"), "body": {"text": "HostDown \ud800\x1b </pre><script>"}}
-    strange = exhibits.gathered(["HostDown"], {"HostDown": ()}, Measured(query="up ~~ 1"), [], SPAN)
-    silent = exhibits.gathered(["HostDown"], {"HostDown": ()}, Silent("http://nowhere"), [hostile], SPAN)
+    strange = exhibits.gathered(SCENES, Measured(query="up ~~ 1"), [])
+    silent = exhibits.gathered(SCENES, Silent("http://nowhere"), [hostile])
 
     assert strange["HostDown"].measured == "up ~~ 1"
     seen = silent["HostDown"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.faults.fault import Fault, faults
-from harness.proof.waves import MOST_FAULTS, changed, disturb, waves
+from harness.proof.waves import changed, disturb, waves
 
 FIRST = replace(
     faults()["host-silent"], name="first", batch="one", proves=("A",), may=(), hosts=("app1",), inject="true"
@@ -96,10 +96,13 @@ def test_what_one_needs_whole_while_the_other_breaks_it_is_apart(one: str, other
     assert disturb(first, second) is (other != "mailer-gone")
 
 
-def test_a_wave_is_no_larger_than_two_cores_can_bear() -> None:
-    many = [replace(FIRST, batch=f"b{at}", proves=(f"A{at}",)) for at in range(MOST_FAULTS + 1)]
+def test_what_is_alone_is_beside_the_batches_that_it_names_and_no_others() -> None:
+    alone = replace(FIRST, alone=True, beside=("two",))
+    third = replace(SECOND, name="third", batch="three", proves=("C",))
 
-    assert [len(wave) for wave in played(*many)] == [MOST_FAULTS, 1]
+    assert not disturb(alone, SECOND) and not disturb(SECOND, alone)
+    assert disturb(alone, third) and disturb(third, alone)
+    assert disturb(alone, replace(SECOND, alone=True)), "the other one has its say"
 
 
 def test_every_batch_of_the_catalogue_is_in_one_wave_and_a_release_has_its_own() -> None:
