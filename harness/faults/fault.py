@@ -12,7 +12,7 @@ The files of `catalogue/` have one entry each:
       after: 20s                          # it takes so long, in seconds of this clock, to be what it says
       alone: true                         # played beside no other batch: it disturbs more than it says
       beside: [slow]                      # but beside these, whose faults it does not disturb
-      hours: [6, 20]                      # UTC: it proves something from the first until the second
+      hours: [6, 20]                      # it proves something from the first until the second, for rules
       lasts: 5m                           # after which the host undoes it by itself, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
         ...
@@ -35,7 +35,6 @@ before the fault is played, and gone afterwards.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ class Fault:
     service: str = ""
     """The service of a fault's own that its alerts are about; empty where they may be about any."""
     hours: tuple[int, int] = ALL_DAY
-    """From the first hour of the day, UTC, until the second it proves something."""
+    """From the first hour until the second it proves something, in hours as rules see them."""
     needs: "Fault | None" = None
     """A program that the lab does not run, as a fault that is there before this one and undone after it."""
 
@@ -102,12 +101,6 @@ class Fault:
     def explains(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels is one that it proves, or may cause beside."""
         return labels["alertname"] in (*self.proves, *self.may) and self._is_whose(labels)
-
-    def proves_from(self, begin: datetime, seconds: float = 0) -> bool:
-        """Whether it proves something if it begins at this moment, of UTC, and takes so many seconds."""
-        first, last = self.hours
-        hour = begin.hour + begin.minute / 60
-        return self.hours == ALL_DAY or first <= hour < last - seconds / 3600
 
     def _is_whose(self, labels: Mapping[str, str]) -> bool:
         return self.service in ("", labels.get("service"))

@@ -336,16 +336,17 @@ no_release_fault() {
 
 # other_service PORT SERVICE [FAULT JSON]: the live release of app1 once more, as a service of that name, with a fault of
 # application/faults or none, and a few users who register and pay. Its hosts are the monitor, which is to know it from its
-# first answer on, and app1.
+# first answer on, with $labels, and app1.
 other_service() {
     systemctl stop "$FAULT-leaves.timer" "$FAULT-many" 2>/dev/null || true # of the last time
     anew "$FAULT-service"
     no_target mita-backend
     rm -f "$HOME_OF_FAULTS/$FAULT.leaves"
     if [ ! -d /opt/mita-backend ]; then
-        target mita-backend "app1:$1" "$2"
+        target mita-backend "app1:$1" "$2" "${labels:-}"
         return
     fi
+    port=$1
     release=/opt/mita-backend/current
     python3 - "$release/manifest.json" "${3:-}" "${4:-}" > "/run/$FAULT.json" <<'PYTHON'
 import json, sys
@@ -383,11 +384,24 @@ registers() { said "http://127.0.0.1:$1/api/register" "{\"email\": \"$(cat /proc
 
 said() { curl -s -o /dev/null -m 5 -H 'Content-Type: application/json' -d "$2" "$1" || true; }
 
-# asked RATE [OPTION of curl]... URLS: by somebody on app1, such as 5/s
+# asked RATE [OPTION of curl]... URLS: by somebody on app1, such as 5/s, once Prometheus has asked the service for its metrics:
+# what was counted before is no increase
 asked() {
     if [ ! -d /opt/mita-backend ]; then return; fi
+    if [ "${asks:-0}" = 0 ]; then until_scraped "$port"; fi
     asks=$((${asks:-0} + 1))
     systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$@"
+}
+
+# until_scraped PORT: somebody of another host is connected to it
+until_scraped() {
+    for _ in $(seq 100); do
+        if ss -Htn state established "sport = :$1" | awk '{split($3, own, ":"); split($4, other, ":"); if (own[1] != other[1]) found = 1}
+            END {exit !found}'; then return; fi
+        sleep 0.2
+    done
+    echo "expected Prometheus to ask port $1 of $(hostname) for metrics in twenty seconds, found nobody connected" >&2
+    return 1
 }
 
 # some_time_later SECONDS COMMAND...: on app1
@@ -396,20 +410,21 @@ some_time_later() {
     systemd-run --quiet --collect --unit="$FAULT.later" sh -c 'sleep "$0"; exec "$@"' "$@"
 }
 
-# recovering PORT NUMBER: a budget recovers when a service answers so many more well. Prometheus' host asks for them, a hundred
-# a second where the machine is quiet, and then looks away at once, as nobody is to be told that they stay away; the service ends
-# later
+# recovering PORT NUMBER [RATE]: a budget recovers when a service answers so many more well. Prometheus' host asks for them, a
+# hundred a second where the machine is quiet, and then looks away at once, as nobody is to be told that they stay away; the
+# service ends later
 recovering() {
+    rate=${3:-100} most_s=$(($2 * 5 / 2 / ${3:-100}))
     leaves=$HOME_OF_FAULTS/$FAULT.leaves # which a boot runs, as it forgets what is to come
     if [ -d /etc/prometheus/targets ]; then
         if grep -qs "instance: $FAULT," /etc/prometheus/targets/mita-backend.yml && ! systemctl -q is-active "$FAULT-many"; then
             leaving > "$leaves"
-            systemd-run --quiet --collect --unit="$FAULT-many" sh -c 'timeout "$2" curl -s -o /dev/null -m 5 --rate 100/s "$0"
-                exec sh "$1"' "http://app1:$1/version?[1-$2]" "$leaves" "$(($2 / 40))s"
+            systemd-run --quiet --collect --unit="$FAULT-many" sh -c 'timeout "$2" curl -s -o /dev/null -m 5 --rate "$3/s" "$0"
+                exec sh "$1"' "http://app1:$1/version?[1-$2]" "$leaves" "${most_s}s" "$rate"
         fi
     elif systemctl -q is-active "$FAULT-service" && ! systemctl -q is-active "$FAULT-leaves.timer"; then
         leaving > "$leaves"
-        systemd-run --quiet --collect --unit="$FAULT-leaves" --on-active=$(($2 / 40 + 40)) --timer-property=AccuracySec=1s \
+        systemd-run --quiet --collect --unit="$FAULT-leaves" --on-active=$((most_s + 40)) --timer-property=AccuracySec=1s \
             sh "$leaves"
     fi
 }

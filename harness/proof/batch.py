@@ -25,7 +25,8 @@ from harness.stack import released
 from monitoring.catalog import Alert
 from monitoring.routing import Labels
 
-AT_ONCE = 4
+AT_ONCE = 2
+"""Begin and end together: each starts programs, and who begins may not cost the others their scrapes."""
 MOST_FAULTS = 12
 """That are there at once: on two cores twice as many cost hosts their scrapes, and alerts fired late."""
 INJECT_S = 15.0

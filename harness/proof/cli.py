@@ -14,7 +14,7 @@ from devtools.system import say
 from harness.faults import causes
 from harness.faults.fault import Fault, faults
 from harness.proof.decided import AUTO
-from harness.proof.in_time import in_time, in_words, nothing_now
+from harness.proof.in_time import in_words, waits_s
 from harness.proof.marks import Step
 from harness.proof.run_facts import facts
 from harness.proof.touched import touched_since
@@ -112,8 +112,6 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         return _list(wanted)
     also = [] if asked else triggers if options.real else list(rules)
-    if not options.resume and (refusal := nothing_now(wanted, datetime.now(UTC))):
-        raise UserError(refusal)
     return _play(wanted, rules, out, also=also, options=options)
 
 
@@ -227,19 +225,17 @@ def _play(
             for fault in batch
             for name in fault.proves
         }
-        coming, witness = waves(left, seconds), Witness()
-        while coming:
+        coming, witness, put_off = waves(left, seconds), Witness(), list[str]()
+        while coming or put_off:
+            if not coming:
+                _until_their_hour([fault for name in put_off for fault in left[name]], seconds, bench.scale)
+                coming, put_off = waves({name: left[name] for name in put_off}, seconds), []
             wave = coming.pop(0)
-            batch, late = in_time(
-                [fault for name in wave for fault in left[name]], datetime.now(UTC), seconds
-            )
-            if late:
-                found = _not_played(found, late, rules, paper.steps)
-                left |= {name: [fault for fault in left[name] if fault in batch] for name in wave}
-                proves |= {name: made_of.digest(left[name], rules) for name in wave}
-                wave = [name for name in wave if left[name]]
-            if not wave:
+            later = [name for name in wave if waits_s(left[name], time.time(), seconds, bench.scale)]
+            put_off += later
+            if not (wave := [name for name in wave if name not in later]):
                 continue
+            batch = [fault for name in wave for fault in left[name]]
             stopped = False
             try:
                 bench.calm(batch)
@@ -290,16 +286,12 @@ def _afterwards(found: "outcome.Run", bench: "preparing.Bench", nothing: "Batch"
     return found.and_wave({}, [], judged.strays, judged.asleep)
 
 
-def _not_played(
-    found: "outcome.Run",
-    late: Sequence[Fault],
-    rules: Mapping[str, Alert],
-    paper: Mapping[str, tuple[Step, ...]],
-) -> "outcome.Run":
-    """With faults that would prove nothing now: that is no failure and no proof."""
-    say(f"not played at this hour: {in_words(late)}")
-    alerts = [alert for fault in late for alert in fault.proves]
-    return replace(found, unplayed=[*found.unplayed, *_unplayed(alerts, rules, paper)])
+def _until_their_hour(faults: Sequence[Fault], seconds: Mapping[str, float], scale: float) -> None:
+    """Wait until they prove something: nothing else is left to be played."""
+    if left_s := waits_s(faults, time.time(), seconds, scale):
+        day = f"of a day that takes {24 * 60 / scale:.0f} min here"
+        say(f"waiting {left_s / 60:.0f} min for their hours, {day}: {in_words(faults)}")
+        time.sleep(left_s)
 
 
 def _end(run: "outcome.Run", out: Path) -> int:

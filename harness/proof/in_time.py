@@ -1,33 +1,39 @@
-"""Which faults prove something now: some alerts are silent at certain hours, whatever is wrong."""
+"""At which hours a fault proves something: some alerts are silent at others, whatever is wrong.
+
+Rules that ask for the hour ask for that of a day at their own pace: at the lab's it takes an hour and a half.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
-from harness.faults.fault import Fault
+from harness.faults.fault import ALL_DAY, Fault
 
 TELLING_S = 300
 """What receivers take, after an alert fires and after its end, until they are told."""
+DAY_S = 24 * 3600
 
 
-def in_time(
-    batch: Sequence[Fault], begin: datetime, seconds: Mapping[str, float]
-) -> tuple[list[Fault], list[Fault]]:
-    """Those that prove something when they begin then, and the others; *seconds* as in `waves`."""
-    found: tuple[list[Fault], list[Fault]] = ([], [])
-    for fault in batch:
-        takes = max(seconds[alert] for alert in fault.proves) + TELLING_S
-        found[not fault.proves_from(begin, takes)].append(fault)
-    return found
+def hour_at(moment: float, scale: float) -> float:
+    """The hour that rules of that time scale see at a moment in seconds since the epoch."""
+    return moment % (DAY_S / scale) * scale / 3600
 
 
-def nothing_now(batches: Mapping[str, Sequence[Fault]], now: datetime) -> str:
-    """Why there is nothing to play at this time of the day, as a sentence; empty where there is something."""
-    every = [fault for batch in batches.values() for fault in batch]
-    if any(fault.proves_from(now) for fault in every):
-        return ""
-    return f"expected a fault that proves something at {now:%H:%M} UTC, found only {in_words(every)}"
+def waits_s(batch: Sequence[Fault], now: float, seconds: Mapping[str, float], scale: float) -> float:
+    """After how many seconds all of a batch proves something; *seconds* as in `waves`."""
+    return max((_waits_s(fault, now, seconds, scale) for fault in batch), default=0.0)
+
+
+def _waits_s(fault: Fault, now: float, seconds: Mapping[str, float], scale: float) -> float:
+    if fault.hours == ALL_DAY:
+        return 0.0
+    first, last = fault.hours
+    takes = (max(seconds[alert] for alert in fault.proves) + TELLING_S) * scale / 3600
+    hour = hour_at(now, scale)
+    if takes >= last - first:  # at no hour of so short a day; nobody waits for ever
+        return 0.0
+    return 0.0 if first <= hour < last - takes else (first - hour) % 24 * 3600 / scale
 
 
 def in_words(faults: Iterable[Fault]) -> str:
-    """The faults with their hours."""
-    return ", ".join(f"{one.name} (from {one.hours[0]} to {one.hours[1]} o'clock)" for one in faults)
+    """Those that prove something at some hours only, with these."""
+    timely = [one for one in faults if one.hours != ALL_DAY]
+    return ", ".join(f"{one.name} (from {one.hours[0]} to {one.hours[1]} o'clock)" for one in timely)

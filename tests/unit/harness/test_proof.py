@@ -3,7 +3,7 @@
 import io
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from harness.faults.fault import Fault, named, programs
 from harness.faults.kinds import Kind
 from harness.proof import cli, earlier, made_of, on_paper, outcome, preparing, runbook
 from harness.proof.cli import chosen
-from harness.proof.in_time import in_time, nothing_now
+from harness.proof.in_time import waits_s
 from harness.proof.marks import PAPER, Mark, Rung, Step
 from harness.proof.runbook import Answer, Asked
 from harness.proof.rungs import Proof, judge
@@ -582,24 +582,27 @@ def test_what_nobody_can_play_is_refused() -> None:
     assert [fault.name for fault in chosen(["HostDown"], [])["kills"]] == ["host-silent"]
 
 
-@pytest.mark.parametrize(("clock", "played"), [("05:59", 1), ("06:00", 2), ("19:44", 2), ("19:46", 1)])
-def test_what_would_not_be_told_in_its_hours_is_not_played(clock: str, played: int) -> None:
+@pytest.mark.parametrize(
+    ("at_s", "scale", "waits"),
+    [
+        (5 * 3600, 1, 3600),
+        (6 * 3600, 1, 0),
+        (19 * 3600, 1, 0),
+        (20 * 3600 - 901, 1, 0),
+        (20 * 3600 - 899, 1, 10 * 3600 + 899),
+        (5 * 240, 15, 240),  # an hour of the lab's rules
+        (12 * 240, 15, 0),
+        (17 * 240, 15, 13 * 240),  # it takes three hours and three quarters
+        (5 * 240 + 7 * 5760, 15, 240),
+        (0, 100, 0),  # it takes longer than the hours are long
+    ],
+)
+def test_a_fault_waits_for_its_hours_as_the_rules_see_them(at_s: float, scale: float, waits: float) -> None:
     by_day, whenever = named("users-paying-nothing"), named("host-silent")
-    begin = datetime.fromisoformat(f"2026-11-29T{clock}+00:00")
+    seconds = dict.fromkeys(("RevenueSilence", "HostDown"), 600.0)
 
-    found, late = in_time([by_day, whenever], begin, dict.fromkeys(("RevenueSilence", "HostDown"), 600.0))
-
-    assert (len(found), len(late)) == (played, 2 - played)
-    assert whenever in found
-
-
-def test_where_nothing_can_be_proven_now_it_is_said() -> None:
-    night = datetime(2026, 11, 29, 22, 0, tzinfo=UTC)
-
-    assert "at 22:00 UTC, found only users-paying-nothing (from 6 to 20 o'clock)" in nothing_now(
-        chosen(["RevenueSilence"], []), night
-    )
-    assert nothing_now(chosen(["RevenueSilence", "HostDown"], []), night) == ""
+    assert waits_s([by_day, whenever], at_s, seconds, scale) == pytest.approx(waits)
+    assert waits_s([whenever], at_s, seconds, scale) == 0
 
 
 def test_what_has_changed_since_is_played_again_and_lint_and_tests_are_asked_anew(tmp_path: Path) -> None:
@@ -673,26 +676,23 @@ def play_nothing(monkeypatch: pytest.MonkeyPatch, spoils: str = "") -> None:
     monkeypatch.setattr(on_paper, "on_paper", lambda *_, **__: paper)
 
 
-def test_what_would_prove_nothing_now_is_not_played_and_fails_nothing(
+def test_what_would_prove_nothing_now_is_played_last_and_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Night(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Night":
-            return cls(2026, 11, 29, 22, 0, tzinfo=tz)
+    clock = [4 * 240.0]  # of the lab it is four o'clock
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
 
     play_nothing(monkeypatch)
-    monkeypatch.setattr(cli, "datetime", Night)
+    monkeypatch.setattr(cli, "time", SimpleNamespace(time=lambda: clock[0], sleep=sleep))
 
     assert main(["proof", "RevenueSilence", "HostDown", "--out", str(tmp_path)]) == 0
 
-    run = outcome.load(tmp_path)
-    assert [one.alert for one in run.proven] == ["HostDown"]
-    assert list(run.batches) == ["kills"]
-    assert "RevenueSilence" in (tmp_path / "proof.html").read_text()
-    assert "not played at this hour: users-paying-nothing (from 6 to 20 o'clock)" in capsys.readouterr().out
-    assert main(["proof", "RevenueSilence"]) == 1
-    assert "at 22:00 UTC" in capsys.readouterr().err
+    assert list(outcome.load(tmp_path).batches) == ["kills", "daytime"]
+    said = capsys.readouterr().out
+    assert said.index("batch kills") < said.index("waiting 8 min") < said.index("batch daytime")
+    assert "a day that takes 96 min here: users-paying-nothing (from 6 to 20 o'clock)" in said
 
 
 def test_what_nobody_could_see_after_the_last_wave_voids_the_run(
