@@ -119,6 +119,9 @@ def faults(directory: Path = CATALOGUE) -> dict[str, Fault]:
         before = found.get(fault.follows)
         if fault.follows and (before is None or before.batch != fault.batch):
             raise _wrong(directory, fault.name, "to follow a fault of its own batch", repr(fault.follows))
+        hours = {one.hours for one in found.values() if one.batch == fault.batch} - {ALL_DAY}
+        if len(hours) > 1:  # they might never come together
+            raise _wrong(directory, fault.name, "the same `hours` in one batch", repr(sorted(hours)))
         others = {one.batch for one in found.values()} if fault.alone else set()
         if unknown := {*fault.beside} - others:
             wanted = f"what is alone, and in `beside` a batch ({', '.join(sorted(others))})"

@@ -393,11 +393,14 @@ asked() {
     systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$@"
 }
 
-# until_scraped PORT: somebody of another host is connected to it
+# until_scraped PORT: somebody of another host is connected to it, and has asked twice since
 until_scraped() {
     for _ in $(seq 100); do
         if ss -Htn state established "sport = :$1" | awk '{split($3, own, ":"); split($4, other, ":"); if (own[1] != other[1]) found = 1}
-            END {exit !found}'; then return; fi
+            END {exit !found}'; then
+            sleep 2
+            return
+        fi
         sleep 0.2
     done
     echo "expected Prometheus to ask port $1 of $(hostname) for metrics in twenty seconds, found nobody connected" >&2

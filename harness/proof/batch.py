@@ -12,7 +12,7 @@ from harness import clients
 from harness.faults import on_host
 from harness.faults.fault import ALL_DAY, Fault
 from harness.incident.patience import ANSIBLE_S, MARGIN_S, SETTLE_S, firing_s, policy_in_force
-from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, destination, says, sender
+from harness.incident.receipts import ALERTMANAGER, FIRES, OVER, at, destination, named, says, sender
 from harness.lab import addresses
 from harness.proof import decided, exhibits, runbook, watching
 from harness.proof.decided import AUTO
@@ -29,11 +29,11 @@ AT_ONCE = 2
 """Begin and end together: each starts programs, and who begins may not cost the others their scrapes."""
 MOST_FAULTS = 12
 """That are there at once: on two cores twice as many cost hosts their scrapes, and alerts fired late."""
+STUCK_S = 60.0
+"""For which it is tried to undo a fault before the others go on without it."""
 INJECT_S = 15.0
 """For which a fault may have to wait, for each that begins with it."""
 LOOK_S = 0.5
-SHOWN_S = 60.0
-"""For which it is shown what an alert does after its end, and what is told of that."""
 MOST_REST_S = 15 * 3600.0
 """Of production: an alert that looks back for a month holds up what comes next no longer than this."""
 Say = Callable[[str], None]
@@ -58,13 +58,19 @@ class Batch:
         self._config = watching.configuration()
         self._wait_s = watching.longest(self._config["route"], "group_wait")
         self._interval_s = watching.longest(self._config["route"], "group_interval")
-        self._before: runbook.Answers = {}
+        self._telling_s = 2 * self._interval_s + MARGIN_S
+        """For which an alert that is over may be told to be; who did not hear it by then never will."""
+        self._before: dict[str, runbook.Answers] = {}
+        """What the commands of a fault's pages said right before it, by its name."""
         self._left: dict[str, str] = {}
         """Why a fault could not be undone."""
+        self._stuck: dict[str, float] = {}
+        """Since when it has been tried in vain."""
         self._active: list[clients.Json] = []
-        self._told: list[clients.Json] = []
         self._last = 0
-        """What Prometheus has now, what Alertmanager has told, and the number of the last message."""
+        """What Prometheus has now, and the number of the last message."""
+        self._told: dict[str, list[tuple[str, clients.Json]]] = {}
+        """What Alertmanager has told of each alert: that it fires or is over, and the message."""
         self._seen: dict[str, tuple[float, Labels]] = {}
         """When an alert was first seen to fire, and its labels."""
         self._sent: dict[str, float] = {}
@@ -93,7 +99,6 @@ class Batch:
     def _played_through(self) -> Witnessed:
         since, before = self._witness.since, self._witness.before()
         self._last = self._witness.last_message()
-        self._before = runbook.ask(one for fault in self._faults for one in _pages(fault))
         with released.pressed(self._faults):
             self._began = time.time()
             try:
@@ -137,7 +142,7 @@ class Batch:
                     for one in lives
                     if one.name == alert and played.fault.is_about(one.labels)
                 ]
-                until = max([played.undone or now, *ends]) + SHOWN_S
+                until = max([played.undone or now, *ends]) + self._telling_s
                 hosts = played.fault.hosts or APPLICATION
                 found[alert] = exhibits.Scene(hosts=tuple(hosts), span=(played.began, min(now, until)))
         return found
@@ -149,6 +154,7 @@ class Batch:
         return own + self._rolled_back_s if fault.deploys and rule.labels.get("component") == OWN else own
 
     def _inject(self, fault: Fault) -> None:
+        self._before[fault.name] = runbook.ask(_pages(fault))
         began, problem = time.time(), ""
         # Known before it is there: whoever interrupts a deployment leaves a release behind.
         self._played[fault.name] = Played(fault=fault, began=began, injected=began)
@@ -175,12 +181,12 @@ class Batch:
                 and (played.problem or name in self._left or self._is_over(played))  # half undone is not gone
             ]
             at_once(self._try_to_undo, over)
+            self._give_up()
             return len(self._played) == len(self._faults) and all(
-                played.undone is not None for played in self._played.values()
+                played.undone is not None or self._is_stuck(name) for name, played in self._played.items()
             )
 
-        rest = 2 * self._interval_s + MARGIN_S
-        limit = sum(self._lasts(one) + ANSIBLE_S + rest for one in self._faults if one.follows)
+        limit = sum(self._lasts(one) + ANSIBLE_S + self._telling_s for one in self._faults if one.follows)
         limit += max((self._lasts(one) for one in self._faults), default=0.0) + MARGIN_S
         # Places that are never empty while somebody waits: what all last together is shared by them.
         limit += sum(self._lasts(one) for one in self._faults) / MOST_FAULTS
@@ -198,9 +204,9 @@ class Batch:
         if not fault.follows:
             return True
         before = self._played.get(fault.follows)
-        if before is None or before.undone is None:
+        if before is None or before.undone is None or self._is_lost(fault):
             return False
-        if time.time() > before.undone + 2 * self._interval_s + MARGIN_S:
+        if time.time() > before.undone + self._telling_s:
             return True
         ended = [
             name for name in before.fault.proves if self._rules[name].labels.get("component") != OWN
@@ -264,7 +270,7 @@ class Batch:
     def _read_the_page(self, fault: Fault, alert: str) -> None:
         """Run the commands of the alert's runbook as a person would who was just told."""
         played, page = self._played[fault.name], runbook.written(alert, fault.hosts)
-        asked = {**played.asked, alert: runbook.both(page, self._before, runbook.ask(page))}
+        asked = {**played.asked, alert: runbook.both(page, self._before[fault.name], runbook.ask(page))}
         self._played[fault.name] = replace(played, asked=asked)
 
     def _look(self) -> None:
@@ -280,7 +286,8 @@ class Batch:
         for record in addresses.receivers().requests(after=self._last):
             self._last = record["seq"]
             if record["valid"] and sender(record) == ALERTMANAGER:
-                self._told.append(record)
+                for alert in named(record, self._bounds):  # each message is read once, and not at every look
+                    self._told.setdefault(alert, []).append((says(record, alert), record))
 
     def _heard(self, alert: str, said: str) -> bool:
         """Whether all who are to hear it now did; where nobody is, whether it had the time to be told."""
@@ -291,10 +298,11 @@ class Batch:
         places, _ = audience(self._config, [labels], now)
         if not places:
             return said == OVER or now > since + self._wait_s + SETTLE_S
-        records = [
-            one for fault in self._faults if alert in fault.proves for one in told_of(fault, self._told)
-        ]
-        return places <= {str(destination(record)) for record in records if says(record, alert) == said}
+        # Mail about others names what was over before.
+        same = [one for what, one in self._told.get(alert, ()) if what == said]
+        told = [one for one in same if said == FIRES or at(one) >= since]
+        about = [one for fault in self._faults if alert in fault.proves for one in told_of(fault, told)]
+        return places <= {str(destination(record)) for record in about}
 
     def _is_ours(self, labels: Labels) -> bool:
         """Whether an alert is one that a fault of the batch proves."""
@@ -316,9 +324,34 @@ class Batch:
         try:
             self._undo(name)
         except UserError as error:
+            self._stuck.setdefault(name, time.time())
             if self._left.get(name) != str(error):
                 self._left[name] = str(error)
                 self._tell(f"{name} is not undone yet: {error}")
+
+    def _is_stuck(self, name: str) -> bool:
+        """Whether it was tried for so long to undo it that the others are not held up any more."""
+        return name in self._stuck and time.time() > self._stuck[name] + STUCK_S
+
+    def _give_up(self) -> None:
+        """What cannot be undone proves nothing, nor does what was to follow it."""
+        now = time.time()
+        for name in [
+            name for name, one in self._played.items() if one.undone is None and self._is_stuck(name)
+        ]:
+            self._played[name] = replace(self._played[name], problem=self._left[name])
+        for fault in self._faults:
+            if fault.name not in self._played and self._is_lost(fault):
+                why = f"{fault.follows}, which it follows, could not be undone"
+                self._played[fault.name] = Played(
+                    fault=fault, began=now, injected=now, undone=now, problem=why
+                )
+                self._stuck[fault.name] = now
+
+    def _is_lost(self, fault: Fault) -> bool:
+        """Whether it was to follow what could not be undone."""
+        before = self._played.get(fault.follows)
+        return before is not None and bool(before.problem) and fault.follows in self._stuck
 
     def _undo_all(self) -> None:
         failed = []
@@ -327,7 +360,10 @@ class Batch:
                 try:
                     self._undo(name)
                 except UserError as error:
-                    failed.append(str(error))
+                    if self._is_stuck(name):  # what was seen of the others counts
+                        self._tell(f"{name} is not undone: {error}")
+                    else:
+                        failed.append(str(error))
         if failed:
             raise UserError("\n".join(failed))
 
@@ -336,7 +372,7 @@ class Batch:
         names = [alert for one in self._faults for alert in one.proves]
         keeps = max((self._rules[name].keep_firing_for_ms for name in names), default=0) / 1000 / self._scale
         bound = min(max(self._bounds.values(), default=0.0), MOST_REST_S / self._scale)
-        limit = bound + keeps + 2 * self._interval_s + MARGIN_S
+        limit = bound + keeps + self._telling_s
 
         calm: dict[str, float] = {}  # since when each has been over; who did not hear it by then never will
 
@@ -348,7 +384,7 @@ class Batch:
                     calm.pop(name, None)
                 else:
                     calm.setdefault(name, now)
-            late = now - 2 * self._interval_s - MARGIN_S
+            late = now - self._telling_s
             return not active and all(self._heard(name, OVER) or calm[name] < late for name in names)
 
         try:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.faults.fault import ALL_DAY, Fault
 
-TELLING_S = 300
-"""What receivers take, after an alert fires and after its end, until they are told."""
+LATER_S = 800
+"""What a lab takes to be calm before the fault, and receivers to be told that its alert fires and ends."""
 DAY_S = 24 * 3600
 
 
@@ -26,7 +26,7 @@ def _waits_s(fault: Fault, now: float, seconds: Mapping[str, float], scale: floa
     if fault.hours == ALL_DAY:
         return 0.0
     first, last = fault.hours
-    takes = (max(seconds[alert] for alert in fault.proves) + TELLING_S) * scale / 3600
+    takes = (max(seconds[alert] for alert in fault.proves) + LATER_S) * scale / 3600
     hour = hour_at(now, scale)
     if takes >= last - first:  # at no hour of so short a day; nobody waits for ever
         return 0.0

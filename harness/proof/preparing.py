@@ -82,7 +82,9 @@ class Bench:
         return Judged(
             proofs=judge(seen, self.rules),
             strays=[*strays(seen, self.expected), *mistold(seen)],
-            asleep=watching.asleep(addresses.prometheus(), seen.since),
+            # Of a long wait before the wave a share is more than of the wave.
+            asleep=watching.asleep(addresses.prometheus(), seen.since)
+            or watching.asleep(addresses.prometheus(), seen.began),
         )
 
     def versions(self) -> dict[str, str]:

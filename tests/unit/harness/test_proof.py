@@ -588,11 +588,11 @@ def test_what_nobody_can_play_is_refused() -> None:
         (5 * 3600, 1, 3600),
         (6 * 3600, 1, 0),
         (19 * 3600, 1, 0),
-        (20 * 3600 - 901, 1, 0),
-        (20 * 3600 - 899, 1, 10 * 3600 + 899),
+        (20 * 3600 - 1401, 1, 0),
+        (20 * 3600 - 1399, 1, 10 * 3600 + 1399),
         (5 * 240, 15, 240),  # an hour of the lab's rules
         (12 * 240, 15, 0),
-        (17 * 240, 15, 13 * 240),  # it takes three hours and three quarters
+        (17 * 240, 15, 13 * 240),  # it takes nearly six hours
         (5 * 240 + 7 * 5760, 15, 240),
         (0, 100, 0),  # it takes longer than the hours are long
     ],
