@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from devtools.errors import UserError
+from harness.faults.on_host import POLITELY
 from harness.lab import containers, engine
 from harness.proof.marks import Mark, Rung, Step
 from ruletools.house.lint.runbooks import Command, commands
 
-AT_ONCE = 4
+AT_ONCE = 2
 MOST_S = 20
 KILL_S = 5
 """What does not end when it is asked to is killed so much later."""
@@ -80,7 +81,7 @@ def ask(wanted: Iterable[tuple[str, str]]) -> Answers:
 
 
 def _run(host: str, command: str) -> Answer:
-    argv = ["timeout", "-k", str(KILL_S), str(MOST_S), "bash", "-o", "pipefail", "-c", command]
+    argv = [*POLITELY, "timeout", "-k", str(KILL_S), str(MOST_S), "bash", "-o", "pipefail", "-c", command]
     try:
         with engine.explained():
             done = containers.get(host).exec_run(argv)

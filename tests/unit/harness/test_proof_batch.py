@@ -85,7 +85,6 @@ def test_a_fault_that_follows_another_begins_when_that_one_was_undone(
 ) -> None:
     played(tmp_path)
 
-    assert {*events[:2]} == {"first begins", "beside begins"}
     order = ("first ends", "second begins", "second ends", "third begins", "third ends")
     assert [event for event in events if event in order] == list(order)
     assert len(events) == 8
@@ -114,6 +113,18 @@ def test_a_fault_begins_when_there_is_a_place_for_it_the_longest_first(
     assert "long" in begun[: batch.AT_ONCE] and "short" in begun[batch.MOST_FAULTS :]
     assert max(len(crowd) for crowd in crowds) == batch.MOST_FAULTS
     assert any({"long", "short"} <= crowd for crowd in crowds), "the others come and go beside it"
+
+
+def test_what_others_follow_begins_before_what_takes_a_little_longer(
+    events: list[str], tmp_path: Path
+) -> None:
+    by_name = {one.name: one for one in some(tmp_path)._faults}
+    long = replace(by_name["beside"], proves=("HighErrorRate",))  # longer than one, shorter than three
+
+    ordered = batch.Batch([long, *by_name.values()], ALERTS, 15, lambda _: None, Witness())._faults
+
+    names = [one.name for one in ordered]
+    assert names.index("first") < names.index("beside") < names.index("third")
 
 
 def test_what_proves_something_at_some_hours_only_begins_before_all_else(
@@ -241,7 +252,7 @@ def test_one_that_cannot_be_undone_at_once_is_tried_again_and_holds_up_no_other(
 ) -> None:
     def undo(fault: Fault) -> None:
         events.append(f"{fault.name} ends")
-        if fault.name == "first" and events.count("first ends") == 1:
+        if fault.name == "first" and "beside ends" not in events:
             raise UserError("expected a host")
 
     def is_over(_: batch.Batch, played: Played) -> bool:
@@ -255,7 +266,7 @@ def test_one_that_cannot_be_undone_at_once_is_tried_again_and_holds_up_no_other(
 
     assert asked.count("first") == 1  # half undone, it is not said to have been gone
     ends = [event for event in events if "ends" in event]
-    assert ends.count("first ends") == 2 and ends.index("beside ends") < 2
+    assert ends[0] == "first ends" and ends.count("first ends") >= 2
     assert events[-1] == "third ends"
 
 
