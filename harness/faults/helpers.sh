@@ -575,7 +575,20 @@ watched() {
     return 1
 }
 
-watched_no_more() {
+watched_no_more() { # a file that is removed while Prometheus reads its configuration again is remembered for minutes: first it is emptied
+    targets=/etc/prometheus/targets/$1.yml
+    if grep -qs "instance: $FAULT," "$targets"; then
+        (
+            flock 9
+            sed -i "/instance: $FAULT,/d" "$targets"
+            if [ ! -s "$targets" ]; then echo '[]' > "$targets"; fi
+        ) 9< /etc/prometheus/targets
+        for _ in $(seq 100); do
+            if curl -sG -d "query=up{instance=\"$FAULT\"}" http://127.0.0.1:9090/api/v1/query | grep -q '"result":\[\]'; then break; fi
+            sleep 0.2
+        done
+    fi
+    if [ "$(cat "$targets" 2>/dev/null)" = '[]' ]; then : > "$targets"; fi
     no_target "$1"
     no_rule_file
 }
