@@ -16,8 +16,8 @@ from devtools.playbook import Run
 from harness.lab import keys, lab
 from harness.scratch.host import Scratch, scratch_host
 from harness.scratch.roles import Part, Play, play_roles
-from harness.scratch.services import PLANTED, UNITS, Service
-from harness.scratch.services import services as table
+from tests.roles.services import PLANTED, UNITS, Service
+from tests.roles.services import services as table
 
 FURTHER = (
     "mysqld-exporter",

@@ -10,7 +10,7 @@ import pytest
 from devtools.playbook import Run, run_playbook
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import Scratch
-from harness.scratch.services import MAIL, PLANTED, WITHOUT
+from tests.roles.services import MAIL, PLANTED, WITHOUT
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-site"

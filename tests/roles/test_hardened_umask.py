@@ -13,7 +13,7 @@ from harness.release.build import build
 from harness.scratch.archives import make_archive
 from harness.scratch.host import Scratch
 from harness.scratch.roles import Part, play_roles
-from harness.scratch.services import Service
+from tests.roles.services import Service
 
 pytestmark = pytest.mark.lab
 VERSION, PASSWORD = "9.9.1", "planted-password-of-the-host"

@@ -15,7 +15,7 @@ from harness.scratch.archives import Archive, make_archive
 from harness.scratch.certificates import self_signed
 from harness.scratch.host import GROUPS, Scratch, scratch_host
 from harness.scratch.roles import play_roles
-from harness.scratch.services import PLANTED, UNITS, Service
+from tests.roles.services import PLANTED, UNITS, Service
 
 pytestmark = pytest.mark.lab
 VERSION = "9.9.1"

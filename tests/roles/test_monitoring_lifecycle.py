@@ -16,8 +16,8 @@ from devtools.playbook import Run
 from devtools.wait import until
 from harness.scratch.host import Scratch
 from harness.scratch.roles import play_roles
-from harness.scratch.services import EXPORTERS, PLANTED, UNITS, Service
 from monitoring.exporters import load_exporters
+from tests.roles.services import EXPORTERS, PLANTED, UNITS, Service
 
 pytestmark = pytest.mark.lab
 EXPOSURE_BUDGET = 2.0

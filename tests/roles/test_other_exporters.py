@@ -16,7 +16,6 @@ from devtools.playbook import Run
 from devtools.wait import until
 from harness.scratch.host import Scratch
 from harness.scratch.roles import Part, play_roles
-from harness.scratch.services import EXPORTERS
 from monitoring.catalog import load
 from monitoring.exporters import load_exporters
 from monitoring.promql import Selector, walk
@@ -24,6 +23,7 @@ from monitoring.promql_parse import parse
 from monitoring.rule_files import read
 from ruletools.house.lint.dashboards import load_dashboards
 from ruletools.house.lint.runbooks import commands
+from tests.roles.services import EXPORTERS
 
 pytestmark = pytest.mark.lab
 PASSWORD = 'planted `#;"mysqld password'

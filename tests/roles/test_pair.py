@@ -13,8 +13,8 @@ import yaml
 from devtools.playbook import Run, run_playbook
 from devtools.wait import until
 from harness.scratch.host import Scratch, scratch_host
-from harness.scratch.services import PLANTED, WITHOUT
 from monitoring.yaml_text import read_yaml
+from tests.roles.services import PLANTED, WITHOUT
 
 pytestmark = pytest.mark.lab
 FIRST, SECOND = "monitor1", "monitor2"

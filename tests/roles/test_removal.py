@@ -10,7 +10,7 @@ from devtools.paths import REPO
 from devtools.playbook import Run, run_playbook
 from harness.scratch.host import Scratch
 from harness.scratch.roles import Part, play_roles
-from harness.scratch.services import Service
+from tests.roles.services import Service
 from tests.roles.test_rollback_role import INPUTS
 
 pytestmark = pytest.mark.lab

@@ -10,7 +10,7 @@ import pytest
 from devtools.playbook import Run, run_playbook
 from devtools.wait import until
 from harness.scratch.host import Scratch, scratch_host
-from harness.scratch.services import MAIL, PLANTED, WITHOUT
+from tests.roles.services import MAIL, PLANTED, WITHOUT
 
 pytestmark = pytest.mark.lab
 PASSWORD = "planted-password-of-the-site"
