@@ -1,7 +1,7 @@
 """What Prometheus and Alertmanager know of a run, asked once it is over."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.clients import Prometheus
@@ -35,7 +35,10 @@ MOST_LATE_S = MARGIN_S
 
 
 def lives(prometheus: Prometheus, since: float, until: float) -> list[Life]:
-    """Each time that a series of an alert was pending or firing then; one that came back lived twice."""
+    """Each time that a series of an alert was pending or firing then; one that came back lived twice.
+
+    So did one that fired and waits again: its end was told in between.
+    """
     found: dict[frozenset[tuple[str, str]], dict[float, str]] = {}
     begin = since
     while begin <= until:  # in parts, as it answers no more points at once
@@ -48,15 +51,15 @@ def lives(prometheus: Prometheus, since: float, until: float) -> list[Life]:
     return [
         _life(dict(labels), {at: states[at] for at in span}, until)
         for labels, states in found.items()
-        for span in _spans(sorted(states))
+        for span in _spans(states)
     ]
 
 
-def _spans(moments: Sequence[float]) -> Iterator[list[float]]:
-    """The moments, apart where more than one step is missing."""
+def _spans(states: Mapping[float, str]) -> Iterator[list[float]]:
+    """The moments, apart where more than one step is missing, or where what fired is pending again."""
     span: list[float] = []
-    for at in moments:
-        if span and at - span[-1] > 2 * STEP_S:
+    for at in sorted(states):
+        if span and (at - span[-1] > 2 * STEP_S or (states[span[-1]], states[at]) == ("firing", "pending")):
             yield span
             span = []
         span.append(at)

@@ -55,6 +55,15 @@ def test_an_alert_that_comes_back_lives_twice_and_a_moment_that_is_missing_ends_
     assert (second.pending, second.firing, second.ended) == (9.0, 9.0, 11.0)
 
 
+def test_an_alert_that_fired_and_waits_again_has_ended_and_lives_twice() -> None:
+    stored = Stored([series("pending", 3, 6, 7), series("firing", 4, 5, 8, 9)])
+
+    first, second = lives(stored, 0, 20)
+
+    assert (first.pending, first.firing, first.ended) == (3.0, 4.0, 6.0)
+    assert (second.pending, second.firing, second.ended) == (6.0, 8.0, 10.0)
+
+
 def test_what_never_fired_was_pending() -> None:
     [life] = lives(Stored([series("pending", 3, 4)]), 0, 20)
 
