@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
-        print("\nharness: interrupted; run the same again to go on", file=sys.stderr, flush=True)  # noqa: T201
+        print("\nharness: interrupted", file=sys.stderr, flush=True)  # noqa: T201
         os._exit(130)  # without waiting for threads that wait for a host to boot
 
 

@@ -86,7 +86,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _check(wanted: Any) -> int:
-    """Who is told of each alert; a file that cannot be used is an error before anything starts."""
+    """Who is told of each alert; 1 where it is not who is meant, an error where a file cannot be used."""
     from harness.bench import bench_file, outside
     from harness.bench.bench_rungs import otherwise
     from harness.notify.why import labels_of, reached
@@ -97,6 +97,7 @@ def _check(wanted: Any) -> int:
     }
     for place in outside.places(wanted.alertmanager, config):
         named[place.receiver].append(place.words)
+    right = True
     for alert in wanted.alerts.values():
         labels = labels_of(alert, {**wanted.written.service.labels, "job": wanted.written.service.job})
         reaches = list(reached(config, labels, datetime.now(UTC)))
@@ -105,7 +106,8 @@ def _check(wanted: Any) -> int:
         meant = wanted.written.told.get(alert.name)
         if meant is not None and (words := otherwise(meant, [one.receiver for one in reaches])):
             say(f"    {words}, as far as its rule and the service's labels say")
-    return 0
+            right = False
+    return 0 if right else 1
 
 
 def _play(wanted: Any, out: Path, *, as_json: bool) -> int:

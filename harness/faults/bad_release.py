@@ -110,4 +110,4 @@ def added_latency(mean: float) -> Latency:
 
 
 FAULTS: Mapping[str, ReleaseFault] = {"error": error_ratio(0.35), "latency": added_latency(1.5)}
-"""The faults by the names that the catalogue and `harness demo --fault` have for them."""
+"""The faults by the names that `harness demo --fault` has for them."""

@@ -2,7 +2,7 @@
 
 The files of `catalogue/` have one entry each:
 
-    disk-full:
+    disk-full:                            # real is one of kinds.py
       real: A small disk is filled until two percent of it are free.   # the kind, and a sentence
       proves: [HostDiskSpaceCritical]     # they must fire, and reach exactly their receivers
       may: [HostDiskFillsIn24h]           # what else it may cause
@@ -13,7 +13,7 @@ The files of `catalogue/` have one entry each:
       alone: true                         # played beside no other batch: it disturbs more than it says
       beside: [slow]                      # but beside these, whose faults it does not disturb
       hours: [6, 20]                      # it proves something from the first until the second, for rules
-      lasts: 5m                           # after which the host undoes it by itself, whatever became of us
+      lasts: 5m                           # or 10m; after which the host undoes it, whatever became of us
       inject: |                           # /bin/sh as root on each of the hosts, as are these:
         ...
       holds: test ...                     # succeeds while the fault is there
@@ -26,7 +26,7 @@ A fault may deploy a release over the good one, before what it does on hosts, if
       release: A release answers a third of the requests of users with 500.
       proves: [CriticalErrorRate]
       deploys: error-ratio=0.35           # as `harness release build --fault` has it, or `healthy`
-      follows: release-slow               # it begins when that fault of its batch was undone
+      follows: release-slow               # begins when that fault of its batch is undone and its end was told
       batch: releases
 
 A fault may need a program that the lab does not run: `needs: nginx` names one of programs.yml, which is there

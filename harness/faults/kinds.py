@@ -6,7 +6,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     """Where a fault is brought about."""
 
-    RELEASE = "release"  # a release carries a fault of bad_release.py, by its name there
+    RELEASE = "release"  # a release with a fault of application/faults is deployed
     APP = "app"  # the reference application misbehaves, under load
     REAL = "real"  # real pressure on a host, a database or a certificate
     KILL = "kill"  # a process is stopped

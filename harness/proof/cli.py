@@ -200,6 +200,7 @@ def _play(
     from harness.proof.witness import Witness
 
     began = time.time()
+    say(f"the report will be in {out}; interrupted, the same words with `--resume {out}` go on")
     earlier = outcome.load(out) if options.resume else None
     if options.real:
         batches = {name: preparing.unhurried(batch) for name, batch in batches.items()}
@@ -258,7 +259,7 @@ def _play(
             outcome.save(found, out)  # whoever interrupts the next batch keeps this one
         found = _afterwards(found, bench, Batch([], bench.rules, bench.scale, say, witness))
     if options.record and not found.void:
-        say(record.add(found.to_record, rules, refuted=found.refuted))
+        say(record.add(found.to_record(faults().values()), rules, refuted=found.refuted))
     return _end(found.took(time.time() - began), out)
 
 

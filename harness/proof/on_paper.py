@@ -88,7 +88,8 @@ def linted(
         )
         for name in alerts
     }
-    return steps, tuple(whose.get("", ()))
+    known = {name_of(each.rule) for each in located(files) if "alert" in each.rule}
+    return steps, tuple(one for owner, ones in whose.items() if owner not in known for one in ones)
 
 
 def misled(alerts: Sequence[Alert], config: Config, told: str) -> dict[str, Step]:

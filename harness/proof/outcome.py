@@ -2,7 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from devtools.errors import UserError
+from harness.faults.fault import Fault
 from harness.proof.curve_picture import Picture, drawn
 from harness.proof.marks import FINE, PAPER, Mark, Rung, Step
 from harness.proof.runbook import printable
@@ -136,14 +137,15 @@ class Run:
         played = {proof.alert for proof in self.proofs}
         return len(played - {proof.alert for proof in self.proofs if not proof.holds}), len(played)
 
-    @property
-    def to_record(self) -> list[str]:
-        """The alerts of which every rung was asked and seen, under each of their faults."""
+    def to_record(self, faults: Iterable[Fault]) -> list[str]:
+        """The alerts of which every rung was asked and seen, under each of these faults that proves them."""
+        played = {(proof.alert, proof.played.fault.name) for proof in self.proofs}
+        partly = {alert for fault in faults for alert in fault.proves if (alert, fault.name) not in played}
         open_or_wrong = {proof.alert for proof in self.proofs if not proof.holds}
         unasked = {
             proof.alert for proof in self.proofs if any(step.mark is Mark.UNASKED for step in proof.steps)
         }
-        return sorted({proof.alert for proof in self.proofs} - open_or_wrong - unasked - {*self.not_now})
+        return sorted({alert for alert, _ in played} - partly - open_or_wrong - unasked - {*self.not_now})
 
     @property
     def refuted(self) -> list[str]:
@@ -184,7 +186,7 @@ class Run:
         """The verdict as a person reads it."""
         if self.void:
             why = "; ".join(self.void)
-            return f"VOID: {why}. Nothing is proven nor refuted: make the machine quiet and run it again"
+            return f"VOID: {why}. Nothing is proven nor refuted; on a quiet machine `--resume` goes on"
         if self.proofs:
             right, played = self.counted
             said = f"{right} of {played} alerts that were played are proven"

@@ -18,7 +18,9 @@ from ruletools.house.files import RUNBOOKS
 EVERYBODYS = (
     *("application/", "closing/", "relay/", "roles/", "playbooks/", "site.yml", "inventories/lab/"),
     *("harness/proof/", "harness/stack/", "harness/receivers/", "harness/lab/", "harness/load/"),
-    *("harness/incident/", "harness/notify/", "harness/clients.py", "harness/faults/on_host.py"),
+    *("harness/incident/", "harness/notify/", "harness/release/", "harness/clients.py"),
+    *("harness/faults/on_host.py", "harness/faults/fault.py", "harness/faults/expected.yml"),
+    *("ruletools/", "docs/who-is-told.md"),
     *(
         "monitoring/alertmanager.yml",
         "monitoring/prometheus.yml",

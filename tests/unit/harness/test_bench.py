@@ -430,7 +430,7 @@ def test_rules_of_others_have_labels_that_are_no_texts_and_names_that_look_like_
     )
 
     plan = read(home / "b.yml")
-    main(["bench", "--check", str(home / "b.yml")])
+    assert main(["bench", "--check", str(home / "b.yml")]) == 1
 
     assert plan.alerts["A"].labels == {"sev": "1", "page": "no"}
     assert no_pattern(plan.rules[0]) == f"{tmp_path}/team \\[x]/r \\[1].yml"

@@ -639,9 +639,11 @@ def test_only_what_was_seen_under_each_fault_is_recorded() -> None:
     )
 
     def recorded(*proofs: Proof) -> list[str]:
-        return outcome.Run(alerts=148, facts={}, proofs=proofs).to_record
+        return outcome.Run(alerts=148, facts={}, proofs=proofs).to_record([FAULT])
 
     assert recorded(good) == ["HostDown"]
+    another = replace(FAULT, name="another")
+    assert not outcome.Run(alerts=148, facts={}, proofs=[good]).to_record([FAULT, another])
     unasked = good.on_paper((Step(rung=Rung.MUTATED, mark=Mark.UNASKED),))
     assert unasked.holds  # a run that did not want to know is no failure
     assert recorded(good, bad) == recorded(bad) == recorded(muted) == recorded(unasked) == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from devtools.paths import REPO
 from harness.incident.patience import routing
 from harness.proof import on_paper
 from harness.proof.marks import Mark
@@ -47,6 +48,17 @@ def test_a_page_is_its_alerts_and_a_route_is_nobodys() -> None:
 
     assert [name for name, step in steps.items() if step.mark is Mark.NO] == ["RedisDown"]
     assert len(elsewhere) == 1 and "unknown receiver" in elsewhere[0]
+
+
+def test_a_finding_about_a_recorded_series_or_a_page_of_no_alert_is_nobodys_and_fails_the_run() -> None:
+    recorded = next(each for each in located(FILES) if "record" in each.rule)
+    line = recorded.file.line(recorded.index)
+    series = Finding(str(recorded.file.path.relative_to(REPO)), line, "two moments", "take one")
+    page = Finding("docs/runbooks/NoSuchAlert.md", 1, "no alert", "remove it")
+
+    _, elsewhere = on_paper.linted(NAMES, [series, page], FILES)
+
+    assert len(elsewhere) == 2
 
 
 def test_tests_that_fail_show_too_little_or_are_not_there_are_told_apart() -> None:
