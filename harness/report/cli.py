@@ -15,6 +15,8 @@ from monitoring.yaml_text import read_yaml
 
 MONITORING = REPO / "monitoring"
 MISSED, UNKNOWN = 1, 3
+PAGES = (200, 1000)
+"""Entries of one answer of the daemon: where nothing else is asked for, and at most."""
 HELP = """\
 Puts together what Prometheus knows of alerts, the journal of faults (what was wrong on purpose, and when),
 what receivers were told, who acknowledged, and what people say of each alert. A moment is
@@ -145,7 +147,11 @@ def _ledger(options: argparse.Namespace, *, site: bool) -> tuple[Any, list[str]]
     from harness.report import of_period
 
     if options.ledger:
-        return of_period.saved(options.ledger, "entries"), []
+        found = of_period.saved(options.ledger, "entries")
+        full = len(found) in PAGES
+        return found, [
+            f"{options.ledger} is as long as one answer of the daemon: there may be more"
+        ] if full else []
     if site:
         return [], ["no --ledger: nobody knows what `rollbackctl acknowledge` took over"]
     try:

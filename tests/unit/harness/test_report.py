@@ -1,6 +1,7 @@
 """What the alerting of a period was worth: right and false, times and promises, and what nobody knows."""
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.clients import ClientError, Prometheus
 from harness.faults import on_host, truth
 from harness.faults.fault import named
 from harness.faults.truth import Quiet, Truth
-from harness.report import of_period, pages
+from harness.report import cli, of_period, pages
 from harness.report.records import Event, Figure, Firing, Known, Report, Right, State, Verdict
 from harness.report.sla import report
 from monitoring.escalation import SOURCE, Promise, read
@@ -425,3 +426,13 @@ def test_one_alert_about_two_services_is_two_times_that_it_fired() -> None:
     spans = [replace(DOWN, service=service) for service in ("one", "other", "other")]
 
     assert [one.series for one in of_period._merged(spans, 15)] == [1, 2]
+
+
+@pytest.mark.parametrize(("entries", "lost"), [(199, 0), (200, 1), (1000, 1)])
+def test_a_ledger_as_long_as_one_answer_may_be_a_part_of_it(tmp_path: Path, entries: int, lost: int) -> None:
+    saved = tmp_path / "ledger.json"
+    saved.write_text(json.dumps({"entries": [{"id": at} for at in range(entries)]}))
+
+    found, words = cli._ledger(Namespace(ledger=saved), site=True)
+
+    assert (len(found), len(words)) == (entries, lost)
