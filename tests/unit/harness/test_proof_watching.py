@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from harness.clients import Prometheus
+from harness.lab import addresses
+from harness.proof import preparing, watching
 from harness.proof.watching import asleep, lives
-from harness.proof.witnessed import Life
+from harness.proof.witnessed import Life, Witnessed
 
 
 class Stored(Prometheus):
@@ -62,6 +64,22 @@ def test_an_alert_that_fired_and_waits_again_has_ended_and_lives_twice() -> None
 
     assert (first.pending, first.firing, first.ended) == (3.0, 4.0, 6.0)
     assert (second.pending, second.firing, second.ended) == (6.0, 8.0, 10.0)
+
+
+def test_a_wave_after_a_long_wait_is_asked_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundredth of both together would be many of the wave's."""
+    windows = {100.0: "", 4_000.0: "it missed ten"}
+    monkeypatch.setattr(preparing, "judge", lambda *_: [])
+    monkeypatch.setattr(preparing, "strays", lambda *_: [])
+    monkeypatch.setattr(preparing, "mistold", lambda *_: [])
+    monkeypatch.setattr(addresses, "prometheus", Stored)
+    monkeypatch.setattr(watching, "asleep", lambda _, since: windows[since])
+    seen = Witnessed(since=100.0, began=4_000.0, ended=4_100.0, config={}, lives=[], records=[], played=[])
+
+    bench = object.__new__(preparing.Bench)
+    bench.rules, bench.expected = {}, {}
+
+    assert bench.judged(seen).asleep == "it missed ten"
 
 
 def test_what_never_fired_was_pending() -> None:
