@@ -393,7 +393,7 @@ asked() {
     systemd-run --quiet --collect --unit="$FAULT.asks$asks" curl -s -o /dev/null -m 5 --rate "$@"
 }
 
-# until_scraped PORT: somebody of another host is connected to it, and has asked twice since
+# until_scraped PORT: somebody of another host is connected to it, and had the time to ask twice
 until_scraped() {
     for _ in $(seq 100); do
         if ss -Htn state established "sport = :$1" | awk '{split($3, own, ":"); split($4, other, ":"); if (own[1] != other[1]) found = 1}
