@@ -173,8 +173,8 @@ class Batch:
         def all_undone() -> bool:
             self._look()
             ready = [one for one in self._faults if one.name not in self._played and self._may_begin(one)]
-            for fault in ready[: min(1, self._places())]:
-                self._inject(fault)
+            if ready and self._places():
+                self._inject(ready[0])
             over = [
                 name
                 for name, played in list(self._played.items())

@@ -127,6 +127,19 @@ def test_what_others_follow_begins_before_what_takes_a_little_longer(
     assert names.index("first") < names.index("beside") < names.index("third")
 
 
+def test_the_pages_of_a_fault_are_asked_right_before_it(
+    events: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they say minutes earlier, before other faults, would be no answer without it."""
+    monkeypatch.setattr(batch, "_pages", lambda fault: fault.name)
+    monkeypatch.setattr(runbook, "ask", lambda name: events.append(f"{name} asked"))
+
+    played(tmp_path)
+
+    for name in ("first", "beside", "second", "third"):
+        assert events[events.index(f"{name} begins") - 1] == f"{name} asked"
+
+
 def test_what_proves_something_at_some_hours_only_begins_before_all_else(
     events: list[str], tmp_path: Path
 ) -> None:
